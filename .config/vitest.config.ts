@@ -1,0 +1,31 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const everywhere = ['shared', 'api', 'provisioner', 'router', 'loadtest', 'k8s'];
+const files = (kind: string): string[] => everywhere.map((folder) => `${folder}/**/*.${kind}.ts`);
+
+/** unit: no I/O. it: real NATS, Redis, Kubernetes API. e2e: the whole stack. One name per kind of file. */
+export default defineConfig({
+  root,
+  test: {
+    pool: 'forks',
+    reporters: ['default'],
+    projects: [
+      {
+        root,
+        test: {
+          name: 'unit',
+          include: files('test'),
+          exclude: ['**/*.it.test.ts', '**/*.e2e.test.ts', '**/node_modules/**'],
+          testTimeout: 20_000,
+        },
+      },
+      { root, test: { name: 'it', include: files('it.test'), testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 2 } },
+      {
+        root,
+        test: { name: 'e2e', include: files('e2e.test'), testTimeout: 180_000, hookTimeout: 120_000, fileParallelism: false },
+      },
+    ],
+  },
+});

@@ -1,0 +1,9 @@
+import type { KnipConfig } from 'knip';
+
+/** Entry points are the processes, the tests and the scripts of package.json; whatever they do not reach is dead. */
+const config: KnipConfig = {
+  entry: ['setup.mjs', '{api,provisioner,router}/**/main.ts', 'loadtest/**/main.ts', 'loadtest/stack/run-*.ts', '**/*.{test,bench}.ts', '.config/*.ts'],
+  project: ['{shared,api,provisioner,router,loadtest,k8s}/**/*.ts'],
+  ignoreExportsUsedInFile: true,
+};
+export default config;
