@@ -1,0 +1,101 @@
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import { ConfigError } from './read-config.ts';
+import type { Logger } from './log.ts';
+
+/** The one place that knows the NATS client: everything else takes this. */
+export interface Nats extends AsyncDisposable {
+  nc: NatsConnection;
+  js: JetStreamClient;
+  jsm: JetStreamManager;
+  up(): boolean;
+}
+
+/** Where and how to connect. The URL may carry user and password. */
+export interface NatsOptions {
+  url: string;
+  name: string;
+  log: Logger;
+  signal?: AbortSignal;
+  /** Time-out of one request to the server, milliseconds (default 2,000). */
+  requestTimeoutMs?: number;
+}
+
+/** Atomic batches are right since this version. Source: nats-server release notes 2.12.5. */
+const oldestServer = [2, 12, 5] as const;
+
+/**
+ * Connects, waits for the first connection, then reconnects for ever; a half-open link is noticed within 10 s.
+ * @throws ConfigError when the server is older than 2.12.5.
+ */
+export async function connectNats(options: NatsOptions): Promise<Nats> {
+  const { servers, user, pass } = splitUrl(options.url);
+  const nc = await connect({
+    servers,
+    ...(user !== undefined && { user }),
+    ...(pass !== undefined && { pass }),
+    name: options.name,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 100,
+    waitOnFirstConnect: true,
+    ignoreAuthErrorAbort: true,
+    pingInterval: 5000,
+    maxPingOut: 2,
+    timeout: 2000,
+  });
+  let up = true;
+  void follow(nc, options.log, (now) => {
+    up = now;
+  });
+  const timeout = options.requestTimeoutMs ?? 2000;
+  const version = nc.info?.version ?? '0.0.0';
+  if (isOlder(version)) {
+    await nc.close();
+    throw new ConfigError(`nats-server ${version} is too old: 2.12.5 or newer is needed (atomic batches). Upgrade it.`);
+  }
+  return {
+    nc,
+    js: jetstream(nc, { timeout }),
+    jsm: await jetstreamManager(nc, { timeout, checkAPI: false }),
+    up: () => up,
+    async [Symbol.asyncDispose]() {
+      if (up)
+        await Promise.race([nc.drain().catch(() => {}), new Promise((resolve) => setTimeout(resolve, 2000).unref())]);
+      await nc.close();
+    },
+  };
+}
+
+function splitUrl(url: string): { servers: string[]; user?: string; pass?: string } {
+  const parts = url.split(',').map((text) => new URL(text));
+  const [first] = parts;
+  return {
+    servers: parts.map((part) => part.host),
+    ...(first?.username && { user: decodeURIComponent(first.username) }),
+    ...(first?.password && { pass: decodeURIComponent(first.password) }),
+  };
+}
+
+function isOlder(version: string): boolean {
+  const parts = version.split(/[.-]/).slice(0, 3).map(Number);
+  for (const [index, oldest] of oldestServer.entries()) {
+    const part = parts[index] ?? 0;
+    if (part !== oldest) return part < oldest;
+  }
+  return false;
+}
+
+async function follow(nc: NatsConnection, log: Logger, tell: (up: boolean) => void): Promise<void> {
+  for await (const status of nc.status()) {
+    if (status.type === 'disconnect') {
+      tell(false);
+      log.warn('nats.down');
+    } else if (status.type === 'reconnect') {
+      tell(true);
+      log.info('nats.up');
+    } else if (status.type === 'error') {
+      log.warn({ reason: String(status.error) }, 'nats.failing');
+    }
+  }
+}

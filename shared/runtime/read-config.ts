@@ -1,0 +1,64 @@
+import { z } from 'zod';
+
+/** Thrown when the environment does not fit the schema; the message lists every problem, one a line. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+
+/** A string that is masked whenever the configuration is shown. */
+export const secretText = z.string().min(1).meta({ secret: true });
+
+/** "1", "true", "yes" and "on" are true; "", "0", "false", "no" and "off" are false. */
+export const flag = z
+  .enum(['', '0', '1', 'true', 'false', 'yes', 'no', 'on', 'off'])
+  .transform((text) => ['1', 'true', 'yes', 'on'].includes(text));
+
+/** The environment of this process: the one place that touches it, so that tests can pass their own. */
+export function environment(): Record<string, string | undefined> {
+  // oxlint-disable-next-line node/no-process-env -- the one reader, called by each process's config.ts
+  return process.env;
+}
+
+/**
+ * Reads configuration from environment variables. Unset and empty variables take the schema's default.
+ * @throws ConfigError naming every variable that does not fit, what was expected and what it is for.
+ */
+export function readConfig<S extends z.ZodObject>(schema: S, env = environment()): Readonly<z.infer<S>> {
+  const input: Record<string, string> = {};
+  for (const key of Object.keys(schema.shape)) {
+    const value = env[key];
+    if (value !== undefined && value !== '') input[key] = value;
+  }
+  const result = schema.safeParse(input);
+  if (result.success) return Object.freeze(result.data);
+  const lines = result.error.issues.map((issue) => {
+    const key = String(issue.path[0] ?? '');
+    const purpose = describe(schema, key);
+    return `  ${key}: ${issue.message}${purpose === '' ? '' : ` (${purpose})`}`;
+  });
+  throw new ConfigError(`The configuration does not fit. Set these environment variables:\n${lines.join('\n')}`);
+}
+
+/** The configuration as it may be logged: values of secret variables are replaced by "***". */
+export function maskConfig(schema: z.ZodObject, config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(config).map(([key, value]) => [
+      key,
+      isSecret(schema.shape[key]) && value !== undefined ? '***' : value,
+    ]),
+  );
+}
+
+function describe(schema: z.ZodObject, key: string): string {
+  const field: unknown = schema.shape[key];
+  return field instanceof z.ZodType ? (field.description ?? '') : '';
+}
+
+function isSecret(field: unknown): boolean {
+  let current: unknown = field;
+  while (current instanceof z.ZodType) {
+    if (current.meta()?.['secret'] === true) return true;
+    current = current instanceof z.ZodOptional || current instanceof z.ZodDefault ? current.unwrap() : undefined;
+  }
+  return false;
+}
