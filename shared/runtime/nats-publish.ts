@@ -1,5 +1,5 @@
 import { headers, NoRespondersError, RequestError, TimeoutError, type MsgHdrs } from '@nats-io/nats-core';
-import { JetStreamApiError, JetStreamNotEnabled } from '@nats-io/jetstream';
+import { JetStreamApiError } from '@nats-io/jetstream';
 import type { Nats } from './nats.ts';
 
 /** One message of a write: `expectedSeq` is the subject's last sequence (0 = the subject must be empty). */
@@ -49,11 +49,9 @@ export async function writeDocuments(
   try {
     for (const [index, write] of writes.entries()) {
       const header = headersOf(write);
-      if (writes.length > 1) {
-        header.set('Nats-Batch-Id', batchId);
-        header.set('Nats-Batch-Sequence', String(index + 1));
-        if (index === last) header.set('Nats-Batch-Commit', '1');
-      }
+      if (writes.length > 1) header.set('Nats-Batch-Id', batchId);
+      if (writes.length > 1) header.set('Nats-Batch-Sequence', String(index + 1));
+      if (writes.length > 1 && index === last) header.set('Nats-Batch-Commit', '1');
       const reply = await nats.nc.request(write.subject, encode(write), { headers: header, timeout: 2000 });
       const answer: BatchAnswer = reply.data.length === 0 ? {} : reply.json<BatchAnswer>();
       if (answer.error !== undefined) return refused(answer.error);
@@ -98,7 +96,7 @@ function encode(write: DocumentWrite): Uint8Array {
 
 function reasonOf(error: unknown): string {
   if (error instanceof TimeoutError) return 'no answer from NATS in time';
-  if (error instanceof NoRespondersError || error instanceof JetStreamNotEnabled) return 'the stream has no leader';
+  if (error instanceof NoRespondersError) return 'the stream has no leader';
   if (error instanceof RequestError && error.isNoResponders()) return 'the stream has no leader';
   return error instanceof Error ? error.message : String(error);
 }
@@ -123,10 +121,5 @@ export async function readLast(nats: Nats, stream: string, subject: string): Pro
 /** True for failures of NATS that another attempt may heal. */
 export function isNatsTrouble(error: unknown): boolean {
   if (error instanceof JetStreamApiError) return error.status >= 500 || error.code === 10_164;
-  return (
-    error instanceof TimeoutError ||
-    error instanceof NoRespondersError ||
-    error instanceof RequestError ||
-    error instanceof JetStreamNotEnabled
-  );
+  return error instanceof TimeoutError || error instanceof NoRespondersError || error instanceof RequestError;
 }

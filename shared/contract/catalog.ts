@@ -1,0 +1,103 @@
+import type { Region } from './ids.ts';
+
+/** One GPU size as DigitalOcean sells it; prices are US dollars per hour of one accelerator group of scale 1. */
+export interface GpuSize {
+  slug: string;
+  gpuCount: number;
+  vramGb: number;
+  model: string;
+  pricePerHour: string;
+  regions: readonly Region[];
+}
+
+const everywhere = ['atl1', 'nyc2', 'tor1'] as const;
+
+/** GPU slugs as in DigitalOcean's public repositories; prices as transcribed in September 2026. */
+export const gpuSizes: readonly GpuSize[] = [
+  {
+    slug: 'gpu-mi300x1-192gb',
+    gpuCount: 1,
+    vramGb: 192,
+    model: 'AMD MI300X',
+    pricePerHour: '2.59',
+    regions: everywhere,
+  },
+  {
+    slug: 'gpu-mi300x8-1536gb',
+    gpuCount: 8,
+    vramGb: 1536,
+    model: 'AMD MI300X',
+    pricePerHour: '20.70',
+    regions: everywhere,
+  },
+  { slug: 'gpu-h100x1-80gb', gpuCount: 1, vramGb: 80, model: 'NVIDIA H100', pricePerHour: '4.41', regions: everywhere },
+  {
+    slug: 'gpu-h100x8-640gb',
+    gpuCount: 8,
+    vramGb: 640,
+    model: 'NVIDIA H100',
+    pricePerHour: '30.32',
+    regions: everywhere,
+  },
+  {
+    slug: 'gpu-mi350x1-288gb',
+    gpuCount: 1,
+    vramGb: 288,
+    model: 'AMD MI350X',
+    pricePerHour: '6.89',
+    regions: everywhere,
+  },
+  {
+    slug: 'gpu-mi350x8-2304gb',
+    gpuCount: 8,
+    vramGb: 2304,
+    model: 'AMD MI350X',
+    pricePerHour: '55.12',
+    regions: everywhere,
+  },
+];
+
+/** The size of a slug, or undefined when it is not in the catalogue. */
+export function gpuSize(slug: string): GpuSize | undefined {
+  return gpuSizes.find((size) => size.slug === slug);
+}
+
+/**
+ * How one kind of engine is run and read: data, so that a new engine is a row. Times in milliseconds.
+ * `drainFlag` says whether the engine finishes running streams by itself after SIGTERM.
+ */
+export interface EngineProfile {
+  name: string;
+  image: string;
+  port: number;
+  healthPath: string;
+  metricsPath: string;
+  metrics: { running: string; waiting: string; kvUse: string };
+  drainFlag: boolean;
+  startTimeoutMs: number;
+  /** Tokens of KV cache and of one cache block; the router's mirror of a replica's cache has this size. */
+  kvTokens: number;
+  blockTokens: number;
+  contextTokensMax: number;
+}
+
+/** Profiles by name. `sim` is the simulated model server (no weights); its shapes are vLLM's. */
+export const engineProfiles: Readonly<Record<'sim', EngineProfile>> = {
+  sim: {
+    name: 'sim',
+    image: 'fairway/sim:1',
+    port: 8000,
+    healthPath: '/health',
+    metricsPath: '/metrics',
+    metrics: {
+      running: 'vllm:num_requests_running',
+      waiting: 'vllm:num_requests_waiting',
+      kvUse: 'vllm:kv_cache_usage_perc',
+    },
+    drainFlag: true,
+    startTimeoutMs: 60_000,
+    kvTokens: 970_000,
+    blockTokens: 16,
+    contextTokensMax: 262_144,
+  },
+};

@@ -1,0 +1,135 @@
+import { z } from 'zod';
+import { regionSchema, uuidSchema } from './ids.ts';
+
+/** A tenant of the control plane; also one token of a NATS subject, hence the alphabet. */
+export const teamSchema = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be 1 to 63 of a-z, 0-9 and "-"');
+
+/** A secret sealed to the region's public key (HPKE); only the provisioner can open it. */
+export const sealedSchema = z.object({ enc: z.string(), ct: z.string() });
+
+/** A group of equal replicas of one deployment. `scale` counts replicas. */
+export const acceleratorSchema = z.object({
+  acceleratorId: uuidSchema,
+  slug: z.string(),
+  type: z.enum(['prefill_decode', 'prefill', 'decode']),
+  scale: z.int().min(1),
+});
+
+/** One model of an endpoint; its `modelId` is also the name of its pool. */
+export const modelDeploymentSchema = z.object({
+  modelId: uuidSchema,
+  slug: z.string(),
+  provider: z.enum(['hugging_face', 'modelcatalog']),
+  providerModelId: z.string(),
+  accelerators: z.array(acceleratorSchema).min(1),
+});
+
+/** One model as desired. */
+export type ModelDeployment = z.infer<typeof modelDeploymentSchema>;
+
+/**
+ * One accepted mutation, as remembered by the spec itself. `revision` is null in the entry of the write that carries
+ * it, since a stream gives the sequence only afterwards: there it is the message's own sequence.
+ */
+export const intentEntrySchema = z.object({
+  intentId: uuidSchema,
+  bodyHash: z.string(),
+  revision: z.int().nullable(),
+  /** Milliseconds since the epoch. */
+  at: z.int(),
+});
+
+/** How many intents a spec remembers. */
+export const intentsMax = 32;
+
+/** The whole desired state of an endpoint, on `fairway.spec.<endpointId>`. Its stream sequence is the revision. */
+export const specDocumentSchema = z.object({
+  v: z.literal(1),
+  kind: z.literal('spec'),
+  endpointId: uuidSchema,
+  team: teamSchema,
+  region: regionSchema,
+  vpcId: uuidSchema,
+  /** The client named the VPC; otherwise the region's default was taken. */
+  vpcGiven: z.boolean(),
+  name: z.string(),
+  enablePublicEndpoint: z.boolean(),
+  deployments: z.array(modelDeploymentSchema).min(1),
+  /** DigitalOcean's small version: 1, 2, 3 … */
+  version: z.int().min(1),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+  /** Id of the API token that created it. */
+  createdBy: z.string(),
+  sealedHuggingFaceToken: sealedSchema.optional(),
+  intents: z.array(intentEntrySchema).max(intentsMax),
+  /** Present once deletion was asked for; never taken back. */
+  deletion: z.object({ requestedAt: z.iso.datetime(), requestedBy: z.string() }).optional(),
+});
+
+/** What is left of a deleted endpoint for 30 days: no secrets, no names. */
+export const tombstoneSchema = z.object({
+  v: z.literal(1),
+  kind: z.literal('tombstone'),
+  endpointId: uuidSchema,
+  team: teamSchema,
+  deletedAt: z.iso.datetime(),
+});
+
+/** Either of the two, as read from a spec subject. */
+export const desiredSchema = z.discriminatedUnion('kind', [specDocumentSchema, tombstoneSchema]);
+
+/** The desired state of a living endpoint. */
+export type SpecDocument = z.infer<typeof specDocumentSchema>;
+
+/** A spec document or a tombstone. */
+export type DesiredDocument = z.infer<typeof desiredSchema>;
+
+/** A spec with the stream sequence it stands at. */
+export interface RevisedSpec {
+  spec: SpecDocument;
+  revision: number;
+}
+
+/** One data-plane token as routers see it: never its value, only its keyed hash. */
+export const accessTokenSchema = z.object({
+  tokenId: uuidSchema,
+  name: z.string(),
+  hash: z.string(),
+  managed: z.boolean(),
+  createdAt: z.iso.datetime(),
+});
+
+/** Who may call an endpoint, and under which host names; on `fairway.access.<vpcId>.<endpointId>`. */
+export const accessDocumentSchema = z.object({
+  v: z.literal(1),
+  kind: z.literal('access'),
+  endpointId: uuidSchema,
+  team: teamSchema,
+  vpcId: uuidSchema,
+  hosts: z.object({ public: z.string().optional(), private: z.string() }),
+  tokens: z.array(accessTokenSchema),
+});
+
+/** The end of an access document: routers drop the endpoint's tokens. */
+export const accessTombstoneSchema = z.object({
+  v: z.literal(1),
+  kind: z.literal('revoked'),
+  endpointId: uuidSchema,
+  vpcId: uuidSchema,
+});
+
+/** Either of the two, as read from an access subject. */
+export const accessSchema = z.discriminatedUnion('kind', [accessDocumentSchema, accessTombstoneSchema]);
+
+/** Access of a living endpoint. */
+export type AccessDocument = z.infer<typeof accessDocumentSchema>;
+
+/** The claim of a name within a team, on `fairway.name.<team>.<hash(name)>`; `released` makes it free again. */
+export const nameSchema = z.discriminatedUnion('kind', [
+  z.object({ v: z.literal(1), kind: z.literal('name'), endpointId: uuidSchema, name: z.string() }),
+  z.object({ v: z.literal(1), kind: z.literal('released') }),
+]);
+
+/** A name claim or its release. */
+export type NameDocument = z.infer<typeof nameSchema>;

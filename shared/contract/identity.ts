@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { teamSchema } from './desired.ts';
+
+/** What an API token may do; both spellings of DigitalOcean's token scope are accepted. */
+export const scopes = [
+  'dedicated_inference:create',
+  'dedicated_inference:read',
+  'dedicated_inference:update',
+  'dedicated_inference:delete',
+] as const;
+
+/** One scope. */
+export type Scope = (typeof scopes)[number];
+
+/**
+ * One API token on `fairway.identity.<hash>`: the hash is SHA-256 of the token (tokens are 192 random bits, so that a
+ * plain digest cannot be searched), and the whole key of the subject, so that a lookup needs no list.
+ */
+export const apiTokenDocumentSchema = z.object({
+  v: z.literal(1),
+  tokenId: z.string(),
+  team: teamSchema,
+  scopes: z.array(z.enum(scopes)),
+  /** Null never expires. */
+  expiresAt: z.iso.datetime().nullable(),
+  revoked: z.boolean(),
+});
+
+/** One API token's rights. */
+export type ApiTokenDocument = z.infer<typeof apiTokenDocumentSchema>;
+
+/** Who calls the control plane. */
+export interface Principal {
+  tokenId: string;
+  team: string;
+  scopes: readonly Scope[];
+}

@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { teamSchema } from './desired.ts';
+import { uuidSchema } from './ids.ts';
+
+/** One routing target of a pool: address and port. `revision` is the hash of the pod template it runs. */
+export const poolReplicaSchema = z.object({
+  replicaId: uuidSchema,
+  name: z.string(),
+  address: z.string(),
+  port: z.int().min(1).max(65_535),
+  revision: z.string(),
+  /** `proving` takes probes only; `draining` takes nothing new and is waited for. */
+  state: z.enum(['proving', 'ready', 'draining']),
+  /** Only while draining: after this instant the replica goes, whatever is reported. */
+  drainDeadline: z.iso.datetime().optional(),
+});
+
+/** One routing target. */
+export type PoolReplica = z.infer<typeof poolReplicaSchema>;
+
+/** What a router must know of the engine, out of its profile. */
+export const poolEngineSchema = z.object({
+  profile: z.string(),
+  healthPath: z.string(),
+  metricsPath: z.string(),
+  metrics: z.object({ running: z.string(), waiting: z.string(), kvUse: z.string() }),
+  kvTokens: z.int(),
+  blockTokens: z.int(),
+  contextTokensMax: z.int(),
+});
+
+/** The replicas of one deployment, in bucket `edge` under `pool.<vpcId>.<endpointId>.<pool>`; provisioner alone writes. */
+export const poolDocumentSchema = z.object({
+  v: z.literal(1),
+  endpointId: uuidSchema,
+  team: teamSchema,
+  vpcId: uuidSchema,
+  /** Id of the model deployment. */
+  pool: uuidSchema,
+  /** The spec's revision that this document was computed from. */
+  specRevision: z.int(),
+  /** Names under which clients may ask for the model; the first one is what the engine serves. */
+  models: z.array(z.string()).min(1),
+  engine: poolEngineSchema,
+  /** The engine's API key: an address that another tenant inherited answers 401. */
+  upstreamKey: z.string(),
+  /** Ed25519 public key (raw, base64url) that probe credentials are checked with. */
+  proofKey: z.string(),
+  replicas: z.array(poolReplicaSchema).max(512),
+});
+
+/** One pool as routers see it. */
+export type PoolDocument = z.infer<typeof poolDocumentSchema>;
+
+/**
+ * A router's report on `fairway.drain.<vpcId>.<routerId>`: every 500 ms while one of its pools drains, else every 2 s.
+ * It is also the router's registration: one that has not been heard is unknown, and unknown is not 0.
+ */
+export const drainReportSchema = z.object({
+  v: z.literal(1),
+  routerId: z.string(),
+  vpcId: uuidSchema,
+  /** Start of this router process, milliseconds since the epoch. */
+  epoch: z.int(),
+  /** Newest sequence of bucket `edge` that the router has applied. */
+  edgeRevision: z.int(),
+  /** Where endpoints are reached through this router. */
+  listeners: z.object({ public: z.url(), private: z.url() }),
+  /** Requests in flight per draining replica; a replica that is not named has 0. */
+  inFlight: z.record(z.string(), z.int().min(0)),
+  /** The router ends now: it is not waited for any more. */
+  leaving: z.boolean(),
+});
+
+/** One report. */
+export type DrainReport = z.infer<typeof drainReportSchema>;
+
+/**
+ * What a probe credential says; signed with the pool's Ed25519 key, at most 60 s old, good for one token of output.
+ * The text is `fairwayproof_<base64url(JSON payload)>.<base64url(signature)>`.
+ */
+export const proofPayloadSchema = z.object({
+  endpointId: uuidSchema,
+  pool: uuidSchema,
+  specRevision: z.int(),
+  /** The replica to be proven; null lets the router pick as for any client. */
+  replicaId: uuidSchema.nullable(),
+  /** Milliseconds since the epoch. */
+  expiresAt: z.int(),
+});
+
+/** The content of a probe credential. */
+export type ProofPayload = z.infer<typeof proofPayloadSchema>;
+
+/** How long a probe credential is good for. */
+export const proofTtlMs = 60_000;
+
+/** What probe credentials start with. */
+export const proofPrefix = 'fairwayproof_';

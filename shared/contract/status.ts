@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { modelDeploymentSchema } from './desired.ts';
+import { uuidSchema } from './ids.ts';
+import { lifecycleStates } from './lifecycle.ts';
+
+/** Where a pending change stands, in order. */
+export const phases = ['capacity', 'node', 'image', 'weights', 'load', 'warm', 'proof', 'done', 'teardown'] as const;
+
+/** A phase's name. */
+export type Phase = (typeof phases)[number];
+
+/** A condition as Kubernetes has them: `status` changes move `lastTransitionTime`, nothing else does. */
+export const conditionSchema = z.object({
+  type: z.enum(['Accepted', 'Scheduled', 'ReplicasReady', 'Reachable', 'Ready', 'Stalled']),
+  status: z.enum(['True', 'False', 'Unknown']),
+  reason: z.string(),
+  message: z.string(),
+  observedRevision: z.int(),
+  lastTransitionTime: z.iso.datetime(),
+});
+
+/** One condition. */
+export type Condition = z.infer<typeof conditionSchema>;
+
+/** One replica as the provisioner sees it. */
+export const replicaStatusSchema = z.object({
+  replicaId: z.string(),
+  name: z.string(),
+  state: z.enum(['pending', 'starting', 'proving', 'ready', 'draining']),
+  reason: z.string(),
+});
+
+/** The spec that is being served now, without secrets. */
+export const liveSpecSchema = z.object({
+  revision: z.int(),
+  version: z.int(),
+  name: z.string(),
+  enablePublicEndpoint: z.boolean(),
+  deployments: z.array(modelDeploymentSchema),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+});
+
+/** Why a change was given up, and what to do. */
+export const rejectionSchema = z.object({
+  revision: z.int(),
+  reason: z.string(),
+  message: z.string(),
+  hint: z.string(),
+  at: z.iso.datetime(),
+});
+
+/** One self-contained document by the provisioner, on `fairway.status.<endpointId>`. */
+export const statusDocumentSchema = z.object({
+  v: z.literal(1),
+  endpointId: uuidSchema,
+  state: z.enum(lifecycleStates),
+  lifecycleSeq: z.int(),
+  /** The newest revision that was taken up; everything below describes it. */
+  observedRevision: z.int(),
+  live: liveSpecSchema.nullable(),
+  phase: z.enum(phases),
+  phaseSince: z.iso.datetime(),
+  /** When the present change was taken up: its deadline counts from here. */
+  changeSince: z.iso.datetime(),
+  reason: z.string(),
+  message: z.string(),
+  conditions: z.array(conditionSchema),
+  replicas: z.object({ desired: z.int(), ready: z.int() }),
+  replicaList: z.array(replicaStatusSchema).max(512),
+  hosts: z.object({ public: z.string().optional(), private: z.string() }).nullable(),
+  rejection: rejectionSchema.nullable(),
+  history: z.array(z.object({ phase: z.enum(phases), at: z.iso.datetime(), reason: z.string() })).max(64),
+  updatedAt: z.iso.datetime(),
+  /** The provisioner that wrote it. */
+  writer: z.string(),
+});
+
+/** The provisioner's report on one endpoint. */
+export type StatusDocument = z.infer<typeof statusDocumentSchema>;
+
+/** One line of an endpoint's timeline, on `fairway.event.<endpointId>`. */
+export const eventDocumentSchema = z.object({
+  v: z.literal(1),
+  endpointId: uuidSchema,
+  team: z.string(),
+  at: z.iso.datetime(),
+  actor: z.string(),
+  type: z.string(),
+  phase: z.string(),
+  reason: z.string(),
+  message: z.string(),
+  hint: z.string(),
+  revision: z.int(),
+});
+
+/** One event. */
+export type EventDocument = z.infer<typeof eventDocumentSchema>;

@@ -1,0 +1,120 @@
+/** Every subject, stream, bucket and Redis key, as functions and data: nobody writes one by hand. */
+
+/** A stream as data; `shared/runtime/nats-streams.ts` makes it exist. */
+interface StreamRow {
+  name: string;
+  subjects: readonly string[];
+  keep: 'document' | 'log';
+  maxBytes: number;
+  maxAgeMs?: number;
+  maxMessageBytes: number;
+  denyDelete?: boolean;
+  bucket?: boolean;
+}
+
+const mebibyte = 1024 * 1024;
+const dayMs = 24 * 60 * 60 * 1000;
+
+const bucket = (name: string): StreamRow => ({
+  name: `KV_${name}`,
+  subjects: [`$KV.${name}.>`],
+  keep: 'document',
+  maxBytes: 64 * mebibyte,
+  maxMessageBytes: mebibyte,
+  bucket: true,
+});
+
+/** Streams and buckets of a region. */
+export const streams = {
+  desired: {
+    name: 'DESIRED',
+    subjects: ['fairway.spec.*', 'fairway.access.*.*', 'fairway.name.*.*'],
+    keep: 'document',
+    maxBytes: 512 * mebibyte,
+    maxMessageBytes: mebibyte,
+    denyDelete: true,
+  },
+  status: {
+    name: 'STATUS',
+    subjects: ['fairway.status.*'],
+    keep: 'document',
+    maxBytes: 512 * mebibyte,
+    maxMessageBytes: mebibyte,
+  },
+  events: {
+    name: 'EVENTS',
+    subjects: ['fairway.event.*'],
+    keep: 'log',
+    maxBytes: 256 * mebibyte,
+    maxAgeMs: 30 * dayMs,
+    maxMessageBytes: 64 * 1024,
+  },
+  audit: {
+    name: 'AUDIT',
+    subjects: ['fairway.audit.*'],
+    keep: 'log',
+    maxBytes: 256 * mebibyte,
+    maxAgeMs: 400 * dayMs,
+    maxMessageBytes: 64 * 1024,
+  },
+  identity: {
+    name: 'IDENTITY',
+    subjects: ['fairway.identity.*'],
+    keep: 'document',
+    maxBytes: 64 * mebibyte,
+    maxMessageBytes: 64 * 1024,
+  },
+  edge: bucket('edge'),
+  infra: bucket('infra'),
+  leases: bucket('leases'),
+} as const satisfies Record<string, StreamRow>;
+
+/** The share of DESIRED's bytes above which creates and updates are refused; deletes never are. */
+export const desiredFullRatio = 0.8;
+
+/** Tombstones live this long. */
+export const tombstoneTtlMs = 30 * dayMs;
+
+/** A released name, a revoked access document and a final status live this long: readers have seen them by then. */
+export const releaseTtlMs = 60 * 60 * 1000;
+
+/** Subjects of documents and reports. */
+export const subjects = {
+  spec: (endpointId: string) => `fairway.spec.${endpointId}`,
+  everySpec: 'fairway.spec.*',
+  access: (vpcId: string, endpointId: string) => `fairway.access.${vpcId}.${endpointId}`,
+  accessOfVpc: (vpcId: string) => `fairway.access.${vpcId}.*`,
+  name: (team: string, nameHash: string) => `fairway.name.${team}.${nameHash}`,
+  status: (endpointId: string) => `fairway.status.${endpointId}`,
+  everyStatus: 'fairway.status.*',
+  event: (endpointId: string) => `fairway.event.${endpointId}`,
+  audit: (endpointId: string) => `fairway.audit.${endpointId}`,
+  identity: (tokenHash: string) => `fairway.identity.${tokenHash}`,
+  everyIdentity: 'fairway.identity.*',
+  pool: (vpcId: string, endpointId: string, pool: string) => `$KV.edge.pool.${vpcId}.${endpointId}.${pool}`,
+  poolsOfVpc: (vpcId: string) => `$KV.edge.pool.${vpcId}.>`,
+  poolsOfEndpoint: (vpcId: string, endpointId: string) => `$KV.edge.pool.${vpcId}.${endpointId}.>`,
+  everyPool: '$KV.edge.pool.>',
+  lease: (shard: number) => `$KV.leases.shard.${shard}`,
+  everyLease: '$KV.leases.shard.*',
+  member: (instanceId: string) => `$KV.leases.member.${instanceId}`,
+  everyMember: '$KV.leases.member.*',
+  drain: (vpcId: string, routerId: string) => `fairway.drain.${vpcId}.${routerId}`,
+  everyDrain: 'fairway.drain.*.*',
+  command: (team: string, region: string, verb: string) => `fairway.v1.${team}.${region}.cmd.${verb}`,
+  commandsOfRegion: (region: string) => `fairway.v1.*.${region}.cmd.*`,
+  teamEvent: (team: string, region: string, endpointId: string) => `fairway.v1.${team}.${region}.evt.${endpointId}`,
+} as const;
+
+/** The last token of a subject: the endpoint's id of spec, status, access, event and audit subjects. */
+export function lastToken(subject: string): string {
+  return subject.slice(subject.lastIndexOf('.') + 1);
+}
+
+/** Redis channels and keys. The VPC stands in braces: all keys of one script share a hash slot. */
+export const redisKeys = {
+  ledgerChannel: (vpcId: string) => `fairway:{${vpcId}}:ledger`,
+  routerRow: (vpcId: string, routerId: string) => `fairway:{${vpcId}}:router:${routerId}`,
+  replica: (vpcId: string, replicaId: string) => `fairway:{${vpcId}}:replica:${replicaId}`,
+  everyKey: (vpcId: string) => `fairway:{${vpcId}}:*`,
+} as const;
