@@ -1,0 +1,113 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { delimiter, join } from 'node:path';
+
+/** A free TCP port on 127.0.0.1. Somebody else may take it before it is used: callers try again. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/**
+ * The path of a server binary: the variable that set-up leaves, else the first of `names` on PATH.
+ * @throws naming the variable and the command that gets it.
+ */
+export function findBinary(variable: string, names: readonly string[]): string {
+  const given = process.env[variable];
+  if (given !== undefined && given !== '') return given;
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter))
+    for (const name of names) {
+      const path = join(folder, name);
+      if (existsSync(path) && isExecutable(path)) return path;
+    }
+  throw new Error(
+    `${names.join(' or ')} was not found: run the tests with "npm test", which gets it, or set ${variable}.`,
+  );
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A server process of a test; ended by pid. */
+export interface ChildServer extends AsyncDisposable {
+  url: string;
+  pid: number;
+  /** SIGKILL, and wait for the end. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port with the same data. */
+  restart(): Promise<void>;
+  pause(): void;
+  resume(): void;
+}
+
+/** How to start one server. `ready` throws until it answers. */
+export interface ChildServerOptions {
+  url: string;
+  command: string;
+  args: string[];
+  ready: () => Promise<void>;
+  cleanup: () => Promise<void>;
+}
+
+/** Starts a server process and waits until it is ready. @throws with what it printed when it ends before. */
+export async function startChildServer(options: ChildServerOptions): Promise<ChildServer> {
+  let child = await launch(options);
+  const kill = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  };
+  return {
+    url: options.url,
+    get pid() {
+      return child.pid ?? 0;
+    },
+    kill,
+    restart: async () => {
+      await kill();
+      child = await launch(options);
+    },
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    async [Symbol.asyncDispose]() {
+      await kill();
+      await options.cleanup();
+    },
+  };
+}
+
+async function launch(options: ChildServerOptions): Promise<ChildProcess> {
+  const child = spawn(options.command, options.args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  const hear = (chunk: Buffer): void => {
+    said = (said + chunk.toString()).slice(-4000);
+  };
+  child.stdout.on('data', hear);
+  child.stderr.on('data', hear);
+  child.on('error', (error) => hear(Buffer.from(String(error))));
+  for (let look = 0; look < 400; look += 1) {
+    if (child.exitCode !== null || child.pid === undefined)
+      throw new Error(`${options.command} ended at once: ${said}`);
+    try {
+      await options.ready();
+      return child;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+  child.kill('SIGKILL');
+  throw new Error(`${options.command} was not ready after 10 s: ${said}`);
+}

@@ -1,0 +1,35 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findBinary, freePort, startChildServer, type ChildServer } from './child-server.ts';
+
+/** A real nats-server with JetStream and `sync_interval: always` on a free port, in a temporary folder. */
+export async function startNatsServer(): Promise<ChildServer> {
+  const port = await freePort();
+  const folder = await mkdtemp(join(tmpdir(), 'fairway-nats-'));
+  const config = join(folder, 'nats.conf');
+  await writeFile(
+    config,
+    `listen: "127.0.0.1:${port}"\njetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: always, max_file_store: 4GB }\n`,
+  );
+  return startChildServer({
+    url: `nats://127.0.0.1:${port}`,
+    command: findBinary('FAIRWAY_NATS_SERVER', ['nats-server']),
+    args: ['-c', config],
+    ready: () => natsIsReady(port),
+    cleanup: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
+  });
+}
+
+/** The server greets with INFO; JetStream is ready a moment later, when INFO says so. */
+async function natsIsReady(port: number): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    const [greeting]: Buffer[] = await once(socket, 'data', { signal: AbortSignal.timeout(1000) });
+    if (greeting?.includes('"jetstream":true') !== true) throw new Error('no JetStream yet');
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,50 @@
+import type { Clock } from '#shared/runtime/clock.ts';
+
+/** A clock that stands still until a test moves it. Wall time and monotonic time are the same number. */
+export interface TestClock extends Clock {
+  /** Moves time and wakes every sleeper that is due, in order; lets their continuations run. */
+  advance(ms: number): Promise<void>;
+}
+
+interface Sleeper {
+  dueAt: number;
+  wake: () => void;
+}
+
+/** Makes a clock that starts at `startMs` (default: 2026-01-01). */
+export function createTestClock(startMs = Date.UTC(2026, 0, 1)): TestClock {
+  let time = startMs;
+  let sleepers: Sleeper[] = [];
+  const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  return {
+    now: () => time,
+    monotonic: () => time,
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        if (signal?.aborted === true) return reject(signal.reason);
+        const sleeper = { dueAt: time + ms, wake: resolve };
+        sleepers.push(sleeper);
+        signal?.addEventListener(
+          'abort',
+          () => {
+            sleepers = sleepers.filter((other) => other !== sleeper);
+            reject(signal.reason);
+          },
+          { once: true },
+        );
+      }),
+    async advance(ms) {
+      const end = time + ms;
+      await settle();
+      for (;;) {
+        const [next] = sleepers.filter((sleeper) => sleeper.dueAt <= end).toSorted((a, b) => a.dueAt - b.dueAt);
+        if (next === undefined) break;
+        time = Math.max(time, next.dueAt);
+        sleepers = sleepers.filter((other) => other !== next);
+        next.wake();
+        await settle();
+      }
+      time = end;
+    },
+  };
+}
