@@ -1,0 +1,73 @@
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
+
+/**
+ * Starts the target under Node 24 and lives as long as it does: passes signals on, ends with its exit code or signal.
+ * The target is in a session of its own, so that Ctrl-C reaches it exactly once, through us. It must not outlive us: it
+ * holds one end of a pipe (file descriptor 3) whose other end only we have, and `lifeline.mjs`, loaded into it first,
+ * sends it SIGTERM when that pipe closes, which happens also when we are killed outright.
+ */
+export function launch(context, { node, target, args, extraEnv }) {
+  const env = { ...context.env, ...extraEnv, FAIRWAY_LIFELINE: String(process.pid) };
+  env.PATH = [path.dirname(node), path.join(context.root, 'node_modules', '.bin'), env.PATH]
+    .filter(Boolean)
+    .join(path.delimiter);
+  env.NODE_COMPILE_CACHE ??= path.join(context.cache, 'compile');
+  const lifeline = pathToFileURL(path.join(context.root, 'setup', 'lifeline.mjs')).href;
+  const child = spawn(node, ['--import', lifeline, path.resolve(context.root, target), ...args], {
+    env,
+    detached: true,
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+  });
+  const stopForwarding = forwardSignals(child);
+  const stopWatching = watchNpm(context.env, child);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => {
+      stopForwarding();
+      stopWatching();
+      child.stdio[3].destroy();
+      if (signal) process.kill(process.pid, signal);
+      resolve(code ?? 1);
+    });
+  });
+}
+
+function forwardSignals(child) {
+  const handlers = FORWARDED.map((signal) => [signal, () => child.kill(signal)]);
+  handlers.push(['SIGTSTP', () => suspend(child)], ['SIGCONT', () => signalGroup(child, 'SIGCONT')]);
+  for (const [signal, handler] of handlers) process.on(signal, handler);
+  return () => {
+    for (const [signal, handler] of handlers) process.off(signal, handler);
+  };
+}
+
+/** Ctrl-Z: the target is in another session, so its group is stopped before we stop. */
+function suspend(child) {
+  signalGroup(child, 'SIGSTOP');
+  process.kill(process.pid, 'SIGSTOP');
+}
+
+function signalGroup(child, signal) {
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // It has ended in this moment: its exit is on its way.
+  }
+}
+
+/** When npm started us and is killed outright, nobody waits for us any more: the target is asked to stop. */
+function watchNpm(env, child) {
+  if (!env.npm_lifecycle_event) return () => undefined;
+  const parent = process.ppid;
+  let timer;
+  const look = () => {
+    if (process.ppid !== parent) child.kill('SIGTERM');
+    else timer = setTimeout(look, 1000).unref();
+  };
+  look();
+  return () => clearTimeout(timer);
+}
