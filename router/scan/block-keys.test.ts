@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest';
+import { blockKeys } from './block-keys.ts';
+import type { PromptKeys, PromptSalt } from './block-keys.ts';
+import { createScanner } from './scanner.ts';
+import { chatCompletionSpans, defaultScanLimits } from './span-rules.ts';
+import type { SpanRules } from './span-rules.ts';
+
+const salt: PromptSalt = { cacheNamespace: 'endpoint-1', model: 'm' };
+const rules: SpanRules = {
+  ...chatCompletionSpans,
+  spans: [
+    ...chatCompletionSpans.spans.slice(0, -1),
+    { key: 'system', kind: 'system' },
+    { key: 'messages', kind: 'messages' },
+  ],
+};
+
+function keysOf(body: object, over: Partial<PromptSalt> = {}): PromptKeys {
+  const scanner = createScanner(rules, { ...defaultScanLimits, blockBytes: 32 });
+  scanner.write(Buffer.from(JSON.stringify(body)));
+  const scan = scanner.end();
+  if (!scan.ok) throw new Error(scan.code);
+  return blockKeys(scan, { ...salt, ...over });
+}
+
+const tools = [{ name: 'read' }, { name: 'write' }];
+const system = 'You are a coding assistant with a long system prompt.';
+const messages = [
+  { role: 'user', content: 'one' },
+  { role: 'assistant', content: 'two' },
+];
+
+describe('blockKeys', () => {
+  test('puts tools, system and messages in prompt order, whatever their order in the body', () => {
+    const keys = keysOf({ messages, system, tools });
+    expect(keysOf({ tools, system, messages })).toEqual(keys);
+    // One block for the tools, two for the system text, one and two for the messages.
+    expect([...keys.bytesUpTo]).toEqual([31, 63, 84, 115, 147, 151]);
+    expect(keys.firstUserEnd).toBe(3);
+    expect(new Set(keys.keys).size).toBe(6);
+  });
+
+  test('keeps the keys of a prefix', () => {
+    const short = keysOf({ tools, system, messages: messages.slice(0, 1) });
+    const long = keysOf({ tools, system, messages });
+    expect(long.keys.slice(0, short.keys.length)).toEqual(short.keys);
+    expect(long.firstUserEnd).toBe(short.firstUserEnd);
+  });
+
+  test.each([
+    ['cache namespace', keysOf({ tools, system, messages }, { cacheNamespace: 'endpoint-2' })],
+    ['model', keysOf({ tools, system, messages }, { model: 'n' })],
+    ['adapter', keysOf({ tools, system, messages }, { adapter: 'a' })],
+    ['template arguments', keysOf({ tools, system, messages, chat_template_kwargs: { thinking: true } })],
+    ['tools', keysOf({ tools: tools.slice(1), system, messages })],
+    ['functions instead of tools', keysOf({ functions: tools, system, messages })],
+  ])('another %s shares no key', (_, other) => {
+    const own = new Set(keysOf({ tools, system, messages }).keys);
+    expect([...other.keys].filter((key) => own.has(key))).toEqual([]);
+  });
+
+  test('another system prompt shares the tools only', () => {
+    const own = keysOf({ tools, system, messages }).keys;
+    const other = keysOf({ tools, system: 'Another.', messages }).keys;
+    expect([...other].filter((key) => own.includes(key))).toEqual([own[0]]);
+  });
+
+  test('an empty prompt has no keys', () => {
+    expect(keysOf({})).toEqual({ keys: new BigUint64Array(), bytesUpTo: new Float64Array(), firstUserEnd: -1 });
+  });
+});
