@@ -1,0 +1,28 @@
+import type { IncomingMessage } from 'node:http';
+
+/** How long the rest of a body that is too large is still read and thrown away, so that the client sees the answer. */
+const discardMs = 5000;
+
+/**
+ * The body as text; undefined when it is longer than `maxBytes` (the rest is discarded for a bounded time).
+ * Rejects when the client goes away before the end.
+ */
+export function readBody(request: IncomingMessage, maxBytes: number): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    let bytes = 0;
+    request.on('data', (piece: Buffer) => {
+      bytes += piece.length;
+      if (bytes <= maxBytes) return void pieces.push(piece);
+      pieces.length = 0;
+      if (bytes - piece.length <= maxBytes) {
+        const patience = setTimeout(() => request.destroy(), discardMs);
+        request.once('close', () => clearTimeout(patience));
+      }
+      resolve(undefined);
+    });
+    request.on('end', () => resolve(Buffer.concat(pieces).toString('utf8')));
+    request.on('error', reject);
+    request.on('close', () => reject(new Error('The client went away before its body was complete.')));
+  });
+}
