@@ -39,7 +39,7 @@ const RULES: readonly TextRule[] = [
     pattern: /\bconsole\.(log|error|warn|info|debug)\(/,
     problem: 'a process logs through shared/runtime/log.ts',
     only: PRODUCTION,
-    except: /^api\/cli\//,
+    except: /^api\/cli\/|\.(test|bench)\.ts$/,
   },
   {
     pattern:
