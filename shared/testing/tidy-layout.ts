@@ -67,13 +67,15 @@ export const sameFourFiles: TidyRule = (files) => {
   });
 };
 
-/** Each top folder with a process in it explains itself, in at most 80 lines; so does every other README but the first. */
+/** Each process explains itself in a README beside its service.ts or above it; none but the root's has over 80 lines. */
 export const shortReadmes: TidyRule = (files) => {
   const names = new Set(files.map((file) => file.name));
-  const tops = new Set(
-    files.filter((file) => file.name.endsWith('/service.ts')).map((file) => file.name.split('/')[0]),
-  );
-  const missing = [...tops].filter((top) => !names.has(`${top}/README.md`)).map((top) => `${top}: has no README.md`);
+  const explained = (folder: string): boolean =>
+    names.has(`${folder}/README.md`) || (folder.includes('/') && explained(folder.slice(0, folder.lastIndexOf('/'))));
+  const services = files
+    .filter((file) => file.name.endsWith('/service.ts'))
+    .map((file) => file.name.slice(0, -'/service.ts'.length));
+  const missing = services.filter((folder) => !explained(folder)).map((folder) => `${folder}: has no README.md`);
   const long = files
     .filter((file) => file.name.endsWith('/README.md') && lineCount(file.text) > README_LINES)
     .map((file) => `${file.name}: ${lineCount(file.text)} lines, at most ${README_LINES}`);
