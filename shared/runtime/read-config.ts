@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { environment } from './environment.ts';
 
 /** Thrown when the environment does not fit the schema; the message lists every problem, one a line. */
 export class ConfigError extends Error {
@@ -12,12 +13,6 @@ export const secretText = z.string().min(1).meta({ secret: true });
 export const flag = z
   .enum(['', '0', '1', 'true', 'false', 'yes', 'no', 'on', 'off'])
   .transform((text) => ['1', 'true', 'yes', 'on'].includes(text));
-
-/** The environment of this process: the one place that touches it, so that tests can pass their own. */
-export function environment(): Record<string, string | undefined> {
-  // oxlint-disable-next-line node/no-process-env -- the one reader, called by each process's config.ts
-  return process.env;
-}
 
 /**
  * Reads configuration from environment variables. Unset and empty variables take the schema's default.

@@ -1,4 +1,5 @@
-import { environment } from './read-config.ts';
+import { flushCompileCache } from 'node:module';
+import { environment } from './environment.ts';
 import { createLogger, type Logger } from './log.ts';
 
 /** What a running process offers: where it listens (if it does) and its orderly end. */
@@ -28,6 +29,8 @@ export async function runService(name: string, start: (context: ServiceContext) 
   try {
     await using service = await start({ log, signal: stop.signal });
     log.info({ url: service.url }, 'service.started');
+    // Compiled sources (if NODE_COMPILE_CACHE is set) are kept even when this process is killed later.
+    flushCompileCache();
     if (!stop.signal.aborted)
       await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
     log.info({ reason: String(stop.signal.reason) }, 'service.stopping');
