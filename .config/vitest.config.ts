@@ -21,10 +21,10 @@ export default defineConfig({
           testTimeout: 20_000,
         },
       },
-      { root, test: { name: 'it', include: files('it.test'), testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 2 } },
+      { root, test: { name: 'it', include: files('it.test'), sequence: { groupOrder: 1 }, testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 2 } },
       {
         root,
-        test: { name: 'e2e', include: files('e2e.test'), testTimeout: 180_000, hookTimeout: 120_000, fileParallelism: false },
+        test: { name: 'e2e', include: files('e2e.test'), sequence: { groupOrder: 2 }, testTimeout: 180_000, hookTimeout: 120_000, fileParallelism: false },
       },
     ],
   },

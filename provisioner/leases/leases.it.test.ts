@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { streams } from '#shared/contract/subjects.ts';
+import { systemClock } from '#shared/runtime/clock.ts';
+import { silentLogger } from '#shared/runtime/log.ts';
+import { connectNats, type Nats } from '#shared/runtime/nats.ts';
+import { ensureStreams } from '#shared/runtime/nats-streams.ts';
+import type { ChildServer } from '#shared/testing/child-server.ts';
+import { eventually } from '#shared/testing/eventually.ts';
+import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { startLeases, type Leases } from './leases.ts';
+
+const log = silentLogger();
+let server: ChildServer;
+let nats: Nats;
+
+beforeAll(async () => {
+  server = await startNatsServer();
+  nats = await connectNats({ url: server.url, name: 'leases', log });
+  await ensureStreams(nats, [streams.leases], 1);
+});
+afterAll(async () => {
+  await nats[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+const member = (instanceId: string, own: Nats, leaseMs = 600): Promise<Leases> =>
+  startLeases({ nats: own, clock: systemClock, log, instanceId, shards: 16, leaseMs, onChange: () => {} });
+
+it('shares shards between members, hands over on leave and takes over from the dead', async () => {
+  const a = await member('a', nats);
+  await eventually(() => expect(a.ownedShards()).toHaveLength(16));
+  const b = await member('b', nats);
+  await eventually(() => {
+    expect(a.ownedShards().length).toBeGreaterThan(0);
+    expect(b.ownedShards().length).toBeGreaterThan(0);
+    expect(a.ownedShards().length + b.ownedShards().length).toBe(16);
+  });
+  await b[Symbol.asyncDispose]();
+  await eventually(() => expect(a.ownedShards()).toHaveLength(16));
+
+  const dying = await connectNats({ url: server.url, name: 'dying', log });
+  const c = await member('c', dying);
+  await eventually(() => expect(c.ownedShards().length).toBeGreaterThan(0));
+  // A connection that closes is what its peers see of a killed process: no beat, no release.
+  await dying.nc.close();
+  await eventually(() => expect(a.ownedShards()).toHaveLength(16), { timeoutMs: 15_000 });
+  await eventually(() => expect(c.ownedShards()).toEqual([]), { timeoutMs: 15_000 });
+  await a[Symbol.asyncDispose]();
+});
