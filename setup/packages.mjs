@@ -15,6 +15,7 @@ export async function ensurePackages(context) {
     await withLock(context, path.join(state, 'packages.lock'), async () => {
       if (isStamped(context.root)) return;
       if (!isInstalled(context.root)) await install(context);
+      mkdirSync(path.dirname(stampFile(context.root)), { recursive: true });
       writeFileSync(stampFile(context.root), wanted(context.root));
     });
   } catch (error) {

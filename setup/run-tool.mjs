@@ -11,12 +11,18 @@ export function runTool(command, args, options = {}) {
   const { cwd, env, signal, timeoutMs = 30_000 } = options;
   return new Promise((resolve) => {
     let output = '';
-    const child = spawn(command, args, { cwd, env, signal, timeout: timeoutMs, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { cwd, env, signal, stdio: ['ignore', 'pipe', 'pipe'] });
+    // Not spawn's own time-out: its timer keeps us alive when the program could not start.
+    const timer = setTimeout(() => child.kill(), timeoutMs);
+    const end = (result) => {
+      clearTimeout(timer);
+      resolve(result);
+    };
     const keep = (chunk) => (output = (output + chunk).slice(-KEPT_OUTPUT));
     child.stdout.setEncoding('utf8').on('data', keep);
     child.stderr.setEncoding('utf8').on('data', keep);
-    child.once('error', (error) => resolve({ code: null, output: output || error.message }));
-    child.once('close', (code) => resolve({ code, output }));
+    child.once('error', (error) => end({ code: null, output: output || error.message }));
+    child.once('close', (code) => end({ code, output }));
   });
 }
 

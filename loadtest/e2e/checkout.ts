@@ -1,0 +1,145 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { runCommand, type CommandResult } from '#loadtest/stack/run-command.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
+
+/** The target that set-up starts in these tests: says what it was given, and waits for a signal when asked to. */
+const TARGET = `
+const { FAIRWAY_NATS_SERVER: nats, FAIRWAY_REDIS_SERVER: redis } = process.env;
+const args: string[] = process.argv.slice(2);
+console.log(JSON.stringify({ pid: process.pid, node: process.version, args, nats, redis }));
+if (args[0] === 'exit') process.exitCode = Number(args[1]);
+if (args[0] === 'wait') {
+  const timer = setTimeout(() => {}, 60_000);
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'])
+    process.on(signal, () => { console.log(signal); clearTimeout(timer); process.exitCode = 7; });
+}
+`;
+
+export type Env = Record<string, string | undefined>;
+
+/** What the target says of itself on stdout. */
+export interface TargetReport {
+  pid: number;
+  node: string;
+  args: string[];
+  nats?: string;
+  redis?: string;
+}
+
+/** A folder that looks like a fresh clone, as far as set-up goes, with a cache of its own. */
+export class Checkout implements Disposable {
+  readonly #folder = mkdtempSync(path.join(tmpdir(), 'fairway setup '));
+  readonly folder = path.join(this.#folder, 'a clone');
+  readonly cache = path.join(this.#folder, 'cache');
+  /** Programs that these tests put before everything else on the PATH. */
+  readonly bin = path.join(this.#folder, 'bin');
+
+  readonly #path: string;
+
+  /**
+   * `none`: a project without packages, so that npm is not called, and a PATH with Node alone; `one`: a single small
+   * package; `all`: those of Fairway.
+   */
+  constructor(packages: 'none' | 'one' | 'all') {
+    mkdirSync(this.bin);
+    mkdirSync(this.folder);
+    for (const entry of ['setup.mjs', 'setup', '.npmrc'])
+      cpSync(path.join(root, entry), path.join(this.folder, entry), { recursive: true });
+    writeFileSync(path.join(this.folder, 'target.ts'), TARGET);
+    this.#writeManifest(packages);
+    this.#path = packages === 'none' ? this.bin : `${this.bin}${path.delimiter}${process.env['PATH']}`;
+    if (packages !== 'none') return;
+    symlinkSync(process.execPath, path.join(this.bin, 'node'));
+    this.#write('node_modules/.package-lock.json', { packages: {} });
+  }
+
+  #writeManifest(packages: 'none' | 'one' | 'all'): void {
+    const { dependencies, devDependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as Env;
+    const lock = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { version: string }>;
+    };
+    const ulid = lock.packages['node_modules/ulid'];
+    if (ulid === undefined) throw new Error('package-lock.json has no ulid, which these tests install');
+    const wanted = { none: {}, one: { dependencies: { ulid: ulid.version } }, all: { dependencies, devDependencies } }[
+      packages
+    ];
+    const start = 'exec node setup.mjs --no-servers target.ts';
+    const project = { name: 'fairway', version: '0.1.0', private: true, type: 'module', scripts: { start }, ...wanted };
+    const small = { '': project, ...(packages === 'one' ? { 'node_modules/ulid': ulid } : {}) };
+    this.#write('package.json', project);
+    this.#write(
+      'package-lock.json',
+      packages === 'all' ? lock : { name: 'fairway', lockfileVersion: 3, packages: small },
+    );
+  }
+
+  #write(name: string, content: object): void {
+    mkdirSync(path.dirname(path.join(this.folder, name)), { recursive: true });
+    writeFileSync(path.join(this.folder, name), JSON.stringify(content));
+  }
+
+  /** The environment of a user who started nothing through npm yet. */
+  env(extra: Env = {}): Env {
+    const inherited = Object.keys(process.env).filter((name) =>
+      /^(npm_|FAIRWAY_|NATS_|REDIS_|VALKEY_|PIP_FIND_LINKS$|NODE_COMPILE_CACHE$)/.test(name),
+    );
+    const without = Object.fromEntries(inherited.map((name) => [name, undefined]));
+    return {
+      ...without,
+      FAIRWAY_CACHE: this.cache,
+      PATH: this.#path,
+      ...extra,
+    };
+  }
+
+  /** Runs a command here to its end. */
+  run(command: readonly string[], extra: Env = {}): Promise<CommandResult> {
+    return runCommand(command, { cwd: this.folder, env: this.env(extra) });
+  }
+
+  /** Starts `node setup.mjs …args` and leaves it running; stdout and stderr come together in `output()`. */
+  start(args: readonly string[], extra: Env = {}): { child: ChildProcess; output: () => string } {
+    const child = spawn(process.execPath, ['setup.mjs', ...args], {
+      cwd: this.folder,
+      env: { ...process.env, ...this.env(extra) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += String(chunk)));
+    child.stderr.on('data', (chunk) => (output += String(chunk)));
+    return { child, output: () => output };
+  }
+
+  /** A program on the PATH that says `line` and does nothing else. */
+  addProgram(name: string, line: string): string {
+    const file = path.join(this.bin, name);
+    writeFileSync(file, `#!/bin/sh\necho '${line}'\n`);
+    chmodSync(file, 0o755);
+    return file;
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** What the target said, out of the output of a run. @throws when it did not start. */
+export function targetReport(output: string): TargetReport {
+  const line = output.split('\n').find((one) => one.startsWith('{"pid"'));
+  if (line === undefined) throw new Error(`The target did not start:\n${output}`);
+  return JSON.parse(line) as TargetReport;
+}
+
+/** Is there a process of this id? (On Linux a zombie is none.) */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return process.platform !== 'linux' || !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
