@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import { createReplySchema, resourceReplySchema, type DedicatedInference } from '#shared/contract/deployment.ts';
+import type { Clock } from '#shared/runtime/clock.ts';
+import { stackPlace } from './processes.ts';
+
+/** Where the demo works, and with which rights. */
+export interface DemoPlace {
+  controlUrl: string;
+  apiToken: string;
+  inferenceUrl: string;
+  replicas: number;
+  clock: Clock;
+  signal: AbortSignal;
+}
+
+/** The demo endpoint, ready to be used. */
+export interface DemoEndpoint {
+  endpointId: string;
+  token: string;
+  model: string;
+}
+
+const model = 'fairway/demo-model';
+const name = 'demo';
+
+/**
+ * Creates the demo endpoint through the public API. The Idempotency-Key makes a later run (with kept state) get the same
+ * endpoint and the same token again. @throws with the API's own sentence when it refuses.
+ */
+export async function createDemo(place: DemoPlace): Promise<DemoEndpoint> {
+  const spec = {
+    name,
+    region: stackPlace.region,
+    enable_public_endpoint: true,
+    model_deployments: [
+      {
+        model_slug: model,
+        model_provider: 'hugging_face',
+        accelerators: [{ scale: place.replicas, type: 'prefill_decode', accelerator_slug: 'gpu-h100x1-80gb' }],
+      },
+    ],
+  };
+  const headers = { 'idempotency-key': `demo-${place.replicas}` };
+  const reply = await call(place, '', { method: 'POST', headers, body: JSON.stringify({ spec }) });
+  const { dedicated_inference: resource, token } = createReplySchema.parse(reply);
+  return { endpointId: resource.id, token: token.value ?? '', model };
+}
+
+/** Waits until the endpoint is active; `tell` hears each new phase and reason, and at least every 5 s why it waits. */
+export async function untilActive(
+  place: DemoPlace,
+  endpointId: string,
+  tell: (text: string) => void,
+): Promise<DedicatedInference> {
+  let shown = '';
+  let shownAt = place.clock.monotonic();
+  for (;;) {
+    place.signal.throwIfAborted();
+    const { dedicated_inference: resource } = resourceReplySchema.parse(await call(place, `/${endpointId}`, {}));
+    if (resource.status === 'active') return resource;
+    if (resource.status === 'error') throw new Error(`The endpoint failed: ${resource.reason}: ${resource.message}`);
+    const { ready, desired } = resource.replicas;
+    const line = `endpoint is ${resource.status}: ${resource.phase}, ${ready}/${desired} replicas ready, ${resource.reason}`;
+    const now = place.clock.monotonic();
+    if (line !== shown || now - shownAt > 5000) {
+      tell(resource.message === '' ? line : `${line}: ${resource.message}`);
+      [shown, shownAt] = [line, now];
+    }
+    await place.clock.sleep(50, place.signal);
+  }
+}
+
+const chunkSchema = z.object({
+  choices: z.array(z.object({ delta: z.object({ content: z.string().nullish() }) })).optional(),
+  error: z.object({ message: z.string() }).optional(),
+});
+
+/** Streams one completion; `say` hears each piece of text. Returns the time to the first one, milliseconds. */
+export async function streamCompletion(
+  place: DemoPlace,
+  demo: DemoEndpoint,
+  say: (text: string) => void,
+): Promise<number> {
+  const startedAt = place.clock.monotonic();
+  const response = await fetch(`${place.inferenceUrl}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${demo.token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      model: demo.model,
+      stream: true,
+      max_tokens: 60,
+      messages: [{ role: 'user', content: 'Say in one sentence what you are.' }],
+    }),
+    signal: AbortSignal.any([place.signal, AbortSignal.timeout(60_000)]),
+  });
+  if (!response.ok || response.body === null)
+    throw new Error(`The router answered ${response.status}: ${await response.text()}`);
+  let firstAt: number | undefined;
+  let rest = '';
+  for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
+    const frames = (rest + piece).split('\n\n');
+    rest = frames.pop() ?? '';
+    for (const text of frames.map(textOf)) {
+      if (text !== '') firstAt ??= place.clock.monotonic() - startedAt;
+      say(text);
+    }
+  }
+  if (firstAt === undefined) throw new Error('The stream ended without a token.');
+  return firstAt;
+}
+
+function textOf(frame: string): string {
+  if (!frame.startsWith('data: {')) return '';
+  const chunk = chunkSchema.parse(JSON.parse(frame.slice(6)));
+  if (chunk.error !== undefined) throw new Error(`The stream failed: ${chunk.error.message}`);
+  return chunk.choices?.[0]?.delta.content ?? '';
+}
+
+async function call(
+  place: DemoPlace,
+  path: string,
+  init: { method?: string; body?: string; headers?: Record<string, string> },
+): Promise<unknown> {
+  const response = await fetch(`${place.controlUrl}/v2/dedicated-inferences${path}`, {
+    ...init,
+    headers: { authorization: `Bearer ${place.apiToken}`, 'content-type': 'application/json', ...init.headers },
+    signal: AbortSignal.any([place.signal, AbortSignal.timeout(30_000)]),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`The control plane answered ${response.status}: ${text}`);
+  return JSON.parse(text);
+}

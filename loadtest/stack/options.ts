@@ -1,0 +1,95 @@
+import { parseArgs } from 'node:util';
+import { ConfigError } from '#shared/runtime/read-config.ts';
+
+/** How the stack is run; every field is one flag of `npm run dev`. */
+export interface StackOptions {
+  /** End with exit code 0 after the first streamed completion. */
+  smoke: boolean;
+  /** Keep state across runs in this folder; undefined uses a temporary one that is removed at the end. */
+  keep: string | undefined;
+  replicas: number;
+  routers: number;
+  regionals: number;
+  provisioners: number;
+  /** First port; 0 takes free ones everywhere. */
+  port: number;
+  json: string | undefined;
+  timeScale: number;
+  leaseMs: number;
+  drainTimeoutMs: number;
+}
+
+const flags = {
+  smoke: { type: 'boolean' },
+  keep: { type: 'boolean' },
+  'state-dir': { type: 'string' },
+  replicas: { type: 'string' },
+  routers: { type: 'string' },
+  regionals: { type: 'string' },
+  provisioners: { type: 'string' },
+  port: { type: 'string' },
+  json: { type: 'string' },
+  'time-scale': { type: 'string' },
+  'lease-ms': { type: 'string' },
+  'drain-timeout-ms': { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** What `npm run dev -- --help` prints. */
+export const usage = `npm run dev -- [options]
+  --smoke              end with exit code 0 after the first streamed completion
+  --keep               keep state across runs (in .fairway/dev, or in --state-dir)
+  --state-dir FOLDER   where --keep keeps it
+  --replicas N         replicas of the demo endpoint (default 2)
+  --routers N          router processes (default 1)
+  --regionals N        regional API processes (default 1)
+  --provisioners N     provisioner processes (default 1)
+  --port N             control plane on N, inference on N+1 (default 8700; 0 takes free ports)
+  --json FILE          write addresses, tokens and pids as JSON once the first completion has streamed
+  --time-scale X       speed of the simulated model servers: 1 = as the imitated hardware, 0.1 = ten times as fast
+  --lease-ms N         how long a silent provisioner keeps its work (default 10000)
+  --drain-timeout-ms N how long a replica's streams may hold up a scale-down (default 600000)`;
+
+/** Thrown for --help: the text goes to standard output and the exit code is 0. */
+export class UsageAsked extends Error {}
+
+/** Reads the command line. @throws ConfigError with every problem and how to see the flags; UsageAsked for --help. */
+export function readStackOptions(args: readonly string[]): StackOptions {
+  let values: ReturnType<typeof parse>;
+  try {
+    values = parse(args);
+  } catch (error) {
+    throw new ConfigError(`${error instanceof Error ? error.message : String(error)}\nSee: npm run dev -- --help`);
+  }
+  if (values.help === true) throw new UsageAsked(usage);
+  const problems: string[] = [];
+  const number = (flag: keyof typeof values, fallback: number, [least, most]: [number, number]): number => {
+    const given = values[flag];
+    if (given === undefined) return fallback;
+    const value = Number(given);
+    const whole = flag === 'time-scale' || Number.isInteger(value);
+    if (!whole || !(value >= least && value <= most))
+      problems.push(`--${flag} must be a number from ${least} to ${most}, not "${String(given)}".`);
+    return value;
+  };
+  const options: StackOptions = {
+    smoke: values.smoke ?? false,
+    keep: values.keep === true ? (values['state-dir'] ?? '.fairway/dev') : undefined,
+    replicas: number('replicas', 2, [1, 32]),
+    routers: number('routers', 1, [1, 8]),
+    regionals: number('regionals', 1, [1, 8]),
+    provisioners: number('provisioners', 1, [1, 8]),
+    port: number('port', 8700, [0, 65_500]),
+    json: values.json,
+    timeScale: number('time-scale', 0.1, [0.001, 100]),
+    leaseMs: number('lease-ms', 10_000, [500, 600_000]),
+    drainTimeoutMs: number('drain-timeout-ms', 600_000, [1000, 3_600_000]),
+  };
+  if (values['state-dir'] !== undefined && values.keep !== true) problems.push('--state-dir needs --keep beside it.');
+  if (problems.length > 0) throw new ConfigError(`${problems.join('\n')}\nSee: npm run dev -- --help`);
+  return options;
+}
+
+function parse(args: readonly string[]) {
+  return parseArgs({ args: [...args], options: flags, allowPositionals: false }).values;
+}

@@ -1,0 +1,70 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { ConfigError } from '#shared/runtime/read-config.ts';
+
+/** Ports of one stack. What a person pastes stands on fixed ports; the rest takes free ones. */
+export interface StackPorts {
+  control: number;
+  inference: number;
+  routers: number[];
+  regionals: number[];
+  nats: number;
+  redis: number;
+  cluster: number;
+}
+
+/** How many of each, and where the fixed ones begin (0: free ones too). */
+export interface PortRequest {
+  first: number;
+  routers: number;
+  regionals: number;
+}
+
+/**
+ * Chooses the ports. Each is bound for a moment, all at the same time, so that no two are equal.
+ * @throws ConfigError when a fixed one is taken, with the command that uses others.
+ */
+export async function choosePorts(request: PortRequest): Promise<StackPorts> {
+  const held: Server[] = [];
+  const hold = async (port: number): Promise<number> => {
+    const server = createServer();
+    const listening = once(server, 'listening');
+    server.listen(port, '127.0.0.1');
+    try {
+      await listening;
+    } catch (error) {
+      throw takenError(port, request.first, error);
+    }
+    held.push(server);
+    return (server.address() as AddressInfo).port;
+  };
+  try {
+    const control = await hold(request.first);
+    const inference = await hold(request.first === 0 ? 0 : request.first + 1);
+    // One router listens on the inference port itself; several stand behind the balancer that does.
+    const routers = request.routers === 1 ? [inference] : await holdMany(hold, request.routers);
+    const regionals = await holdMany(hold, request.regionals);
+    const [nats = 0, redis = 0, cluster = 0] = await holdMany(hold, 3);
+    return { control, inference, routers, regionals, nats, redis, cluster };
+  } finally {
+    await Promise.all(held.map((server) => closed(server)));
+  }
+}
+
+async function holdMany(hold: (port: number) => Promise<number>, count: number): Promise<number[]> {
+  return Promise.all(Array.from({ length: count }, () => hold(0)));
+}
+
+async function closed(server: Server): Promise<void> {
+  const end = once(server, 'close');
+  server.close();
+  await end;
+}
+
+function takenError(port: number, first: number, cause: unknown): Error {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const why = code === 'EACCES' ? 'may not be used by this user' : 'is taken (is another Fairway running?)';
+  return new ConfigError(
+    `Port ${port} ${why}.\nNext: npm run dev -- --port ${first === 8700 ? 8800 : 8700}   (or --port 0 for free ones)`,
+  );
+}

@@ -1,0 +1,59 @@
+import { systemClock, type Clock } from '#shared/runtime/clock.ts';
+import { createDemo, streamCompletion, untilActive, type DemoPlace } from './demo.ts';
+import type { StackOptions } from './options.ts';
+import { createProgress } from './progress.ts';
+import { startStack, writeReport, type Stack } from './stack.ts';
+import { welcome } from './welcome.ts';
+
+/** What a run needs from the outside. */
+export interface DevContext {
+  signal: AbortSignal;
+  out: (text: string) => void;
+  clock?: Clock;
+}
+
+/**
+ * `npm run dev`: starts the stack, creates the demo endpoint through the public API, waits until it is active, streams a
+ * first completion, prints what to paste, and serves until the signal aborts (with --smoke: ends at once).
+ */
+export async function runDev(options: StackOptions, context: DevContext): Promise<void> {
+  const clock = context.clock ?? systemClock;
+  const progress = createProgress(clock, context.out);
+  const startedAt = clock.monotonic();
+  let onRestart: () => void = () => {};
+  const restarted = (name: string): void => {
+    progress.step(`${name} is back`);
+    onRestart();
+  };
+  await using stack = await startStack(options, { ...progress, restarted }, clock);
+  const place = demoPlace(stack, context.signal, clock);
+  progress.step(`creating the endpoint "demo" with ${options.replicas} replicas through ${stack.controlUrl}`);
+  const createdAt = clock.monotonic();
+  const demo = await createDemo(place);
+  await untilActive(place, demo.endpointId, (text) => progress.step(text));
+  progress.step(
+    `endpoint is active, ${seconds(clock.monotonic() - createdAt)} after its creation; streaming a completion:`,
+  );
+  context.out('\n');
+  const ttftMs = await streamCompletion(place, demo, context.out);
+  context.out('\n\n');
+  const firstTokenMs = clock.monotonic() - startedAt;
+  progress.step(`first token after ${Math.round(ttftMs)} ms, ${seconds(firstTokenMs)} after the start`);
+  await writeReport(stack, demo);
+  if (options.smoke) return;
+  onRestart = () => void writeReport(stack, demo).catch((error: unknown) => progress.step(`--json: ${String(error)}`));
+  context.out(`${welcome(stack, demo)}\n`);
+  if (!context.signal.aborted)
+    await new Promise((resolve) => context.signal.addEventListener('abort', resolve, { once: true }));
+  progress.plain('');
+  progress.step('stopping');
+}
+
+function demoPlace(stack: Stack, signal: AbortSignal, clock: Clock): DemoPlace {
+  const { controlUrl, apiToken, inferenceUrl } = stack;
+  return { controlUrl, apiToken, inferenceUrl, replicas: stack.plan.options.replicas, clock, signal };
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,112 @@
+import { rename, writeFile } from 'node:fs/promises';
+import { systemClock, type Clock } from '#shared/runtime/clock.ts';
+import { silentLogger } from '#shared/runtime/log.ts';
+import { startBalancer } from './balancer.ts';
+import type { DemoEndpoint } from './demo.ts';
+import { listReplicas } from './list-replicas.ts';
+import type { StackOptions } from './options.ts';
+import { choosePorts } from './ports.ts';
+import * as processes from './processes.ts';
+import type { Progress } from './progress.ts';
+import { loadSecrets } from './secrets.ts';
+import { seedIdentity } from './seed-identity.ts';
+import { natsServer, redisServer } from './servers.ts';
+import { openStateFolder } from './state-folder.ts';
+import { createSupervisor, type Supervisor } from './supervisor.ts';
+
+/** A running stack: addresses, the API token and its processes. */
+export interface Stack extends AsyncDisposable {
+  controlUrl: string;
+  inferenceUrl: string;
+  apiToken: string;
+  folder: string;
+  kept: boolean;
+  plan: processes.StackPlan;
+  supervisor: Supervisor;
+}
+
+/**
+ * Starts everything: NATS, Redis and the cluster first, then the API, then what needs the API's streams; each as a
+ * process of its own under a supervisor. @throws ConfigError with the next command for ports, disk, binaries.
+ */
+export async function startStack(
+  options: StackOptions,
+  progress: Progress,
+  clock: Clock = systemClock,
+): Promise<Stack> {
+  await using stack = new AsyncDisposableStack();
+  const folder = stack.use(await openStateFolder(options.keep));
+  const { port, routers, regionals } = options;
+  const ports = await choosePorts({ first: port, routers, regionals });
+  const secrets = await loadSecrets(folder.path);
+  const nats = await natsServer({ folder: folder.path, port: ports.nats, secrets });
+  const redis = await redisServer({ folder: folder.path, port: ports.redis, secrets });
+  const plan = { options, ports, secrets, folder: folder.path, natsUrl: nats.url, redisUrl: redis.url };
+  const supervisor = stack.use(createSupervisor(clock, progress));
+
+  // Cluster and Redis come up while NATS gets its streams; whoever needs something that is late waits for it.
+  const seeded = async (): Promise<void> => {
+    if (nats.spec !== undefined) await supervisor.run(nats.spec);
+    await seedIdentity({
+      natsUrl: nats.url,
+      log: silentLogger(),
+      team: processes.stackPlace.team,
+      apiToken: secrets.apiToken,
+    });
+  };
+  const cluster = async (): Promise<void> => {
+    await supervisor.run(processes.clusterProcess(plan));
+    await supervisor.run(processes.kubeletProcess(plan));
+  };
+  const redisUp = redis.spec === undefined ? Promise.resolve() : supervisor.run(redis.spec);
+  await allOrFirstError([seeded(), cluster(), redisUp]);
+  await allOrFirstError([
+    ...ports.regionals.map((_, index) => supervisor.run(processes.regionalProcess(plan, index))),
+    supervisor.run(processes.centralProcess(plan)),
+    ...Array.from({ length: options.provisioners }, (_, index) =>
+      supervisor.run(processes.provisionerProcess(plan, index)),
+    ),
+    ...ports.routers.map((_, index) => supervisor.run(processes.routerProcess(plan, index))),
+  ]);
+  if (ports.routers.length > 1) stack.use(await startBalancer({ port: ports.inference, targets: ports.routers }));
+  const running = stack.move();
+  return {
+    controlUrl: `http://127.0.0.1:${ports.control}`,
+    inferenceUrl: `http://127.0.0.1:${ports.inference}`,
+    apiToken: secrets.apiToken,
+    folder: folder.path,
+    kept: folder.kept,
+    plan,
+    supervisor,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** Waits for all, also when one fails, so that nothing starts behind the back of the clean-up; then throws the first error. */
+async function allOrFirstError(work: Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(work);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+/** Writes what a script needs (`--json`), whole or not at all. */
+export async function writeReport(stack: Stack, demo: DemoEndpoint): Promise<void> {
+  const { plan } = stack;
+  if (plan.options.json === undefined) return;
+  const kubeconfig = processes.kubeconfigOf(plan);
+  const report = {
+    control: { url: stack.controlUrl, token: stack.apiToken, team: processes.stackPlace.team },
+    regional: {
+      url: `http://127.0.0.1:${plan.ports.regionals[0]}`,
+      urls: plan.ports.regionals.map((port) => `http://127.0.0.1:${port}`),
+    },
+    inference: { url: stack.inferenceUrl, token: demo.token, model: demo.model, endpointId: demo.endpointId },
+    nats: { url: plan.natsUrl },
+    redis: { url: plan.redisUrl },
+    cluster: { kubeconfig },
+    processes: stack.supervisor.list(),
+    replicas: await listReplicas(kubeconfig, demo.endpointId).catch(() => []),
+  };
+  const draft = `${plan.options.json}.${process.pid}.tmp`;
+  await writeFile(draft, `${JSON.stringify(report, null, 2)}\n`, { mode: 0o600 });
+  await rename(draft, plan.options.json);
+}

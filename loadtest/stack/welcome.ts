@@ -1,0 +1,60 @@
+import type { DemoEndpoint } from './demo.ts';
+import type { Stack } from './stack.ts';
+
+/** A command that a person can paste; the e2e test runs each. */
+export interface PasteCommand {
+  title: string;
+  command: string;
+}
+
+/** Commands that this build serves, with addresses and tokens filled in. */
+export function pasteCommands(stack: Stack, demo: DemoEndpoint): PasteCommand[] {
+  const control = `${stack.controlUrl}/v2/dedicated-inferences`;
+  const auth = `-H 'Authorization: Bearer ${stack.apiToken}'`;
+  const json = `-H 'Content-Type: application/json'`;
+  const use = `-H 'Authorization: Bearer ${demo.token}'`;
+  const body = JSON.stringify({ model: demo.model, stream: true, messages: [{ role: 'user', content: 'Hello!' }] });
+  const scaled = {
+    spec: {
+      model_deployments: [
+        { accelerators: [{ scale: 3, type: 'prefill_decode', accelerator_slug: 'gpu-h100x1-80gb' }] },
+      ],
+    },
+  };
+  return [
+    {
+      title: 'Stream a completion',
+      command: `curl -N ${stack.inferenceUrl}/v1/chat/completions ${use} ${json} -d '${body}'`,
+    },
+    { title: 'List the models of the endpoint', command: `curl ${stack.inferenceUrl}/v1/models ${use}` },
+    { title: 'List endpoints', command: `curl ${control} ${auth}` },
+    { title: 'See why the endpoint is as it is', command: `curl ${control}/${demo.endpointId} ${auth}` },
+    {
+      title: 'Scale to 3 replicas',
+      command: `curl -X PATCH ${control}/${demo.endpointId} ${auth} ${json} -d '${JSON.stringify(scaled)}'`,
+    },
+    { title: 'Delete it', command: `curl -X DELETE ${control}/${demo.endpointId} ${auth}` },
+  ];
+}
+
+/** The text that ends the start. */
+export function welcome(stack: Stack, demo: DemoEndpoint): string {
+  const commands = pasteCommands(stack, demo).map(({ title, command }) => `# ${title}\n${command}`);
+  return [
+    '',
+    `Control plane   ${stack.controlUrl}   (API description: /openapi.json)`,
+    `  API token     ${stack.apiToken}`,
+    `Inference       ${stack.inferenceUrl}/v1`,
+    `  token         ${demo.token}`,
+    `  model         ${demo.model}`,
+    `State and logs  ${stack.folder}${stack.kept ? ' (kept)' : ' (removed at the end; --keep keeps it)'}`,
+    '',
+    'Simulated here: GPUs, nodes and the model (it makes up text, with the timing of a real engine).',
+    'Real: NATS JetStream, Redis, every Fairway process, the Kubernetes wire protocol, sockets and streams.',
+    'The embedded cluster does not enforce NetworkPolicy, quotas or RBAC.',
+    '',
+    ...commands,
+    '',
+    'Ctrl-C ends it.',
+  ].join('\n');
+}
