@@ -121,9 +121,9 @@ interface Authenticator {
 }
 
 const filledIn = z.object({
-  ca: z.unknown(),
-  cert: z.unknown(),
-  key: z.unknown(),
+  ca: z.unknown().optional(),
+  cert: z.unknown().optional(),
+  key: z.unknown().optional(),
   rejectUnauthorized: z.boolean().optional(),
   auth: z.string().optional(),
   headers: z.record(z.string(), z.string()).optional(),
