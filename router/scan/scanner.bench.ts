@@ -27,7 +27,9 @@ for (const [shape, bytes] of Object.entries(shapes)) {
   const keysMs = best(() => blockKeys(result, { cacheNamespace: 'bench', model: 'bench' }));
   const blocks = result.spans.reduce((sum, span) => sum + span.hashes.length, 0);
   const rate = (bytes.length / scanMs / 1000).toFixed(0);
-  console.log(`${shape}: ${rate} MB/s, ${scanMs.toFixed(2)} ms, ${blocks} blocks, keys ${keysMs.toFixed(3)} ms`);
+  process.stdout.write(
+    `${shape}: ${rate} MB/s, ${scanMs.toFixed(2)} ms, ${blocks} blocks, keys ${keysMs.toFixed(3)} ms\n`,
+  );
 }
 
 function scan(bytes: Buffer): ScanResult {

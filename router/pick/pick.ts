@@ -1,0 +1,110 @@
+import type { PrefixMatch } from '../replicas/prefix-index.ts';
+import type { ReplicaState, ReplicaView } from '../replicas/replica-view.ts';
+import type { PromptKeys } from '../scan/block-keys.ts';
+import { hashText } from '../scan/hash64.ts';
+import { heavierFirst, rendezvousWeight } from './rendezvous.ts';
+
+/** What a pick must know of a request. */
+export interface PickRequest {
+  readonly prompt: Pick<PromptKeys, 'keys' | 'firstUserEnd'>;
+  /** Longest known prefix per replica, from `PrefixIndex.match`; a replica that is absent holds nothing. */
+  readonly matches: ReadonlyMap<string, PrefixMatch>;
+  /** What names the conversation, where the client says it. */
+  readonly session?: string;
+  /** Replicas that this request has already failed on. */
+  readonly exclude?: ReadonlySet<string>;
+}
+
+/**
+ * - `affinity`: the replica has the conversation, and is the first by match that is not overloaded.
+ * - `affinity_overloaded`: replicas have it, all overloaded; the least loaded one was taken.
+ * - `session`: nobody is known to have it, yet it is no new one, or it has a name; its place is computed.
+ * - `least_in_flight`: a new conversation.
+ */
+export type PickReason = 'affinity' | 'affinity_overloaded' | 'session' | 'least_in_flight';
+
+/** What was seen of one candidate. */
+export interface PickScore {
+  readonly replica: string;
+  /** Index of the last matching block, -1 for none. */
+  readonly matchedBlock: number;
+  readonly inFlight: number;
+}
+
+export type PickResult =
+  | { readonly replica: string; readonly reason: PickReason; readonly scores: readonly PickScore[] }
+  | { readonly none: 'no_ready_replica' | 'all_excluded' };
+
+interface Candidate extends PickScore {
+  /** Of its rendezvous with the conversation. */
+  readonly weight: bigint;
+}
+
+interface Chosen {
+  readonly replica: string;
+  readonly reason: PickReason;
+}
+
+/** A replica with more requests in flight than this is overloaded. */
+export const LOAD_FACTOR = 1.25;
+export const LOAD_SLACK = 2;
+
+/**
+ * Chooses the replica for a request. Pure: the same input gives the same answer on every router.
+ *
+ * A match counts as affinity only if it reaches past the first user message: tools and system prompt are everybody's.
+ * With affinity: by match, then in-flight, the first that is not overloaded. Without: least in-flight, ties by longer
+ * match, then by rendezvous rank. A conversation that has a name, or that goes on though nobody is known to have it,
+ * goes by rendezvous with bounded load (Mirrokni, Thorup, Zadimoghaddam 2016), keyed by its name or by the chain through
+ * its first user message.
+ */
+export function pick(request: PickRequest, view: ReplicaView, _now: number): PickResult {
+  const ready = view.replicas.filter(({ condition }) => condition === 'ready');
+  if (ready.length === 0) return { none: 'no_ready_replica' };
+  const allowed = ready.filter(({ id }) => request.exclude?.has(id) !== true);
+  if (allowed.length === 0) return { none: 'all_excluded' };
+
+  const key = conversationKey(request);
+  const candidates = allowed.map((replica) => toCandidate(replica, request, key ?? 0n));
+  const scores = candidates.map(({ replica, matchedBlock, inFlight }) => ({ replica, matchedBlock, inFlight }));
+  return { ...choose(request, candidates, key !== undefined), scores };
+}
+
+function choose(request: PickRequest, candidates: readonly Candidate[], hasKey: boolean): Chosen {
+  const { firstUserEnd, keys } = request.prompt;
+  const mean = candidates.reduce((sum, { inFlight }) => sum + inFlight, 0) / candidates.length;
+  const limit = LOAD_FACTOR * mean + LOAD_SLACK;
+  const holders = candidates.filter(({ matchedBlock }) => firstUserEnd >= 0 && matchedBlock >= firstUserEnd);
+  if (holders.length > 0) {
+    const best = holders.toSorted(byMatch).find(({ inFlight }) => inFlight <= limit);
+    return best ? { replica: best.replica, reason: 'affinity' } : least(candidates, 'affinity_overloaded');
+  }
+  const goesOn = firstUserEnd >= 0 && keys.length > firstUserEnd + 1;
+  if (!hasKey || !(goesOn || request.session !== undefined)) return least(candidates, 'least_in_flight');
+  const home = candidates.toSorted(byWeight).find(({ inFlight }) => inFlight <= limit);
+  return home ? { replica: home.replica, reason: 'session' } : least(candidates, 'session');
+}
+
+function toCandidate(replica: ReplicaState, request: PickRequest, key: bigint): Candidate {
+  const matchedBlock = request.matches.get(replica.id)?.block ?? -1;
+  return { replica: replica.id, matchedBlock, inFlight: replica.inFlight, weight: rendezvousWeight(replica.id, key) };
+}
+
+/** What stays the same over all turns of a conversation; undefined if only what everybody shares is known. */
+function conversationKey({ session, prompt }: PickRequest): bigint | undefined {
+  return session === undefined ? prompt.keys[prompt.firstUserEnd] : hashText(session, 0n);
+}
+
+function least(candidates: readonly Candidate[], reason: PickReason): Chosen {
+  const [first] = candidates.toSorted((a, b) => a.inFlight - b.inFlight || byMatch(a, b));
+  if (!first) throw new Error('a pick among no candidates');
+  return { replica: first.replica, reason };
+}
+
+function byMatch(a: Candidate, b: Candidate): number {
+  return b.matchedBlock - a.matchedBlock || a.inFlight - b.inFlight || byWeight(a, b);
+}
+
+function byWeight(a: Candidate, b: Candidate): number {
+  return heavierFirst(a.weight, b.weight) || (a.replica < b.replica ? -1 : 1);
+}

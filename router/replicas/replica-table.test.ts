@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'vitest';
+import { ReplicaTable } from './replica-table.ts';
+import type { LedgerRow } from './replica-table.ts';
+import { noLoad } from './replica-view.ts';
+import type { ReplicaCondition } from './replica-view.ts';
+
+const one = { inFlight: 1, prefillSecondsLeft: 0.3, privateContextTokens: 10, reservedOutputTokens: 5 };
+const minus = { inFlight: -1, prefillSecondsLeft: -0.3, privateContextTokens: -10, reservedOutputTokens: -5 };
+
+function table(): ReplicaTable {
+  const it = new ReplicaTable({ router: 'me', epoch: 1, maxFlows: 2 });
+  it.setReplicas(
+    new Map<string, ReplicaCondition>([
+      ['r1', 'ready'],
+      ['r2', 'draining'],
+    ]),
+  );
+  it.setChannelUp(true, 0);
+  return it;
+}
+
+const row = (over: Partial<LedgerRow> & { load?: number }): LedgerRow => ({
+  router: 'peer',
+  epoch: 1,
+  seq: 1,
+  replicas: { r1: { ...noLoad, inFlight: over.load ?? 1 } },
+  flows: {},
+  ...over,
+});
+const inFlight = (it: ReplicaTable, now = 0) => it.view(now).replicas.map((replica) => replica.inFlight);
+
+describe('rows', () => {
+  test('the own row counts at once, and a peer’s is added', () => {
+    const it = table();
+    it.change('r1', one);
+    it.receive(row({ load: 3 }), 0);
+    expect(inFlight(it)).toEqual([4, 0]);
+    expect(it.view(0)).toMatchObject({ peers: 1, frozen: false });
+    it.change('r1', minus);
+    expect(inFlight(it)).toEqual([3, 0]);
+    expect(it.row()).toEqual({ router: 'me', epoch: 1, seq: 2, replicas: {}, flows: {} });
+  });
+
+  test('rounding leaves nothing behind', () => {
+    const it = table();
+    for (let i = 0; i < 10; i++) it.change('r1', one);
+    for (let i = 0; i < 10; i++) it.change('r1', minus);
+    expect(it.ownLoad('r1')).toEqual(noLoad);
+  });
+
+  test.each([
+    ['newer', row({ epoch: 2, seq: 6, load: 9 }), 9],
+    ['a repeat', row({ epoch: 2, seq: 5, load: 9 }), 5],
+    ['older', row({ epoch: 2, seq: 4, load: 9 }), 5],
+    ['of a new start', row({ epoch: 3, seq: 0, load: 9 }), 9],
+    ['of an earlier start', row({ epoch: 1, seq: 99, load: 9 }), 5],
+    ['its own', row({ router: 'me', epoch: 9, seq: 99, load: 9 }), 5],
+  ])('a row that is %s', (_, next, expected) => {
+    const it = table();
+    it.receive(row({ epoch: 2, seq: 5, load: 5 }), 0);
+    it.receive(next, 0);
+    expect(inFlight(it)[0]).toBe(expected);
+  });
+
+  test('a row replaces all of the older one', () => {
+    const it = table();
+    it.receive(row({ replicas: { r1: one, r2: one } }), 0);
+    it.receive(row({ seq: 2, replicas: { r2: one } }), 0);
+    expect(inFlight(it)).toEqual([0, 1]);
+  });
+
+  test('expires when its owner is silent for 3 s on a working channel; a repeat keeps it', () => {
+    const it = table();
+    it.receive(row({}), 0);
+    it.receive(row({}), 1000);
+    expect(inFlight(it, 4000)[0]).toBe(1);
+    expect(inFlight(it, 4001)[0]).toBe(0);
+    expect(it.view(4001).peers).toBe(0);
+  });
+
+  test('is frozen while the channel is down, and gets 3 s to be heard again when it works', () => {
+    const it = table();
+    it.receive(row({}), 0);
+    it.setChannelUp(false, 2000);
+    expect(inFlight(it, 60_000)[0]).toBe(1);
+    expect(it.view(60_000).frozen).toBe(true);
+    it.setChannelUp(true, 60_000);
+    expect(inFlight(it, 63_000)[0]).toBe(1);
+    expect(inFlight(it, 63_001)[0]).toBe(0);
+  });
+
+  test('one that had expired before the channel went down does not come back', () => {
+    const it = table();
+    it.receive(row({}), 0);
+    it.setChannelUp(false, 3500);
+    expect(inFlight(it, 3600)[0]).toBe(0);
+  });
+});
+
+describe('flows', () => {
+  test('work is summed over routers, and the longest idle are forgotten', () => {
+    const it = table();
+    it.serve('a', 10);
+    it.serve('b', 1);
+    it.serve('a', 10);
+    it.serve('c', 2);
+    it.receive(row({ flows: { a: 5, d: 4 } }), 0);
+    expect(Object.fromEntries(it.served(0))).toEqual({ a: 25, c: 2, d: 4 });
+  });
+});
+
+describe('signals', () => {
+  test('what was not said, or not lately, is unknown', () => {
+    const it = table();
+    it.setSignals('r1', { running: 2, kvUse: 0.5 }, 0);
+    it.setSignals('r9', { running: 2 }, 0);
+    expect(it.view(3000).replicas[0]).toMatchObject({ id: 'r1', condition: 'ready', running: 2, kvUse: 0.5 });
+    expect(it.view(3000).replicas[0]).not.toHaveProperty('waiting');
+    expect(it.view(3001).replicas[0]).not.toHaveProperty('running');
+    expect(it.view(0).replicas[1]).not.toHaveProperty('running');
+  });
+
+  test('load on a replica that left the pool is kept until it is given back', () => {
+    const it = table();
+    it.change('r1', one);
+    it.setReplicas(new Map());
+    expect(it.view(0).replicas).toEqual([]);
+    expect(it.ownLoad('r1').inFlight).toBe(1);
+  });
+});

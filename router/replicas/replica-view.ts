@@ -1,0 +1,53 @@
+/** What routers have under way on one replica, as absolute figures. */
+export interface ReplicaLoad {
+  /** Requests. */
+  readonly inFlight: number;
+  /** Uncached prefill that is still to be done. */
+  readonly prefillSecondsLeft: number;
+  /** Context tokens that no other request shares. */
+  readonly privateContextTokens: number;
+  readonly reservedOutputTokens: number;
+}
+
+/** What a replica's own metrics said last; undefined is unknown, not 0. */
+export interface ReplicaSignals {
+  readonly running?: number;
+  readonly waiting?: number;
+  /** Share of the KV cache in use, 0 to 1. */
+  readonly kvUse?: number;
+}
+
+/** `down`: its health or its connections fail. Only `ready` takes new requests. */
+export type ReplicaCondition = 'ready' | 'proving' | 'draining' | 'down';
+
+/** One replica at one instant; the load is that of all routers together. */
+export interface ReplicaState extends ReplicaLoad, ReplicaSignals {
+  readonly id: string;
+  readonly condition: ReplicaCondition;
+}
+
+/** Everything that a pick may look at: a snapshot, plain data. */
+export interface ReplicaView {
+  readonly replicas: readonly ReplicaState[];
+  /** Other routers whose rows are part of the load. */
+  readonly peers: number;
+  /** Rows of peers are frozen: the ledger's channel is down. */
+  readonly frozen: boolean;
+}
+
+export const noLoad: ReplicaLoad = {
+  inFlight: 0,
+  prefillSecondsLeft: 0,
+  privateContextTokens: 0,
+  reservedOutputTokens: 0,
+};
+
+/** Sum of two loads. */
+export function addLoad(a: ReplicaLoad, b: ReplicaLoad): ReplicaLoad {
+  return {
+    inFlight: a.inFlight + b.inFlight,
+    prefillSecondsLeft: a.prefillSecondsLeft + b.prefillSecondsLeft,
+    privateContextTokens: a.privateContextTokens + b.privateContextTokens,
+    reservedOutputTokens: a.reservedOutputTokens + b.reservedOutputTokens,
+  };
+}
