@@ -155,6 +155,7 @@ export class CompletionDesk implements Disposable {
       this.#replies.delete(reply);
       if (this.#replies.size === 0) this.#idle?.();
     });
+    reply.begin();
     this.#driver.submit(
       { id: answer.id, promptTokens: answer.promptTokens, outputTokens, blocks },
       {
@@ -170,7 +171,6 @@ export class CompletionDesk implements Disposable {
         },
       },
     );
-    reply.begin();
   }
 
   #plan({ requestId }: Exchange, request: CompletionRequest): Answer {

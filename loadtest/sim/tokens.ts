@@ -108,7 +108,12 @@ function tokenEnd(text: string, start: number): number {
   if (isWord(first)) return runEnd(text, start, wordLength);
   if (isBlank(first)) {
     let end = start + 1;
-    while (end < start + blankLength && text.charCodeAt(end) === first && !isWord(text.charCodeAt(end + 1))) end += 1;
+    while (
+      end < start + blankLength &&
+      text.charCodeAt(end) === first &&
+      !(first === 32 && isWord(text.charCodeAt(end + 1)))
+    )
+      end += 1;
     return end;
   }
   if (first > 127) return start + 1;
