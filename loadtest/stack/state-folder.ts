@@ -1,7 +1,9 @@
-import { mkdir, mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ConfigError } from '#shared/runtime/read-config.ts';
+
+const prefix = 'fairway-dev-';
 
 /** The folder that a stack keeps everything in; a temporary one is removed at the end. */
 export interface StateFolder extends AsyncDisposable {
@@ -14,10 +16,11 @@ export interface StateFolder extends AsyncDisposable {
  * @throws ConfigError when another stack uses it, or it cannot be written (no room, no permission).
  */
 export async function openStateFolder(keep: string | undefined): Promise<StateFolder> {
-  const path = keep === undefined ? await explained(mkdtemp(join(tmpdir(), 'fairway-dev-'))) : resolve(keep);
+  if (keep === undefined) await sweepDead();
+  const path = keep === undefined ? await explained(mkdtemp(join(tmpdir(), prefix))) : resolve(keep);
   await explained(mkdir(join(path, 'logs'), { recursive: true, mode: 0o700 }));
   const lock = join(path, 'lock');
-  if (keep !== undefined) await takeLock(lock, path);
+  await takeLock(lock, path);
   return {
     path,
     kept: keep !== undefined,
@@ -26,6 +29,15 @@ export async function openStateFolder(keep: string | undefined): Promise<StateFo
       else await rm(lock, { force: true });
     },
   };
+}
+
+/** Removes what stacks that were killed outright have left; a folder whose owner lives, or that has no lock yet, stays. */
+async function sweepDead(): Promise<void> {
+  const names = await readdir(tmpdir()).catch(() => []);
+  for (const name of names.filter((each) => each.startsWith(prefix))) {
+    const owner = Number(await readFile(join(tmpdir(), name, 'lock'), 'utf8').catch(() => ''));
+    if (owner > 0 && !isAlive(owner)) await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {});
+  }
 }
 
 async function takeLock(lock: string, path: string): Promise<void> {

@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '#shared/testing/eventually.ts';
+import { findLeftovers } from './leftovers.ts';
+import { startTestStack, testModel, type TestStack } from './test-stack.ts';
+
+describe('an endpoint from its creation to its end', () => {
+  let fairway: TestStack;
+  beforeAll(async () => {
+    fairway = await startTestStack();
+  });
+  afterAll(() => fairway?.[Symbol.asyncDispose]());
+
+  it('is created, becomes active, streams, and leaves nothing behind', async () => {
+    const { dedicated_inference: created, token } = await fairway.create('whole-path', 2);
+    expect(['new', 'provisioning']).toContain(created.status);
+    expect(created.spec).toBeUndefined();
+    expect(created.pending_deployment_spec?.name).toBe('whole-path');
+    expect(token.value).toMatch(/^fairway_/);
+
+    const active = await fairway.untilActive(created.id, 2);
+    expect(active.spec?.version).toBe(1);
+    expect(active.endpoints?.public_endpoint_fqdn).toContain('-public-');
+    expect(active.conditions.find((condition) => condition.type === 'Ready')?.status).toBe('True');
+
+    const client = fairway.openai(token.value ?? '');
+    const stream = await client.chat.completions.create({
+      model: testModel,
+      stream: true,
+      stream_options: { include_usage: true },
+      max_tokens: 20,
+      messages: [{ role: 'user', content: 'Hello, who are you?' }],
+    });
+    let text = '';
+    let usage: { completion_tokens: number } | undefined;
+    for await (const chunk of stream) {
+      text += chunk.choices[0]?.delta.content ?? '';
+      usage = chunk.usage ?? usage;
+    }
+    expect(text).toContain('simulated');
+    expect(usage?.completion_tokens).toBe(20);
+    expect((await client.models.list()).data.map((model) => model.id)).toContain(testModel);
+
+    const replicas = await fairway.replicas(created.id);
+    expect(replicas).toHaveLength(2);
+    expect((await fairway.api('DELETE', `/${created.id}`)).status).toBe(202);
+    await eventually(async () => expect((await fairway.api('GET', `/${created.id}`)).status).toBe(404), {
+      timeoutMs: 60_000,
+    });
+    await eventually(async () =>
+      expect(await findLeftovers(fairway.stack.plan, [created.id, ...replicas.map(({ id }) => id)])).toEqual([]),
+    );
+    for (const { pid } of replicas) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    await expect(client.models.list()).rejects.toMatchObject({ status: 401 });
+
+    const again = await fairway.create('whole-path', 1);
+    expect(again.dedicated_inference.id).not.toBe(created.id);
+  });
+});

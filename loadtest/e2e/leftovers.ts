@@ -1,0 +1,85 @@
+import { execFileSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { Redis } from 'ioredis';
+import { streams } from '#shared/contract/subjects.ts';
+import { silentLogger } from '#shared/runtime/log.ts';
+import { connectNats } from '#shared/runtime/nats.ts';
+import { kubeconfigOf, type StackPlan } from '#loadtest/stack/processes.ts';
+
+/** Where an endpoint's id or its namespace still stands: one line per find. Audit, events and tombstones are allowed. */
+export async function findLeftovers(plan: StackPlan, needles: readonly string[]): Promise<string[]> {
+  const found = await Promise.all([
+    inNats(plan, needles),
+    inRedis(plan, needles),
+    inCluster(plan, needles),
+    inProcesses(needles),
+  ]);
+  return found.flat();
+}
+
+async function inNats(plan: StackPlan, needles: readonly string[]): Promise<string[]> {
+  await using nats = await connectNats({ url: plan.natsUrl, name: 'leftovers', log: silentLogger() });
+  const found: string[] = [];
+  for (const stream of [streams.desired, streams.status, streams.edge, streams.infra, streams.leases]) {
+    const { state } = await nats.jsm.streams.info(stream.name, { subjects_filter: '>' });
+    for (const subject of Object.keys(state.subjects ?? {})) {
+      const message = await nats.jsm.streams.getMessage(stream.name, { last_by_subj: subject });
+      const text = message === null ? '' : message.string();
+      const mentioned = needles.some((needle) => subject.includes(needle) || text.includes(needle));
+      const ends = text === '' || /"kind":"(tombstone|revoked|released)"|"state":"gone"/.test(text);
+      if (mentioned && !ends) found.push(`NATS ${stream.name} ${subject}: ${text.slice(0, 200)}`);
+    }
+  }
+  return found;
+}
+
+async function inRedis(plan: StackPlan, needles: readonly string[]): Promise<string[]> {
+  const redis = new Redis(plan.redisUrl);
+  try {
+    const keys = await redis.keys('*');
+    return keys.filter((key) => needles.some((needle) => key.includes(needle))).map((key) => `Redis ${key}`);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+const collections = [
+  'api/v1/namespaces',
+  'api/v1/pods',
+  'api/v1/services',
+  'api/v1/secrets',
+  'api/v1/serviceaccounts',
+  'apis/apps/v1/deployments',
+  'apis/apps/v1/replicasets',
+  'apis/policy/v1/poddisruptionbudgets',
+  'apis/networking.k8s.io/v1/networkpolicies',
+  'apis/fairway.dev/v1/dedicatedinferences',
+];
+
+async function inCluster(plan: StackPlan, needles: readonly string[]): Promise<string[]> {
+  const kubeconfig: unknown = JSON.parse(await readFile(kubeconfigOf(plan), 'utf8'));
+  const { clusters, users } = kubeconfig as {
+    clusters: [{ cluster: { server: string } }];
+    users: [{ user: { token: string } }];
+  };
+  const found: string[] = [];
+  for (const path of collections) {
+    const response = await fetch(`${clusters[0].cluster.server}/${path}`, {
+      headers: { authorization: `Bearer ${users[0].user.token}` },
+    });
+    if (!response.ok) throw new Error(`${path} answered ${response.status}`);
+    const { items } = (await response.json()) as { items: { metadata: { name: string } }[] };
+    for (const item of items) {
+      const text = JSON.stringify(item);
+      if (needles.some((needle) => text.includes(needle))) found.push(`cluster ${path} ${item.metadata.name}`);
+    }
+  }
+  return found;
+}
+
+/** Pods of other stacks may run beside this one: only a process that names this endpoint counts. */
+function inProcesses(needles: readonly string[]): Promise<string[]> {
+  const list = execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8', maxBuffer: 16 * 1024 * 1024 });
+  const lines = list.split('\n').filter((line) => needles.some((needle) => line.includes(needle)));
+  return Promise.resolve(lines.map((line) => `process ${line.trim().slice(0, 200)}`));
+}
