@@ -191,12 +191,15 @@ export class CompletionDesk implements Disposable {
   }
 
   #strike(fault: Fault, reply: Reply, response: ServerResponse): void {
-    if (fault.kind === 'die') this.#options.die();
+    const { socket } = response;
+    // The frames of this turn of the loop are still corked: a process that dies now would take them along.
+    if (fault.kind === 'die') setImmediate(this.#options.die);
     else if (fault.kind === 'error-frame') reply.fail(engineDead());
     else if (fault.kind === 'engine-death') this.#collapse();
-    else if (fault.kind === 'truncate' && fault.ending === 'end') response.end();
-    else if (fault.kind === 'truncate') response.socket?.resetAndDestroy();
-    else reply.freeze();
+    else if (fault.kind !== 'truncate') reply.freeze();
+    else if (fault.ending === 'end') response.end();
+    else if (fault.ending === 'reset') socket?.resetAndDestroy();
+    else socket?.destroySoon();
   }
 
   #collapse(): void {

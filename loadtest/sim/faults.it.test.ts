@@ -81,12 +81,13 @@ describe('faults of one request', () => {
     expect((await read(await complete(sim))).frames.at(-1)).toBe('data: [DONE]');
   });
 
-  it('truncate: reset, or ended as if complete', async () => {
+  it('truncate: cut, reset, or ended as if complete', async () => {
     const sim = await start();
     await setFaults(sim, { kind: 'truncate', afterTokens: 5 });
-    const reset = await read(await complete(sim));
-    expect(reset.whole).toBe(false);
-    expect(reset.frames).toHaveLength(roleFrames + 5);
+    const cut = await read(await complete(sim));
+    expect([cut.whole, cut.frames.length]).toEqual([false, roleFrames + 5]);
+    await setFaults(sim, { kind: 'truncate', afterTokens: 5, ending: 'reset' });
+    expect((await read(await complete(sim))).whole).toBe(false);
     await setFaults(sim, { kind: 'truncate', afterTokens: 0, ending: 'end' });
     expect(await read(await complete(sim))).toEqual({ frames: [], whole: true });
     expect(await metric(sim, 'vllm:num_requests_running')).toBe(0);
@@ -136,8 +137,8 @@ describe('faults of the engine', () => {
   it('die: the process is gone in mid-stream', async () => {
     const sim = await start();
     await setFaults(sim, { kind: 'die', afterTokens: 4 });
-    const { whole } = await read(await complete(sim));
-    expect([whole, await sim.ended]).toEqual([false, 'SIGKILL']);
+    const { frames, whole } = await read(await complete(sim));
+    expect([frames.length, whole, await sim.ended]).toEqual([roleFrames + 4, false, 'SIGKILL']);
   });
 
   it('engine-death: every stream gets the frame and [DONE], then health is 503, then nobody is there', async () => {
@@ -193,11 +194,13 @@ describe('SIGTERM', () => {
   it('stall-on-term: streams stall, health stays 200, new requests get 500, until the drain time is over', async () => {
     const sim = await start(['--drain-timeout-ms=1500'], { FAIRWAY_SIM_FAULTS: '[{"kind":"stall-on-term"}]' });
     const running = read(await complete(sim, { max_tokens: 4000 }));
+    await eventually(async () => expect(await metric(sim, 'vllm:generation_tokens_total')).toBeGreaterThan(3));
     sim.child.kill('SIGTERM');
     await eventually(async () => expect((await complete(sim)).status).toBe(500));
     expect((await fetch(`${sim.url}/health`)).status).toBe(200);
     const { frames, whole } = await running;
-    expect([whole, frames.at(-1)]).toEqual([false, expect.not.stringContaining('[DONE]')]);
+    expect([whole, frames.at(-1)]).toEqual([false, expect.stringContaining('"content"')]);
+    expect(frames.length).toBeLessThan(200);
     expect(await sim.ended).toBe(0);
   });
 

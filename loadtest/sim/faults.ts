@@ -11,7 +11,8 @@ import { seededRandom } from './seeded-random.ts';
  * - `engine-death`: after `afterTokens` tokens every stream gets an error frame and `[DONE]`, `/health` turns 503,
  *   and 1.4 s later the process is gone
  * - `error-frame`: the same frame and `[DONE]`, for this request alone
- * - `truncate`: after `afterTokens` tokens the connection is reset; with `ending: 'end'` the body ends as if complete
+ * - `truncate`: after `afterTokens` tokens the connection is closed in mid-body (`ending: 'cut'`) or reset, which may
+ *   take the last frames along (`'reset'`), or the body ends as if it were complete (`'end'`)
  * - `stall`: after `afterTokens` tokens nothing comes any more and the connection stays open
  * - `stall-on-term`: after SIGTERM running streams stall, `/health` stays 200 and new requests get a 500
  */
@@ -29,6 +30,8 @@ const faultKinds = [
   'stall-on-term',
 ] as const;
 
+const endings = ['cut', 'reset', 'end'] as const;
+
 /** One fault that is on. It strikes with `probability` and `count` times at most. */
 export interface Fault {
   readonly kind: FaultKind;
@@ -38,7 +41,7 @@ export interface Fault {
   readonly afterTokens: number;
   readonly factor: number;
   readonly status: number;
-  readonly ending: 'reset' | 'end';
+  readonly ending: (typeof endings)[number];
 }
 
 /** Thrown for a fault that does not exist or has a value out of range; the message says what is allowed. */
@@ -113,6 +116,6 @@ function readFault(input: unknown): Fault {
     afterTokens: range('afterTokens', { from: 0, to: 1e6, otherwise: 3 }),
     factor: range('factor', { from: 0.001, to: 1e6, otherwise: 4 }),
     status: range('status', { from: 400, to: 599, otherwise: 500 }),
-    ending: input['ending'] === 'end' ? 'end' : 'reset',
+    ending: endings.find((name) => name === input['ending']) ?? 'cut',
   };
 }

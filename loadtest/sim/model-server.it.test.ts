@@ -10,6 +10,7 @@ import { startSim } from './service.ts';
 
 const key = 'sk-test';
 const model = 'tiny';
+const chatPath = '/v1/chat/completions';
 let running: ModelServer[] = [];
 
 afterEach(async () => {
@@ -31,15 +32,16 @@ function client({ url }: ModelServer): OpenAI {
   return new OpenAI({ baseURL: `${url}/v1`, apiKey: key, maxRetries: 0 });
 }
 
+/** Posts to `path`, the chat route unless told. */
 function post(
   server: ModelServer,
-  path: string,
   body: unknown,
-  headers: Record<string, string> = {},
+  extra: { path?: string; headers?: Record<string, string> } = {},
 ): Promise<Response> {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   const usual = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-  return fetch(server.url + path, { method: 'POST', body: text, headers: { ...usual, ...headers } });
+  const headers = { ...usual, ...extra.headers };
+  return fetch(server.url + (extra.path ?? chatPath), { method: 'POST', body: text, headers });
 }
 
 async function metric(server: ModelServer, name: string): Promise<number> {
@@ -136,26 +138,24 @@ describe('shapes as recorded from vLLM 0.32', () => {
 
   it('chat stream', async () => {
     const server = await start();
-    const withUsage = await frames(await post(server, '/v1/chat/completions', { ...chat, ...usage }));
+    const withUsage = await frames(await post(server, { ...chat, ...usage }));
     expect(withUsage).toHaveLength(1 + 4 + 1 + 1);
     expectShape(withUsage[0], recordedVllm.roleFrame);
     expectShape(withUsage[1], recordedVllm.tokenFrame);
     expectShape(withUsage[4], recordedVllm.lastFrame);
     expectShape(withUsage[5], recordedVllm.usageFrame);
     expect(withUsage[6]).toBe('data: [DONE]');
-    const without = await frames(await post(server, '/v1/chat/completions', { ...chat, stream: true }));
+    const without = await frames(await post(server, { ...chat, stream: true }));
     expect(without).toHaveLength(1 + 4 + 1);
     expectShape(without[4], recordedVllm.lastFrameWithoutUsage);
     const stream_options = { include_usage: true, continuous_usage_stats: true };
-    const continuous = await frames(
-      await post(server, '/v1/chat/completions', { ...chat, stream: true, stream_options }),
-    );
+    const continuous = await frames(await post(server, { ...chat, stream: true, stream_options }));
     expectShape(continuous[1], recordedVllm.continuousTokenFrame);
   });
 
   it('text stream', async () => {
     const body = { model, prompt: 'Once', max_tokens: 3, stream: true };
-    const got = await frames(await post(await start(), '/v1/completions', body));
+    const got = await frames(await post(await start(), body, { path: '/v1/completions' }));
     expect(got).toHaveLength(3 + 1);
     expectShape(got[0], recordedVllm.textTokenFrame);
     expectShape(got[2], recordedVllm.textLastFrame);
@@ -163,52 +163,46 @@ describe('shapes as recorded from vLLM 0.32', () => {
 
   it('whole answers and the model list', async () => {
     const server = await start();
-    expectShape(await (await post(server, '/v1/chat/completions', chat)).text(), recordedVllm.chat);
-    const text = await (await post(server, '/v1/completions', { model, prompt: 'x', max_tokens: 4 })).text();
+    expectShape(await (await post(server, chat)).text(), recordedVllm.chat);
+    const text = await (await post(server, { model, prompt: 'x', max_tokens: 4 }, { path: '/v1/completions' })).text();
     expectShape(text, recordedVllm.text.replace('"created_cache_tokens":null', '"created_cache_tokens":0'));
     const models = await fetch(`${server.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
     expectShape(await models.text(), recordedVllm.models);
   });
 
-  const long = 'a b c d '.repeat(1100);
+  const long = { ...chat, messages: [{ role: 'user', content: 'a b c d '.repeat(1100) }] };
   it.each([
-    ['bad JSON', '{"model":"tiny",}', 400, recordedVllm.badJson],
-    ['no messages', { model }, 400, recordedVllm.missingMessages],
-    ['unknown model', { ...chat, model: 'nope' }, 404, recordedVllm.unknownModel],
-    ['too long', { ...chat, messages: [{ role: 'user', content: long }] }, 400, recordedVllm.tooLong],
-    [
-      'too long, streamed',
-      { ...chat, stream: true, messages: [{ role: 'user', content: long }] },
-      400,
-      recordedVllm.tooLong,
-    ],
-    ['too many output tokens', { ...chat, max_tokens: 9000 }, 400, recordedVllm.maxTokensTooBig],
-    ['bad temperature', { ...chat, temperature: -3 }, 400, recordedVllm.badTemperature],
-    ['two answers', { ...chat, n: 2 }, 400, recordedVllm.badTemperature],
-  ])('%s', async (_, body, status, recorded) => {
-    const response = await post(await start(), '/v1/chat/completions', body);
+    { of: 'bad JSON', body: '{"model":"tiny",}', status: 400, recorded: recordedVllm.badJson },
+    { of: 'no messages', body: { model }, status: 400, recorded: recordedVllm.missingMessages },
+    { of: 'unknown model', body: { ...chat, model: 'nope' }, status: 404, recorded: recordedVllm.unknownModel },
+    { of: 'too long', body: long, status: 400, recorded: recordedVllm.tooLong },
+    { of: 'too long in a stream', body: { ...long, stream: true }, status: 400, recorded: recordedVllm.tooLong },
+    { of: 'too much output', body: { ...chat, max_tokens: 9000 }, status: 400, recorded: recordedVllm.maxTokensTooBig },
+    { of: 'temperature', body: { ...chat, temperature: -3 }, status: 400, recorded: recordedVllm.badTemperature },
+    { of: 'two answers', body: { ...chat, n: 2 }, status: 400, recorded: recordedVllm.badTemperature },
+  ])('error: $of', async ({ body, status, recorded }) => {
+    const response = await post(await start(), body);
     expect(response.status).toBe(status);
     expectShape(await response.text(), recorded);
   });
 
   it('no key, wrong key, wrong path, wrong method, wrong content type', async () => {
     const server = await start();
-    const path = '/v1/chat/completions';
     for (const headers of [{ authorization: '' }, { authorization: 'Bearer other' }]) {
-      const refused = await post(server, path, chat, headers);
+      const refused = await post(server, chat, { headers });
       expect([refused.status, await refused.text()]).toEqual([401, recordedVllm.unauthorized]);
     }
-    const nowhere = await post(server, '/v1/embeddings', chat);
+    const nowhere = await post(server, chat, { path: '/v1/embeddings' });
     expect([nowhere.status, await nowhere.text()]).toEqual([404, recordedVllm.unknownPath]);
-    const got = await fetch(server.url + path, { headers: { authorization: `Bearer ${key}` } });
+    const got = await fetch(server.url + chatPath, { headers: { authorization: `Bearer ${key}` } });
     expect([got.status, got.headers.get('allow'), await got.text()]).toEqual([405, 'POST', recordedVllm.wrongMethod]);
-    const plain = await post(server, path, chat, { 'content-type': 'text/plain' });
+    const plain = await post(server, chat, { headers: { 'content-type': 'text/plain' } });
     expect(plain.status).toBe(400);
     expectShape(await plain.text(), recordedVllm.wrongContentType);
   });
 
   it('a full queue', async () => {
-    const response = await post(await start(['--max-num-queued-reqs=0']), '/v1/chat/completions', chat);
+    const response = await post(await start(['--max-num-queued-reqs=0']), chat);
     expect([response.status, response.headers.get('retry-after')]).toEqual([503, null]);
     expectShape(await response.text(), recordedVllm.overload);
   });
@@ -222,7 +216,7 @@ describe('shapes as recorded from vLLM 0.32', () => {
       'rid-1',
     ]);
     expect((await fetch(`${server.url}/version`)).status).toBe(401);
-    await post(server, '/v1/chat/completions', chat);
+    await post(server, chat);
     expect(await metric(server, 'vllm:generation_tokens_total')).toBe(4);
     expect(await metric(server, 'vllm:time_to_first_token_seconds_count')).toBe(1);
     expect(await metric(server, 'vllm:kv_cache_usage_perc')).toBe(0);
@@ -232,7 +226,7 @@ describe('shapes as recorded from vLLM 0.32', () => {
 describe('bounds', () => {
   it('answers 413 to a body that is too long, readably', async () => {
     const body = { ...chat, messages: [{ role: 'user', content: 'x'.repeat(300_000) }] };
-    const response = await post(await start(['--max-body-bytes=100000']), '/v1/chat/completions', body);
+    const response = await post(await start(['--max-body-bytes=100000']), body);
     expect(response.status).toBe(413);
     expectShape(await response.text(), recordedVllm.overload);
   });
@@ -240,7 +234,7 @@ describe('bounds', () => {
   it('is not healthy and refuses while it loads', async () => {
     const server = await start(['--load-ms=300']);
     expect((await fetch(`${server.url}/health`)).status).toBe(503);
-    expect((await post(server, '/v1/chat/completions', chat)).status).toBe(503);
+    expect((await post(server, chat)).status).toBe(503);
     await eventually(async () => expect((await fetch(`${server.url}/health`)).status).toBe(200));
   });
 
