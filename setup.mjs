@@ -14,7 +14,7 @@ import { launch } from './setup/launch.mjs';
 import { ensureNode } from './setup/node24.mjs';
 import { ensurePackages } from './setup/packages.mjs';
 import { SetupError, say } from './setup/say.mjs';
-import { ensureServers } from './setup/servers.mjs';
+import { findServers } from './setup/servers.mjs';
 
 const USAGE = 'Usage: node setup.mjs [--no-servers] <target.ts> [args…], or node setup.mjs --clean';
 
@@ -31,7 +31,7 @@ async function main(args) {
   process.exitCode = await launch(context, { node, target, args: rest, extraEnv: servers });
 }
 
-/** The three parts at once; the first that fails stops the others, and so does a signal. */
+/** All parts at once; the first that fails stops the others, and so does a signal. */
 async function prepare(context, { interrupt, noServers }) {
   let killedBy;
   const stop = (signal) => {
@@ -40,14 +40,10 @@ async function prepare(context, { interrupt, noServers }) {
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) process.on(signal, stop);
-  const parts = [
-    ensureNode(context),
-    noServers ? Promise.resolve({}) : ensureServers(context),
-    ensurePackages(context),
-  ];
+  const parts = [ensurePackages(context), ensureNode(context), ...(noServers ? [] : findServers(context))];
   try {
-    const [node, servers] = await Promise.all(parts);
-    return { node, servers };
+    const [, node, ...servers] = await Promise.all(parts);
+    return { node, servers: Object.fromEntries(servers.filter(Boolean)) };
   } catch (error) {
     interrupt.abort(error);
     await Promise.allSettled(parts);

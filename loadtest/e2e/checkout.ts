@@ -1,5 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { runCommand, type CommandResult } from '#loadtest/stack/run-command.ts';
@@ -18,6 +29,8 @@ if (args[0] === 'wait') {
     process.on(signal, () => { console.log(signal); clearTimeout(timer); process.exitCode = 7; });
 }
 `;
+
+const SERVERS = new Set(['nats-server', 'valkey-server', 'redis-server']);
 
 export type Env = Record<string, string | undefined>;
 
@@ -42,7 +55,7 @@ export class Checkout implements Disposable {
 
   /**
    * `none`: a project without packages, so that npm is not called, and a PATH with Node alone; `one`: a single small
-   * package; `all`: those of Fairway.
+   * package; `all`: those of Fairway; both with everything on the PATH but the servers.
    */
   constructor(packages: 'none' | 'one' | 'all') {
     mkdirSync(this.bin);
@@ -51,10 +64,24 @@ export class Checkout implements Disposable {
       cpSync(path.join(root, entry), path.join(this.folder, entry), { recursive: true });
     writeFileSync(path.join(this.folder, 'target.ts'), TARGET);
     this.#writeManifest(packages);
-    this.#path = packages === 'none' ? this.bin : `${this.bin}${path.delimiter}${process.env['PATH']}`;
+    this.#path = packages === 'none' ? this.bin : [this.bin, ...this.#foldersWithoutServers()].join(path.delimiter);
     if (packages !== 'none') return;
-    symlinkSync(process.execPath, path.join(this.bin, 'node'));
+    this.useNode(process.execPath);
     this.#write('node_modules/.package-lock.json', { packages: {} });
+  }
+
+  /** The folders of the PATH; those with a server in them as a copy, of links, without it. */
+  #foldersWithoutServers(): string[] {
+    const folders = (process.env['PATH'] ?? '').split(path.delimiter).filter((folder) => existsSync(folder));
+    return folders.map((folder, index) => {
+      const names = readdirSync(folder);
+      if (!names.some((name) => SERVERS.has(name))) return folder;
+      const copy = path.join(this.#folder, `path-${index}`);
+      mkdirSync(copy);
+      const kept = names.filter((name) => !SERVERS.has(name));
+      for (const name of kept) symlinkSync(path.join(folder, name), path.join(copy, name));
+      return copy;
+    });
   }
 
   #writeManifest(packages: 'none' | 'one' | 'all'): void {
@@ -99,6 +126,11 @@ export class Checkout implements Disposable {
   /** Runs a command here to its end. */
   run(command: readonly string[], extra: Env = {}): Promise<CommandResult> {
     return runCommand(command, { cwd: this.folder, env: this.env(extra) });
+  }
+
+  /** Makes `node` on the PATH this program. */
+  useNode(file: string): void {
+    symlinkSync(file, path.join(this.bin, 'node'));
   }
 
   /** Starts `node setup.mjs …args` and leaves it running; stdout and stderr come together in `output()`. */
