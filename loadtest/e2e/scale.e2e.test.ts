@@ -1,0 +1,33 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startStreamLoad } from '#loadtest/workload/stream-load.ts';
+import { startTestStack, testModel, type TestStack } from './test-stack.ts';
+
+const seed = 41;
+
+describe('scaling under streaming load', () => {
+  let fairway: TestStack;
+  beforeAll(async () => {
+    fairway = await startTestStack({ timeScale: 0.5 });
+  });
+  afterAll(() => fairway?.[Symbol.asyncDispose]());
+
+  it(`goes 2 → 4 → 1 and no request fails (seed ${seed})`, async () => {
+    const { dedicated_inference: endpoint, token } = await fairway.create('scaled', 2);
+    await fairway.untilActive(endpoint.id, 2);
+    const client = fairway.openai(token.value ?? '');
+    await using load = startStreamLoad({ client, model: testModel, users: 12, seed, maxTokens: 120, turns: 6 });
+    await load.progress(12);
+
+    expect((await fairway.scale(endpoint.id, 4)).status).toBe(202);
+    await fairway.untilActive(endpoint.id, 4);
+    expect(await fairway.replicas(endpoint.id)).toHaveLength(4);
+    await load.progress(24);
+
+    expect((await fairway.scale(endpoint.id, 1)).status).toBe(202);
+    const settled = await fairway.untilActive(endpoint.id, 1);
+    expect(settled.spec?.version).toBe(3);
+    expect(await fairway.replicas(endpoint.id)).toHaveLength(1);
+    await load.progress(12);
+    expect(load.failures()).toEqual([]);
+  });
+});

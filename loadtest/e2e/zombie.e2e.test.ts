@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '#shared/testing/eventually.ts';
+import { findLeftovers } from './leftovers.ts';
+import { startTestStack, type TestStack } from './test-stack.ts';
+
+const leaseMs = 1500;
+
+describe('a provisioner that is paused past its lease', () => {
+  let fairway: TestStack;
+  beforeAll(async () => {
+    fairway = await startTestStack({ leaseMs });
+  });
+  afterAll(() => fairway?.[Symbol.asyncDispose]());
+
+  it('brings nothing back of an endpoint that was deleted meanwhile', async () => {
+    const made = await Promise.all(['z1', 'z2', 'z3', 'z4'].map((name) => fairway.create(name, 1)));
+    const ids = made.map(({ dedicated_inference }) => dedicated_inference.id);
+    // Half of them are the paused one's work, in the middle of being made real.
+    const paused = fairway.kill('provisioner', 'SIGSTOP');
+    try {
+      for (const id of ids) expect((await fairway.api('DELETE', `/${id}`)).status).toBe(202);
+      for (const id of ids)
+        await eventually(async () => expect((await fairway.api('GET', `/${id}`)).status).toBe(404), {
+          timeoutMs: 60_000,
+        });
+      await eventually(async () => expect(await findLeftovers(fairway.stack.plan, ids)).toEqual([]));
+    } finally {
+      process.kill(paused, 'SIGCONT');
+    }
+    // It wakes with old work in its hands: whatever it tries is refused or swept. An endpoint made afterwards proves
+    // that it works again, and then there is still nothing.
+    const after = await fairway.create('after', 1);
+    await fairway.untilActive(after.dedicated_inference.id, 1);
+    await new Promise((resolve) => setTimeout(resolve, 2 * leaseMs));
+    await eventually(async () => expect(await findLeftovers(fairway.stack.plan, ids)).toEqual([]));
+    for (const id of ids) expect((await fairway.api('GET', `/${id}`)).status).toBe(404);
+  });
+});
