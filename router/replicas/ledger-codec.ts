@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import type { LedgerMessage } from './ledger-message.ts';
+
+/** What is published at once: some messages of one process. */
+export interface LedgerBatch {
+  /** Names the sending process, not only the router: one that was restarted does not take old echoes for its own. */
+  readonly sender: string;
+  readonly messages: readonly LedgerMessage[];
+}
+
+const MAX_BLOCKS = 65_536;
+const MAX_ENTRIES = 4096;
+const MAX_MESSAGES = 4096;
+const KEY_BYTES = BigUint64Array.BYTES_PER_ELEMENT;
+const SIZE_BYTES = Uint32Array.BYTES_PER_ELEMENT;
+
+const id = z.string().max(256);
+const figure = z.number().nonnegative();
+
+/** Base64 of little-endian values of `size` bytes each. */
+const packed = (size: number) =>
+  z
+    .string()
+    .max(MAX_BLOCKS * KEY_BYTES * 2)
+    .refine((text) => Buffer.from(text, 'base64').length % size === 0, 'cut within a value');
+const pack = (values: BigUint64Array | Uint32Array): string =>
+  Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
+const unpack = (text: string): ArrayBuffer => Uint8Array.from(Buffer.from(text, 'base64')).buffer;
+
+const keys = z.codec(
+  packed(KEY_BYTES),
+  z.custom<BigUint64Array>((value) => value instanceof BigUint64Array),
+  {
+    decode: (text) => new BigUint64Array(unpack(text)),
+    encode: pack,
+  },
+);
+const sizes = z.codec(
+  packed(SIZE_BYTES),
+  z.custom<Uint32Array>((value) => value instanceof Uint32Array),
+  {
+    decode: (text) => new Uint32Array(unpack(text)),
+    encode: pack,
+  },
+);
+const key = z.codec(z.string().regex(/^[0-9a-f]{1,16}$/), z.bigint(), {
+  decode: (text) => BigInt(`0x${text}`),
+  encode: (value) => value.toString(16),
+});
+
+const entries = <T extends z.ZodType>(value: T) =>
+  z.record(id, value).refine((record) => Object.keys(record).length <= MAX_ENTRIES, 'too many entries');
+
+const load = z.object({
+  inFlight: figure,
+  prefillSecondsLeft: z.number(),
+  privateContextTokens: z.number(),
+  reservedOutputTokens: z.number(),
+});
+const row = z.object({ router: id, epoch: z.int(), seq: z.int(), replicas: entries(load), flows: entries(figure) });
+const news = z.object({
+  replica: id,
+  parentTip: key,
+  newKeys: keys,
+  newBytes: sizes,
+  touchedTip: key,
+  generated: z.object({ tokens: figure, bytes: figure }).exactOptional(),
+});
+const message = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('row'), from: id, row }),
+  z.object({ kind: z.literal('news'), from: id, news }),
+  z.object({ kind: z.literal('ask'), from: id, to: id, replica: id }),
+  z.object({
+    kind: z.literal('index-piece'),
+    from: id,
+    to: id,
+    replica: id,
+    piece: z.int(),
+    pieces: z.int(),
+    keys,
+    parents: keys,
+    bytes: sizes,
+  }),
+  z.object({ kind: z.literal('hello'), from: id }),
+]);
+const batch = z.object({ v: z.literal(1), sender: id, messages: z.array(message).max(MAX_MESSAGES) });
+
+/** The batch as text for the wire. */
+export function encodeBatch(value: LedgerBatch): string {
+  return JSON.stringify(z.encode(batch, { v: 1, sender: value.sender, messages: [...value.messages] }));
+}
+
+/** The batch that a text says; undefined if it is none, or of a version that this build does not know. */
+export function decodeBatch(text: string): LedgerBatch | undefined {
+  try {
+    return batch.safeDecode(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
