@@ -194,6 +194,16 @@ describe('cancel', () => {
     expect(tokenTimes(events, 'b')).toHaveLength(200);
   });
 
+  it('says nothing more of a request whose prompt was being computed', () => {
+    const engine = createEngine(tiny);
+    for (const id of ['a', 'b']) engine.submit(request(id, { prompt: 60, output: 3 }), 0);
+    engine.advance(0);
+    engine.cancel('a');
+    const events = runEngine(engine, []);
+    expect(tokenTimes(events, 'a')).toEqual([]);
+    expect(tokenTimes(events, 'b')).toHaveLength(3);
+  });
+
   it('takes a waiting request out of the queue, and does nothing to one that is over', () => {
     const engine = createEngine(tiny);
     for (const id of ['a', 'b']) engine.submit(request(id, { prompt: 400, output: 2 }), 0);
@@ -235,6 +245,19 @@ describe('many requests', () => {
       expect(engine.stats().cachedTokens).toBeGreaterThan(0);
     },
   );
+
+  it('leaves nothing held when requests are cancelled at any time', () => {
+    const engine = createEngine(tiny);
+    const random = seededRandom(21);
+    for (const { at, request: one } of workload(21, 1000)) {
+      engine.advance(at);
+      engine.submit(one, at);
+      engine.advance(at + random() * 5);
+      if (random() < 0.5) engine.cancel(`r${Math.max(0, Number(one.id.slice(1)) - Math.floor(random() * 6))}`);
+    }
+    runEngine(engine, []);
+    expect(engine.stats()).toMatchObject({ running: 0, waiting: 0, kvUsage: 0 });
+  });
 
   it('does not depend on how often it is asked', () => {
     const arrivals = workload(7, 300);

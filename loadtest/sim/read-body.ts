@@ -21,8 +21,14 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<st
       }
       resolve(undefined);
     });
-    request.on('end', () => resolve(Buffer.concat(pieces).toString('utf8')));
+    request.on('end', () => {
+      resolve(Buffer.concat(pieces).toString('utf8'));
+      // The request lives as long as its answer; its bytes need not.
+      pieces.length = 0;
+    });
     request.on('error', reject);
-    request.on('close', () => reject(new Error('The client went away before its body was complete.')));
+    request.on('close', () => {
+      if (!request.complete) reject(new Error('The client went away before its body was complete.'));
+    });
   });
 }
