@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { babble } from './babble.ts';
@@ -52,6 +51,7 @@ export class CompletionDesk implements Disposable {
   readonly #driver: EngineDriver;
   readonly #replies = new Set<Reply>();
   #phase: Phase = 'loading';
+  #accepted = 0;
   #idle: (() => void) | undefined;
   #dying: NodeJS.Timeout | undefined;
 
@@ -140,6 +140,8 @@ export class CompletionDesk implements Disposable {
     const Kind = request.stream ? StreamReply : WholeReply;
     const startedAt = clock.monotonic();
     const seconds = (): number => (clock.monotonic() - startedAt) / 1000;
+    // Not the client's id: two attempts with the same one may run side by side.
+    const id = String((this.#accepted += 1));
     let made = 0;
     let ended = false;
     const end = (reason: FinishedReason): void => {
@@ -150,14 +152,14 @@ export class CompletionDesk implements Disposable {
     const reply: Reply = new Kind({ response, answer, breakpoint, stalledReaderTimeoutMs });
     this.#replies.add(reply);
     response.on('close', () => {
-      this.#driver.cancel(answer.id);
+      this.#driver.cancel(id);
       end('abort');
       this.#replies.delete(reply);
       if (this.#replies.size === 0) this.#idle?.();
     });
     reply.begin();
     this.#driver.submit(
-      { id: answer.id, promptTokens: answer.promptTokens, outputTokens, blocks },
+      { id, promptTokens: answer.promptTokens, outputTokens, blocks },
       {
         admitted: (cachedTokens) => (answer.cachedTokens = cachedTokens),
         tokens: (count, last) => {
@@ -179,7 +181,7 @@ export class CompletionDesk implements Disposable {
     const written = babble({ seed: seed ^ prompt.chain.fingerprint, maxTokens, ignoreEnd, stop });
     return {
       kind,
-      id: `${kind === 'chat' ? 'chatcmpl' : 'cmpl'}-${requestId.slice(0, 64)}-${randomBytes(4).toString('hex')}`,
+      id: `${kind === 'chat' ? 'chatcmpl' : 'cmpl'}-${requestId}`,
       model,
       created: Math.floor(clock.now() / 1000),
       babble: written,

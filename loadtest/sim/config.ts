@@ -39,7 +39,7 @@ const settings = {
   /** Address to listen on. */
   host: { flag: 'host', env: ['FAIRWAY_SIM_HOST'], otherwise: '127.0.0.1' },
   /** Port; 0 takes a free one. */
-  port: { flag: 'port', env: ['FAIRWAY_SIM_PORT', 'PORT'], otherwise: '8000' },
+  port: { flag: 'port', env: ['FAIRWAY_SIM_PORT'], otherwise: '8000' },
   /** The name that requests call the model by. */
   model: { flag: 'model', env: ['FAIRWAY_SIM_MODEL'], otherwise: 'simulated' },
   /** Bearer key; prefer the variable, since arguments are visible to other users of the machine. */

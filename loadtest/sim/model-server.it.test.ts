@@ -231,6 +231,18 @@ describe('bounds', () => {
     expectShape(await response.text(), recordedVllm.overload);
   });
 
+  it('says who is wrong when its port is taken', async () => {
+    const { port } = new URL((await start()).url);
+    await expect(start([`--port=${port}`])).rejects.toThrow(`Port ${port} on 127.0.0.1 is taken.`);
+  });
+
+  it('runs two requests with the same request id side by side', async () => {
+    const server = await start();
+    const headers = { 'x-request-id': 'rid-1' };
+    const answers = await Promise.all([post(server, chat, { headers }), post(server, chat, { headers })]);
+    for (const answer of answers) expect(await answer.json()).toMatchObject({ id: 'chatcmpl-rid-1' });
+  });
+
   it('is not healthy and refuses while it loads', async () => {
     const server = await start(['--load-ms=300']);
     expect((await fetch(`${server.url}/health`)).status).toBe(503);

@@ -2,6 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CompletionDesk, type CompletionDeskOptions } from './completion-desk.ts';
+import { SimConfigError } from './config.ts';
 import { FaultError, readFaults } from './faults.ts';
 import { readBody } from './read-body.ts';
 import { sendJson } from './reply.ts';
@@ -46,7 +47,7 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
     void dispatch({ routes, apiKey: options.apiKey }, request, response);
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, options)));
     server.listen({ host: options.host, port: options.port, backlog: 1024 }, resolve);
   });
   const { port } = server.address() as AddressInfo;
@@ -61,6 +62,11 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
       desk[Symbol.dispose]();
     },
   };
+}
+
+function explain(error: NodeJS.ErrnoException, { host, port }: ModelServerOptions): Error {
+  if (error.code !== 'EADDRINUSE') return error;
+  return new SimConfigError(`Port ${port} on ${host} is taken. Stop the process that holds it or pass another --port.`);
 }
 
 async function close(server: Server): Promise<void> {
