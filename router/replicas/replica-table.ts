@@ -32,7 +32,8 @@ interface Heard<T> {
 
 const ROW_TTL_MS = 3000;
 const SIGNAL_TTL_MS = 3000;
-const MAX_FLOWS = 512;
+/** Every push carries all of them. */
+const MAX_FLOWS = 64;
 
 /**
  * What is known of a pool's replicas: their state, the load that each router reports, and their own signals. Times are

@@ -304,7 +304,7 @@ describe('properties', () => {
         // Only the inside of literals, numbers and escapes may be broken unseen.
         else if (!/\\|true|false|null|\d/.test(text)) expect(result.ok).toBe(false);
       }),
-      { numRuns: 1500 },
+      { numRuns: 800 },
     );
   });
 

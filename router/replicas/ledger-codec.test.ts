@@ -1,0 +1,78 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decodeBatch, encodeBatch } from './ledger-codec.ts';
+import type { LedgerMessage } from './ledger-message.ts';
+
+const key = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+const keys = fc.array(key).map((values) => BigUint64Array.from(values));
+const sizes = fc.array(fc.nat()).map((values) => Uint32Array.from(values));
+const id = fc.string({ maxLength: 40 }).filter((text) => text !== '__proto__');
+const figure = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);
+const load = fc.record({
+  inFlight: fc.nat(),
+  prefillSecondsLeft: figure,
+  privateContextTokens: fc.nat(),
+  reservedOutputTokens: fc.nat(),
+});
+const message: fc.Arbitrary<LedgerMessage> = fc.oneof(
+  fc.record({
+    kind: fc.constant('row' as const),
+    from: id,
+    row: fc.record({
+      router: id,
+      epoch: fc.nat(),
+      seq: fc.nat(),
+      replicas: fc.dictionary(id, load, { noNullPrototype: true }),
+      flows: fc.dictionary(id, figure, { noNullPrototype: true }),
+    }),
+  }),
+  fc.record({
+    kind: fc.constant('news' as const),
+    from: id,
+    news: fc.record({ replica: id, parentTip: key, newKeys: keys, newBytes: sizes, touchedTip: key }),
+  }),
+  fc.record({ kind: fc.constant('ask' as const), from: id, to: id, replica: id }),
+  fc.record({
+    kind: fc.constant('index-piece' as const),
+    from: id,
+    to: id,
+    replica: id,
+    piece: fc.nat(),
+    pieces: fc.nat(),
+    keys,
+    parents: keys,
+    bytes: sizes,
+  }),
+  fc.record({ kind: fc.constant('hello' as const), from: id }),
+);
+
+describe('the ledger on the wire', () => {
+  test('says what was said', () => {
+    fc.assert(
+      fc.property(id, fc.array(message), (sender, messages) => {
+        expect(decodeBatch(encodeBatch({ sender, messages }))).toMatchObject({ sender, messages });
+      }),
+    );
+  });
+
+  const wrap = (text: string): string => `{"v":1,"sender":"a","messages":[${text}]}`;
+  test.each([
+    '',
+    'null',
+    '{"v":2,"sender":"a","messages":[]}',
+    '{"v":1,"messages":[]}',
+    wrap('{"kind":"gossip","from":"a"}'),
+    wrap('{"kind":"ask","from":"a"}'),
+    wrap(`{"kind":"hello","from":"${'x'.repeat(300)}"}`),
+    wrap('{"kind":"row","from":"a","row":{"router":"a","epoch":1,"seq":1,"replicas":{"r":{}},"flows":{}}}'),
+    wrap('{"kind":"row","from":"a","row":{"router":"a","epoch":1,"seq":1,"replicas":{},"flows":{"f":-1}}}'),
+    wrap(
+      '{"kind":"news","from":"a","news":{"replica":"r","parentTip":"0","newKeys":"AAAA","newBytes":"","touchedTip":"0"}}',
+    ),
+    wrap(
+      '{"kind":"news","from":"a","news":{"replica":"r","parentTip":"-1","newKeys":"","newBytes":"","touchedTip":"0"}}',
+    ),
+  ])('refuses %s', (text) => {
+    expect(decodeBatch(text)).toBeUndefined();
+  });
+});

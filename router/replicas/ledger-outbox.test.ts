@@ -1,0 +1,48 @@
+import { describe, expect, test } from 'vitest';
+import type { LedgerMessage } from './ledger-message.ts';
+import { LedgerOutbox } from './ledger-outbox.ts';
+
+const row = (seq: number): LedgerMessage => ({
+  kind: 'row',
+  from: 'a',
+  row: { router: 'a', epoch: 1, seq, replicas: {}, flows: {} },
+});
+const news = (blocks: number): LedgerMessage => ({
+  kind: 'news',
+  from: 'a',
+  news: {
+    replica: 'r1',
+    parentTip: 0n,
+    newKeys: new BigUint64Array(blocks),
+    newBytes: new Uint32Array(blocks),
+    touchedTip: 0n,
+  },
+});
+
+describe('LedgerOutbox', () => {
+  test('keeps the newest row and all other messages in order, the row first', () => {
+    const outbox = new LedgerOutbox();
+    const [one, two] = [news(1), news(2)];
+    for (const message of [row(1), one, row(2), two]) outbox.add(message);
+    expect(outbox.take()).toEqual([[row(2), one, two]]);
+    expect(outbox.take()).toEqual([]);
+  });
+
+  test('cuts batches by size; a message that is larger than a batch goes alone', () => {
+    const outbox = new LedgerOutbox({ maxBytes: 1_000_000, maxBatchBytes: 1000 });
+    for (const blocks of [10, 10, 10, 500, 10]) outbox.add(news(blocks));
+    expect(outbox.take().map((batch) => batch.length)).toEqual([2, 1, 1, 1]);
+  });
+
+  test('refuses what is beyond its bound, never a row, and counts it', () => {
+    const outbox = new LedgerOutbox({ maxBytes: 1000, maxBatchBytes: 1000 });
+    for (let i = 0; i < 10; i++) outbox.add(news(10));
+    outbox.add(row(1));
+    expect(outbox.dropped).toBe(8);
+    outbox.dropWaiting();
+    expect(outbox.dropped).toBe(10);
+    expect(outbox.take()).toEqual([[row(1)]]);
+    outbox.add(news(10));
+    expect(outbox.take()).toHaveLength(1);
+  });
+});
