@@ -33,6 +33,12 @@ export const kubeletEnv = z.object({
     .min(1)
     .default(300_000)
     .describe('longest wait before a restart'),
+  FAIRWAY_KUBELET_STOP_MS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(5000)
+    .describe('grace for pods when the kubelet stops'),
   FAIRWAY_KUBELET_ADDRESSES: z
     .enum(['auto', 'own', 'shared'])
     .default('auto')

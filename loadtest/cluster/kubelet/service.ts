@@ -1,11 +1,91 @@
+import { mkdir, readFile } from 'node:fs/promises';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
+import { KubeHttp, type KubeEndpoint } from '../kube-http.ts';
 import type { KubeletConfig } from './config.ts';
+import { Guard } from './guard.ts';
+import { PodAddresses } from './pod-addresses.ts';
+import { followPods, uidOf } from './pod-source.ts';
+import { PodWorker, type PodWorkerContext } from './pod-worker.ts';
 
-/** Placeholder of the wiring until the pod workers are in. */
+const hostIp = '127.0.0.1';
+
+/**
+ * Starts the kubelet of all nodes: registers them, then runs the pods bound to them as processes of this machine.
+ * It lives on while the API server is away; its pods end when it ends, also when it is killed.
+ */
 export async function startKubelet(
-  _config: KubeletConfig,
-  _context: { log: Logger; clock: Clock },
+  config: KubeletConfig,
+  { log, clock }: { log: Logger; clock: Clock },
 ): Promise<AsyncDisposable> {
-  return { [Symbol.asyncDispose]: () => Promise.resolve() };
+  await using stack = new AsyncDisposableStack();
+  const kube = stack.use(new KubeHttp(await readEndpoint(config.FAIRWAY_KUBELET_KUBECONFIG)));
+  const logs = config.FAIRWAY_KUBELET_LOG_DIR;
+  if (logs !== undefined) await mkdir(logs, { recursive: true });
+  const guard = stack.use(new Guard());
+  const addresses = new PodAddresses({ mode: config.FAIRWAY_KUBELET_ADDRESSES, random: Math.random });
+  const context: PodWorkerContext = { kube, clock, log, config, guard, addresses, hostIp };
+  const nodes = new Set(Array.from({ length: config.FAIRWAY_KUBELET_NODES }, (_, index) => `gpu-node-${index + 1}`));
+
+  const stop = new AbortController();
+  const workers = new Map<string, PodWorker>();
+  const following = followPods(
+    { kube, clock, log, signal: stop.signal },
+    {
+      seen: (pod) => {
+        const uid = uidOf(pod);
+        if (!nodes.has(pod.spec.nodeName ?? '')) return;
+        const worker = workers.get(uid);
+        if (worker === undefined) workers.set(uid, new PodWorker(pod, context));
+        else worker.update(pod);
+      },
+      gone: (uid) => {
+        void workers.get(uid)?.forget();
+        workers.delete(uid);
+      },
+    },
+  );
+  const registering = registerNodes([...nodes], context, stop.signal);
+  stack.defer(async () => {
+    stop.abort();
+    await Promise.all([following, registering]);
+    await Promise.all([...workers.values()].map((worker) => worker[Symbol.asyncDispose]()));
+  });
+  const running = stack.move();
+  return { [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+/** Makes the nodes known, again and again until the API server has taken them. */
+async function registerNodes(names: string[], context: PodWorkerContext, signal: AbortSignal): Promise<void> {
+  const { kube, clock, config } = context;
+  const capacity = { 'nvidia.com/gpu': String(config.FAIRWAY_KUBELET_GPUS), cpu: '64', memory: '512Gi', pods: '110' };
+  const condition = { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'plays with processes' };
+  for (const name of names) {
+    const metadata = { name, labels: { 'kubernetes.io/hostname': name, 'fairway.dev/simulated': 'true' } };
+    const node = { apiVersion: 'v1', kind: 'Node', metadata };
+    const status = {
+      capacity,
+      allocatable: capacity,
+      conditions: [condition],
+      addresses: [{ type: 'InternalIP', address: hostIp }],
+    };
+    const manager = { fieldManager: 'kubelet', force: 'true' };
+    const register = async (): Promise<boolean> => {
+      const made = await kube.apply(`/api/v1/nodes/${name}`, node, manager);
+      const said = await kube.apply(`/api/v1/nodes/${name}/status`, { ...node, status }, manager);
+      return made.code < 300 && said.code < 300;
+    };
+    while (!signal.aborted && !(await register().catch(() => false))) await clock.sleep(250, signal).catch(() => {});
+  }
+}
+
+/** Server, token and authority out of a kubeconfig in JSON, as this cluster and kubelab write it. */
+async function readEndpoint(path: string): Promise<KubeEndpoint> {
+  const { clusters, users } = JSON.parse(await readFile(path, 'utf8')) as {
+    clusters: [{ cluster: { server: string; 'certificate-authority'?: string } }];
+    users: [{ user: { token: string } }];
+  };
+  const { server, 'certificate-authority': authority } = clusters[0].cluster;
+  const caPem = authority === undefined ? undefined : await readFile(authority, 'utf8');
+  return { url: server, token: users[0].user.token, caPem };
 }
