@@ -1,5 +1,6 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import { systemClock } from './clock.ts';
 import { ConfigError } from './read-config.ts';
 import type { Logger } from './log.ts';
 
@@ -26,11 +27,11 @@ const oldestServer = [2, 12, 5] as const;
 
 /**
  * Connects, waits for the first connection, then reconnects for ever; a half-open link is noticed within 10 s.
- * @throws ConfigError when the server is older than 2.12.5.
+ * @throws ConfigError when the server is older than 2.12.5; the signal's reason when it aborts the wait.
  */
 export async function connectNats(options: NatsOptions): Promise<Nats> {
   const { servers, user, pass } = splitUrl(options.url);
-  const nc = await connect({
+  const nc = await dial(options, {
     servers,
     ...(user !== undefined && { user }),
     ...(pass !== undefined && { pass }),
@@ -38,7 +39,6 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 100,
-    waitOnFirstConnect: true,
     ignoreAuthErrorAbort: true,
     pingInterval: 5000,
     maxPingOut: 2,
@@ -65,6 +65,19 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       await nc.close();
     },
   };
+}
+
+/** Tries until it is connected or the signal aborts: the client's own waiting for a first connection has no end. */
+async function dial(options: NatsOptions, settings: NodeConnectionOptions): Promise<NatsConnection> {
+  for (let tries = 1; ; tries += 1) {
+    options.signal?.throwIfAborted();
+    try {
+      return await connect(settings);
+    } catch (error) {
+      if (tries === 1) options.log.warn({ reason: String(error) }, 'nats.waiting');
+      await systemClock.sleep(250, options.signal);
+    }
+  }
 }
 
 function splitUrl(url: string): { servers: string[]; user?: string; pass?: string } {
