@@ -11,6 +11,8 @@ export interface DocumentWrite {
   ttlMs?: number;
   /** For key-value buckets: marks the key as deleted. */
   deleteMarker?: boolean;
+  /** The stream drops a repeat of this id within its duplicate window (logs; documents have CAS). */
+  messageId?: string;
 }
 
 /** A stored message with its place in the stream. */
@@ -85,6 +87,7 @@ function headersOf(write: DocumentWrite): MsgHdrs {
   const header = headers();
   if (write.expectedSeq !== undefined) header.set('Nats-Expected-Last-Subject-Sequence', String(write.expectedSeq));
   if (write.ttlMs !== undefined) header.set('Nats-TTL', `${Math.max(1, Math.ceil(write.ttlMs / 1000))}s`);
+  if (write.messageId !== undefined) header.set('Nats-Msg-Id', write.messageId);
   if (write.deleteMarker === true) header.set('KV-Operation', 'PURGE');
   if (write.deleteMarker === true) header.set('Nats-Rollup', 'sub');
   return header;

@@ -1,0 +1,43 @@
+import { desiredSchema, intentsMax, type SpecDocument } from '#shared/contract/desired.ts';
+import type { StoredDocument } from '#shared/runtime/nats-publish.ts';
+
+/** What the last message of a spec's subject says about one intent. */
+export type IntentVerdict =
+  | { kind: 'mine'; revision: number; at: number }
+  | { kind: 'moved'; subject: string }
+  | { kind: 'mismatch' }
+  | { kind: 'nothing' };
+
+/** The intent that is looked for. */
+export interface SoughtIntent {
+  intentId: string;
+  bodyHash: string;
+  spec: { subject: string; expectedSeq: number };
+}
+
+/**
+ * Whether an intent was stored, by the newest message of its subject. Every writer carries the list of intents forward,
+ * so its absence proves that it was not, unless the list has been cut since; then nothing is proven. A document that
+ * cannot be read proves nothing either.
+ */
+export function judgeIntent(intent: SoughtIntent, last: StoredDocument | null): IntentVerdict {
+  const { subject, expectedSeq } = intent.spec;
+  const seq = last?.seq ?? 0;
+  if (seq === expectedSeq) return { kind: 'nothing' };
+  if (last === null || last.deleted) return { kind: 'moved', subject };
+  const document = desiredSchema.safeParse(last.body);
+  if (!document.success) return { kind: 'nothing' };
+  if (document.data.kind === 'tombstone') return { kind: 'moved', subject };
+  const entry = document.data.intents.find(({ intentId }) => intentId === intent.intentId);
+  if (entry !== undefined)
+    return entry.bodyHash === intent.bodyHash
+      ? { kind: 'mine', revision: entry.revision ?? last.seq, at: entry.at }
+      : { kind: 'mismatch' };
+  return reachesBackTo(expectedSeq, document.data) ? { kind: 'moved', subject } : { kind: 'nothing' };
+}
+
+/** A full list has lost entries; its first one may be the create's, which stays for a day: the rest is without gaps. */
+function reachesBackTo(revision: number, spec: SpecDocument): boolean {
+  if (spec.intents.length < intentsMax) return true;
+  return spec.intents.slice(1).some((entry) => entry.revision !== null && entry.revision <= revision);
+}

@@ -1,0 +1,55 @@
+import { streams } from '#shared/contract/subjects.ts';
+import type { Clock } from '#shared/runtime/clock.ts';
+import type { Logger } from '#shared/runtime/log.ts';
+import { startLoop, type Loop } from '#shared/runtime/loop.ts';
+import type { Nats } from '#shared/runtime/nats.ts';
+import {
+  readLast,
+  writeDocuments,
+  type DocumentWrite,
+  type StoredDocument,
+  type WriteOutcome,
+} from '#shared/runtime/nats-publish.ts';
+import type { DesiredLog } from './desired-log.ts';
+
+/** What the log runs on. */
+export interface NatsDesiredLogOptions {
+  nats: Nats;
+  clock: Clock;
+  log: Logger;
+}
+
+/** How often the stream's size is looked at, milliseconds. */
+const sizeEveryMs = 1000;
+
+/** The log as stream `DESIRED`. */
+export class NatsDesiredLog implements DesiredLog, AsyncDisposable {
+  readonly #nats: Nats;
+  readonly #sizes: Loop;
+  #fillRatio = 0;
+
+  constructor(options: NatsDesiredLogOptions) {
+    this.#nats = options.nats;
+    this.#sizes = startLoop({ name: 'desired-size', everyMs: sizeEveryMs, ...options }, async () => {
+      if (!this.#nats.up()) return;
+      const { state, config } = await this.#nats.jsm.streams.info(streams.desired.name);
+      this.#fillRatio = config.max_bytes > 0 ? state.bytes / config.max_bytes : 0;
+    });
+  }
+
+  write(writes: readonly DocumentWrite[], batchId: string): Promise<WriteOutcome> {
+    return writeDocuments(this.#nats, writes, batchId);
+  }
+
+  last(subject: string): Promise<StoredDocument | null> {
+    return readLast(this.#nats, streams.desired.name, subject);
+  }
+
+  fillRatio(): number {
+    return this.#fillRatio;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve(this.#sizes[Symbol.asyncDispose]());
+  }
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { regionSchema, uuidSchema } from '#shared/contract/ids.ts';
+import { readConfig, secretText } from '#shared/runtime/read-config.ts';
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const key32 = (what: string) =>
+  z
+    .string()
+    .refine((text) => Buffer.from(text, 'base64url').length === 32, 'must be 32 bytes in base64url')
+    .meta({ description: what, secret: true });
+
+/** The environment of `api/regional`. */
+export const regionalConfigSchema = z.object({
+  FAIRWAY_HOST: z.string().default('127.0.0.1').describe('address to listen on'),
+  FAIRWAY_PORT: port.default(8081).describe('port of the API; 0 takes a free one'),
+  FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of health, readiness and metrics'),
+  FAIRWAY_ADMIN_PORT: port.default(0).describe('port of health, readiness and metrics; 0 takes a free one'),
+  FAIRWAY_NATS_URL: secretText.describe('NATS with JetStream, nats://user:password@host:port'),
+  FAIRWAY_STREAM_REPLICAS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(5)
+    .default(1)
+    .describe('copies of each stream; 3 in production'),
+  FAIRWAY_REGION: regionSchema.default('atl1').describe('the region that this process owns'),
+  FAIRWAY_REGION_KEY: key32('root key of the region: token hashes, first tokens and idempotent ids derive from it'),
+  FAIRWAY_SEAL_PUBLIC_KEY: key32('public key that secrets are sealed to; the provisioner holds the private one'),
+  FAIRWAY_DEFAULT_VPC_ID: uuidSchema.describe('VPC of endpoints that name none'),
+  FAIRWAY_HOST_DOMAIN: z.string().default('dedicated-inference.localhost').describe('domain of endpoint host names'),
+  FAIRWAY_ENDPOINT_SCHEME: z
+    .enum(['http', 'https'])
+    .default('https')
+    .describe('scheme of endpoint addresses in replies'),
+  FAIRWAY_ENDPOINT_PORT: port.optional().describe('port of endpoint addresses in replies; unset shows none'),
+  FAIRWAY_PUBLISH_BUDGET_MS: z.coerce
+    .number()
+    .int()
+    .min(100)
+    .default(15_000)
+    .describe('time to resolve a doubtful commit'),
+  FAIRWAY_BARRIER_TIMEOUT_MS: z.coerce
+    .number()
+    .int()
+    .min(100)
+    .default(2000)
+    .describe('time a read waits to be current'),
+  FAIRWAY_PENDING_MAX: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(256)
+    .describe('most changes between acceptance and answer'),
+  FAIRWAY_BATCHES_MAX: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(32)
+    .default(16)
+    .describe('most atomic batches in flight; NATS allows 50 per stream for all processes together'),
+  FAIRWAY_BODY_MAX_BYTES: z.coerce.number().int().min(1024).default(1_048_576).describe('largest request body'),
+  FAIRWAY_DRAIN_TIMEOUT_MS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(20_000)
+    .describe('time for requests in flight at the end'),
+});
+
+/** The configuration as read. */
+export type RegionalConfig = Readonly<z.infer<typeof regionalConfigSchema>>;
+
+/** Reads it. @throws ConfigError with every problem. */
+export function readRegionalConfig(env?: Record<string, string | undefined>): RegionalConfig {
+  return env === undefined ? readConfig(regionalConfigSchema) : readConfig(regionalConfigSchema, env);
+}

@@ -1,0 +1,46 @@
+import { requireScope } from '#shared/contract/authenticate.ts';
+import { AppError } from '#shared/contract/errors.ts';
+import type { Answer, Call, RegionContext } from '../region-context.ts';
+import { hashRequest, seekIntent } from './idempotency.ts';
+import { requireMatch } from './if-match.ts';
+import { planDeletion } from './intents.ts';
+import { readSpec } from './read-desired.ts';
+import { recordMutation } from './record-mutation.ts';
+
+/** Rounds against writers who change the spec at the same time: a delete is always accepted. */
+const roundsMax = 16;
+
+/** What is to be deleted, and under which condition. */
+export interface DeleteOrder {
+  endpointId: string;
+  ifMatch: string | undefined;
+}
+
+/**
+ * Asks for an endpoint's deletion; asking twice is the same as once.
+ * @throws AppError `not_found`, `version_mismatch`, `overloaded`, `outcome_unknown`, `unavailable`.
+ */
+export async function deleteEndpoint(context: RegionContext, call: Call, order: DeleteOrder): Promise<Answer<null>> {
+  requireScope(call.principal, 'dedicated_inference:delete');
+  const bodyHash = hashRequest(context, 'delete', order.endpointId);
+  for (let round = 0; round < roundsMax; round += 1) {
+    const previous = await readSpec(context.desired, order.endpointId, call.principal.team);
+    const sought = seekIntent(context, call, { ...previous, bodyHash });
+    if (sought.replayed !== null || previous.spec.deletion !== undefined)
+      return { status: 202, body: null, revision: sought.replayed?.revision ?? previous.revision };
+    requireMatch(order.ifMatch, previous.revision);
+    const { intentId } = sought;
+    const mark = { intentId, bodyHash, at: context.clock.now(), actor: call.principal.tokenId };
+    const result = await context.committer.commit(planDeletion(previous, mark));
+    if (result.kind === 'mismatch') throw new AppError('idempotency_mismatch');
+    if (result.kind === 'moved') continue;
+    recordMutation(context, call, {
+      action: 'delete',
+      revised: { spec: previous.spec, revision: result.revision },
+      mark,
+      summary: `asked for the deletion of ${previous.spec.name}`,
+    });
+    return { status: 202, body: null, revision: result.revision };
+  }
+  throw new AppError('conflict');
+}

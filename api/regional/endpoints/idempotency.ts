@@ -1,0 +1,47 @@
+import type { SpecDocument } from '#shared/contract/desired.ts';
+import { AppError } from '#shared/contract/errors.ts';
+import { keyedHash } from '#shared/runtime/keyed-hash.ts';
+import { derivedId, type Call, type RegionContext } from '../region-context.ts';
+import { keyHonouredMs } from './intents.ts';
+
+/** How often one key may be used again after its day; then it counts as used up. */
+export const keyGenerationsMax = 8;
+
+/** Ids that belong to an Idempotency-Key; a new generation starts when the key is used again after its day. */
+export function keyedIds(
+  context: RegionContext,
+  team: string,
+  use: { key: string; generation: number },
+): { endpointId: string; intentId: string } {
+  const text = `${team}\0${use.generation}\0${use.key}`;
+  return { endpointId: derivedId(context, `endpoint\0${text}`), intentId: derivedId(context, `intent\0${text}`) };
+}
+
+/** What a request asks, as a keyed hash: equal requests have equal hashes, and a secret inside cannot be searched for. */
+export function hashRequest(context: RegionContext, operation: string, content: unknown): string {
+  return keyedHash(context.keys.idempotency, `${operation}\0${JSON.stringify(content)}`);
+}
+
+/** The intent of a call on an existing endpoint: new, or one that the spec remembers. */
+export type SoughtCall = { intentId: string; replayed: null } | { intentId: string; replayed: { revision: number } };
+
+/**
+ * Looks a call's Idempotency-Key up in the intents of a spec.
+ * @throws AppError `idempotency_mismatch` when it was used with another body.
+ */
+export function seekIntent(
+  context: RegionContext,
+  call: Call,
+  { spec, revision, bodyHash }: { spec: SpecDocument; revision: number; bodyHash: string },
+): SoughtCall {
+  if (call.idempotencyKey === undefined) return { intentId: context.newId(), replayed: null };
+  for (let generation = 0; generation < keyGenerationsMax; generation += 1) {
+    const { intentId } = keyedIds(context, call.principal.team, { key: call.idempotencyKey, generation });
+    const entry = spec.intents.find((known) => known.intentId === intentId);
+    if (entry === undefined) return { intentId, replayed: null };
+    if (context.clock.now() - entry.at >= keyHonouredMs) continue;
+    if (entry.bodyHash !== bodyHash) throw new AppError('idempotency_mismatch');
+    return { intentId, replayed: { revision: entry.revision ?? revision } };
+  }
+  throw new AppError('idempotency_mismatch', { message: 'This Idempotency-Key is used up. Send a new one.' });
+}

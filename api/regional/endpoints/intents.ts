@@ -1,0 +1,184 @@
+import {
+  intentsMax,
+  type AccessDocument,
+  type NameDocument,
+  type RevisedSpec,
+  type SpecDocument,
+} from '#shared/contract/desired.ts';
+import { hostLabel, type Region } from '#shared/contract/ids.ts';
+import { releaseTtlMs, subjects, tombstoneTtlMs } from '#shared/contract/subjects.ts';
+import type { Sealed } from '#shared/runtime/seal.ts';
+import type { GuardedWrite, PreparedIntent } from '../commit/commit-intent.ts';
+import type { CreateOrder } from './create-order.ts';
+
+/** How long an Idempotency-Key is honoured. */
+export const keyHonouredMs = 24 * 60 * 60 * 1000;
+
+/** What a mutation is known by. */
+export interface IntentMark {
+  intentId: string;
+  bodyHash: string;
+  /** Milliseconds since the epoch. */
+  at: number;
+  /** Id of the API token. */
+  actor: string;
+}
+
+/** What a create is made of beside the order; all of it derived or looked up before. */
+export interface CreateFacts {
+  mark: IntentMark;
+  endpointId: string;
+  team: string;
+  region: Region;
+  defaultVpcId: string;
+  hostDomain: string;
+  /** Derives the id of a part, the same one for the same intent. */
+  partId: (part: string) => string;
+  token: { tokenId: string; name: string; hash: string };
+  sealedHuggingFaceToken: Sealed | null;
+}
+
+/** The first spec of an endpoint. The same order and facts give the same document. */
+export function buildFirstSpec(order: CreateOrder, facts: CreateFacts): SpecDocument {
+  const { mark } = facts;
+  const at = isoTime(mark.at);
+  return {
+    v: 1,
+    kind: 'spec',
+    endpointId: facts.endpointId,
+    team: facts.team,
+    region: facts.region,
+    vpcId: order.vpcId ?? facts.defaultVpcId,
+    vpcGiven: order.vpcId !== null,
+    name: order.name,
+    enablePublicEndpoint: order.enablePublicEndpoint,
+    deployments: order.deployments.map((model, index) => ({
+      ...model,
+      modelId: facts.partId(`model:${index}`),
+      accelerators: model.accelerators.map((group, position) => ({
+        ...group,
+        acceleratorId: facts.partId(`accelerator:${index}:${position}`),
+      })),
+    })),
+    version: 1,
+    createdAt: at,
+    updatedAt: at,
+    createdBy: mark.actor,
+    ...(facts.sealedHuggingFaceToken !== null && { sealedHuggingFaceToken: facts.sealedHuggingFaceToken }),
+    intents: [entryOf(mark)],
+  };
+}
+
+/** A create as one atomic batch: name claim, access with the first token, spec. */
+export function planCreate(
+  spec: SpecDocument,
+  facts: CreateFacts,
+  name: { subject: string; seq: number },
+): PreparedIntent {
+  const { endpointId, vpcId, team } = spec;
+  const label = hostLabel(endpointId);
+  const access: AccessDocument = {
+    v: 1,
+    kind: 'access',
+    endpointId,
+    team,
+    vpcId,
+    hosts: {
+      ...(spec.enablePublicEndpoint && { public: `${label}-public-${facts.hostDomain}` }),
+      private: `${label}-private-${facts.hostDomain}`,
+    },
+    tokens: [{ ...facts.token, managed: true, createdAt: spec.createdAt }],
+  };
+  const claim: NameDocument = { v: 1, kind: 'name', endpointId, name: spec.name };
+  return {
+    intentId: facts.mark.intentId,
+    bodyHash: facts.mark.bodyHash,
+    others: [
+      { subject: name.subject, body: claim, expectedSeq: name.seq },
+      { subject: subjects.access(vpcId, endpointId), body: access, expectedSeq: 0 },
+    ],
+    spec: { subject: subjects.spec(endpointId), body: spec, expectedSeq: 0 },
+  };
+}
+
+/** The next spec with other replica counts. */
+export function planScale(
+  previous: RevisedSpec,
+  deployments: SpecDocument['deployments'],
+  mark: IntentMark,
+): PreparedIntent {
+  return replaceSpec(
+    previous,
+    { ...withIntent(previous, mark), deployments, version: previous.spec.version + 1 },
+    mark,
+  );
+}
+
+/** The last spec: deletion is asked for, and its secrets go at once. */
+export function planDeletion(previous: RevisedSpec, mark: IntentMark): PreparedIntent {
+  const { sealedHuggingFaceToken: _secret, ...rest } = withIntent(previous, mark);
+  const deletion = { requestedAt: isoTime(mark.at), requestedBy: mark.actor };
+  return replaceSpec(previous, { ...rest, deletion }, mark);
+}
+
+/** What is left once nothing of the endpoint runs; `access` and `name` are left out when they are gone or not its own. */
+export function planRelease(
+  previous: RevisedSpec,
+  last: { accessSeq: number | null; name: { subject: string; seq: number } | null },
+  at: number,
+): GuardedWrite[] {
+  const { endpointId, team, vpcId } = previous.spec;
+  const writes: GuardedWrite[] = [
+    {
+      subject: subjects.spec(endpointId),
+      body: { v: 1, kind: 'tombstone', endpointId, team, deletedAt: isoTime(at) },
+      expectedSeq: previous.revision,
+      ttlMs: tombstoneTtlMs,
+    },
+  ];
+  if (last.accessSeq !== null)
+    writes.push({
+      subject: subjects.access(vpcId, endpointId),
+      body: { v: 1, kind: 'revoked', endpointId, vpcId },
+      expectedSeq: last.accessSeq,
+      ttlMs: releaseTtlMs,
+    });
+  if (last.name !== null)
+    writes.push({
+      subject: last.name.subject,
+      body: { v: 1, kind: 'released' },
+      expectedSeq: last.name.seq,
+      ttlMs: releaseTtlMs,
+    });
+  return writes;
+}
+
+function replaceSpec(previous: RevisedSpec, next: SpecDocument, mark: IntentMark): PreparedIntent {
+  return {
+    intentId: mark.intentId,
+    bodyHash: mark.bodyHash,
+    others: [],
+    spec: { subject: subjects.spec(next.endpointId), body: next, expectedSeq: previous.revision },
+  };
+}
+
+/**
+ * Carries the intents forward: the previous write's own entry learns its revision, and when the list is full the oldest
+ * one falls out. The create's stays for a day, since an Idempotency-Key is honoured that long.
+ */
+function withIntent({ spec, revision }: RevisedSpec, mark: IntentMark): SpecDocument {
+  const known = spec.intents.map((entry) => ({ ...entry, revision: entry.revision ?? revision }));
+  const [first] = known;
+  const all = [...known, entryOf(mark)];
+  const pinned = all.length > intentsMax && first !== undefined && mark.at - first.at < keyHonouredMs;
+  const intents = pinned ? [first, ...all.slice(1 - intentsMax)] : all.slice(-intentsMax);
+  return { ...spec, updatedAt: isoTime(mark.at), intents };
+}
+
+function entryOf({ intentId, bodyHash, at }: IntentMark): SpecDocument['intents'][number] {
+  return { intentId, bodyHash, revision: null, at };
+}
+
+function isoTime(at: number): string {
+  return new Date(at).toISOString();
+}

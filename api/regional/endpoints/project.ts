@@ -1,0 +1,143 @@
+import type { DedicatedInference, SpecReply } from '#shared/contract/deployment.ts';
+import type { RevisedSpec, SpecDocument } from '#shared/contract/desired.ts';
+import type { WireStatus } from '#shared/contract/lifecycle.ts';
+import type { StatusDocument } from '#shared/contract/status.ts';
+
+/** How endpoints are reached: DigitalOcean shows https without a port. */
+export interface EndpointAddress {
+  scheme: 'http' | 'https';
+  port?: number | undefined;
+}
+
+/**
+ * The resource that clients see: a pure function of the newest spec and the newest status. A status that has not yet
+ * observed the spec's revision describes the one before.
+ */
+export function project(
+  { spec, revision }: RevisedSpec,
+  status: StatusDocument | null,
+  address: EndpointAddress,
+): DedicatedInference {
+  const observed = status !== null && status.observedRevision >= revision;
+  const wireStatus = wireStatusOf(spec, status, observed);
+  const live = status?.live ?? null;
+  const pending = isPending(spec, revision, status);
+  return {
+    id: spec.endpointId,
+    name: spec.name,
+    region: spec.region,
+    status: wireStatus,
+    vpc_uuid: spec.vpcId,
+    ...(live !== null && { spec: specReply(spec, live, { state: 'active', status: 'active' }) }),
+    ...(pending && { pending_deployment_spec: specReply(spec, spec, pendingState(wireStatus, live !== null)) }),
+    ...(live !== null && status?.hosts && { endpoints: endpointsOf(status.hosts, address) }),
+    created_at: spec.createdAt,
+    updated_at: later(spec.updatedAt, status?.updatedAt),
+    revision,
+    observed_revision: status?.observedRevision ?? 0,
+    lifecycle_seq: status?.lifecycleSeq ?? 0,
+    ...progressOf(spec, status, observed),
+    conditions: (status?.conditions ?? []).map(({ type, status: value, reason, message, lastTransitionTime }) => ({
+      type,
+      status: value,
+      reason,
+      message,
+      last_transition_time: lastTransitionTime,
+    })),
+    replicas: { desired: replicasOf(spec), ready: status?.replicas.ready ?? 0 },
+    ...(status?.rejection && { last_rejection: status.rejection }),
+  };
+}
+
+/** Replicas that a spec asks for, over all its models; none once deletion is asked for. */
+function replicasOf(spec: SpecDocument): number {
+  if (spec.deletion !== undefined) return 0;
+  return spec.deployments.flatMap((model) => model.accelerators).reduce((sum, group) => sum + group.scale, 0);
+}
+
+function wireStatusOf(spec: SpecDocument, status: StatusDocument | null, observed: boolean): WireStatus {
+  if (spec.deletion !== undefined || status?.state === 'gone') return 'deleting';
+  if (status === null) return 'new';
+  if (observed) return status.state;
+  if (status.live !== null) return 'updating';
+  return status.state === 'error' ? 'provisioning' : status.state;
+}
+
+/** A change that was given up while something is live is no longer pending; one that never had anything live still shows. */
+function isPending(spec: SpecDocument, revision: number, status: StatusDocument | null): boolean {
+  if (status?.live == null) return true;
+  if (spec.deletion !== undefined) return false;
+  return status.live.revision < revision && status.rejection?.revision !== revision;
+}
+
+function progressOf(
+  spec: SpecDocument,
+  status: StatusDocument | null,
+  observed: boolean,
+): Pick<DedicatedInference, 'phase' | 'phase_since' | 'reason' | 'message'> {
+  if (status !== null && observed)
+    return { phase: status.phase, phase_since: status.phaseSince, reason: status.reason, message: status.message };
+  return {
+    phase: spec.deletion === undefined ? 'capacity' : 'teardown',
+    phase_since: spec.updatedAt,
+    reason: 'Accepted',
+    message: 'The change is stored and waits to be taken up.',
+  };
+}
+
+function pendingState(status: WireStatus, live: boolean): { state: string; status: string } {
+  if (status === 'error') return { state: 'invalid', status: 'error' };
+  return { state: 'pending', status: live ? 'updating' : 'provisioning' };
+}
+
+type SpecContent = Pick<
+  SpecDocument,
+  'version' | 'name' | 'enablePublicEndpoint' | 'deployments' | 'createdAt' | 'updatedAt'
+>;
+
+function specReply(owner: SpecDocument, content: SpecContent, marks: { state: string; status: string }): SpecReply {
+  const accelerator = { state: marks.state, status: marks.state === 'active' ? 'active' : 'provisioning' };
+  return {
+    id: owner.endpointId,
+    dedicated_inference_id: owner.endpointId,
+    version: content.version,
+    name: content.name,
+    region: owner.region,
+    ...marks,
+    enable_public_endpoint: content.enablePublicEndpoint,
+    vpc: { uuid: owner.vpcId },
+    vpc_config: { vpc_uuid: owner.vpcId },
+    model_deployments: content.deployments.map((model) => ({
+      model_id: model.modelId,
+      model_slug: model.slug,
+      model_provider: model.provider,
+      provider_model_id: model.providerModelId,
+      workload_config: {},
+      accelerators: model.accelerators.map((group) => ({
+        accelerator_id: group.acceleratorId,
+        accelerator_slug: group.slug,
+        type: group.type,
+        scale: group.scale,
+        ...accelerator,
+      })),
+    })),
+    created_at: content.createdAt,
+    updated_at: content.updatedAt,
+  };
+}
+
+function endpointsOf(
+  hosts: NonNullable<StatusDocument['hosts']>,
+  { scheme, port }: EndpointAddress,
+): NonNullable<DedicatedInference['endpoints']> {
+  const url = (host: string): string => `${scheme}://${host}${port === undefined ? '' : `:${port}`}`;
+  return {
+    ...(hosts.public !== undefined && { public_endpoint_fqdn: url(hosts.public) }),
+    private_endpoint_fqdn: url(hosts.private),
+  };
+}
+
+/** ISO times of one form compare as text. */
+function later(left: string, right: string | undefined): string {
+  return right !== undefined && right > left ? right : left;
+}

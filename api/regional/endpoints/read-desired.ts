@@ -1,0 +1,68 @@
+import {
+  desiredSchema,
+  nameSchema,
+  type DesiredDocument,
+  type NameDocument,
+  type RevisedSpec,
+} from '#shared/contract/desired.ts';
+import { AppError } from '#shared/contract/errors.ts';
+import { subjects } from '#shared/contract/subjects.ts';
+import { digest } from '#shared/runtime/keyed-hash.ts';
+import type { StoredDocument } from '#shared/runtime/nats-publish.ts';
+import type { DesiredLog } from '../commit/desired-log.ts';
+
+/** The newest desired document of an endpoint, from the leader; null when there is none. @throws AppError `unavailable`. */
+export async function readDesired(
+  log: DesiredLog,
+  endpointId: string,
+): Promise<{ document: DesiredDocument; revision: number } | null> {
+  const last = await readLeader(log, subjects.spec(endpointId));
+  if (last === null) return null;
+  const parsed = desiredSchema.safeParse(last.body);
+  if (!parsed.success) throw newerVersion(last.subject, parsed.error);
+  return { document: parsed.data, revision: last.seq };
+}
+
+/**
+ * The spec of a team's endpoint, from the leader.
+ * @throws AppError `not_found` when there is none or it is another team's, `unavailable` when the leader is silent.
+ */
+export async function readSpec(log: DesiredLog, endpointId: string, team: string): Promise<RevisedSpec> {
+  const found = await readDesired(log, endpointId);
+  if (found?.document.kind !== 'spec' || found.document.team !== team) throw new AppError('not_found');
+  return { spec: found.document, revision: found.revision };
+}
+
+/** A name's place in the log: whose it is, and the sequence that a claim must expect. */
+export interface NameState {
+  subject: string;
+  seq: number;
+  document: NameDocument | null;
+}
+
+/** Reads a name from the leader. @throws AppError `unavailable`. */
+export async function readName(log: DesiredLog, team: string, name: string): Promise<NameState> {
+  const subject = subjects.name(team, digest(name));
+  const last = await readLeader(log, subject);
+  if (last === null) return { subject, seq: 0, document: null };
+  const parsed = nameSchema.safeParse(last.body);
+  if (!parsed.success) throw newerVersion(subject, parsed.error);
+  return { subject, seq: last.seq, document: parsed.data };
+}
+
+/** The leader's last message of a subject. @throws AppError `unavailable`. */
+export async function readLeader(log: DesiredLog, subject: string): Promise<StoredDocument | null> {
+  try {
+    const last = await log.last(subject);
+    return last?.deleted === true ? null : last;
+  } catch (cause) {
+    throw new AppError('unavailable', { message: 'The store of desired state does not answer right now.', cause });
+  }
+}
+
+function newerVersion(subject: string, cause: unknown): AppError {
+  return new AppError('unavailable', {
+    message: `The document on ${subject} was written by another version of the API. Upgrade this process.`,
+    cause,
+  });
+}

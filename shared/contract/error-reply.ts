@@ -1,0 +1,40 @@
+import { type AppError, errorTable } from './errors.ts';
+import type { ErrorReply } from './deployment.ts';
+
+/** An error of the management API, ready to be sent. */
+export interface RenderedError {
+  status: number;
+  headers: Record<string, string>;
+  body: ErrorReply;
+}
+
+/** What a client waits before it tries again when the error does not say so itself. */
+const retryAfterDefaultMs = 1000;
+
+/** Statuses on which clients look for Retry-After. Never on 403 or 409: pydo repeats whatever carries it. */
+const waitStatuses = new Set([429, 502, 503, 504]);
+
+/**
+ * The management dialect of an error: DigitalOcean's `id`, `message` and `request_id`, every problem with its path, and
+ * Retry-After in whole seconds where the same request may succeed later.
+ */
+export function renderError(error: AppError, requestId: string): RenderedError {
+  const { status, retryable } = errorTable[error.code];
+  const headers: Record<string, string> = {};
+  if (retryable && waitStatuses.has(status))
+    headers['retry-after'] = String(Math.max(1, Math.ceil((error.retryAfterMs ?? retryAfterDefaultMs) / 1000)));
+  if (status === 401) headers['www-authenticate'] = 'Bearer';
+  const allow = error.details['allow'];
+  if (status === 405 && typeof allow === 'string') headers['allow'] = allow;
+  return {
+    status,
+    headers,
+    body: {
+      id: error.code,
+      message: error.publicMessage,
+      request_id: requestId,
+      ...(error.problems.length > 0 && { errors: error.problems }),
+      ...(Object.keys(error.details).length > 0 && { details: error.details }),
+    },
+  };
+}
