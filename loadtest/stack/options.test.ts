@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { readStackOptions, UsageAsked } from './options.ts';
+
+describe('readStackOptions', () => {
+  it('has defaults that need no flag', () => {
+    expect(readStackOptions([])).toMatchObject({
+      smoke: false,
+      replicas: 2,
+      routers: 1,
+      port: 8700,
+      keep: undefined,
+      json: undefined,
+    });
+  });
+
+  it('reads what is given', () => {
+    const args = [
+      '--smoke',
+      '--keep',
+      '--replicas',
+      '3',
+      '--routers=2',
+      '--port',
+      '0',
+      '--json',
+      'a b.json',
+      '--time-scale',
+      '0.5',
+    ];
+    expect(readStackOptions(args)).toMatchObject({
+      smoke: true,
+      keep: '.fairway/dev',
+      replicas: 3,
+      routers: 2,
+      port: 0,
+      json: 'a b.json',
+      timeScale: 0.5,
+    });
+  });
+
+  it('says every problem at once, and where help is', () => {
+    const read = (): unknown =>
+      readStackOptions(['--replicas', '0', '--port', '70000', '--routers', '1.5', '--state-dir', 'x']);
+    expect(read).toThrow(
+      /--replicas must be .*"0"[\s\S]*--routers must be[\s\S]*--port must be[\s\S]*--state-dir needs --keep[\s\S]*--help/,
+    );
+  });
+
+  it('refuses an unknown flag by its name', () => {
+    expect(() => readStackOptions(['--repliacs', '2'])).toThrow(/--repliacs[\s\S]*--help/);
+  });
+
+  it('tells its usage', () => {
+    expect(() => readStackOptions(['-h'])).toThrow(UsageAsked);
+  });
+});
