@@ -32,7 +32,7 @@ export async function cached(context, entry, fill) {
 
 /** What a killed set-up left in the temporary folder is removed here: its lock is ours now. */
 async function fillAndPublish(temporary, folder, fill) {
-  await rm(temporary, { recursive: true, force: true });
+  await rm(temporary, { recursive: true, force: true, maxRetries: 10 });
   await mkdir(temporary, { recursive: true });
   try {
     await rename(await fill(temporary), folder);

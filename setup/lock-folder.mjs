@@ -42,7 +42,7 @@ async function acquire(context, folder) {
   while (!tryToTake(folder)) {
     context.signal.throwIfAborted();
     const owner = readOwner(folder);
-    if (owner && isGone(owner, folder)) removeDead(folder, owner);
+    if (owner && isGone(owner, folder) && removeDead(folder, owner)) continue;
     const waitedMs = performance.now() - started;
     if (waitedMs > LONGEST_WAIT_MS) {
       throw new SetupError(
@@ -102,14 +102,16 @@ function removeDead(folder, dead) {
   } catch {
     if (Date.now() - (statSync(dying, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > SILENT_MS)
       rmSync(dying, { recursive: true, force: true });
-    return;
+    return false;
   }
   const owner = readOwner(folder);
-  if (owner?.pid === dead.pid && owner.started === dead.started) {
+  const still = owner?.pid === dead.pid && owner.started === dead.started;
+  if (still) {
     say(`taking over from a set-up that was killed (process ${dead.pid})`);
     rmSync(folder, { recursive: true, force: true });
   }
   rmSync(dying, { recursive: true, force: true });
+  return still;
 }
 
 async function beat(folder, signal) {
