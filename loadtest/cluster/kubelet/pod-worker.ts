@@ -152,7 +152,8 @@ export class PodWorker implements AsyncDisposable {
     const [file, ...fixed] = commandOfImage(this.#container.image, config.FAIRWAY_KUBELET_IMAGES);
     const secrets = await this.#api.secrets(secretsOf(this.#container), this.#ending.signal);
     const env = resolveEnv(this.#pod, this.#container, { address, secrets });
-    const args = [...(this.#container.command ?? []), ...(this.#container.args ?? [])].map((arg) => expand(arg, env));
+    const given = [...(this.#container.command ?? []), ...(this.#container.args ?? [])].map((arg) => expand(arg, env));
+    const args = given.map((arg) => portOf(arg, this.#container, address));
     const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env;
     const base = { PATH, HOME, TMPDIR, FAIRWAY_EXIT_ON_STDIN_END: '1', ...config.FAIRWAY_KUBELET_POD_ENV };
     return { file, args: [...fixed, ...args], env: { ...base, ...env } };
@@ -242,6 +243,11 @@ function factsBefore(pod: Pod, hostIp: string, now: string): PodFacts {
     outcome: undefined,
     startTime: now,
   };
+}
+
+/** Where pods share an address, an argument that is the container's port becomes the pod's own. */
+function portOf(arg: string, container: Container, { port }: PodAddress): string {
+  return arg === String(container.ports?.[0]?.containerPort) ? String(port) : arg;
 }
 
 function describeEnd(
