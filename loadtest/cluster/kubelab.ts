@@ -11,9 +11,10 @@ import type { KubeEndpoint } from './kube-http.ts';
 const run = promisify(execFile);
 const recipe = join(import.meta.dirname, 'kubelab');
 
-/** Says what is missing and how to get it. */
+/** Says what is missing; `how` says how to get it. */
 export class KubelabMissing extends Error {
   override name = 'KubelabMissing';
+  readonly how = 'npm test -- --all, with Go ≥ 1.26 on the PATH (once per machine: 4 to 15 minutes, 4 GB of disk)';
 }
 
 /**
@@ -24,8 +25,7 @@ export class KubelabMissing extends Error {
 export async function findKubelab(options: { build: boolean }): Promise<string> {
   const cached = await cachedBinary();
   if (cached !== undefined) return cached;
-  const how = 'run `npm test -- --all`, which builds it once per machine (Go ≥ 1.26, 4 to 15 minutes, 4 GB of disk)';
-  if (!options.build) throw new KubelabMissing(`the real kube-apiserver is not built yet; ${how}`);
+  if (!options.build) throw new KubelabMissing('it is not built yet on this machine');
   try {
     const { stdout } = await run(join(recipe, 'build.sh'), { maxBuffer: 64 * 1024 * 1024 });
     return stdout.trim();

@@ -1,14 +1,18 @@
 import { describe, it } from 'vitest';
+import { skipUnless } from '#shared/testing/skips.ts';
 import { findKubelab, KubelabMissing, startKubelab } from './kubelab.ts';
 import { describeKubernetesContract } from './kubernetes.contract.ts';
+import { describeWorkloads } from './workloads.contract.ts';
 
-const required = process.env['FAIRWAY_REQUIRE'] === 'all';
-const binary = await findKubelab({ build: required || process.env['FAIRWAY_KUBELAB'] === 'build' }).catch(
-  (error: unknown) => {
-    if (error instanceof KubelabMissing && !required) return error;
-    throw error;
-  },
-);
+const build = process.env['FAIRWAY_REQUIRE'] === 'all' || process.env['FAIRWAY_KUBELAB'] === 'build';
+const found = await findKubelab({ build }).catch((error: unknown) => {
+  if (error instanceof KubelabMissing) return error;
+  throw error;
+});
 
-if (typeof binary === 'string') describeKubernetesContract('real kube-apiserver', () => startKubelab(binary));
-else describe('real kube-apiserver', () => it.skip(`skipped: ${binary.message}`, () => {}));
+if (typeof found === 'string')
+  describeKubernetesContract({ name: 'real kube-apiserver', start: () => startKubelab(found), describeWorkloads });
+else {
+  const requirement = { what: `a real kube-apiserver: ${found.message}`, how: found.how };
+  describe('real kube-apiserver', skipUnless(false, requirement), () => it('passes the contract', () => {}));
+}
