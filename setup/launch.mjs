@@ -11,7 +11,7 @@ const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
  * sends it SIGTERM when that pipe closes, which happens also when we are killed outright.
  */
 export function launch(context, { node, target, args, extraEnv }) {
-  const env = { ...context.env, ...extraEnv, FAIRWAY_LIFELINE: String(process.pid) };
+  const env = { ...context.env, ...extraEnv, FAIRWAY_CACHE: context.cache, FAIRWAY_LIFELINE: String(process.pid) };
   env.PATH = [path.dirname(node), path.join(context.root, 'node_modules', '.bin'), env.PATH]
     .filter(Boolean)
     .join(path.delimiter);

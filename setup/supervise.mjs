@@ -10,10 +10,11 @@ const [program, ...args] = argv.slice(2);
 const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true });
 
 function endTool(signal) {
+  if (child.pid === undefined) return;
   try {
     kill(-child.pid, signal);
   } catch {
-    // It has ended in this moment, or never started.
+    // It has ended in this moment.
   }
 }
 
