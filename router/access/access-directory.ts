@@ -1,0 +1,54 @@
+import type { AccessDocument } from '#shared/contract/desired.ts';
+
+/** Whom a token lets in where. */
+export interface Grant {
+  readonly endpointId: string;
+  readonly team: string;
+  readonly tokenId: string;
+}
+
+/** Who may call which endpoint, in memory: one look-up per request, changed the moment a document changes. */
+export class AccessDirectory {
+  readonly #documents = new Map<string, AccessDocument>();
+  readonly #grants = new Map<string, Grant>();
+  readonly #hosts = new Map<string, string>();
+
+  /** The newest document of an endpoint; tokens that it no longer names are out at once. */
+  put(document: AccessDocument): void {
+    this.remove(document.endpointId);
+    const { endpointId, team, hosts, tokens } = document;
+    this.#documents.set(endpointId, document);
+    for (const { hash, tokenId } of tokens) this.#grants.set(hash, { endpointId, team, tokenId });
+    for (const host of [hosts.public, hosts.private])
+      if (host !== undefined) this.#hosts.set(host.toLowerCase(), endpointId);
+  }
+
+  /** The endpoint is gone: so are its tokens and host names. */
+  remove(endpointId: string): void {
+    const document = this.#documents.get(endpointId);
+    if (document === undefined) return;
+    this.#documents.delete(endpointId);
+    for (const { hash } of document.tokens)
+      if (this.#grants.get(hash)?.endpointId === endpointId) this.#grants.delete(hash);
+    for (const [host, owner] of this.#hosts) if (owner === endpointId) this.#hosts.delete(host);
+  }
+
+  /** What the token with this keyed hash allows. */
+  grant(hash: string): Grant | undefined {
+    return this.#grants.get(hash);
+  }
+
+  /** The endpoint behind a host name (lower case, without port). */
+  endpointOfHost(host: string): string | undefined {
+    return this.#hosts.get(host);
+  }
+
+  /** Ids of all endpoints. */
+  endpointIds(): string[] {
+    return [...this.#documents.keys()];
+  }
+
+  documents(): AccessDocument[] {
+    return [...this.#documents.values()];
+  }
+}

@@ -1,0 +1,73 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { isIP } from 'node:net';
+import { AppError } from '#shared/contract/errors.ts';
+import type { PoolDocument, ProofPayload } from '#shared/contract/replica.ts';
+import { hasTokenForm } from '#shared/runtime/access-token.ts';
+import { keyedHash } from '#shared/runtime/keyed-hash.ts';
+import type { AccessDirectory, Grant } from './access-directory.ts';
+import type { PoolDirectory } from './pool-directory.ts';
+import { isProof, verifyProof } from './proof.ts';
+
+/** Who calls: a client with a token, or the provisioner with a probe credential. */
+export type Caller =
+  | ({ readonly kind: 'token' } & Grant)
+  | {
+      readonly kind: 'proof';
+      readonly endpointId: string;
+      readonly pool: PoolDocument;
+      readonly payload: ProofPayload;
+    };
+
+/** What a caller is checked against. */
+export interface Gate {
+  readonly access: AccessDirectory;
+  readonly pools: PoolDirectory;
+  readonly tokenHashKey: Uint8Array;
+}
+
+/**
+ * Finds out who calls, from memory alone. The token comes as `Authorization: Bearer` or `x-api-key`; it and the host
+ * name must belong to the same endpoint, while a loopback or IP host lets the token alone select.
+ * @throws AppError `invalid_api_key`, in the same words whatever is wrong, so that nobody learns which endpoints exist.
+ */
+export function authenticate(gate: Gate, headers: IncomingHttpHeaders, now: number): Caller {
+  const credential = readCredential(headers);
+  if (credential === undefined) throw new AppError('invalid_api_key');
+  const caller = isProof(credential) ? provedCaller(gate, credential, now) : tokenCaller(gate, credential);
+  if (caller === undefined || !hostFits(gate.access, headers.host, caller.endpointId))
+    throw new AppError('invalid_api_key');
+  return caller;
+}
+
+function readCredential(headers: IncomingHttpHeaders): string | undefined {
+  const bearer = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
+  if (bearer !== undefined) return bearer;
+  const key = headers['x-api-key'];
+  return typeof key === 'string' ? key : undefined;
+}
+
+function tokenCaller(gate: Gate, token: string): Caller | undefined {
+  if (!hasTokenForm('access', token)) return undefined;
+  const grant = gate.access.grant(keyedHash(gate.tokenHashKey, token));
+  return grant && { kind: 'token', ...grant };
+}
+
+function provedCaller(gate: Gate, credential: string, now: number): Caller | undefined {
+  const proof = verifyProof(credential, (pool) => gate.pools.pool(pool), now);
+  return proof && { kind: 'proof', endpointId: proof.payload.endpointId, ...proof };
+}
+
+function hostFits(access: AccessDirectory, header: string | undefined, endpointId: string): boolean {
+  const host = hostName(header ?? '');
+  return isLocal(host) || access.endpointOfHost(host) === endpointId;
+}
+
+/** A Host header without port and trailing dot, in lower case. */
+function hostName(header: string): string {
+  const bracketed = /^\[([^\]]*)\](:\d+)?$/.exec(header)?.[1];
+  return bracketed ?? header.replace(/:\d*$/, '').replace(/\.$/, '').toLowerCase();
+}
+
+function isLocal(host: string): boolean {
+  return host === 'localhost' || isIP(host) !== 0;
+}

@@ -1,0 +1,80 @@
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { accessDocumentSchema } from '#shared/contract/desired.ts';
+import { poolDocumentSchema } from '#shared/contract/replica.ts';
+import type { Logger } from '#shared/runtime/log.ts';
+
+const stateSchema = z.object({
+  v: z.literal(1),
+  vpcId: z.string(),
+  access: z.array(accessDocumentSchema),
+  pools: z.array(poolDocumentSchema),
+});
+
+/** What a router needs to serve without the control plane. It holds upstream keys and hashes of tokens. */
+export type EdgeState = z.infer<typeof stateSchema>;
+
+/** The copy on disk that lets a router start while NATS is away: one file, replaced whole, readable by its owner alone. */
+export class StateFile {
+  readonly #folder: string;
+  readonly #log: Logger;
+  #writing: Promise<void> = Promise.resolve();
+  #next: EdgeState | undefined;
+
+  constructor(folder: string, log: Logger) {
+    this.#folder = folder;
+    this.#log = log;
+  }
+
+  /** The last copy for this VPC; undefined when there is none that can be read. */
+  async read(vpcId: string): Promise<EdgeState | undefined> {
+    try {
+      const state = stateSchema.parse(JSON.parse(await readFile(this.#path(vpcId), 'utf8')));
+      return state.vpcId === vpcId ? state : undefined;
+    } catch (error) {
+      if (!isMissing(error)) this.#log.warn({ reason: String(error) }, 'state.unreadable');
+      return undefined;
+    }
+  }
+
+  /** Writes soon, one at a time; of several states that wait only the newest is written. A failure is logged. */
+  write(state: EdgeState): void {
+    const idle = this.#next === undefined;
+    this.#next = state;
+    if (idle) this.#writing = this.#writing.then(() => this.#writeNext());
+  }
+
+  /** Resolves when nothing is left to be written. */
+  async flushed(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #writeNext(): Promise<void> {
+    const state = this.#next;
+    this.#next = undefined;
+    if (state === undefined) return;
+    try {
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      const temporary = `${this.#path(state.vpcId)}.${process.pid}.tmp`;
+      const file = await open(temporary, 'w', 0o600);
+      try {
+        await file.writeFile(JSON.stringify(state));
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, this.#path(state.vpcId));
+    } catch (error) {
+      this.#log.warn({ reason: String(error) }, 'state.unwritable');
+    }
+  }
+
+  #path(vpcId: string): string {
+    return join(this.#folder, `edge-${vpcId}.json`);
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}

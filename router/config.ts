@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { uuidSchema } from '#shared/contract/ids.ts';
+import { readConfig, secretText } from '#shared/runtime/read-config.ts';
+
+const mebibyte = 1024 * 1024;
+const count = (least: number): z.ZodCoercedNumber => z.coerce.number().int().min(least);
+
+/** Everything that a router reads from its environment: keys are the names of the variables, times in milliseconds. */
+export const routerConfigSchema = z.object({
+  FAIRWAY_HOST: z.string().default('127.0.0.1').describe('address that clients connect to'),
+  FAIRWAY_PORT: count(0).max(65_535).default(0).describe('port that clients connect to; 0 takes a free one'),
+  FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of /healthz, /readyz and /metrics'),
+  FAIRWAY_ADMIN_PORT: count(0).max(65_535).default(0).describe('port of the admin listener; 0 takes a free one'),
+  FAIRWAY_NATS_URL: z.string().min(1).describe('NATS of the region, nats://user:password@host:port'),
+  FAIRWAY_REDIS_URL: z.string().min(1).describe('Redis or Valkey of the cluster, redis://host:port'),
+  FAIRWAY_VPC_ID: uuidSchema.describe('the VPC whose endpoints this router serves'),
+  FAIRWAY_ROUTER_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/)
+    .optional()
+    .describe('name of this router, unique within the VPC; default: random'),
+  FAIRWAY_PUBLIC_URL: z.url().optional().describe('where public endpoints are reached through it; default: its own'),
+  FAIRWAY_PRIVATE_URL: z.url().optional().describe('where private endpoints are reached through it; default: its own'),
+  FAIRWAY_TOKEN_HASH_KEY: secretText.describe('key of the access tokens’ hashes, 32 bytes base64url'),
+  FAIRWAY_STATE_DIR: z.string().min(1).describe('folder of the copy of access and pools that outlives NATS'),
+  FAIRWAY_DRAIN_TIMEOUT_MS: count(0).default(600_000).describe('how long streams get to end after SIGTERM'),
+  FAIRWAY_BODY_BYTES_MAX: count(1024)
+    .default(16 * mebibyte)
+    .describe('longest request body'),
+  FAIRWAY_BODY_BUDGET_BYTES: count(1024)
+    .default(256 * mebibyte)
+    .describe('request bodies held by this process at once'),
+  FAIRWAY_BODY_TIMEOUT_MS: count(10).default(60_000).describe('how long a client may take to send its body'),
+  FAIRWAY_IN_FLIGHT_MAX: count(1).default(2048).describe('requests that are forwarded at once'),
+  FAIRWAY_QUEUE_MAX: count(0).default(1024).describe('requests that wait for a turn'),
+  FAIRWAY_QUEUE_BYTES_MAX: count(0)
+    .default(128 * mebibyte)
+    .describe('bytes of bodies that wait for a turn'),
+  FAIRWAY_TURN_TIMEOUT_MS: count(0).default(30_000).describe('how long a request waits for a turn'),
+  FAIRWAY_CAPACITY_TIMEOUT_MS: count(0).default(30_000).describe('how long a request waits for a replica'),
+  FAIRWAY_ATTEMPTS_MAX: count(1).max(16).default(3).describe('replicas that one request may be tried on'),
+  FAIRWAY_CONNECT_TIMEOUT_MS: count(1).default(2000).describe('how long a connection to a replica may take'),
+  FAIRWAY_FIRST_TOKEN_TIMEOUT_MS: count(1).default(180_000).describe('longest wait for a stream’s first content'),
+  FAIRWAY_TOKEN_IDLE_TIMEOUT_MS: count(1).default(60_000).describe('longest pause between two frames of a stream'),
+  FAIRWAY_ANSWER_TIMEOUT_MS: count(1).default(900_000).describe('longest wait for an answer that is not streamed'),
+  FAIRWAY_CLIENT_STALL_TIMEOUT_MS: count(1).default(60_000).describe('how long a client may take nothing'),
+  FAIRWAY_HEARTBEAT_AFTER_MS: count(1).default(5000).describe('silence after which a stream gets its head'),
+  FAIRWAY_HEARTBEAT_MS: count(1).default(10_000).describe('time between two comments in a silent stream'),
+  FAIRWAY_SCRAPE_MS: count(10).default(1000).describe('time between two looks at a replica’s metrics'),
+});
+
+/** A router's configuration. */
+export type RouterConfig = Readonly<z.infer<typeof routerConfigSchema>>;
+
+/** Reads the environment. @throws ConfigError naming every variable that does not fit. */
+export function readRouterConfig(env?: Record<string, string | undefined>): RouterConfig {
+  return readConfig(routerConfigSchema, env);
+}

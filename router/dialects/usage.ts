@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import type { Usage } from './dialect.ts';
+
+const usageSchema = z.object({
+  prompt_tokens: z.number(),
+  completion_tokens: z.number().nullish(),
+  prompt_tokens_details: z.object({ cached_tokens: z.number().nullish() }).nullish(),
+});
+
+const key = Buffer.from('"usage"');
+const openBrace = 0x7b;
+/** Longest usage object that is read. */
+const lengthMax = 4096;
+
+/**
+ * Finds the last `"usage": {…}` in a piece of JSON and parses that object alone. Inside a JSON text the bytes `"usage"`
+ * can only be a member's name or a whole string: quotes in generated text are escaped.
+ */
+export function findUsage(bytes: Buffer): Usage | undefined {
+  for (let at = bytes.lastIndexOf(key); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(key, at - 1)) {
+    const start = valueStart(bytes, at + key.length);
+    if (bytes[start] === openBrace) return readUsage(bytes.subarray(start, start + lengthMax));
+  }
+  return undefined;
+}
+
+function valueStart(bytes: Buffer, from: number): number {
+  let at = from;
+  while (isBlank(bytes[at])) at += 1;
+  if (bytes[at] !== 0x3a) return -1;
+  at += 1;
+  while (isBlank(bytes[at])) at += 1;
+  return at;
+}
+
+function isBlank(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+function readUsage(bytes: Buffer): Usage | undefined {
+  const end = objectEnd(bytes);
+  if (end < 0) return undefined;
+  const parsed = usageSchema.safeParse(parseJson(bytes.toString('utf8', 0, end)));
+  if (!parsed.success) return undefined;
+  return {
+    promptTokens: parsed.data.prompt_tokens,
+    completionTokens: parsed.data.completion_tokens ?? 0,
+    cachedTokens: parsed.data.prompt_tokens_details?.cached_tokens ?? undefined,
+  };
+}
+
+/** Where the object that starts at 0 ends. Usage holds numbers, so that braces inside strings do not occur. */
+function objectEnd(bytes: Buffer): number {
+  let depth = 0;
+  for (let at = 0; at < bytes.length; at += 1) {
+    if (bytes[at] === openBrace) depth += 1;
+    else if (bytes[at] === 0x7d) depth -= 1;
+    if (depth === 0) return at + 1;
+  }
+  return -1;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,37 @@
+import type { Clock } from '#shared/runtime/clock.ts';
+
+/** Calls `expired` once when it was not touched for `ms`, unless it is disposed first. One timer, however many touches. */
+export class Deadline implements Disposable {
+  readonly #stop = new AbortController();
+  readonly #clock: Clock;
+  readonly #ms: number;
+  #touchedAt: number;
+
+  constructor(clock: Clock, ms: number, expired: () => void) {
+    this.#clock = clock;
+    this.#ms = ms;
+    this.#touchedAt = clock.monotonic();
+    this.#wait().then(
+      (over) => over && expired(),
+      () => {},
+    );
+  }
+
+  /** Counts from now again. */
+  touch(): void {
+    this.#touchedAt = this.#clock.monotonic();
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop.abort();
+  }
+
+  /** Rejects when disposed. */
+  async #wait(): Promise<boolean> {
+    for (;;) {
+      const leftMs = this.#touchedAt + this.#ms - this.#clock.monotonic();
+      if (leftMs <= 0) return !this.#stop.signal.aborted;
+      await this.#clock.sleep(Math.max(1, leftMs), this.#stop.signal);
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import { AppError } from '#shared/contract/errors.ts';
+import type { AttemptOutcome, Loss } from './attempt.ts';
+import type { Placement, Slot, Work } from './placement.ts';
+import { StreamAttempt, type AttemptContext } from './stream-attempt.ts';
+import type { Upstream } from './upstream.ts';
+import { WholeAttempt } from './whole-attempt.ts';
+
+/** A request on its way to a replica. */
+export interface Job extends AttemptContext {
+  readonly work: Work;
+  readonly streamed: boolean;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The bytes to send; asked for at each attempt. */
+  readonly body: () => readonly Uint8Array[];
+  /** Called for each attempt, when it has a replica. */
+  readonly placed: (slot: Slot) => void;
+  /** Called for each attempt that came to nothing. */
+  readonly lost: (loss: Loss, slot: Slot) => void;
+}
+
+/** What forwarding needs; times in milliseconds. */
+export interface ForwardDeps {
+  readonly upstream: Upstream;
+  readonly placement: Placement;
+  readonly attemptsMax: number;
+  readonly capacityTimeoutMs: number;
+}
+
+/** How it ended: as the last attempt did, or without a replica. */
+export type ForwardOutcome = AttemptOutcome | { readonly kind: 'unplaced' };
+
+/**
+ * Tries replicas, one after the other, until one answers: acquire, send, release, maybe the next. Nothing of a failed
+ * attempt is seen by the client. When all is tried, the client gets what the last engine said, or a plain error.
+ */
+export async function forward(job: Job, deps: ForwardDeps): Promise<ForwardOutcome> {
+  const excluded = new Set<string>();
+  let last: Loss | undefined;
+  while (excluded.size < deps.attemptsMax) {
+    using slot = await acquire(job, deps, { excluded, wait: last?.answer === undefined });
+    if (slot === undefined) break;
+    const outcome = await runOn(slot, job, deps.upstream);
+    settleSlot(slot, outcome);
+    if (outcome.kind === 'answered') job.reply.sendAnswer(outcome.answer);
+    if (outcome.kind !== 'lost') return outcome;
+    job.lost(outcome, slot);
+    excluded.add(slot.replica.replicaId);
+    last = outcome;
+  }
+  if (job.reply.gone.aborted) return { kind: 'cancelled' };
+  if (last?.answer !== undefined) job.reply.sendAnswer(last.answer);
+  else job.reply.sendError(failureOf(last));
+  return last ?? { kind: 'unplaced' };
+}
+
+/** Waits for a replica, within the clock of capacity. */
+async function acquire(
+  job: Job,
+  { placement, capacityTimeoutMs }: ForwardDeps,
+  { excluded, wait }: { excluded: ReadonlySet<string>; wait: boolean },
+): Promise<Slot | undefined> {
+  const { clock, reply } = job;
+  const until = clock.monotonic() + capacityTimeoutMs;
+  for (;;) {
+    if (reply.gone.aborted) return undefined;
+    const slot = placement.place(job.work, excluded);
+    const leftMs = until - clock.monotonic();
+    if (slot !== undefined || !wait || leftMs <= 0) return slot;
+    await placement.changed(leftMs, reply.gone);
+  }
+}
+
+/** One replica: once, and once more on a new connection when an old one ended under the request. */
+async function runOn(slot: Slot, job: Job, upstream: Upstream): Promise<AttemptOutcome> {
+  job.placed(slot);
+  const outcome = await runOnce(slot, job, { upstream, fresh: false });
+  if (outcome.kind !== 'lost' || outcome.reason !== 'reset' || !outcome.reusedSocket) return outcome;
+  return runOnce(slot, job, { upstream, fresh: true });
+}
+
+function runOnce(
+  slot: Slot,
+  job: Job,
+  { upstream, fresh }: { upstream: Upstream; fresh: boolean },
+): Promise<AttemptOutcome> {
+  const marks = { ...job.marks, token: () => (slot.prefilled(), job.marks.token()) };
+  const context: AttemptContext = { ...job, marks };
+  const attempt = job.streamed ? new StreamAttempt(context) : new WholeAttempt(context);
+  const { path, headers } = job;
+  attempt.follow(upstream.send(slot.replica, { path, headers, body: job.body(), fresh }, attempt));
+  return attempt.outcome;
+}
+
+function settleSlot(slot: Slot, outcome: AttemptOutcome): void {
+  if (outcome.kind === 'done') slot.ended({ kind: 'answered', usage: outcome.usage });
+  else if (outcome.kind === 'answered') slot.ended({ kind: 'answered', usage: undefined });
+  else if (outcome.kind === 'broken') slot.ended({ kind: 'failed', failure: 'failed' });
+  else if (outcome.kind === 'cancelled') slot.ended({ kind: 'left' });
+  else if (outcome.reason === 'connect' || outcome.reason === 'unauthorized')
+    slot.ended({ kind: 'failed', failure: outcome.reason });
+  else if (outcome.answer?.status !== 429) slot.ended({ kind: 'failed', failure: 'failed' });
+}
+
+function failureOf(last: Loss | undefined): AppError {
+  if (last === undefined || last.reason === 'unauthorized') return new AppError('no_replica', { retryAfterMs: 5000 });
+  if (last.reason === 'timeout')
+    return new AppError('timeout', { message: `The model server did not answer: ${last.detail}.` });
+  return new AppError('upstream_error', { message: `The model server failed: ${last.detail}.` });
+}

@@ -1,0 +1,78 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** Up to the longest time a client waits, seconds. */
+const secondsBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 120];
+const tokenBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 120];
+
+/** What the gauges read when they are asked. */
+export interface RouterGauges {
+  readonly inFlight: () => number;
+  readonly queued: () => number;
+  readonly bodyBytes: () => number;
+  readonly prefixBlocks: () => number;
+  readonly ledgerUp: () => boolean;
+  readonly ledgerDropped: () => number;
+}
+
+/** The router's own instruments; names are stable. */
+export class RouterMetrics {
+  readonly requests: Counter<'route' | 'status'>;
+  readonly errors: Counter<'code'>;
+  readonly picks: Counter<'reason'>;
+  readonly losses: Counter<'reason'>;
+  readonly tokens: Counter<'kind'>;
+  readonly hits: Counter<'kind'>;
+  readonly firstToken: Histogram;
+  readonly interToken: Histogram;
+  readonly duration: Histogram;
+  readonly queue: Histogram;
+  readonly #registry: Registry;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.#registry = registry;
+    const counter = <L extends string>(name: string, help: string, labelNames: L[]): Counter<L> =>
+      new Counter({ name: `fairway_router_${name}`, help, labelNames, registers });
+    const histogram = (name: string, help: string, buckets: number[]): Histogram =>
+      new Histogram({ name: `fairway_router_${name}`, help, buckets, registers });
+    this.requests = counter('requests_total', 'Requests by route and status; 499: the client left.', [
+      'route',
+      'status',
+    ]);
+    this.errors = counter('errors_total', 'Errors that clients were told, by code.', ['code']);
+    this.picks = counter('picks_total', 'Attempts by the reason of their replica.', ['reason']);
+    this.losses = counter('lost_attempts_total', 'Attempts that came to nothing before the client saw any of it.', [
+      'reason',
+    ]);
+    this.tokens = counter('tokens_total', 'Tokens as engines report them.', ['kind']);
+    this.hits = counter('cache_hit_tokens_total', 'Prompt tokens out of caches, predicted and reported.', ['kind']);
+    this.firstToken = histogram('first_token_seconds', 'From arrival to the first content.', secondsBuckets);
+    this.interToken = histogram('inter_token_seconds', 'Between two frames with content.', tokenBuckets);
+    this.duration = histogram('request_seconds', 'From arrival to the end.', secondsBuckets);
+    this.queue = histogram('queue_seconds', 'Waiting for a turn.', secondsBuckets);
+  }
+
+  /** One answer told how much of its prompt came out of the cache, tokens. */
+  hitsKnown(predicted: number, reported: number): void {
+    this.hits.inc({ kind: 'predicted' }, predicted);
+    this.hits.inc({ kind: 'reported' }, reported);
+  }
+
+  /** Registers what is read when it is asked for. */
+  watch(gauges: RouterGauges): void {
+    const gauge = (name: string, help: string, read: () => number): void => {
+      const made: Gauge = new Gauge({
+        name: `fairway_router_${name}`,
+        help,
+        registers: [this.#registry],
+        collect: () => made.set(read()),
+      });
+    };
+    gauge('in_flight_requests', 'Requests that have a turn.', gauges.inFlight);
+    gauge('queued_requests', 'Requests that wait for a turn.', gauges.queued);
+    gauge('body_bytes', 'Request bodies held in memory.', gauges.bodyBytes);
+    gauge('prefix_blocks', 'Blocks in the mirrors of the replicas’ caches.', gauges.prefixBlocks);
+    gauge('ledger_up', '1 while this router hears itself on the ledger.', () => Number(gauges.ledgerUp()));
+    gauge('ledger_dropped_messages', 'Ledger messages that were not sent.', gauges.ledgerDropped);
+  }
+}

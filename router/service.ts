@@ -1,0 +1,169 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Registry } from 'prom-client';
+import { systemClock, type Clock } from '#shared/runtime/clock.ts';
+import { serveAdmin, serveListener, type RunningServer } from '#shared/runtime/http-server.ts';
+import type { Logger } from '#shared/runtime/log.ts';
+import { createRegistry } from '#shared/runtime/metrics.ts';
+import { EdgeCopy } from './access/edge-copy.ts';
+import { EdgeFeed } from './access/edge-feed.ts';
+import { StateFile } from './access/state-file.ts';
+import { Admission } from './admit/admission.ts';
+import { BodyBudget } from './admit/body-budget.ts';
+import { answerClientError, createApp, createListener } from './app.ts';
+import type { CompletionDeps } from './completion.ts';
+import type { RouterConfig } from './config.ts';
+import { DrainReporter } from './drain-report.ts';
+import { UndiciUpstream } from './forward/undici-upstream.ts';
+import { RouterMetrics } from './metrics.ts';
+import { OpenReplies } from './open-replies.ts';
+import { RedisLedgerChannel } from './replicas/redis-ledger-channel.ts';
+import { ledgerPrefix, startRoutingState } from './routing-state.ts';
+
+/** What a router gets from the process it runs in. */
+export interface RouterContext {
+  readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+/** A running router: where clients and operators reach it. Disposing lets its streams end first. */
+export interface Router extends AsyncDisposable {
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly routerId: string;
+}
+
+/** Time for the last bytes of ended streams to leave. */
+const lastBytesMs = 2000;
+
+/**
+ * Starts a router, wired in the order of its dependencies. It listens at once and serves as soon as it has access and pools,
+ * from NATS or, while that is away, from its copy on disk.
+ */
+export async function startRouter(config: RouterConfig, context: RouterContext): Promise<Router> {
+  const { log, clock = systemClock } = context;
+  const vpcId = config.FAIRWAY_VPC_ID;
+  const routerId = config.FAIRWAY_ROUTER_ID ?? `r-${randomBytes(6).toString('hex')}`;
+  const epoch = Math.round(clock.now());
+  await using stack = new AsyncDisposableStack();
+  const registry = createRegistry('router');
+  const metrics = new RouterMetrics(registry);
+
+  const copy = new EdgeCopy({ vpcId, log });
+  const file = new StateFile(config.FAIRWAY_STATE_DIR, log);
+  stack.defer(() => file.flushed());
+  const upstream = stack.use(new UndiciUpstream({ connectTimeoutMs: config.FAIRWAY_CONNECT_TIMEOUT_MS }));
+  const ledgerOptions = { url: config.FAIRWAY_REDIS_URL, keyPrefix: ledgerPrefix(vpcId), router: routerId };
+  const ledger = stack.use(new RedisLedgerChannel({ ...ledgerOptions, epoch, clock, log }));
+  const hitsKnown = (predicted: number, reported: number): void => metrics.hitsKnown(predicted, reported);
+  const scrapeMs = config.FAIRWAY_SCRAPE_MS;
+  const routing = stack.use(
+    startRoutingState({ routerId, epoch, copy, upstream, ledger, scrapeMs, hitsKnown, clock, log }),
+  );
+  const state = await file.read(vpcId);
+  if (state !== undefined) copy.load(state);
+  copy.onChange(() => copy.loaded && file.write(copy.state()));
+  const feed = stack.use(new EdgeFeed({ url: config.FAIRWAY_NATS_URL, routerId, vpcId, copy, clock, log }));
+
+  const deps = completionDeps(config, { copy, upstream, placement: routing.placement, metrics, clock, log });
+  metrics.watch({
+    inFlight: () => deps.admission.inFlight,
+    queued: () => deps.admission.waiting,
+    bodyBytes: () => deps.budget.held,
+    prefixBlocks: () => routing.index.size().blocks,
+    ledgerUp: () => ledger.up(),
+    ledgerDropped: () => ledger.counts().dropped,
+  });
+  const admin = stack.use(await startAdmin(config, registry, { copy, replies: deps.replies }));
+  const server = stack.use(await startListener(config, deps));
+  stack.defer(() => feed.flush());
+  const reporter = stack.use(
+    new DrainReporter({
+      identity: { routerId, vpcId, epoch },
+      listeners: () => listenersOf(config, server.url),
+      pools: copy.pools,
+      table: routing.table,
+      edgeRevision: () => feed.edgeRevision(),
+      publish: (subject, text) => feed.report(subject, text),
+      clock,
+      log,
+    }),
+  );
+  copy.onChange((what) => what === 'pools' && reporter.wake());
+  stack.defer(() => letStreamsEnd(deps, log));
+  const running = stack.move();
+  return {
+    url: server.url,
+    adminUrl: admin.url,
+    routerId,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+function listenersOf(config: RouterConfig, url: string): { public: string; private: string } {
+  return { public: config.FAIRWAY_PUBLIC_URL ?? url, private: config.FAIRWAY_PRIVATE_URL ?? url };
+}
+
+function completionDeps(
+  config: RouterConfig,
+  parts: Pick<CompletionDeps, 'metrics' | 'clock' | 'log'> &
+    Pick<CompletionDeps['forwarding'], 'upstream' | 'placement'> & { copy: EdgeCopy },
+): CompletionDeps {
+  const { copy, upstream, placement, metrics, clock, log } = parts;
+  const { access, pools } = copy;
+  return {
+    config,
+    gate: { access, pools, tokenHashKey: Buffer.from(config.FAIRWAY_TOKEN_HASH_KEY, 'base64url') },
+    budget: new BodyBudget(config.FAIRWAY_BODY_BUDGET_BYTES),
+    admission: new Admission({
+      inFlightMax: config.FAIRWAY_IN_FLIGHT_MAX,
+      queueMax: config.FAIRWAY_QUEUE_MAX,
+      queueBytesMax: config.FAIRWAY_QUEUE_BYTES_MAX,
+      turnTimeoutMs: config.FAIRWAY_TURN_TIMEOUT_MS,
+      clock,
+    }),
+    forwarding: {
+      upstream,
+      placement,
+      attemptsMax: config.FAIRWAY_ATTEMPTS_MAX,
+      capacityTimeoutMs: config.FAIRWAY_CAPACITY_TIMEOUT_MS,
+    },
+    replies: new OpenReplies(),
+    metrics,
+    clock,
+    log,
+    newId: () => `req_${randomUUID().replaceAll('-', '')}`,
+  };
+}
+
+function startAdmin(
+  config: RouterConfig,
+  registry: Registry,
+  { copy, replies }: { copy: EdgeCopy; replies: OpenReplies },
+): Promise<RunningServer> {
+  const notReady = (): string[] => [
+    ...(copy.loaded ? [] : ['access and pools: neither NATS nor a copy on disk has been read yet']),
+    ...(replies.closing ? ['the router is stopping'] : []),
+  ];
+  return serveAdmin({ host: config.FAIRWAY_ADMIN_HOST, port: config.FAIRWAY_ADMIN_PORT, registry, notReady });
+}
+
+async function startListener(config: RouterConfig, deps: CompletionDeps): Promise<RunningServer> {
+  const listener = createListener(createApp(deps), deps);
+  const { FAIRWAY_HOST: host, FAIRWAY_PORT: port } = config;
+  const running = await serveListener(listener, { host, port, drainTimeoutMs: lastBytesMs });
+  running.server.on('clientError', answerClientError);
+  return running;
+}
+
+/** Takes nothing new, lets streams end for the drain time, then tells the rest of the clients. */
+async function letStreamsEnd({ replies, clock, config }: CompletionDeps, log: Logger): Promise<void> {
+  const ended = replies.close();
+  if (replies.size > 0) log.info({ streams: replies.size }, 'router.draining');
+  const over = new AbortController();
+  const late = clock.sleep(config.FAIRWAY_DRAIN_TIMEOUT_MS, over.signal).catch(() => {});
+  await Promise.race([ended, late]);
+  over.abort();
+  if (replies.size > 0) log.warn({ streams: replies.size }, 'router.streams_ended');
+  replies.endAll();
+  await Promise.race([ended, clock.sleep(lastBytesMs)]);
+}

@@ -1,0 +1,80 @@
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { once } from 'node:events';
+
+/** A reply, read to its end or to where it broke. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  readonly broken: boolean;
+}
+
+/** A raw request to a router; `path` goes out byte for byte. */
+export interface RawRequest {
+  readonly url: string;
+  readonly path?: string;
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string | Buffer;
+}
+
+/** Sends a request and gives the answer as soon as its head is there. */
+export async function open(raw: RawRequest): Promise<{ response: IncomingMessage; abort: () => void }> {
+  const { hostname, port } = new URL(raw.url);
+  const body = raw.body ?? '';
+  const method = raw.method ?? 'POST';
+  const request = httpRequest({
+    hostname,
+    port,
+    method,
+    path: raw.path ?? '/v1/chat/completions',
+    agent: false,
+    headers: {
+      ...(method === 'POST' && {
+        'content-type': 'application/json',
+        'content-length': String(Buffer.byteLength(body)),
+      }),
+      ...raw.headers,
+    },
+  });
+  request.on('error', () => {});
+  request.end(body);
+  const [response]: IncomingMessage[] = await once(request, 'response');
+  if (response === undefined) throw new Error('no response');
+  response.on('error', () => {});
+  return { response, abort: () => request.destroy() };
+}
+
+/** Reads an answer to its end. */
+export async function readAll(response: IncomingMessage): Promise<Reply> {
+  const chunks: Buffer[] = [];
+  response.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await once(response, 'close');
+  const text = Buffer.concat(chunks).toString();
+  return { status: response.statusCode ?? 0, headers: response.headers, text, broken: !response.complete };
+}
+
+/** Sends a request and reads the whole answer. */
+export async function ask(raw: RawRequest): Promise<Reply> {
+  const { response } = await open(raw);
+  return readAll(response);
+}
+
+/** The data of each event of a stream, in order. */
+export function eventsOf(text: string): string[] {
+  return text
+    .split('\n\n')
+    .filter((event) => event.startsWith('data: '))
+    .map((event) => event.slice('data: '.length));
+}
+
+/** The text that a chat stream carried. */
+export function contentOf(text: string): string {
+  return eventsOf(text)
+    .filter((data) => data !== '[DONE]')
+    .map((data) => {
+      const value: unknown = JSON.parse(data);
+      return /"content":"((?:[^"\\]|\\.)*)"/.exec(JSON.stringify(value))?.[1] ?? '';
+    })
+    .join('');
+}

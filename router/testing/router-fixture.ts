@@ -1,0 +1,162 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AccessDocument } from '#shared/contract/desired.ts';
+import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
+import { streams, subjects } from '#shared/contract/subjects.ts';
+import { formatToken } from '#shared/runtime/access-token.ts';
+import { keyedHash } from '#shared/runtime/keyed-hash.ts';
+import { silentLogger, type Logger } from '#shared/runtime/log.ts';
+import { systemClock } from '#shared/runtime/clock.ts';
+import { ensureStreams } from '#shared/runtime/nats-streams.ts';
+import { connectNats, type Nats } from '#shared/runtime/nats.ts';
+import { retry } from '#shared/runtime/retry.ts';
+import { readRouterConfig, type RouterConfig } from '../config.ts';
+import { startRouter, type Router } from '../service.ts';
+
+/** One endpoint with a token and a pool, written as the API and the provisioner write them. */
+export interface EdgeEndpoint {
+  readonly endpointId: string;
+  readonly pool: string;
+  readonly token: string;
+  readonly host: string;
+  document: PoolDocument;
+  access: AccessDocument;
+}
+
+/** A server that the test has started, and ends by itself with the edge. */
+export interface ServerOfTest extends AsyncDisposable {
+  readonly url: string;
+  kill(): Promise<void>;
+  restart(): Promise<void>;
+}
+
+/** Real NATS and Redis with the documents of one VPC. */
+export interface Edge extends AsyncDisposable {
+  readonly vpcId: string;
+  readonly nats: ServerOfTest;
+  readonly redis: ServerOfTest;
+  readonly client: Nats;
+  readonly stateDir: string;
+  readonly hashKey: Uint8Array;
+  /** Publishes an endpoint whose pool has replicas at these ports. */
+  addEndpoint(ports: readonly number[], models?: string[]): Promise<EdgeEndpoint>;
+  /** Publishes the endpoint's documents as they are now; gives the pool's revision. */
+  publish(endpoint: EdgeEndpoint): Promise<number>;
+  /** Starts a router that has heard of these endpoints. */
+  startRouter(options?: RouterOptions): Promise<Router>;
+}
+
+/** Variables that differ from the default, and endpoints to wait for. */
+export interface RouterOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly log?: Logger;
+}
+
+/** Prepares an edge on servers of the test's. */
+export async function startEdge(servers: { nats: ServerOfTest; redis: ServerOfTest }): Promise<Edge> {
+  const { nats, redis } = servers;
+  const client = await connectNats({ url: nats.url, name: 'test', log: silentLogger() });
+  await ensureStreams(client, [streams.desired, streams.edge], 1);
+  const stateDir = await mkdtemp(join(tmpdir(), 'fairway-router-'));
+  const vpcId = randomUUID();
+  const hashKey = randomBytes(32);
+  const config = (env: Readonly<Record<string, string>>): RouterConfig =>
+    readRouterConfig({
+      FAIRWAY_NATS_URL: nats.url,
+      FAIRWAY_REDIS_URL: redis.url,
+      FAIRWAY_VPC_ID: vpcId,
+      FAIRWAY_TOKEN_HASH_KEY: Buffer.from(hashKey).toString('base64url'),
+      FAIRWAY_STATE_DIR: stateDir,
+      FAIRWAY_DRAIN_TIMEOUT_MS: '200',
+      FAIRWAY_CAPACITY_TIMEOUT_MS: '300',
+      FAIRWAY_SCRAPE_MS: '100',
+      ...env,
+    });
+  const publish = async ({ document, access }: EdgeEndpoint): Promise<number> => {
+    const { endpointId, pool } = document;
+    await client.js.publish(subjects.access(vpcId, endpointId), JSON.stringify(access));
+    return (await client.js.publish(subjects.pool(vpcId, endpointId, pool), JSON.stringify(document))).seq;
+  };
+  return {
+    vpcId,
+    nats,
+    redis,
+    client,
+    stateDir,
+    hashKey,
+    publish,
+    addEndpoint: async (ports, models = ['test-model']) => {
+      const endpoint = makeEndpoint({ vpcId, hashKey, ports, models });
+      await publish(endpoint);
+      return endpoint;
+    },
+    startRouter: async ({ env = {}, log = silentLogger() }: RouterOptions = {}) => {
+      const router = await startRouter(config(env), { log });
+      await whenReady(router);
+      return router;
+    },
+    async [Symbol.asyncDispose]() {
+      await client[Symbol.asyncDispose]();
+      await Promise.all([nats[Symbol.asyncDispose](), redis[Symbol.asyncDispose]()]);
+      await rm(stateDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Waits until a router says that it is ready. */
+export async function whenReady(router: Router): Promise<void> {
+  await retry({ clock: systemClock, baseMs: 20, maxMs: 20, budgetMs: 10_000 }, async () => {
+    const response = await fetch(`${router.adminUrl}/readyz`);
+    if (!response.ok) throw new Error(await response.text());
+  });
+}
+
+/** A replica of a pool document. */
+export function replicaAt(port: number, state: PoolReplica['state'] = 'ready'): PoolReplica {
+  return { replicaId: randomUUID(), name: `replica-${port}`, address: '127.0.0.1', port, revision: 'r1', state };
+}
+
+function makeEndpoint(parts: {
+  vpcId: string;
+  hashKey: Uint8Array;
+  ports: readonly number[];
+  models: string[];
+}): EdgeEndpoint {
+  const { vpcId, hashKey, ports, models } = parts;
+  const [endpointId, pool, tokenId] = [randomUUID(), randomUUID(), randomUUID()];
+  const token = formatToken('access', randomBytes(24));
+  const host = `${endpointId.slice(0, 8)}-public-test.example`;
+  const access: AccessDocument = {
+    v: 1,
+    kind: 'access',
+    endpointId,
+    team: 'team-a',
+    vpcId,
+    hosts: { public: host, private: host.replace('public', 'private') },
+    tokens: [
+      { tokenId, name: 'first', hash: keyedHash(hashKey, token), managed: true, createdAt: new Date(0).toISOString() },
+    ],
+  };
+  const metrics = {
+    running: 'vllm:num_requests_running',
+    waiting: 'vllm:num_requests_waiting',
+    kvUse: 'vllm:kv_cache_usage_perc',
+  };
+  const engine = { profile: 'sim', healthPath: '/health', metricsPath: '/metrics', metrics };
+  const document: PoolDocument = {
+    v: 1,
+    endpointId,
+    team: 'team-a',
+    vpcId,
+    pool,
+    specRevision: 1,
+    models,
+    engine: { ...engine, kvTokens: 970_000, blockTokens: 16, contextTokensMax: 262_144 },
+    upstreamKey: 'upstream-secret',
+    proofKey: 'none',
+    replicas: ports.map((port) => replicaAt(port)),
+  };
+  return { endpointId, pool, token, host, document, access };
+}

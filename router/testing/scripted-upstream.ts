@@ -1,0 +1,106 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+
+/** One request as a model server got it. */
+export interface SeenRequest {
+  readonly path: string;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Buffer;
+  readonly response: ServerResponse;
+  /** When the router closed the connection before the answer was complete, monotonic milliseconds. */
+  abortedAt: number | undefined;
+}
+
+/** How one request is answered. */
+export type Script = (seen: SeenRequest) => void | Promise<void>;
+
+/** A model server whose every answer is written by the test. */
+export interface ScriptedUpstream extends AsyncDisposable {
+  readonly port: number;
+  readonly seen: SeenRequest[];
+  /** How the following requests are answered. */
+  script: Script;
+}
+
+/** Starts one on a free port of 127.0.0.1; `/health` and `/metrics` answer by themselves. */
+export async function startScriptedUpstream(script: Script): Promise<ScriptedUpstream> {
+  const seen: SeenRequest[] = [];
+  const server = createServer((request, response) => void serve(request, response));
+  const upstream = { seen, script, port: 0 };
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (request.url === '/health') return void response.end();
+    if (request.url === '/metrics') return void response.end('vllm:num_requests_running{model_name="m"} 1\n');
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(Buffer.from(chunk));
+    const one: SeenRequest = {
+      path: request.url ?? '',
+      headers: request.headers,
+      body: Buffer.concat(chunks),
+      response,
+      abortedAt: undefined,
+    };
+    response.on('close', () => response.writableFinished || (one.abortedAt = performance.now()));
+    seen.push(one);
+    await upstream.script(one);
+  };
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return Object.assign(upstream, {
+    port,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  });
+}
+
+/** Frames of a chat stream. */
+export const frames = {
+  role: frame({ choices: [{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }] }),
+  text: (content: string) => frame({ choices: [{ index: 0, delta: { content }, finish_reason: null }] }),
+  finish: frame({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }),
+  usage: (prompt: number, completion: number, cached = 0) =>
+    frame({
+      choices: [],
+      usage: {
+        prompt_tokens: prompt,
+        completion_tokens: completion,
+        total_tokens: prompt + completion,
+        prompt_tokens_details: { cached_tokens: cached },
+      },
+    }),
+  done: 'data: [DONE]\n\n',
+} as const;
+
+function frame(members: object): string {
+  return `data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: 'm', ...members })}\n\n`;
+}
+
+/** Starts a stream. */
+export function beginStream(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
+  response.flushHeaders();
+}
+
+/** Streams these words, with usage if the router asked for it, and ends well. */
+export function streamWords(...words: string[]): Script {
+  return ({ response, body }) => {
+    beginStream(response);
+    response.write(frames.role);
+    for (const word of words) response.write(frames.text(word));
+    response.write(frames.finish);
+    if (body.includes('"include_usage":true')) response.write(frames.usage(20, words.length));
+    response.end(frames.done);
+  };
+}
+
+/** Answers at once with JSON. */
+export function answerJson(status: number, value: unknown): Script {
+  return ({ response }) => {
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(value));
+  };
+}
