@@ -1,11 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
 import { authenticate } from '#shared/contract/authenticate.ts';
 import { AppError, toAppError } from '#shared/contract/errors.ts';
-import { renderError } from '#shared/contract/error-reply.ts';
+import { errorResponse } from '#shared/contract/error-reply.ts';
 import type { ApiTokenDocument } from '#shared/contract/identity.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
+import { requestScope } from '#shared/runtime/request-scope.ts';
 import type { ApiMetrics } from './metrics.ts';
 import { apiRoutes, openApiDocument } from './openapi.ts';
 import { idempotencyKeyOf, send, type ApiApp, type ApiEnv, type RouteOptions } from './routes/route.ts';
@@ -26,22 +26,16 @@ export function createApp(options: AppOptions): ApiApp {
   const app: ApiApp = new Hono<ApiEnv>();
   const document = openApiDocument();
   const allowed = new Map<string, string[]>();
-  app.use(async (c, next) => {
-    const given = c.req.header('x-request-id');
-    const requestId = given !== undefined && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
-    c.set('requestId', requestId);
-    c.set('operation', 'other');
-    const startedAt = options.clock.monotonic();
-    await next();
-    c.header('x-request-id', requestId);
-    tell(options, c.get('operation'), {
-      requestId,
-      method: c.req.method,
-      path: c.req.path,
-      status: c.res.status,
-      durationMs: Math.round((options.clock.monotonic() - startedAt) * 10) / 10,
-    });
-  });
+  app.use(
+    requestScope<ApiEnv>({
+      clock: options.clock,
+      log: options.log,
+      onAnswer: (operation, { status, durationMs }) => {
+        options.metrics.requests.inc({ operation, status: String(status) });
+        options.metrics.requestSeconds.observe({ operation }, durationMs / 1000);
+      },
+    }),
+  );
   app.get('/openapi.json', (c) => c.json(document));
   allowed.set('/openapi.json', ['GET']);
   for (const route of apiRoutes) {
@@ -60,7 +54,7 @@ export function createApp(options: AppOptions): ApiApp {
     app.all(path, () => {
       throw new AppError('method_not_allowed', { details: { allow: methods.join(', ') } });
     });
-  app.notFound((c) => answerError(new AppError('unknown_route'), c.get('requestId')));
+  app.notFound((c) => errorResponse(new AppError('unknown_route'), c.get('requestId')));
   app.onError((error, c) => {
     const known = toAppError(error);
     if (known.status >= 500)
@@ -68,22 +62,7 @@ export function createApp(options: AppOptions): ApiApp {
         { err: known.cause ?? known, code: known.code, requestId: c.get('requestId') },
         'request.failed',
       );
-    return answerError(known, c.get('requestId'));
+    return errorResponse(known, c.get('requestId'));
   });
   return app;
-}
-
-function answerError(error: AppError, requestId: string): Response {
-  const { status, headers, body } = renderError(error, requestId);
-  return new Response(JSON.stringify(body), { status, headers: { ...headers, 'content-type': 'application/json' } });
-}
-
-function tell(
-  { log, metrics }: AppOptions,
-  operation: string,
-  request: { requestId: string; method: string; path: string; status: number; durationMs: number },
-): void {
-  metrics.requests.inc({ operation, status: String(request.status) });
-  metrics.requestSeconds.observe({ operation }, request.durationMs / 1000);
-  log.info(request, 'request.answered');
 }

@@ -38,3 +38,9 @@ export function renderError(error: AppError, requestId: string): RenderedError {
     },
   };
 }
+
+/** The same as a JSON response. */
+export function errorResponse(error: AppError, requestId: string): Response {
+  const { status, headers, body } = renderError(error, requestId);
+  return new Response(JSON.stringify(body), { status, headers: { ...headers, 'content-type': 'application/json' } });
+}

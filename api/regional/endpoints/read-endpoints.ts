@@ -1,9 +1,10 @@
 import { requireScope } from '#shared/contract/authenticate.ts';
 import type { DedicatedInference, ListQuery, ListReply } from '#shared/contract/deployment.ts';
 import { AppError } from '#shared/contract/errors.ts';
+import { pageLinks } from '#shared/contract/page-links.ts';
 import type { ViewedEndpoint } from '../endpoint-view.ts';
 import type { Answer, Call, RegionContext } from '../region-context.ts';
-import { pageLinks } from './page-links.ts';
+
 import { project } from './project.ts';
 
 /** One endpoint as it is now. @throws AppError `not_found`, also for another team's; `unavailable`. */

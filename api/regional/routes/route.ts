@@ -3,12 +3,13 @@ import type { Context, Hono } from 'hono';
 import { AppError, type ErrorCode } from '#shared/contract/errors.ts';
 import { uuidSchema } from '#shared/contract/ids.ts';
 import { BodyError, readJsonBody } from '#shared/runtime/read-json-body.ts';
+import type { ScopeVariables } from '#shared/runtime/request-scope.ts';
 import { entityTag } from '../endpoints/if-match.ts';
 import type { Answer, Call, RegionContext } from '../region-context.ts';
 
 /** What the middleware leaves for handlers. */
 export interface ApiEnv {
-  Variables: { requestId: string; operation: string; call: Call };
+  Variables: ScopeVariables & { call: Call };
 }
 
 /** The API as a Hono app. */

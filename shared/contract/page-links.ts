@@ -1,4 +1,4 @@
-import type { ListQuery, ListReply } from '#shared/contract/deployment.ts';
+import type { ListQuery, ListReply } from './deployment.ts';
 
 /** Links to the other pages, absolute; none when one page holds all. A page is never 0: that ends doctl. */
 export function pageLinks(listUrl: string, query: ListQuery, total: number): ListReply['links'] {

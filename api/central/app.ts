@@ -1,0 +1,143 @@
+import { Hono, type Context } from 'hono';
+import { authenticate } from '#shared/contract/authenticate.ts';
+import { errorResponse } from '#shared/contract/error-reply.ts';
+import { AppError, toAppError } from '#shared/contract/errors.ts';
+import type { ApiTokenDocument } from '#shared/contract/identity.ts';
+import { regionOfId, regionSchema, type Region } from '#shared/contract/ids.ts';
+import type { Clock } from '#shared/runtime/clock.ts';
+import type { Logger } from '#shared/runtime/log.ts';
+import { publicOrigin } from '#shared/runtime/public-origin.ts';
+import { BodyError, readBody } from '#shared/runtime/read-json-body.ts';
+import { requestScope, type ScopeVariables } from '#shared/runtime/request-scope.ts';
+import { readCreateHints, type CreateHints } from './create-hints.ts';
+import type { Forwarder, ForwardRequest } from './forward.ts';
+import { hopHeader } from './forwarded-headers.ts';
+import { listRegions } from './list-regions.ts';
+import type { CentralMetrics } from './metrics.ts';
+import { refuseTakenName } from './refuse-taken-name.ts';
+
+/** What the app is made of. `regions` are those that it can reach, the first one answers what belongs to none. */
+export interface AppOptions {
+  regions: readonly Region[];
+  forwarder: Forwarder;
+  lookup: (token: string) => ApiTokenDocument | undefined;
+  clock: Clock;
+  log: Logger;
+  metrics: CentralMetrics;
+  bodyMaxBytes: number;
+}
+
+/** The environment of the app's handlers. */
+export interface CentralEnv {
+  Variables: ScopeVariables;
+}
+
+const collectionPath = '/v2/dedicated-inferences';
+
+/** The handler chain, in order: request id, log and metrics, hop guard, authentication, then to the region that owns it. */
+export function createApp(options: AppOptions): Hono<CentralEnv> {
+  const { clock, log, metrics } = options;
+  const app = new Hono<CentralEnv>();
+  app.use(
+    requestScope<CentralEnv>({
+      clock,
+      log,
+      onAnswer: (operation, { status, durationMs }) => {
+        metrics.requests.inc({ operation, status: String(status) });
+        metrics.requestSeconds.observe({ operation }, durationMs / 1000);
+      },
+    }),
+  );
+  app.use(async (c, next) => {
+    if (c.req.header(hopHeader) !== undefined)
+      throw new AppError('bad_request', {
+        message: 'The request came back to the front door: an address in FAIRWAY_REGIONS is a front door itself.',
+      });
+    await next();
+  });
+  mountRoutes(app, options);
+  app.notFound((c) => errorResponse(new AppError('unknown_route'), c.get('requestId')));
+  app.onError((error, c) => {
+    const known = toAppError(error);
+    const requestId = c.get('requestId');
+    if (known.status >= 500) log.warn({ err: known.cause ?? known, code: known.code, requestId }, 'request.failed');
+    return errorResponse(known, requestId);
+  });
+  return app;
+}
+
+/** Every route, in order. */
+function mountRoutes(app: Hono<CentralEnv>, options: AppOptions): void {
+  const { regions, forwarder, lookup, clock } = options;
+  app.get('/openapi.json', (c) => forwardTo(c, options, { region: regions[0] }));
+  app.use('/v2/*', async (c, next) => {
+    authenticate({ authorization: c.req.header('authorization'), lookup, now: clock.now() });
+    await next();
+  });
+  app.get(collectionPath, async (c) => {
+    c.set('operation', 'list');
+    return listRegions(requestOf(c), { regions, forwarder });
+  });
+  app.post(collectionPath, async (c) => {
+    c.set('operation', 'create');
+    const body = await bodyOf(c, options.bodyMaxBytes);
+    const hints = readCreateHints(body);
+    const region = ownerOf(hints, regions) ?? regions[0];
+    const others = regions.filter((other) => other !== region);
+    const unasked = await refuseTakenName(requestOf(c), { name: hints.name, others, forwarder });
+    const reply = await forwardTo(c, options, { region, body });
+    if (unasked.length > 0) reply.headers.set('x-fairway-regions-unasked', unasked.join(', '));
+    return reply;
+  });
+  app.all(collectionPath, (c) => forwardTo(c, options, { region: regions[0] }));
+  app.all(`${collectionPath}/:id{.+}`, async (c) => {
+    c.set('operation', c.req.method.toLowerCase());
+    const id = c.req.param('id').split('/')[0]?.toLowerCase() ?? '';
+    const region = regionOfId(id);
+    if (region === undefined || !regions.includes(region)) throw new AppError('not_found');
+    return forwardTo(c, options, { region });
+  });
+}
+
+function requestOf(c: Context<CentralEnv>): ForwardRequest {
+  const { pathname, search } = new URL(c.req.url);
+  return {
+    method: c.req.method,
+    path: `${pathname}${search}`,
+    headers: c.req.raw.headers,
+    origin: publicOrigin(c.req.raw),
+    requestId: c.get('requestId'),
+  };
+}
+
+/** Passes a request on as it is; a create's body has been read before. */
+async function forwardTo(
+  c: Context<CentralEnv>,
+  { forwarder, bodyMaxBytes }: AppOptions,
+  to: { region: Region | undefined; body?: Uint8Array<ArrayBuffer> | undefined },
+): Promise<Response> {
+  if (to.region === undefined) throw new AppError('region_unavailable');
+  const body = to.body ?? (await bodyOf(c, bodyMaxBytes));
+  return forwarder.forward(to.region, { ...requestOf(c), body });
+}
+
+async function bodyOf(c: Context<CentralEnv>, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  try {
+    return await readBody(c.req.raw, maxBytes);
+  } catch (error) {
+    if (error instanceof BodyError) throw new AppError('body_too_large', { message: error.message });
+    throw new AppError('invalid_body', { message: 'The body ended early.', cause: error });
+  }
+}
+
+/**
+ * The region that a create names, undefined when it names none: then any region tells what is wrong with the body.
+ * @throws AppError `unprocessable` for a region that this installation does not serve.
+ */
+function ownerOf(hints: CreateHints, regions: readonly Region[]): Region | undefined {
+  const named = regionSchema.safeParse(hints.region);
+  if (!named.success) return undefined;
+  if (regions.includes(named.data)) return named.data;
+  const message = `${named.data} is not served here; choose ${regions.join(' or ')}`;
+  throw new AppError('unprocessable', { problems: [{ path: 'spec.region', message }] });
+}

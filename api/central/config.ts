@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { regionSchema, type Region } from '#shared/contract/ids.ts';
+import { readConfig, secretText } from '#shared/runtime/read-config.ts';
+
+const port = z.coerce.number().int().min(0).max(65_535);
+
+const regionsText = z.string().transform((text, check): Map<Region, string[]> => {
+  const regions = new Map<Region, string[]>();
+  for (const part of text.split(',').filter((piece) => piece.trim() !== '')) {
+    const [slug = '', addresses = ''] = part.split('=', 2);
+    const region = regionSchema.safeParse(slug.trim());
+    const origins = addresses.split('|').map((address) => address.trim());
+    const fits = origins.every((origin) => URL.canParse(origin) && new URL(origin).protocol.startsWith('http'));
+    if (region.success && fits)
+      regions.set(
+        region.data,
+        origins.map((origin) => new URL(origin).origin),
+      );
+    else check.addIssue(`${part}: must be <region>=<http address>, with | between the addresses of one region`);
+  }
+  if (regions.size === 0) check.addIssue('must name at least one region');
+  return regions;
+});
+
+/** The environment of `api/central`. */
+export const centralConfigSchema = z.object({
+  FAIRWAY_HOST: z.string().default('127.0.0.1').describe('address to listen on'),
+  FAIRWAY_PORT: port.default(8080).describe('port of the front door; 0 takes a free one'),
+  FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of health, readiness and metrics'),
+  FAIRWAY_ADMIN_PORT: port.default(0).describe('port of health, readiness and metrics; 0 takes a free one'),
+  FAIRWAY_NATS_URL: secretText.describe('NATS with the mirror of API tokens, nats://user:password@host:port'),
+  FAIRWAY_STREAM_REPLICAS: z.coerce.number().int().min(1).max(5).default(1).describe('copies of each stream'),
+  FAIRWAY_REGIONS: regionsText.describe('where each region is: atl1=http://host:port|http://host:port,nyc2=…'),
+  FAIRWAY_CONNECT_TIMEOUT_MS: z.coerce.number().int().min(50).default(1000).describe('time to connect to a region'),
+  FAIRWAY_READ_TIMEOUT_MS: z.coerce.number().int().min(100).default(2300).describe('time a region has for a read'),
+  FAIRWAY_CHANGE_TIMEOUT_MS: z.coerce
+    .number()
+    .int()
+    .min(1000)
+    .default(25_000)
+    .describe('time a region has for a change; longer than its FAIRWAY_PUBLISH_BUDGET_MS'),
+  FAIRWAY_BODY_MAX_BYTES: z.coerce.number().int().min(1024).default(1_048_576).describe('largest request body'),
+  FAIRWAY_DRAIN_TIMEOUT_MS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(30_000)
+    .describe('time for requests in flight at the end'),
+});
+
+/** The configuration as read. */
+export type CentralConfig = Readonly<z.infer<typeof centralConfigSchema>>;
+
+/** Reads it. @throws ConfigError with every problem. */
+export function readCentralConfig(env?: Record<string, string | undefined>): CentralConfig {
+  return env === undefined ? readConfig(centralConfigSchema) : readConfig(centralConfigSchema, env);
+}

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+
+const text = z.string().optional().catch(undefined);
+const hintsSchema = z
+  .object({ spec: z.object({ region: text, name: text }).catch({}) })
+  .catch({ spec: {} })
+  .transform(({ spec }) => spec);
+
+/** What the front door must know of a create; the region reads the rest, and tells what is wrong with it. */
+export type CreateHints = z.infer<typeof hintsSchema>;
+
+/** Region and name that a body names, as far as it can be read. */
+export function readCreateHints(body: Uint8Array | undefined): CreateHints {
+  try {
+    return hintsSchema.parse(JSON.parse(new TextDecoder().decode(body)));
+  } catch {
+    return {};
+  }
+}

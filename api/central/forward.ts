@@ -1,0 +1,121 @@
+import { Agent, request as send } from 'undici';
+import { AppError } from '#shared/contract/errors.ts';
+import type { Region } from '#shared/contract/ids.ts';
+import { endToEndHeaders, hopHeader } from './forwarded-headers.ts';
+
+/** Where regions are and how long they have. */
+export interface ForwarderOptions {
+  regions: ReadonlyMap<Region, readonly string[]>;
+  connectTimeoutMs: number;
+  readTimeoutMs: number;
+  changeTimeoutMs: number;
+}
+
+/** A request as it goes on; `headers` are the client's, `origin` is the address under which the client sees us. */
+export interface ForwardRequest {
+  method: string;
+  /** Path and query. */
+  path: string;
+  headers: Headers;
+  origin: string;
+  requestId: string;
+  body?: Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** Passes requests on to the processes of a region. */
+export interface Forwarder extends AsyncDisposable {
+  /**
+   * Asks one region.
+   * @throws AppError `region_unavailable` when none of its processes took the request or a read was not answered,
+   * `outcome_unknown` when a change was sent and its answer was lost.
+   */
+  forward(region: Region, request: ForwardRequest): Promise<Response>;
+}
+
+/** Codes of a connection that never came about: nothing was sent. */
+const notSent = new Set(['ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND']);
+
+/** Largest reply that is passed on, bytes. */
+const replyMaxBytes = 64 * 1024 * 1024;
+
+/** Makes a forwarder. Processes of a region take turns; the next one is tried only when nothing was sent. */
+export function createForwarder(options: ForwarderOptions): Forwarder {
+  const agent = new Agent({
+    connect: { timeout: options.connectTimeoutMs },
+    keepAliveTimeout: 60_000,
+    maxResponseSize: replyMaxBytes,
+  });
+  let turn = 0;
+  return {
+    async forward(region, request) {
+      const addresses = options.regions.get(region) ?? [];
+      turn += 1;
+      const isRead = request.method === 'GET' || request.method === 'HEAD';
+      const signal = AbortSignal.timeout(isRead ? options.readTimeoutMs : options.changeTimeoutMs);
+      const tries = AbortSignal.timeout(options.readTimeoutMs - options.connectTimeoutMs);
+      let cause: unknown;
+      for (const index of addresses.keys()) {
+        const address = addresses[(index + turn) % addresses.length] ?? '';
+        try {
+          return await ask(agent, address, { ...request, signal });
+        } catch (error) {
+          cause = error;
+          if (!isNotSent(error)) throw isRead ? unavailable(region, error) : outcomeUnknown(region, error);
+          if (tries.aborted) break;
+        }
+      }
+      throw unavailable(region, cause);
+    },
+    [Symbol.asyncDispose]: () => agent.close(),
+  };
+}
+
+async function ask(
+  dispatcher: Agent,
+  address: string,
+  request: ForwardRequest & { signal: AbortSignal },
+): Promise<Response> {
+  const { protocol, host } = new URL(request.origin);
+  const reply = await send(`${address}${request.path}`, {
+    dispatcher,
+    method: request.method,
+    headers: {
+      ...endToEndHeaders(request.headers),
+      'x-request-id': request.requestId,
+      'x-forwarded-host': host,
+      'x-forwarded-proto': protocol.slice(0, -1),
+      [hopHeader]: '1',
+    },
+    body: request.body ?? null,
+    signal: request.signal,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+  const body = await reply.body.arrayBuffer();
+  const empty = body.byteLength === 0 || reply.statusCode === 204 || reply.statusCode === 304;
+  return new Response(empty ? null : body, {
+    status: reply.statusCode,
+    headers: endToEndHeaders(new Headers(flat(reply.headers))),
+  });
+}
+
+function flat(headers: Record<string, string | string[] | undefined>): [string, string][] {
+  return Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [value].flat().map((one): [string, string] => [name, one]),
+  );
+}
+
+function isNotSent(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && notSent.has(String(error.code));
+}
+
+function unavailable(region: Region, cause: unknown): AppError {
+  return new AppError('region_unavailable', { message: `The region ${region} does not answer.`, cause });
+}
+
+function outcomeUnknown(region: Region, cause: unknown): AppError {
+  return new AppError('outcome_unknown', {
+    message: `The region ${region} took the change and its answer was lost. Send the same request again.`,
+    cause,
+  });
+}
