@@ -1,0 +1,50 @@
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import { regionSchema, uuidSchema } from '#shared/contract/ids.ts';
+import { readConfig, secretText } from '#shared/runtime/read-config.ts';
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const ms = (least: number): z.ZodCoercedNumber => z.coerce.number().int().min(least);
+
+/** Every setting of the provisioner; keys are the names of environment variables, times in milliseconds. */
+export const provisionerSchema = z.object({
+  FAIRWAY_NATS_URL: z.string().min(1).describe('NATS servers, comma-separated; may carry user and password'),
+  FAIRWAY_REGION: regionSchema.default('atl1').describe('region of this process'),
+  FAIRWAY_STREAM_REPLICAS: z.coerce.number().int().min(1).max(5).default(1).describe('copies of each stream'),
+  FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of /healthz, /readyz and /metrics'),
+  FAIRWAY_ADMIN_PORT: port.default(0).describe('port of the same; 0 takes a free one'),
+  FAIRWAY_KUBECONFIG: z.string().min(1).describe('path of the kubeconfig of the VPC’s cluster'),
+  FAIRWAY_VPC_ID: uuidSchema.describe('VPC whose cluster this is; endpoints of others are left alone'),
+  FAIRWAY_INSTANCE_ID: z
+    .string()
+    .min(1)
+    .max(64)
+    .regex(/^[A-Za-z0-9_-]+$/, 'may hold letters, digits, "_" and "-" only')
+    .default(() => `${hostname().replaceAll(/[^A-Za-z0-9_-]/g, '-')}-${process.pid}`.slice(-64))
+    .describe('name of this process among provisioners'),
+  FAIRWAY_SEAL_PRIVATE_KEY: secretText.optional().describe('opens secrets that clients sent; base64url'),
+  FAIRWAY_PROVISIONER_KEY: secretText
+    .refine((text) => Buffer.from(text, 'base64url').length === 32, 'must be 32 bytes in base64url')
+    .describe('root of the pools’ engine and proof keys, the same at every provisioner'),
+  FAIRWAY_HOST_DOMAIN: z.string().default('dedicated-inference.localhost').describe('domain of endpoints’ host names'),
+  FAIRWAY_DRAIN_TIMEOUT_MS: ms(0).default(600_000).describe('longest wait for requests in flight'),
+  FAIRWAY_CHANGE_DEADLINE_MS: ms(1).default(900_000).describe('a change that is not proven by then is rejected'),
+  FAIRWAY_MINIMUM_AFTER_MS: ms(0).default(60_000).describe('a new endpoint goes live without all replicas after this'),
+  FAIRWAY_RESYNC_MS: ms(100).default(60_000).describe('time between comparisons of everything desired with what is'),
+  FAIRWAY_LEASE_MS: ms(300).default(10_000).describe('a provisioner that was silent for this long loses its work'),
+  FAIRWAY_SHARDS: z.coerce.number().int().min(1).max(1024).default(16).describe('shares of the work; equal everywhere'),
+  FAIRWAY_ROUTER_FORGET_MS: ms(100).default(15_000).describe('a router that was silent for this long is gone'),
+  FAIRWAY_GRACE_MS: ms(1000).default(615_000).describe('time between SIGTERM and SIGKILL, at least the longest stream'),
+  FAIRWAY_PRESTOP_MS: ms(0).default(2000).describe('time between a pod’s mark for deletion and SIGTERM'),
+  FAIRWAY_PROOF_TIMEOUT_MS: ms(100).default(30_000).describe('longest wait for the answer to a proof'),
+  FAIRWAY_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(16).describe('endpoints worked on at once'),
+  FAIRWAY_KEYS_MAX: z.coerce.number().int().min(1).default(100_000).describe('endpoints that may wait for work'),
+});
+
+/** The provisioner's configuration. */
+export type ProvisionerConfig = z.infer<typeof provisionerSchema>;
+
+/** Reads it from the environment. @throws ConfigError with every problem. */
+export function readProvisionerConfig(env?: Record<string, string | undefined>): ProvisionerConfig {
+  return readConfig(provisionerSchema, env);
+}

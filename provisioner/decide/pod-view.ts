@@ -1,0 +1,105 @@
+import type { Phase } from '#shared/contract/status.ts';
+import { deletionCostAnnotation, labels, podPortAnnotation } from '../manifests/labels.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+
+/** How far a pod has come on its way to serving, and why not further. */
+export interface PodStage {
+  phase: Phase;
+  reason: string;
+  message: string;
+}
+
+/** One pod as deciders see it. */
+export interface PodView {
+  /** Its uid. */
+  replicaId: string;
+  name: string;
+  namespace: string;
+  resourceVersion: string;
+  pool: string;
+  accelerator: string;
+  /** Hash of its template. */
+  revision: string;
+  createdAt: string;
+  /** When it will be killed, once it was marked for deletion. */
+  deletingAt: string | undefined;
+  address: string | undefined;
+  port: number;
+  ready: boolean;
+  /** Restarts of its container: each is another engine behind the same address. */
+  restarts: number;
+  stage: PodStage;
+  deletionCost: number;
+}
+
+interface Waiting {
+  reason?: string;
+  message?: string;
+}
+
+/** The parts of a pod's status that are read; a newer server may add others. */
+interface PodStatus {
+  phase?: string;
+  podIP?: string;
+  conditions?: { type: string; status: string; reason?: string; message?: string }[];
+  containerStatuses?: {
+    restartCount?: number;
+    started?: boolean;
+    state?: { waiting?: Waiting; terminated?: Waiting & { exitCode?: number } };
+    lastState?: { terminated?: Waiting & { exitCode?: number } };
+  }[];
+}
+
+/** Reads a pod from its object. Pure. */
+export function viewPod(pod: KubeObject, enginePort: number): PodView {
+  const { metadata } = pod;
+  const status = (pod['status'] ?? {}) as PodStatus;
+  const port = Number(metadata.annotations?.[podPortAnnotation] ?? enginePort);
+  return {
+    replicaId: metadata.uid ?? '',
+    name: metadata.name,
+    namespace: metadata.namespace ?? '',
+    resourceVersion: metadata.resourceVersion ?? '',
+    pool: metadata.labels?.[labels.pool] ?? '',
+    accelerator: metadata.labels?.[labels.accelerator] ?? '',
+    revision: metadata.labels?.[labels.revision] ?? '',
+    createdAt: metadata.creationTimestamp ?? '',
+    deletingAt: metadata.deletionTimestamp,
+    address: status.podIP === '' ? undefined : status.podIP,
+    port,
+    ready: conditionOf(status, 'Ready')?.status === 'True',
+    restarts: status.containerStatuses?.[0]?.restartCount ?? 0,
+    stage: stageOf(status),
+    deletionCost: Number(metadata.annotations?.[deletionCostAnnotation] ?? 0),
+  };
+}
+
+const imageProblems = new Set(['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName', 'ErrImageNeverPull']);
+
+function stageOf(status: PodStatus): PodStage {
+  const scheduled = conditionOf(status, 'PodScheduled');
+  if (scheduled?.status !== 'True') {
+    const reason = scheduled?.reason ?? 'Scheduling';
+    return { phase: 'node', reason, message: scheduled?.message ?? 'A node is being chosen.' };
+  }
+  const container = status.containerStatuses?.[0];
+  const waiting = container?.state?.waiting;
+  if (waiting !== undefined && imageProblems.has(waiting.reason ?? ''))
+    return { phase: 'image', reason: waiting.reason ?? '', message: waiting.message ?? 'The image cannot be pulled.' };
+  const ended = container?.state?.terminated ?? (waiting === undefined ? undefined : container?.lastState?.terminated);
+  if (ended !== undefined) {
+    const message = `The engine ended with code ${ended.exitCode ?? 'unknown'}${ended.message ? `: ${ended.message}` : ''}.`;
+    return { phase: 'load', reason: waiting?.reason ?? ended.reason ?? 'EngineEnded', message };
+  }
+  if (container === undefined || waiting !== undefined)
+    return { phase: 'image', reason: waiting?.reason ?? 'ContainerCreating', message: 'The container is being made.' };
+  if (container.started !== true)
+    return { phase: 'load', reason: 'Loading', message: 'The engine is loading the model.' };
+  if (conditionOf(status, 'Ready')?.status !== 'True')
+    return { phase: 'warm', reason: 'NotReady', message: 'The engine has started and is not ready yet.' };
+  return { phase: 'proof', reason: 'Proving', message: 'Waiting for a first answer through the router.' };
+}
+
+function conditionOf(status: PodStatus, type: string): NonNullable<PodStatus['conditions']>[number] | undefined {
+  return status.conditions?.find((condition) => condition.type === type);
+}

@@ -1,0 +1,120 @@
+import { gpuSize, type EngineProfile } from '#shared/contract/catalog.ts';
+import type { ModelDeployment } from '#shared/contract/desired.ts';
+import { digest } from '#shared/runtime/keyed-hash.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+import { labels, labelsOf, podPortAnnotation } from './labels.ts';
+import { engineAccountName, namespaceName, poolName, poolSecretName, secretKeys } from './names.ts';
+import type { ManifestSettings } from './target.ts';
+
+/** One group of equal replicas of a pool. */
+export interface EngineGroup {
+  endpointId: string;
+  deployment: ModelDeployment;
+  accelerator: ModelDeployment['accelerators'][number];
+  profile: EngineProfile;
+}
+
+/** Names under which clients may ask for a model; the engine serves the first. */
+export function modelNames({ slug, providerModelId }: ModelDeployment): string[] {
+  return [...new Set([slug, providerModelId])].filter((name) => name !== '');
+}
+
+/** Hash of the pod template: pods of one Deployment are equal, and another template is another Deployment. */
+export function templateHash(group: EngineGroup, settings: ManifestSettings): string {
+  return digest(JSON.stringify(podTemplate(group, settings, ''))).slice(0, 10);
+}
+
+/** The Deployment of a group, named by pool and template hash; its template is never updated in place. */
+export function engineDeployment(group: EngineGroup, settings: ManifestSettings, replicas: number): KubeObject {
+  const { endpointId, deployment, accelerator } = group;
+  const hash = templateHash(group, settings);
+  const groupLabels = { [labels.endpoint]: endpointId, [labels.pool]: deployment.modelId, [labels.revision]: hash };
+  const meta = { ...labelsOf(endpointId, 'engine'), ...groupLabels, [labels.accelerator]: accelerator.acceleratorId };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: {
+      name: `${poolName(deployment.modelId)}-${hash}`,
+      namespace: namespaceName(endpointId),
+      labels: meta,
+    },
+    spec: {
+      replicas,
+      revisionHistoryLimit: 1,
+      progressDeadlineSeconds: seconds(group.profile.startTimeoutMs) + 600,
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } },
+      selector: { matchLabels: groupLabels },
+      template: podTemplate(group, settings, hash),
+    },
+  };
+}
+
+function podTemplate(group: EngineGroup, settings: ManifestSettings, hash: string): object {
+  const { endpointId, deployment, accelerator } = group;
+  return {
+    metadata: {
+      labels: {
+        ...labelsOf(endpointId, 'engine'),
+        [labels.pool]: deployment.modelId,
+        [labels.revision]: hash,
+        [labels.accelerator]: accelerator.acceleratorId,
+      },
+    },
+    spec: {
+      serviceAccountName: engineAccountName,
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      terminationGracePeriodSeconds: seconds(settings.preStopMs + settings.graceMs),
+      securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+      tolerations: [{ key: 'nvidia.com/gpu', operator: 'Exists', effect: 'NoSchedule' }],
+      topologySpreadConstraints: [
+        {
+          maxSkew: 1,
+          topologyKey: 'kubernetes.io/hostname',
+          whenUnsatisfiable: 'ScheduleAnyway',
+          labelSelector: { matchLabels: { [labels.pool]: deployment.modelId } },
+        },
+      ],
+      containers: [engineContainer(group, settings)],
+      volumes: [{ name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: '1Gi' } }],
+    },
+  };
+}
+
+function engineContainer(group: EngineGroup, settings: ManifestSettings): object {
+  const { deployment, accelerator, profile } = group;
+  const gpus = String(gpuSize(accelerator.slug)?.gpuCount ?? 1);
+  const resources = { 'nvidia.com/gpu': gpus };
+  const [model = deployment.slug] = modelNames(deployment);
+  const key = (name: string, optional: boolean): object => ({
+    secretKeyRef: { name: poolSecretName(deployment.modelId), key: name, ...(optional && { optional }) },
+  });
+  const probe = { httpGet: { path: profile.healthPath, port: profile.port, scheme: 'HTTP' }, timeoutSeconds: 1 };
+  return {
+    name: 'engine',
+    image: profile.image,
+    args: ['--host', '$(POD_IP)', '--model', model],
+    env: [
+      // Empty where pods have addresses of their own: the engine then takes its default, the profile's port.
+      {
+        name: 'FAIRWAY_SIM_PORT',
+        valueFrom: { fieldRef: { fieldPath: `metadata.annotations['${podPortAnnotation}']` } },
+      },
+      { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+      { name: 'FAIRWAY_SIM_API_KEY', valueFrom: key(secretKeys.upstream, false) },
+      { name: 'HF_TOKEN', valueFrom: key(secretKeys.huggingFace, true) },
+    ],
+    ports: [{ name: 'http', containerPort: profile.port, protocol: 'TCP' }],
+    resources: { limits: resources, requests: resources },
+    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+    startupProbe: { ...probe, periodSeconds: 1, failureThreshold: seconds(profile.startTimeoutMs) },
+    readinessProbe: { ...probe, periodSeconds: 2, failureThreshold: 3 },
+    livenessProbe: { ...probe, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 10 },
+    ...(settings.preStopMs > 0 && { lifecycle: { preStop: { sleep: { seconds: seconds(settings.preStopMs) } } } }),
+    volumeMounts: [{ name: 'shm', mountPath: '/dev/shm' }],
+  };
+}
+
+function seconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1000));
+}

@@ -1,0 +1,42 @@
+import type { KubeObject } from '../kube/kube-object.ts';
+
+/** Labels of everything that belongs to an endpoint: found, pruned and swept by them. */
+export const labels = {
+  endpoint: 'fairway.dev/endpoint',
+  /** Id of the model deployment. */
+  pool: 'fairway.dev/pool',
+  /** Hash of the pod template. */
+  revision: 'fairway.dev/revision',
+  /** Id of the group of equal replicas. */
+  accelerator: 'fairway.dev/accelerator',
+} as const;
+
+/** The stream sequence of the spec that an object was last written for; the fence refuses a decrease. */
+export const intentSeqAnnotation = 'fairway.dev/intent-seq';
+
+/** Port that a pod really listens on, where pods share an address; written by the kubelet. */
+export const podPortAnnotation = 'fairway.dev/pod-port';
+
+/** Kubernetes' own: pods with a lower cost are taken first when a ReplicaSet shrinks. */
+export const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cost';
+
+/** Labels of an object of an endpoint; `component` is what it is for. */
+export function labelsOf(endpointId: string, component: string): Record<string, string> {
+  return {
+    'app.kubernetes.io/name': 'fairway',
+    'app.kubernetes.io/component': component,
+    'app.kubernetes.io/managed-by': 'fairway-provisioner',
+    [labels.endpoint]: endpointId,
+  };
+}
+
+/** The endpoint that an object belongs to, or undefined when it is not labelled. */
+export function endpointOf(object: KubeObject): string | undefined {
+  return object.metadata.labels?.[labels.endpoint];
+}
+
+/** The sequence that an object was last written for; -1 when it carries none. */
+export function intentSeqOf(object: KubeObject): number {
+  const text = object.metadata.annotations?.[intentSeqAnnotation];
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : -1;
+}

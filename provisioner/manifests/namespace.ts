@@ -1,0 +1,30 @@
+import type { KubeObject, OwnerReference } from '../kube/kube-object.ts';
+import { labelsOf } from './labels.ts';
+import { namespaceName, systemNamespace } from './names.ts';
+import type { Target } from './target.ts';
+
+/** The endpoint's namespace, owned by its custom resource. Engines run as Pod Security "baseline". */
+export function namespace(target: Target, owner: OwnerReference): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: {
+      name: namespaceName(target.endpointId),
+      labels: {
+        ...labelsOf(target.endpointId, 'namespace'),
+        'pod-security.kubernetes.io/enforce': 'baseline',
+        'pod-security.kubernetes.io/warn': 'restricted',
+      },
+      ownerReferences: [owner],
+    },
+  };
+}
+
+/** Where routers and shared parts live; also the object on which a starting provisioner tries the fence. */
+export function sharedNamespace(): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: systemNamespace, labels: { 'app.kubernetes.io/managed-by': 'fairway-provisioner' } },
+  };
+}

@@ -1,0 +1,72 @@
+import type { EngineProfile } from '#shared/contract/catalog.ts';
+import type { ModelDeployment } from '#shared/contract/desired.ts';
+import type { KubeObject, ObjectMeta } from '../kube/kube-object.ts';
+import { labels, labelsOf } from './labels.ts';
+import { namespaceName, poolName, poolSecretName, secretKeys } from './names.ts';
+import type { PoolSecrets } from './target.ts';
+
+/** A pool of an endpoint. */
+export interface Pool {
+  endpointId: string;
+  deployment: ModelDeployment;
+  profile: EngineProfile;
+}
+
+/** Replicas that a pool is asked to have. */
+export function poolScale(deployment: ModelDeployment): number {
+  return deployment.accelerators.reduce((sum, { scale }) => sum + scale, 0);
+}
+
+function metaOf({ endpointId, deployment }: Pool, name: string, component: string): ObjectMeta {
+  return {
+    name,
+    namespace: namespaceName(endpointId),
+    labels: { ...labelsOf(endpointId, component), [labels.pool]: deployment.modelId },
+  };
+}
+
+/** The pool's keys. Values are base64 as the API server keeps them, so that a read compares equal. */
+export function poolSecret(pool: Pool, secrets: PoolSecrets): KubeObject {
+  const encode = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
+  const { upstreamKey, huggingFaceToken } = secrets;
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: metaOf(pool, poolSecretName(pool.deployment.modelId), 'keys'),
+    type: 'Opaque',
+    data: {
+      [secretKeys.upstream]: encode(upstreamKey),
+      ...(huggingFaceToken !== undefined && { [secretKeys.huggingFace]: encode(huggingFaceToken) }),
+    },
+  };
+}
+
+/** Stable membership and metrics; not the data path. */
+export function poolService(pool: Pool): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: metaOf(pool, poolName(pool.deployment.modelId), 'service'),
+    spec: {
+      clusterIP: 'None',
+      selector: { [labels.endpoint]: pool.endpointId, [labels.pool]: pool.deployment.modelId },
+      ports: [{ name: 'http', port: pool.profile.port, targetPort: pool.profile.port, protocol: 'TCP' }],
+    },
+  };
+}
+
+/** One pod at a time may be evicted; for a single replica there is none, since it would block every node drain. */
+export function poolDisruptionBudget(pool: Pool): KubeObject | undefined {
+  if (poolScale(pool.deployment) < 2) return undefined;
+  return {
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: metaOf(pool, poolName(pool.deployment.modelId), 'disruption-budget'),
+    spec: {
+      maxUnavailable: 1,
+      selector: {
+        matchLabels: { [labels.endpoint]: pool.endpointId, [labels.pool]: pool.deployment.modelId },
+      },
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import type { ModelDeployment, SpecDocument } from '#shared/contract/desired.ts';
+
+/** What the objects of an endpoint are made from: a spec and its revision, or the live spec under a newer revision. */
+export interface Target {
+  endpointId: string;
+  team: string;
+  vpcId: string;
+  version: number;
+  name: string;
+  enablePublicEndpoint: boolean;
+  deployments: readonly ModelDeployment[];
+  /** Stream sequence of the newest spec that was taken up, whichever spec is applied: the fence's number. */
+  intentSeq: number;
+}
+
+/** Settings that shape objects; times in milliseconds. */
+export interface ManifestSettings {
+  /** Grace of pods between SIGTERM and SIGKILL, at least the longest stream. */
+  graceMs: number;
+  /** Time between the mark for deletion and SIGTERM: routers have dropped the replica by then. */
+  preStopMs: number;
+}
+
+/** What is secret of one pool; goes into Secrets and pool documents, nowhere else. */
+export interface PoolSecrets {
+  upstreamKey: string;
+  huggingFaceToken?: string | undefined;
+}
+
+/** The target that a spec asks for. */
+export function targetOf(spec: SpecDocument, revision: number): Target {
+  const { endpointId, team, vpcId, version, name, enablePublicEndpoint, deployments } = spec;
+  return { endpointId, team, vpcId, version, name, enablePublicEndpoint, deployments, intentSeq: revision };
+}
