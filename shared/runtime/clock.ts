@@ -10,9 +10,17 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Node's timers fire at once beyond this many milliseconds (2^31 - 1, 24.8 days). Source: Node's documentation of timers. */
+const longestTimerMs = 2_147_483_647;
+
 /** The clock of the machine. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  sleep: (ms, signal) => delay(ms, undefined, signal === undefined ? {} : { signal }),
+  sleep: async (ms, signal) => {
+    const options = signal === undefined ? {} : { signal };
+    let left = ms;
+    for (; left > longestTimerMs; left -= longestTimerMs) await delay(longestTimerMs, undefined, options);
+    await delay(left, undefined, options);
+  },
 };

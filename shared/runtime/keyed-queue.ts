@@ -22,10 +22,12 @@ export interface KeyedQueueOptions {
 export interface KeyedQueue extends AsyncDisposable {
   /** Wakes a key now; false when the queue is full. */
   add(key: string): boolean;
-  /** Wakes a key after a delay; an earlier wake-up wins over a later one. */
+  /** Wakes a key after a delay; an earlier wake-up wins over a later one. A new key is dropped when the queue is full. */
   addAfter(key: string, delayMs: number): void;
   /** Keys waiting or running. */
   depth(): number;
+  /** How many wake-ups were refused because the queue was full, since its start. */
+  refused(): number;
   /** Resolves when nothing is ready or running (delayed keys do not count). For tests and drains. */
   idle(): Promise<void>;
 }
@@ -40,6 +42,7 @@ interface KeyState {
 
 /**
  * Dirty and processing sets as in client-go's workqueue: never two workers on one key, the newest wake-up kept.
+ * Disposing aborts the handlers' signal, starts nothing more and waits for what runs.
  * Source of the shape: kubernetes/client-go util/workqueue/queue.go.
  */
 export function startKeyedQueue(
@@ -56,6 +59,9 @@ class Queue implements KeyedQueue {
   readonly #ready: string[] = [];
   readonly #stop = new AbortController();
   #running = 0;
+  #refused = 0;
+  /** The queue has said that it is full, and has not had room since. */
+  #full = false;
   #idlers: (() => void)[] = [];
 
   constructor(options: KeyedQueueOptions, handler: (key: string, signal: AbortSignal) => Promise<QueueVerdict>) {
@@ -76,8 +82,9 @@ class Queue implements KeyedQueue {
   }
 
   addAfter(key: string, delayMs: number): void {
+    if (this.#stop.signal.aborted) return;
     const state = this.#state(key);
-    if (state === undefined || state.dirty || this.#stop.signal.aborted) return;
+    if (state === undefined || state.dirty) return;
     const dueAt = this.#options.clock.monotonic() + delayMs;
     if (state.dueAt !== undefined && state.dueAt <= dueAt) return;
     this.#cancelTimer(state);
@@ -92,6 +99,10 @@ class Queue implements KeyedQueue {
 
   depth(): number {
     return this.#keys.size;
+  }
+
+  refused(): number {
+    return this.#refused;
   }
 
   async idle(): Promise<void> {
@@ -110,12 +121,19 @@ class Queue implements KeyedQueue {
     const known = this.#keys.get(key);
     if (known !== undefined) return known;
     if (this.#keys.size >= this.#options.keysMax) {
-      this.#options.log.warn({ queue: this.#options.name, key }, 'queue.full');
+      this.#refused += 1;
+      if (!this.#full) this.#options.log.warn({ queue: this.#options.name, key }, 'queue.full');
+      this.#full = true;
       return undefined;
     }
     const state: KeyState = { dirty: false, running: false, failures: 0, dueAt: undefined, timer: undefined };
     this.#keys.set(key, state);
     return state;
+  }
+
+  #forget(key: string): void {
+    this.#keys.delete(key);
+    this.#full = false;
   }
 
   #cancelTimer(state: KeyState): void {
@@ -152,9 +170,10 @@ class Queue implements KeyedQueue {
     }
     state.running = false;
     this.#running -= 1;
-    if (state.dirty) this.#ready.push(key);
+    if (this.#stop.signal.aborted) this.#keys.delete(key);
+    else if (state.dirty) this.#ready.push(key);
     else if (againMs !== undefined) this.addAfter(key, againMs);
-    else if (state.timer === undefined) this.#keys.delete(key);
+    else if (state.timer === undefined) this.#forget(key);
     this.#pump();
     if (this.#running === 0 && this.#ready.length === 0) for (const resolve of this.#idlers.splice(0)) resolve();
   }

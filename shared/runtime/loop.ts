@@ -13,8 +13,9 @@ export interface LoopOptions {
   immediately?: boolean;
 }
 
-/** A running loop; `wake` cuts the present wait short. Disposing stops it and waits for the running turn. */
+/** A running loop. Disposing stops it and waits for the running turn. */
 export interface Loop extends AsyncDisposable {
+  /** Cuts the present wait short; during a turn it cancels the next wait, so that what the turn missed is seen. */
   wake(): void;
 }
 
@@ -24,16 +25,21 @@ export interface Loop extends AsyncDisposable {
  */
 export function startLoop(options: LoopOptions, turn: (signal: AbortSignal) => Promise<void> | void): Loop {
   const stop = new AbortController();
-  let waiting = new AbortController();
+  let waiting: AbortController | undefined;
+  let woken = false;
   const random = options.random ?? Math.random;
   const wait = async (): Promise<void> => {
     const spread = 1 + (options.jitter ?? 0) * (2 * random() - 1);
-    waiting = new AbortController();
-    await options.clock.sleep(options.everyMs * spread, AbortSignal.any([stop.signal, waiting.signal])).catch(() => {});
+    const own = new AbortController();
+    waiting = own;
+    if (woken) own.abort();
+    await options.clock.sleep(options.everyMs * spread, AbortSignal.any([stop.signal, own.signal])).catch(() => {});
+    waiting = undefined;
   };
   const run = async (): Promise<void> => {
     if (options.immediately === false) await wait();
     while (!stop.signal.aborted) {
+      woken = false;
       try {
         await turn(stop.signal);
       } catch (error) {
@@ -44,7 +50,10 @@ export function startLoop(options: LoopOptions, turn: (signal: AbortSignal) => P
   };
   const running = run();
   return {
-    wake: () => waiting.abort(),
+    wake: () => {
+      woken = true;
+      waiting?.abort();
+    },
     async [Symbol.asyncDispose]() {
       stop.abort();
       await running;

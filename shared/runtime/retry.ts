@@ -26,7 +26,7 @@ export function fullJitter(attempt: number, bounds: { baseMs: number; maxMs: num
 
 /**
  * Calls `attempt` until it succeeds, the classification says no, the budget is spent or the signal aborts.
- * @throws the last error.
+ * @throws the last error, also when the signal ended the wait for another attempt.
  */
 export async function retry<T>(options: RetryOptions, attempt: (number: number) => Promise<T>): Promise<T> {
   const startedAt = options.clock.monotonic();
@@ -39,8 +39,12 @@ export async function retry<T>(options: RetryOptions, attempt: (number: number) 
       const spentMs = options.clock.monotonic() - startedAt;
       const over =
         number + 1 >= (options.attemptsMax ?? Number.POSITIVE_INFINITY) || spentMs + waitMs > options.budgetMs;
-      if (!verdict.retry || over || options.signal?.aborted === true) throw error;
-      await options.clock.sleep(waitMs, options.signal);
+      if (!verdict.retry || over) throw error;
+      const waited = await options.clock.sleep(waitMs, options.signal).then(
+        () => true,
+        () => false,
+      );
+      if (!waited) throw error;
     }
   }
 }
