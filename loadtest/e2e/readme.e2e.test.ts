@@ -1,0 +1,61 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { runCommand } from '#loadtest/stack/run-command.ts';
+import { trackedFiles } from '#shared/testing/tidy-files.ts';
+import { fencedBlocks, runnableScript, type FencedBlock } from './fenced-blocks.ts';
+import { startTestStack, testModel } from './test-stack.ts';
+
+/**
+ * What a reader of a README.md can paste, works. Blocks fenced as `sh` are one shell session per file, run at the root of
+ * the checkout; blocks fenced as `ts` are a module each. Everything else (`text`, `json`, `yaml`) is not run. A file whose
+ * blocks name one of the variables below gets a stack with one active endpoint, and the variables set.
+ */
+const root = path.resolve(import.meta.dirname, '../..');
+const VARIABLES = /\bFAIRWAY_(CONTROL_URL|API_TOKEN|INFERENCE_URL|TOKEN|MODEL|ENDPOINT_ID)\b/;
+
+const readmes = trackedFiles(root)
+  .filter((file) => file.name.endsWith('README.md'))
+  .map((file) => ({ name: file.name, blocks: fencedBlocks(file.text) }))
+  .filter((file) => file.blocks.some((block) => ['sh', 'ts'].includes(block.language)));
+
+test('the first README shows a command to run', () => {
+  expect(readmes.map((readme) => readme.name)).toContain('README.md');
+});
+
+describe.each(readmes)('$name', ({ blocks }) => {
+  test('its blocks run', { timeout: 240_000 }, async () => {
+    if (!blocks.some((block) => VARIABLES.test(block.code))) return runBlocks(blocks, {});
+    await using fairway = await startTestStack({ regionals: 1, provisioners: 1 });
+    const { dedicated_inference: endpoint, token } = await fairway.create('readme', 1);
+    await fairway.untilActive(endpoint.id, 1);
+    return runBlocks(blocks, {
+      FAIRWAY_CONTROL_URL: fairway.stack.controlUrl,
+      FAIRWAY_API_TOKEN: fairway.stack.apiToken,
+      FAIRWAY_INFERENCE_URL: fairway.stack.inferenceUrl,
+      FAIRWAY_TOKEN: token.value ?? '',
+      FAIRWAY_MODEL: testModel,
+      FAIRWAY_ENDPOINT_ID: endpoint.id,
+    });
+  });
+});
+
+async function runBlocks(blocks: readonly FencedBlock[], env: Record<string, string>): Promise<void> {
+  const script = await runCommand(['/bin/sh', '-c', runnableScript(blocks)], { cwd: root, env });
+  expect(script.code, script.output).toBe(0);
+  for (const block of blocks.filter(({ language }) => language === 'ts')) await runModule(block, env);
+}
+
+/** Inside the checkout, so that imports of packages and of `#shared/…` mean what they mean to a reader. */
+async function runModule(block: FencedBlock, env: Record<string, string>): Promise<void> {
+  mkdirSync(path.join(root, '.fairway'), { recursive: true });
+  const folder = mkdtempSync(path.join(root, '.fairway', 'readme-'));
+  try {
+    const file = path.join(folder, 'block.ts');
+    writeFileSync(file, block.code);
+    const result = await runCommand([process.execPath, file], { cwd: root, env });
+    expect(result.code, `line ${block.line}:\n${result.output}`).toBe(0);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
