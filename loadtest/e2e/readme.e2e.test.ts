@@ -25,11 +25,11 @@ test('the first README shows a command to run', () => {
 
 describe.each(readmes)('$name', ({ blocks }) => {
   test('its blocks run', { timeout: 240_000 }, async () => {
-    if (!blocks.some((block) => VARIABLES.test(block.code))) return runBlocks(blocks, {});
+    if (!blocks.some((block) => VARIABLES.test(block.code))) return await runBlocks(blocks, {});
     await using fairway = await startTestStack({ regionals: 1, provisioners: 1 });
     const { dedicated_inference: endpoint, token } = await fairway.create('readme', 1);
     await fairway.untilActive(endpoint.id, 1);
-    return runBlocks(blocks, {
+    await runBlocks(blocks, {
       FAIRWAY_CONTROL_URL: fairway.stack.controlUrl,
       FAIRWAY_API_TOKEN: fairway.stack.apiToken,
       FAIRWAY_INFERENCE_URL: fairway.stack.inferenceUrl,

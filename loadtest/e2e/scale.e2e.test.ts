@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '#shared/testing/eventually.ts';
 import { startStreamLoad } from '#loadtest/workload/stream-load.ts';
 import { startTestStack, testModel, type TestStack } from './test-stack.ts';
 
@@ -26,7 +27,8 @@ describe('scaling under streaming load', () => {
     expect((await fairway.scale(endpoint.id, 1)).status).toBe(202);
     const settled = await fairway.untilActive(endpoint.id, 1);
     expect(settled.spec?.version).toBe(3);
-    expect(await fairway.replicas(endpoint.id)).toHaveLength(1);
+    // It is active again as soon as the change serves; the surplus replicas end once their streams have.
+    await eventually(async () => expect(await fairway.replicas(endpoint.id)).toHaveLength(1), { timeoutMs: 60_000 });
     await load.progress(12);
     expect(load.failures()).toEqual([]);
   });
