@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { denied, forbidden, invalid, notFound, notServed } from './api-error.ts';
 import { policyExpression } from './cel.ts';
-import { prune, violations } from './crd-schema.ts';
+import { prune, violations, type CrdSchema } from './crd-schema.ts';
 import { builtin, kindOfCrd, type KindInfo } from './kinds.ts';
-import { at, isObject, type Json, type KubeObject } from './object.ts';
+import { at, type Json, type KubeObject } from './object.ts';
 import { immutable } from './preconditions.ts';
 import type { Store } from './store.ts';
 import { completeSpec } from './workloads.ts';
@@ -38,8 +38,9 @@ const policySpec = z.strictObject({
 const bindingSpec = z.strictObject({ policyName: z.string(), validationActions: z.tuple([z.literal('Deny')]) });
 
 /** Checks an object by the rules of its kind and fills in defaults. @throws ApiError 422 or 501. */
-export function admitObject({ kind, live, next, subresource }: Admitted): KubeObject {
-  if (kind.schema !== undefined) return admitCustom(kind, live, next);
+export function admitObject(write: Admitted): KubeObject {
+  const { kind, live, next, subresource } = write;
+  if (kind.schema !== undefined) return admitCustom(kind.schema, write);
   if (subresource === 'status') return next;
   if (kind.id === 'apiextensions.k8s.io/customresourcedefinitions') kindOfCrd(next);
   if (kind.id === 'admissionregistration.k8s.io/validatingadmissionpolicies')
@@ -50,14 +51,12 @@ export function admitObject({ kind, live, next, subresource }: Admitted): KubeOb
   return complete;
 }
 
-function admitCustom(kind: KindInfo, live: KubeObject | undefined, next: KubeObject): KubeObject {
-  const schema = kind.schema ?? {};
+function admitCustom(schema: CrdSchema, { kind, live, next }: Admitted): KubeObject {
   const { apiVersion, kind: name, metadata, ...content } = next;
   const kept = prune(schema, content);
-  const { apiVersion: _a, kind: _k, metadata: _m, ...old } = live ?? next;
-  const causes = violations(schema, kept, { old: live === undefined ? undefined : old, field: '' });
+  const causes = violations(schema, kept, live);
   if (causes.length > 0) throw invalid(kind, metadata.name, causes);
-  return { ...(isObject(kept) ? kept : {}), apiVersion, kind: name, metadata };
+  return { ...kept, apiVersion, kind: name, metadata };
 }
 
 function readPolicy<S extends z.ZodType>(schema: S, object: KubeObject): z.infer<S> {

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ApiError, badRequest, invalid, notServed } from './api-error.ts';
-import { discover } from './discovery.ts';
 import type { Faults } from './faults.ts';
 import type { KindInfo } from './kinds.ts';
 import type { Lists } from './lists.ts';
@@ -78,8 +77,6 @@ interface Incoming {
 /** Undefined when the answer is a stream that has begun. */
 function handle(parts: ApiParts, incoming: Incoming, response: ServerResponse): Answer | undefined {
   const { request, url } = incoming;
-  const found = discover(parts.registry, url.pathname);
-  if (found !== undefined) return { code: 200, body: found };
   const route = findRoute(parts.registry, url.pathname);
   if (url.searchParams.has('dryRun')) throw notServed('dryRun');
   const method = request.method ?? 'GET';

@@ -21,59 +21,36 @@ export interface KindInfo {
   schema?: CrdSchema;
 }
 
-type Scope = 'cluster' | 'namespaced';
-type Row = [group: string, version: string, kind: string, plural: string, scope: Scope, status: 'status' | ''];
-
-const rows: Row[] = [
-  ['', 'v1', 'Namespace', 'namespaces', 'cluster', 'status'],
-  ['', 'v1', 'Node', 'nodes', 'cluster', 'status'],
-  ['', 'v1', 'Pod', 'pods', 'namespaced', 'status'],
-  ['', 'v1', 'Service', 'services', 'namespaced', 'status'],
-  ['', 'v1', 'ServiceAccount', 'serviceaccounts', 'namespaced', ''],
-  ['', 'v1', 'Secret', 'secrets', 'namespaced', ''],
-  ['', 'v1', 'ConfigMap', 'configmaps', 'namespaced', ''],
-  ['', 'v1', 'ResourceQuota', 'resourcequotas', 'namespaced', 'status'],
-  ['', 'v1', 'LimitRange', 'limitranges', 'namespaced', ''],
-  ['', 'v1', 'Event', 'events', 'namespaced', ''],
-  ['apps', 'v1', 'Deployment', 'deployments', 'namespaced', 'status'],
-  ['apps', 'v1', 'ReplicaSet', 'replicasets', 'namespaced', 'status'],
-  ['policy', 'v1', 'PodDisruptionBudget', 'poddisruptionbudgets', 'namespaced', 'status'],
-  ['networking.k8s.io', 'v1', 'NetworkPolicy', 'networkpolicies', 'namespaced', ''],
-  ['apiextensions.k8s.io', 'v1', 'CustomResourceDefinition', 'customresourcedefinitions', 'cluster', 'status'],
-  [
-    'admissionregistration.k8s.io',
-    'v1',
-    'ValidatingAdmissionPolicy',
-    'validatingadmissionpolicies',
-    'cluster',
-    'status',
-  ],
-  [
-    'admissionregistration.k8s.io',
-    'v1',
-    'ValidatingAdmissionPolicyBinding',
-    'validatingadmissionpolicybindings',
-    'cluster',
-    '',
-  ],
+/** `group/version kind plural scope [status]`; the core group has no name. */
+const rows = [
+  '/v1 Namespace namespaces cluster status',
+  '/v1 Node nodes cluster status',
+  '/v1 Pod pods namespaced status',
+  '/v1 Service services namespaced status',
+  '/v1 ServiceAccount serviceaccounts namespaced',
+  '/v1 Secret secrets namespaced',
+  '/v1 ConfigMap configmaps namespaced',
+  '/v1 ResourceQuota resourcequotas namespaced status',
+  '/v1 LimitRange limitranges namespaced',
+  '/v1 Event events namespaced',
+  'apps/v1 Deployment deployments namespaced status',
+  'apps/v1 ReplicaSet replicasets namespaced status',
+  'policy/v1 PodDisruptionBudget poddisruptionbudgets namespaced status',
+  'networking.k8s.io/v1 NetworkPolicy networkpolicies namespaced',
+  'apiextensions.k8s.io/v1 CustomResourceDefinition customresourcedefinitions cluster status',
+  'admissionregistration.k8s.io/v1 ValidatingAdmissionPolicy validatingadmissionpolicies cluster status',
+  'admissionregistration.k8s.io/v1 ValidatingAdmissionPolicyBinding validatingadmissionpolicybindings cluster',
 ];
 
-function fromRow([group, version, kind, plural, scope, status]: Row): KindInfo {
-  const id = `${group}/${plural}`;
-  return {
-    id,
-    group,
-    version,
-    kind,
-    plural,
-    namespaced: scope === 'namespaced',
-    hasStatus: status === 'status',
-    shape: builtinShape,
-  };
+function readRow(row: string): KindInfo {
+  const [groupVersion = '', kind = '', plural = '', scope, status] = row.split(' ');
+  const [group = '', version = ''] = groupVersion.split('/');
+  const flags = { namespaced: scope === 'namespaced', hasStatus: status === 'status' };
+  return { id: `${group}/${plural}`, group, version, kind, plural, ...flags, shape: builtinShape };
 }
 
 /** The closed table of built-in kinds, by storage id. */
-export const builtinKinds: ReadonlyMap<string, KindInfo> = new Map(rows.map(fromRow).map((info) => [info.id, info]));
+export const builtinKinds: ReadonlyMap<string, KindInfo> = new Map(rows.map(readRow).map((info) => [info.id, info]));
 
 /** A built-in kind that must exist, such as `builtin('apps/deployments')`. */
 export function builtin(id: string): KindInfo {

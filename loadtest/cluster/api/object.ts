@@ -59,9 +59,12 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Follows member names; undefined as soon as one is missing. */
+/** Follows member names and list positions; undefined as soon as one is missing. */
 export function at(value: Json | undefined, ...path: string[]): Json | undefined {
   let current = value;
-  for (const name of path) current = isObject(current) ? current[name] : undefined;
+  for (const name of path) {
+    if (Array.isArray(current)) current = current[Number(name)];
+    else current = isObject(current) ? current[name] : undefined;
+  }
   return current;
 }

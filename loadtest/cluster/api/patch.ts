@@ -1,5 +1,5 @@
 import { ApiError, badRequest, notServed } from './api-error.ts';
-import { isObject, type Json, type JsonObject } from './object.ts';
+import { at, isObject, type Json, type JsonObject } from './object.ts';
 
 /** RFC 7386: members merge, null removes, everything else replaces. */
 export function mergePatch(target: Json | undefined, patch: Json): Json {
@@ -30,9 +30,8 @@ export function jsonPatch(target: JsonObject, patch: Json): JsonObject {
 
 function jsonPatchStep(root: JsonObject, { op, path, value }: { op: string; path: string[]; value: Json }): void {
   const last = path.at(-1) ?? '';
-  let parent: Json | undefined = root;
-  for (const name of path.slice(0, -1)) parent = child(parent, name);
-  const current = child(parent, last);
+  const parent = at(root, ...path.slice(0, -1));
+  const current = at(parent, last);
   const missing = (): ApiError =>
     new ApiError(422, 'Invalid', { message: `The JSON patch path /${path.join('/')} does not exist.` });
   if (!isObject(parent) && !Array.isArray(parent)) throw missing();
@@ -50,9 +49,4 @@ function jsonPatchStep(root: JsonObject, { op, path, value }: { op: string; path
   const position = last === '-' ? parent.length : Number(last);
   if (op === 'remove') parent.splice(position, 1);
   else parent.splice(position, op === 'add' ? 0 : 1, value);
-}
-
-function child(parent: Json | undefined, name: string): Json | undefined {
-  if (Array.isArray(parent)) return parent[Number(name)];
-  return isObject(parent) ? parent[name] : undefined;
 }

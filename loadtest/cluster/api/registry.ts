@@ -42,6 +42,8 @@ export class Registry {
   readonly store: Store;
   readonly newUid: () => string;
   readonly #now: () => number;
+  /** Kinds by the definition they were read from; a changed definition is another object. */
+  readonly #custom = new WeakMap<KubeObject, KindInfo>();
 
   constructor({ store, now, newUid }: RegistryOptions) {
     this.store = store;
@@ -57,7 +59,13 @@ export class Registry {
   /** Built-in kinds and those that a CustomResourceDefinition declares. */
   kinds(): KindInfo[] {
     const crds = this.store.list(builtin('apiextensions.k8s.io/customresourcedefinitions'));
-    return [...builtinKinds.values(), ...crds.map(kindOfCrd)];
+    return [...builtinKinds.values(), ...crds.map((crd) => this.kindDeclaredBy(crd))];
+  }
+
+  kindDeclaredBy(crd: KubeObject): KindInfo {
+    const kind = this.#custom.get(crd) ?? kindOfCrd(crd);
+    this.#custom.set(crd, kind);
+    return kind;
   }
 
   get({ kind, namespace, name }: Target): KubeObject {

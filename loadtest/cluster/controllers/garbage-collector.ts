@@ -1,4 +1,4 @@
-import { builtin, kindOfCrd, type KindInfo } from '../api/kinds.ts';
+import { builtin, type KindInfo } from '../api/kinds.ts';
 import type { KubeObject } from '../api/object.ts';
 import { crdFinalizer, foregroundFinalizer } from '../api/plan-delete.ts';
 import type { Registry } from '../api/registry.ts';
@@ -67,7 +67,7 @@ function removeUndeclared(registry: Registry): void {
   const crds = builtin('apiextensions.k8s.io/customresourcedefinitions');
   for (const crd of registry.store.list(crds)) {
     if (crd.metadata.deletionTimestamp === undefined) continue;
-    const kind = kindOfCrd(crd);
+    const kind = registry.kindDeclaredBy(crd);
     for (const object of registry.store.list(kind)) remove(registry, { kind, object }, false);
     if (registry.store.list(kind).length === 0) release(registry, { kind: crds, object: crd }, crdFinalizer);
   }

@@ -6,11 +6,12 @@ import type { KubeHttp } from '../kube-http.ts';
 
 /** A server of a few lines: /env tells its environment, /exit?code=3 ends it, `deaf` as argument ignores SIGTERM. */
 const script = `
+const { exit } = process;
 const deaf = process.argv.includes('deaf');
-if (process.argv.includes('crash')) process.exit(7);
-process.on('SIGTERM', () => { console.log('asked to end'); if (!deaf) process.exit(0); });
+if (process.argv.includes('crash')) exit(7);
+process.on('SIGTERM', () => { console.log('asked to end'); if (!deaf) exit(0); });
 require('http').createServer((q, r) => {
-  if (q.url.startsWith('/exit')) process.exit(3);
+  if (q.url.startsWith('/exit')) exit(3);
   if (q.url === '/health' && q.headers['x-probe'] !== 'yes') { r.statusCode = 500; return r.end(); }
   r.end(JSON.stringify({ env: process.env, argv: process.argv.slice(1) }));
 }).listen(Number(process.env.PORT), process.env.POD_IP);
