@@ -1,4 +1,7 @@
-import { at, type JsonObject } from '../api/object.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { at, type JsonObject, type KubeObject } from '../api/object.ts';
+import type { KindInfo } from '../api/kinds.ts';
+import type { Registry } from '../api/registry.ts';
 
 export type Condition = { type: string; status: 'True' | 'False' | 'Unknown'; reason?: string; message?: string };
 
@@ -17,4 +20,16 @@ export function setCondition(status: JsonObject, condition: Condition, now: stri
 export function hasCondition(status: JsonObject | undefined, type: string): boolean {
   const all = status?.['conditions'];
   return Array.isArray(all) && all.some((one) => at(one, 'type') === type && at(one, 'status') === 'True');
+}
+
+/** Writes an object's status when it differs; most turns of a controller find nothing to write. */
+export function writeStatus(
+  registry: Registry,
+  { kind, object }: { kind: KindInfo; object: KubeObject },
+  write: { status: JsonObject; manager: string },
+): void {
+  if (isDeepStrictEqual(object.status, write.status)) return;
+  const { name, namespace } = object.metadata;
+  const options = { manager: write.manager, subresource: 'status' as const };
+  registry.update({ kind, namespace, name }, (live) => ({ ...live, status: write.status }), options);
 }

@@ -3,7 +3,7 @@ import { builtin } from '../api/kinds.ts';
 import type { JsonObject, KubeObject } from '../api/object.ts';
 import type { Registry } from '../api/registry.ts';
 import type { Deployment, ReplicaSet } from '../api/workloads.ts';
-import { setCondition, type Condition } from './conditions.ts';
+import { setCondition, writeStatus, type Condition } from './conditions.ts';
 import { ownedBy, ownerReference } from './owners.ts';
 
 const manager = 'deployment-controller';
@@ -14,11 +14,10 @@ export function reconcileDeployments(registry: Registry): void {
   const kind = builtin('apps/deployments');
   const sets = registry.store.list(builtin('apps/replicasets')) as ReplicaSet[];
   for (const deployment of registry.store.list(kind) as Deployment[]) {
-    const { name, namespace } = deployment.metadata;
     const set = sets.find((one) => ownedBy(one, deployment));
     if (deployment.metadata.deletionTimestamp === undefined) ensureSet(registry, deployment, set);
-    const change = (live: KubeObject): KubeObject => ({ ...live, status: statusOf(deployment, set, registry.now()) });
-    registry.update({ kind, namespace, name }, change, { manager, subresource: 'status' });
+    const status = statusOf(deployment, set, registry.now());
+    writeStatus(registry, { kind, object: deployment }, { status, manager });
   }
 }
 

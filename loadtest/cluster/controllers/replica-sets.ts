@@ -2,7 +2,7 @@ import { builtin } from '../api/kinds.ts';
 import { at, type JsonObject, type KubeObject } from '../api/object.ts';
 import type { Registry } from '../api/registry.ts';
 import type { Pod, ReplicaSet } from '../api/workloads.ts';
-import { hasCondition } from './conditions.ts';
+import { hasCondition, writeStatus } from './conditions.ts';
 import { ownedBy, ownerReference } from './owners.ts';
 
 const manager = 'replicaset-controller';
@@ -18,9 +18,7 @@ export function reconcileReplicaSets(registry: Registry): void {
     const mine = pods.filter((pod) => ownedBy(pod, set));
     const active = mine.filter((pod) => pod.metadata.deletionTimestamp === undefined && !isOver(pod));
     if (set.metadata.deletionTimestamp === undefined) scale(registry, set, active);
-    const { name, namespace } = set.metadata;
-    const status = countsOf(set, mine, active);
-    registry.update({ kind, namespace, name }, (live) => ({ ...live, status }), { manager, subresource: 'status' });
+    writeStatus(registry, { kind, object: set }, { status: countsOf(set, mine, active), manager });
   }
 }
 

@@ -2,7 +2,7 @@ import { builtin } from '../api/kinds.ts';
 import { at, isObject, type KubeObject } from '../api/object.ts';
 import type { Registry } from '../api/registry.ts';
 import type { Pod } from '../api/workloads.ts';
-import { setCondition } from './conditions.ts';
+import { setCondition, writeStatus } from './conditions.ts';
 import { recordEvent } from './events.ts';
 
 type Amounts = Record<string, number>;
@@ -31,10 +31,8 @@ export function schedulePods(registry: Registry): void {
       reason: 'Unschedulable',
       message: placement.reason,
     } as const;
-    const { name, namespace } = pod.metadata;
-    const change = (live: KubeObject): KubeObject => ({ ...live, status: setCondition(status, refused, now) });
-    const options = { manager: 'scheduler', subresource: 'status' as const };
-    registry.update({ kind: builtin('/pods'), namespace, name }, change, options);
+    const write = { status: setCondition(status, refused, now), manager: 'scheduler' };
+    writeStatus(registry, { kind: builtin('/pods'), object: pod }, write);
     recordEvent(registry, pod, { type: 'Warning', reason: 'FailedScheduling', message: placement.reason });
   }
 }
