@@ -66,8 +66,10 @@ describe('kill -9 in the middle of operations', () => {
       known.push(id);
       await fairway.untilActive(id, 1);
       await fairway.untilActive(endpointId, nextScale);
-      expect((await fairway.replicas(id)).length).toBe(1);
-      expect((await fairway.replicas(endpointId)).length).toBe(nextScale);
+      await eventually(async () => {
+        expect(await fairway.replicas(id)).toHaveLength(1);
+        expect(await fairway.replicas(endpointId)).toHaveLength(nextScale);
+      });
 
       const deleting = insist('DELETE', `/${id}`);
       await eventually(() => fairway.kill(victim), { timeoutMs: 30_000 });

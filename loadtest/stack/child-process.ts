@@ -153,7 +153,7 @@ class ProcessOutput {
 
   #take(line: string): void {
     this.#tail.push(line.slice(0, 2000));
-    if (this.#tail.length > 5) this.#tail.shift();
+    if (this.#tail.length > 12) this.#tail.shift();
     this.#written += line.length + 1;
     if (this.#written < logBytesMax) this.#file.write(`${line}\n`);
     const [met, rest] = [
