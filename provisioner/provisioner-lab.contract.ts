@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { expect } from 'vitest';
 import { readClusterConfig } from '#loadtest/cluster/config.ts';
 import { startCluster, type Cluster } from '#loadtest/cluster/service.ts';
 import type { SpecDocument } from '#shared/contract/desired.ts';
@@ -10,10 +11,13 @@ import { silentLogger } from '#shared/runtime/log.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats.ts';
 import { readLast, writeDocuments } from '#shared/runtime/nats-publish.ts';
 import { ensureStreams } from '#shared/runtime/nats-streams.ts';
+import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import { readProvisionerConfig, type ProvisionerConfig } from './config.ts';
 import { createEndpointDocuments } from './documents.ts';
+import { kinds } from './kube/kinds.ts';
 import { connectKube, type KubeClient } from './kube/kube-client.ts';
+import { labels } from './manifests/labels.ts';
 import type { ProofOutcome, ProofRequest, Prover } from './proof/prover.ts';
 import { startProvisioner, type Provisioner, type ProvisionerContext } from './service.ts';
 
@@ -39,7 +43,16 @@ export interface ProvisionerLab extends AsyncDisposable {
   newSpec(parts?: Partial<SpecDocument>): SpecDocument;
   /** Stores a spec; gives its revision. */
   publish(spec: SpecDocument): Promise<number>;
+  /** Stores any document on an endpoint's spec subject; gives its sequence. */
+  publishRaw(endpointId: string, body: unknown, expectedSeq?: number): Promise<number>;
   status(endpointId: string): Promise<StatusDocument | null>;
+  /** Publishes and waits until it is active; gives the revision. */
+  create(spec: SpecDocument): Promise<number>;
+  isActive(endpointId: string, revision: number): Promise<void>;
+  /** Waits for the end and looks that nothing is left. */
+  isGone(endpointId: string): Promise<void>;
+  /** Objects in the cluster that carry the endpoint's label, as `Kind/name`. */
+  leftovers(endpointId: string): Promise<string[]>;
   pools(endpointId: string): Promise<PoolDocument[]>;
 }
 
@@ -82,6 +95,21 @@ export async function startProvisionerLab({ nodes = 1 } = {}): Promise<Provision
       ...overrides,
     });
   const running = stack.move();
+  const status = async (endpointId: string): Promise<StatusDocument | null> =>
+    (await documents.status(endpointId)).document;
+  const pools = async (endpointId: string): Promise<PoolDocument[]> =>
+    [...(await documents.pools(vpcId, endpointId)).values()].flatMap(({ document }) => document ?? []);
+  const leftovers = async (endpointId: string): Promise<string[]> => {
+    const labelSelector = `${labels.endpoint}=${endpointId}`;
+    // Kubernetes' own events outlive what they tell of, and carry no labels.
+    const found = Object.values(kinds).filter((kind) => kind !== kinds.event);
+    const lists = await Promise.all(found.map((kind) => kube.list(kind, { labelSelector })));
+    return lists.flatMap(({ items }) => items.map(({ kind, metadata }) => `${kind}/${metadata.name}`));
+  };
+  const isActive = async (endpointId: string, revision: number): Promise<void> => {
+    const active = { state: 'active', reason: 'Active', observedRevision: revision };
+    await eventually(async () => expect(await status(endpointId)).toMatchObject(active), { timeoutMs: 30_000 });
+  };
   return {
     nats,
     cluster,
@@ -92,17 +120,36 @@ export async function startProvisionerLab({ nodes = 1 } = {}): Promise<Provision
     asked,
     start: (overrides = {}, context = {}) => startProvisioner(configOf(overrides), { log, prover, ...context }),
     newSpec: (parts) => newSpec(vpcId, parts),
-    async publish(spec) {
-      const subject = subjects.spec(spec.endpointId);
-      const outcome = await writeDocuments(nats, [{ subject, body: spec }], '');
-      if (outcome.kind !== 'stored') throw new Error(outcome.reason);
-      return outcome.seqs[0] ?? 0;
+    publish: (spec) => publish(nats, spec.endpointId, { body: spec }),
+    publishRaw: (endpointId, body, expectedSeq) =>
+      publish(nats, endpointId, { body, ...(expectedSeq !== undefined && { expectedSeq }) }),
+    status,
+    pools,
+    leftovers,
+    isActive,
+    async create(spec) {
+      const revision = await publish(nats, spec.endpointId, { body: spec });
+      await isActive(spec.endpointId, revision);
+      return revision;
     },
-    status: async (endpointId) => (await documents.status(endpointId)).document,
-    pools: async (endpointId) =>
-      [...(await documents.pools(vpcId, endpointId)).values()].flatMap(({ document }) => document ?? []),
+    async isGone(endpointId) {
+      const gone = { state: 'gone' };
+      await eventually(async () => expect(await status(endpointId)).toMatchObject(gone), { timeoutMs: 30_000 });
+      expect(await pools(endpointId)).toEqual([]);
+      expect(await leftovers(endpointId)).toEqual([]);
+    },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+async function publish(
+  nats: Nats,
+  endpointId: string,
+  write: { body: unknown; expectedSeq?: number },
+): Promise<number> {
+  const outcome = await writeDocuments(nats, [{ subject: subjects.spec(endpointId), ...write }], '');
+  if (outcome.kind !== 'stored') throw new Error(outcome.reason);
+  return outcome.seqs[0] ?? 0;
 }
 
 const newId = createIdFactory({ now: () => Date.now(), random: () => randomBytes(4).readUInt32BE() / 2 ** 32 });
@@ -128,6 +175,23 @@ function newSpec(vpcId: string, parts: Partial<SpecDocument> = {}): SpecDocument
     ...parts,
   };
 }
+
+/** The same endpoint with another scale. */
+export const scaled = (spec: SpecDocument, scale: number): SpecDocument => ({
+  ...spec,
+  version: spec.version + 1,
+  deployments: spec.deployments.map((deployment) => ({
+    ...deployment,
+    accelerators: deployment.accelerators.map((accelerator) => ({ ...accelerator, scale })),
+  })),
+});
+
+/** The same endpoint, asked to go. */
+export const deleted = (spec: SpecDocument): SpecDocument => ({
+  ...spec,
+  version: spec.version + 1,
+  deletion: { requestedAt: spec.createdAt, requestedBy: 'token-1' },
+});
 
 /** One model on `scale` single-GPU replicas. */
 export function newDeployment(scale: number): SpecDocument['deployments'][number] {

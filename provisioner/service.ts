@@ -18,7 +18,7 @@ import { installFence } from './install-fence.ts';
 import { connectKube } from './kube/kube-client.ts';
 import type { CallSeen } from './kube/kube-transport.ts';
 import { WroteAt } from './kube/wrote-at.ts';
-import { startLeases, type Leases } from './leases/leases.ts';
+import { startLeases } from './leases/leases.ts';
 import { proofKeyOf, upstreamKeyOf } from './proof/proof-key.ts';
 import { createProver, type Prover } from './proof/prover.ts';
 import { startProofDesk } from './proof-desk.ts';
@@ -35,6 +35,8 @@ export interface ProvisionerContext {
   signal?: AbortSignal;
   clock?: Clock;
   prover?: Prover;
+  /** In place of leases: which endpoints are worked on here. */
+  owns?: (endpointId: string) => boolean;
   /** Stands between the steps and the API server. */
   wrapKube?: (kube: KubeWrites) => KubeWrites;
 }
@@ -53,7 +55,7 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
   await using stack = new AsyncDisposableStack();
   const late: Late = {};
   const wake = (endpointId: string): void => {
-    if (late.leases?.owns(endpointId) === true) late.queue?.add(endpointId);
+    if (late.owns?.(endpointId) === true) late.queue?.add(endpointId);
   };
   const registry = createRegistry('provisioner');
   const metrics = createProvisionerMetrics(registry, log, () => late.queue?.depth() ?? 0);
@@ -65,8 +67,10 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
   drains.onReport(() => waiting.forEach(wake));
   const { FAIRWAY_INSTANCE_ID: instanceId, FAIRWAY_SHARDS: shards, FAIRWAY_LEASE_MS: leaseMs } = config;
   const leases = await startLeases({ nats, clock, log, instanceId, shards, leaseMs, onChange: wakeAll });
-  late.leases = stack.use(leases);
-  late.queue = stack.use(startQueue(config, { log, clock }, createWork({ leases, reconciler })));
+  stack.use(leases);
+  const owns = context.owns ?? ((endpointId) => leases.owns(endpointId));
+  late.owns = owns;
+  late.queue = stack.use(startQueue(config, { log, clock }, createWork({ owns, reconciler })));
   wakeAll();
 
   const take = takeInto(desired, { log, metrics, wake });
@@ -92,7 +96,7 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
 /** Parts that exist later than those that call them. */
 interface Late {
   queue?: KeyedQueue;
-  leases?: Leases;
+  owns?: (endpointId: string) => boolean;
 }
 
 /** Everything outside of the process: NATS, the cluster with its fence, the routers. */
