@@ -5,7 +5,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import { startDocumentMap, type DocumentMap } from '#shared/runtime/document-map.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import type { Nats } from '#shared/runtime/nats.ts';
-import { readLast } from '#shared/runtime/nats-publish.ts';
+import { askLeader } from './ask-leader.ts';
 import { createBarrier, type Barrier } from './barrier.ts';
 
 /** One endpoint as the views have it. */
@@ -126,11 +126,12 @@ class NatsEndpointView implements EndpointView {
   }
 
   async #reachLeaders(signal: AbortSignal): Promise<void> {
-    const { nats, clock, onBarrier } = this.#options;
+    const { nats, clock, onBarrier, barrierTimeoutMs: budgetMs } = this.#options;
     const startedAt = clock.monotonic();
+    const common = { nats, clock, budgetMs, signal };
     const [spec, status] = await Promise.all([
-      readLast(nats, streams.desired.name, subjects.everySpec),
-      readLast(nats, streams.status.name, subjects.everyStatus),
+      askLeader({ ...common, stream: streams.desired.name, subject: subjects.everySpec }),
+      askLeader({ ...common, stream: streams.status.name, subject: subjects.everyStatus }),
     ]);
     await Promise.all([this.#specs.reached(spec?.seq ?? 0, signal), this.#statuses.reached(status?.seq ?? 0, signal)]);
     onBarrier((clock.monotonic() - startedAt) / 1000);

@@ -73,8 +73,10 @@ async function attemptUntil(deadline: number, intent: PreparedIntent, options: C
     const verdict = await look(log, intent);
     if (verdict.kind === 'mine') return { ...verdict, kind: 'committed', attempts: attempt + 1 };
     if (verdict.kind === 'moved' || verdict.kind === 'mismatch') return verdict;
+    doubted ||= outcome.kind === 'doubtful';
+    // The only attempt was refused for certain: that it is not in a list that has been cut is then no doubt.
+    if (verdict.kind === 'unprovable' && outcome.kind === 'conflict' && !doubted) return { ...verdict, kind: 'moved' };
     if (outcome.kind === 'full' && !doubted) return { kind: 'full' };
-    doubted = true;
     const waitMs = fullJitter(attempt, { ...pause, random: options.random });
     if (clock.monotonic() + waitMs >= deadline) return { kind: 'unknown' };
     await clock.sleep(waitMs);

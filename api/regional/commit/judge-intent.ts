@@ -6,6 +6,7 @@ export type IntentVerdict =
   | { kind: 'mine'; revision: number; at: number }
   | { kind: 'moved'; subject: string }
   | { kind: 'mismatch' }
+  | { kind: 'unprovable'; subject: string }
   | { kind: 'nothing' };
 
 /** The intent that is looked for. */
@@ -17,8 +18,8 @@ export interface SoughtIntent {
 
 /**
  * Whether an intent was stored, by the newest message of its subject. Every writer carries the list of intents forward,
- * so its absence proves that it was not, unless the list has been cut since; then nothing is proven. A document that
- * cannot be read proves nothing either.
+ * so its absence proves that it was not; once the list has been cut, that is `unprovable`. A document that cannot be
+ * read proves nothing either.
  */
 export function judgeIntent(intent: SoughtIntent, last: StoredDocument | null): IntentVerdict {
   const { subject, expectedSeq } = intent.spec;
@@ -26,14 +27,14 @@ export function judgeIntent(intent: SoughtIntent, last: StoredDocument | null): 
   if (seq === expectedSeq) return { kind: 'nothing' };
   if (last === null || last.deleted) return { kind: 'moved', subject };
   const document = desiredSchema.safeParse(last.body);
-  if (!document.success) return { kind: 'nothing' };
+  if (!document.success) return { kind: 'unprovable', subject };
   if (document.data.kind === 'tombstone') return { kind: 'moved', subject };
   const entry = document.data.intents.find(({ intentId }) => intentId === intent.intentId);
   if (entry !== undefined)
     return entry.bodyHash === intent.bodyHash
       ? { kind: 'mine', revision: entry.revision ?? last.seq, at: entry.at }
       : { kind: 'mismatch' };
-  return reachesBackTo(expectedSeq, document.data) ? { kind: 'moved', subject } : { kind: 'nothing' };
+  return { kind: reachesBackTo(expectedSeq, document.data) ? 'moved' : 'unprovable', subject };
 }
 
 /** A full list has lost entries; its first one may be the create's, which stays for a day: the rest is without gaps. */

@@ -4,12 +4,12 @@ import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop, type Loop } from '#shared/runtime/loop.ts';
 import type { Nats } from '#shared/runtime/nats.ts';
 import {
-  readLast,
   writeDocuments,
   type DocumentWrite,
   type StoredDocument,
   type WriteOutcome,
 } from '#shared/runtime/nats-publish.ts';
+import { askLeader } from '../ask-leader.ts';
 import type { DesiredLog } from './desired-log.ts';
 
 /** What the log runs on. */
@@ -19,17 +19,22 @@ export interface NatsDesiredLogOptions {
   log: Logger;
 }
 
+/** A leader that is silent is asked again for this long. */
+const readBudgetMs = 5000;
+
 /** How often the stream's size is looked at, milliseconds. */
 const sizeEveryMs = 1000;
 
 /** The log as stream `DESIRED`. */
 export class NatsDesiredLog implements DesiredLog, AsyncDisposable {
   readonly #nats: Nats;
+  readonly #clock: Clock;
   readonly #sizes: Loop;
   #fillRatio = 0;
 
   constructor(options: NatsDesiredLogOptions) {
     this.#nats = options.nats;
+    this.#clock = options.clock;
     this.#sizes = startLoop({ name: 'desired-size', everyMs: sizeEveryMs, ...options }, async () => {
       if (!this.#nats.up()) return;
       const { state, config } = await this.#nats.jsm.streams.info(streams.desired.name);
@@ -42,7 +47,8 @@ export class NatsDesiredLog implements DesiredLog, AsyncDisposable {
   }
 
   last(subject: string): Promise<StoredDocument | null> {
-    return readLast(this.#nats, streams.desired.name, subject);
+    const stream = streams.desired.name;
+    return askLeader({ nats: this.#nats, clock: this.#clock, stream, subject, budgetMs: readBudgetMs });
   }
 
   fillRatio(): number {

@@ -1,0 +1,244 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { desiredSchema, type SpecDocument } from '#shared/contract/desired.ts';
+import { streams, subjects } from '#shared/contract/subjects.ts';
+import { readLast, writeDocuments } from '#shared/runtime/nats-publish.ts';
+import type { ChildServer } from '#shared/testing/child-server.ts';
+import { eventually } from '#shared/testing/eventually.ts';
+import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { isPubAck, startTcpProxy, type TcpProxy } from '#shared/testing/tcp-proxy.ts';
+import { createBody, startTestRegion, type TestReply, type TestRegion } from '../test-region.ts';
+
+const collection = '/v2/dedicated-inferences';
+const apiCount = 3;
+
+describe('commits over a broken network', () => {
+  let server: ChildServer;
+  let proxies: TcpProxy[];
+  let region: TestRegion;
+
+  beforeAll(async () => {
+    server = await startNatsServer();
+    const port = Number(new URL(server.url).port);
+    proxies = await Promise.all(Array.from({ length: apiCount }, () => startTcpProxy({ port })));
+    region = await startTestRegion({
+      natsUrl: server.url,
+      apiNatsUrls: proxies.map((proxy) => `nats://127.0.0.1:${proxy.port}`),
+    });
+  });
+  afterEach(() => {
+    for (const proxy of proxies) {
+      proxy.restore();
+      proxy.delay(0);
+      proxy.swallow(0, () => false);
+    }
+  });
+  afterAll(async () => {
+    await region[Symbol.asyncDispose]();
+    for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+
+  const create = (index: number, name: string, headers: Record<string, string> = {}): Promise<TestReply> =>
+    region.call(index, { method: 'POST', body: createBody(name), headers });
+  const scale = (index: number, id: string, count: number): Promise<TestReply> =>
+    region.call(index, { method: 'PATCH', path: `${collection}/${id}`, body: scaleBody(count) });
+  const storedSpec = async (id: string): Promise<{ spec: SpecDocument; revision: number }> => {
+    const last = await readLast(region.nats, streams.desired.name, subjects.spec(id));
+    const document = desiredSchema.parse(last?.body);
+    if (document.kind !== 'spec') throw new Error('a tombstone');
+    return { spec: document, revision: last?.seq ?? 0 };
+  };
+  const idOf = (reply: TestReply): string => reply.body.dedicated_inference?.id ?? '';
+  const proxyOf = (index: number): TcpProxy => {
+    const proxy = proxies[index];
+    if (proxy === undefined) throw new Error(`no proxy ${index}`);
+    return proxy;
+  };
+
+  it('answers 202 with the stored revision when the PubAck is lost', async () => {
+    const before = proxyOf(0).swallowed();
+    proxyOf(0).swallow(1, isPubAck);
+    const made = await create(0, 'ack-lost');
+    expect(made.status, made.text).toBe(202);
+    expect(proxyOf(0).swallowed()).toBe(before + 1);
+    const stored = await storedSpec(idOf(made));
+    expect(made.body.dedicated_inference?.revision).toBe(stored.revision);
+    expect(stored.spec.intents).toHaveLength(1);
+    const list = await region.call(1, { path: `${collection}?name=ack-lost` });
+    expect(list.body.meta?.total).toBe(1);
+  });
+
+  it('keeps its own revision when a second writer came after the lost PubAck', async () => {
+    const id = idOf(await create(0, 'second-writer'));
+    proxyOf(0).swallow(1, isPubAck);
+    const first = scale(0, id, 3);
+    const revision = await eventually(async () => {
+      const stored = await storedSpec(id);
+      expect(stored.spec.version).toBe(2);
+      return stored.revision;
+    });
+    const second = await scale(1, id, 4);
+    expect(second.status, second.text).toBe(202);
+    const answered = await first;
+    expect(answered.status, answered.text).toBe(202);
+    expect(answered.body.dedicated_inference?.revision).toBe(revision);
+    const { spec } = await storedSpec(id);
+    expect(spec.intents.map((entry) => entry.revision)).toEqual([spec.intents[0]?.revision, revision, null]);
+    expect(spec.deployments[0]?.accelerators[0]?.scale).toBe(4);
+  });
+
+  it('answers 409 when another write took its place, and has no effect', async () => {
+    const id = idOf(await create(0, 'outrun'));
+    const before = await storedSpec(id);
+    proxyOf(0).delay(30);
+    let answered = false;
+    const slow = scale(0, id, 9).finally(() => {
+      answered = true;
+    });
+    for (let count = 0; !answered; count += 1) expect((await scale(1, id, 20 + (count % 200))).status).toBe(202);
+    const reply = await slow;
+    expect([reply.status, reply.body.id], reply.text).toEqual([409, 'conflict']);
+    const after = await storedSpec(id);
+    expect(after.revision).toBeGreaterThan(before.revision);
+    expect(after.spec.deployments[0]?.accelerators[0]?.scale).not.toBe(9);
+  });
+
+  it('survives nats-server killed and restarted in the middle of creates', async () => {
+    const creates = Array.from({ length: 36 }, (_, index) => create(index % apiCount, `killed-${index}`));
+    await Promise.race(creates);
+    await server.restart();
+    for (const reply of await Promise.all(creates)) {
+      expect(reply.status, reply.text).toBe(202);
+      const stored = await storedSpec(idOf(reply));
+      expect(stored.revision).toBe(reply.body.dedicated_inference?.revision);
+      expect(stored.spec.intents).toHaveLength(1);
+    }
+  });
+
+  it('says that the outcome is unknown, with the intent, when NATS stays away', async () => {
+    const quick = await startTestRegion({
+      natsUrl: server.url,
+      apiNatsUrls: [`nats://127.0.0.1:${proxyOf(2).port}`],
+      env: { FAIRWAY_PUBLISH_BUDGET_MS: '1500' },
+    });
+    const headers = { 'idempotency-key': 'unknown-1' };
+    const create = (): Promise<TestReply> =>
+      quick.call(0, { method: 'POST', body: createBody('outcome-unknown'), headers });
+    let dark = false;
+    proxyOf(2).swallow(1000, (payload) => (dark ||= isPubAck(payload)));
+    const reply = await create();
+    proxyOf(2).swallow(0, () => false);
+    expect([reply.status, reply.body.id], reply.text).toEqual([503, 'outcome_unknown']);
+    expect(reply.headers.get('retry-after')).toMatch(/^\d+$/);
+    expect(reply.body.details?.['intent_id']).toMatch(/^[0-9a-f-]{36}$/);
+    const again = await eventually(async () => {
+      const retried = await create();
+      expect(retried.status, retried.text).toBe(202);
+      return retried;
+    });
+    expect((await storedSpec(idOf(again))).spec.intents).toHaveLength(1);
+    await quick[Symbol.asyncDispose]();
+  });
+
+  it('lets exactly one of many concurrent creates have a name', async () => {
+    const replies = await Promise.all(
+      Array.from({ length: 12 }, (_, index) =>
+        create(index % apiCount, 'wanted', { 'idempotency-key': `wanted-${index}` }),
+      ),
+    );
+    expect(replies.filter(({ status }) => status === 202)).toHaveLength(1);
+    const winner = replies.find(({ status }) => status === 202);
+    for (const loser of replies.filter(({ status }) => status !== 202)) {
+      expect([loser.status, loser.body.id], loser.text).toEqual([409, 'name_taken']);
+      expect(loser.body.details?.['id']).toBe(winner?.body.dedicated_inference?.id);
+    }
+  });
+
+  it('gives equal keyed creates one endpoint, one revision and one token, PubAcks lost or not', async () => {
+    for (const proxy of proxies) proxy.swallow(1, isPubAck);
+    const replies = await Promise.all(
+      Array.from({ length: 9 }, (_, index) => create(index % apiCount, 'keyed', { 'idempotency-key': 'keyed-1' })),
+    );
+    expect(replies.map(({ status }) => status)).toEqual(Array.from({ length: 9 }, () => 202));
+    expect(new Set(replies.map(({ text }) => text)).size).toBe(1);
+  });
+
+  it('holds for every answer under faults: 2xx is in the stream, 409 and 422 are not', async () => {
+    const seed = 20_261_122;
+    const random = seededRandom(seed);
+    const ids = await Promise.all(['p-0', 'p-1', 'p-2'].map(async (name, index) => idOf(await create(index, name))));
+    const answers: { id: string; count: number; reply: TestReply }[] = [];
+    const writers = Array.from({ length: 6 }, async (_, writer) => {
+      for (let round = 0; round < 8; round += 1) {
+        const id = ids[Math.floor(random() * ids.length)] ?? '';
+        const count = 10 + writer * 20 + round;
+        if (random() < 0.15) proxyOf(writer % apiCount).swallow(1, isPubAck);
+        if (random() < 0.05) {
+          proxyOf(writer % apiCount).cut();
+          proxyOf(writer % apiCount).restore();
+        }
+        answers.push({ id, count, reply: await scale(writer % apiCount, id, count) });
+      }
+    });
+    await Promise.all(writers);
+    for (const id of ids)
+      await checkHistory(
+        await storedSpec(id),
+        answers.filter((answer) => answer.id === id),
+        seed,
+      );
+    expect(answers.filter(({ reply }) => reply.status === 202).length).toBeGreaterThan(10);
+  });
+
+  async function checkHistory(
+    { spec, revision }: { spec: SpecDocument; revision: number },
+    answers: { count: number; reply: TestReply }[],
+    seed: number,
+  ): Promise<void> {
+    const known = new Set(spec.intents.map((entry) => entry.revision ?? revision));
+    const oldest = Math.min(...known);
+    const accepted = answers.filter(({ reply }) => reply.status === 202);
+    for (const { reply } of accepted) {
+      const at = reply.body.dedicated_inference?.revision ?? 0;
+      expect(at < oldest || known.has(at), `seed ${seed}: ${at} is not in the stream`).toBe(true);
+    }
+    const doubtful = answers.filter(({ reply }) => reply.body.id === 'outcome_unknown').length;
+    const stored = spec.version - 1;
+    expect(stored, `seed ${seed}`).toBeGreaterThanOrEqual(accepted.length);
+    expect(stored, `seed ${seed}`).toBeLessThanOrEqual(accepted.length + doubtful);
+    const last = accepted.find(({ reply }) => reply.body.dedicated_inference?.revision === revision);
+    if (last !== undefined) expect(spec.deployments[0]?.accelerators[0]?.scale).toBe(last.count);
+  }
+
+  it('refuses a write past the commit protocol: the log itself guards the order', async () => {
+    const id = idOf(await create(0, 'guarded'));
+    const { spec, revision } = await storedSpec(id);
+    const stale = await writeDocuments(
+      region.nats,
+      [{ subject: subjects.spec(id), body: spec, expectedSeq: revision - 1 }],
+      '',
+    );
+    expect(stale.kind).toBe('conflict');
+  });
+});
+
+function scaleBody(count: number): unknown {
+  return {
+    spec: {
+      model_deployments: [
+        { accelerators: [{ scale: count, type: 'prefill_decode', accelerator_slug: 'gpu-mi300x1-192gb' }] },
+      ],
+    },
+  };
+}
+
+/** Mulberry32: a small seeded generator. */
+function seededRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = Math.trunc(state + 0x6d2b79f5);
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
