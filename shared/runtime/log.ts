@@ -1,20 +1,14 @@
 import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino';
+import { redactFields, redactText } from './redact.ts';
 
-/** Structured logger; the first argument carries fields, the message is an event name like `intent.committed`. */
-export type Logger = PinoLogger;
+/**
+ * Structured logger; the first argument carries fields, the message is an event name like `intent.committed`. It has no
+ * children: pino writes their fields without the masking.
+ */
+export type Logger = Pick<PinoLogger, 'level' | 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'>;
 
-const secretFields = [
-  'authorization',
-  'x-api-key',
-  'apiKey',
-  'token',
-  'value',
-  'password',
-  'secret',
-  'privateKey',
-  'body',
-  'upstreamKey',
-];
+/** The levels that a logger knows, from most to least. */
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 /** How loggers are made; `destination` is for tests. */
 export interface LogOptions {
@@ -23,19 +17,17 @@ export interface LogOptions {
 }
 
 /**
- * Creates the process's logger: JSON lines on stdout with ISO time, level as text and secrets redacted
- * at the first two levels of the logged fields.
+ * Creates the process's logger: JSON lines on stdout with ISO time and level as text. Secrets are masked by the name of
+ * their member at any depth (errors and their causes included) and, in the finished line, by their form.
  */
 export function createLogger(service: string, options: LogOptions = {}): Logger {
   const settings = {
     level: options.level ?? 'info',
     base: { service, pid: process.pid },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
-    formatters: { level: (label: string) => ({ level: label }) },
-    redact: {
-      paths: secretFields.flatMap((field) => [`["${field}"]`, `*["${field}"]`]),
-      censor: '***',
-    },
+    formatters: { level: (label: string) => ({ level: label }), log: redactFields },
+    serializers: { err: (described: unknown) => described },
+    hooks: { streamWrite: redactText },
   };
   return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
 }

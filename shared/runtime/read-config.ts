@@ -1,10 +1,8 @@
 import { z } from 'zod';
+import { ConfigError } from './config-error.ts';
 import { environment } from './environment.ts';
 
-/** Thrown when the environment does not fit the schema; the message lists every problem, one a line. */
-export class ConfigError extends Error {
-  override name = 'ConfigError';
-}
+export { ConfigError };
 
 /** A string that is masked whenever the configuration is shown. */
 export const secretText = z.string().min(1).meta({ secret: true });
@@ -28,8 +26,9 @@ export function readConfig<S extends z.ZodObject>(schema: S, env = environment()
   if (result.success) return Object.freeze(result.data);
   const lines = result.error.issues.map((issue) => {
     const key = String(issue.path[0] ?? '');
+    if (key === '') return `  ${issue.message}`;
     const purpose = describe(schema, key);
-    return `  ${key}: ${issue.message}${purpose === '' ? '' : ` (${purpose})`}`;
+    return `  ${key}: ${key in input ? issue.message : 'is not set'}${purpose === '' ? '' : ` (${purpose})`}`;
   });
   throw new ConfigError(`The configuration does not fit. Set these environment variables:\n${lines.join('\n')}`);
 }
@@ -49,11 +48,10 @@ function describe(schema: z.ZodObject, key: string): string {
   return field instanceof z.ZodType ? (field.description ?? '') : '';
 }
 
+/** The mark may stand on a schema inside a wrapper (optional, default, transform …). */
 function isSecret(field: unknown): boolean {
-  let current: unknown = field;
-  while (current instanceof z.ZodType) {
-    if (current.meta()?.['secret'] === true) return true;
-    current = current instanceof z.ZodOptional || current instanceof z.ZodDefault ? current.unwrap() : undefined;
-  }
-  return false;
+  if (!(field instanceof z.ZodType)) return false;
+  if (field.meta()?.['secret'] === true) return true;
+  const def: object = field.def;
+  return ('innerType' in def && isSecret(def.innerType)) || ('in' in def && isSecret(def.in));
 }

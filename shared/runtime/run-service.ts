@@ -1,6 +1,7 @@
 import { flushCompileCache } from 'node:module';
+import { ConfigError } from './config-error.ts';
 import { environment } from './environment.ts';
-import { createLogger, type Logger } from './log.ts';
+import { createLogger, logLevels, type Logger } from './log.ts';
 
 /** What a running process offers: where it listens (if it does) and its orderly end. */
 export interface Service extends AsyncDisposable {
@@ -14,56 +15,114 @@ export interface ServiceContext {
   signal: AbortSignal;
 }
 
+interface Settings {
+  level: string;
+  stopTimeoutMs: number;
+  endsWithStdin: boolean;
+}
+
+/** Repeats of a stop signal within this time are one request: a terminal and a supervisor may both send one. */
+const repeatMs = 500;
+
+/** A process that still lives this long after `service.stopped` says what holds it. */
+const lingerMs = 5000;
+
 /**
- * Runs one process: starts the service, says `service.started` with its url, waits for SIGTERM or SIGINT, disposes it
- * and lets the process end by itself. A second signal, or a dispose longer than FAIRWAY_STOP_TIMEOUT_MS (default
- * 630,000: the drain time and a little), ends it hard. With FAIRWAY_EXIT_ON_STDIN_END=1 it also stops when its
- * standard input ends, so that a supervisor that is killed leaves no orphan.
+ * Runs one process: starts the service, says `service.started` with its url, waits for SIGTERM, SIGINT or SIGHUP, disposes
+ * it and lets the process end by itself (exit code 0). Another signal, or an end that takes longer than
+ * FAIRWAY_STOP_TIMEOUT_MS (default 630,000: the drain time and a little), ends it hard. With
+ * FAIRWAY_EXIT_ON_STDIN_END=1 it also stops when its standard input ends, so that a supervisor that is killed leaves no
+ * orphan. A failed start or stop and an error that nobody caught give exit code 1; the latter stops in order, since
+ * requests in flight may still end well.
  */
 export async function runService(name: string, start: (context: ServiceContext) => Promise<Service>): Promise<void> {
-  const env = environment();
-  const log = createLogger(name, { level: env['FAIRWAY_LOG_LEVEL'] ?? 'info' });
+  const settings = readSettings(name);
+  if (settings === undefined) return;
+  const log = createLogger(name, { level: settings.level });
   const stop = new AbortController();
-  const stopTimeoutMs = Number(env['FAIRWAY_STOP_TIMEOUT_MS'] ?? 630_000);
-  listenForStop(stop, env['FAIRWAY_EXIT_ON_STDIN_END'] === '1', log);
+  listenForStop(stop, settings, log);
   try {
-    await using service = await start({ log, signal: stop.signal });
-    log.info({ url: service.url }, 'service.started');
-    // Compiled sources (if NODE_COMPILE_CACHE is set) are kept even when this process is killed later.
-    flushCompileCache();
-    if (!stop.signal.aborted)
-      await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
-    log.info({ reason: String(stop.signal.reason) }, 'service.stopping');
-    startWatchdog(stopTimeoutMs, log);
+    await serve(start, { log, signal: stop.signal });
+    log.info('service.stopped');
   } catch (error) {
-    if (!stop.signal.aborted) process.exitCode = 1;
-    const shown = error instanceof Error && error.name === 'ConfigError' ? { reason: error.message } : { err: error };
-    log.fatal(shown, 'service.failed');
+    process.exitCode = 1;
+    logFailure(log, error);
   }
-  log.info('service.stopped');
-  if (env['FAIRWAY_EXIT_ON_STDIN_END'] === '1') process.stdin.destroy();
+  if (settings.endsWithStdin) process.stdin.destroy();
+  setTimeout(() => log.warn({ holding: process.getActiveResourcesInfo() }, 'service.lingers'), lingerMs).unref();
 }
 
-function listenForStop(stop: AbortController, onStdinEnd: boolean, log: Logger): void {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+/** Undefined when the variables that every process knows do not fit; that has been logged then. */
+function readSettings(name: string): Settings | undefined {
+  const env = environment();
+  const level = env['FAIRWAY_LOG_LEVEL'] || 'info';
+  const stopTimeoutMs = Number(env['FAIRWAY_STOP_TIMEOUT_MS'] || 630_000);
+  const problems = [
+    logLevels.some((known) => known === level) ? '' : `FAIRWAY_LOG_LEVEL must be one of ${logLevels.join(', ')}.`,
+    stopTimeoutMs > 0 && stopTimeoutMs < 2 ** 31
+      ? ''
+      : 'FAIRWAY_STOP_TIMEOUT_MS must be milliseconds, 1 to 2147483647.',
+  ].filter((problem) => problem !== '');
+  if (problems.length === 0) return { level, stopTimeoutMs, endsWithStdin: env['FAIRWAY_EXIT_ON_STDIN_END'] === '1' };
+  process.exitCode = 1;
+  logFailure(createLogger(name), new ConfigError(problems.join(' ')));
+  return undefined;
+}
+
+/** From start to orderly end. A start that ends because the process is asked to stop is no failure. */
+async function serve(start: (context: ServiceContext) => Promise<Service>, context: ServiceContext): Promise<void> {
+  const { log, signal } = context;
+  const started = await start(context).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+    log.info({ reason: stopReason(signal), err: error }, 'service.start_stopped');
+    return undefined;
+  });
+  if (started === undefined) return;
+  await using service = started;
+  log.info({ url: service.url }, 'service.started');
+  // Compiled sources (if NODE_COMPILE_CACHE is set) are kept even when this process is killed later.
+  flushCompileCache();
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  log.info({ reason: stopReason(signal) }, 'service.stopping');
+}
+
+function listenForStop(stop: AbortController, settings: Settings, log: Logger): void {
+  const ask = (reason: string): void => {
+    if (stop.signal.aborted) return;
+    const { stopTimeoutMs } = settings;
+    setTimeout(() => endHard(`not stopped after ${stopTimeoutMs} ms`, log), stopTimeoutMs).unref();
+    stop.abort(new Error(reason));
+  };
+  let firstSignalAt: number | undefined;
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (stop.signal.aborted) endHard('second signal', log);
-      stop.abort(signal);
+      const now = performance.now();
+      firstSignalAt ??= now;
+      if (now - firstSignalAt > repeatMs) endHard('asked to stop again', log);
+      ask(signal);
     });
   }
-  process.on('unhandledRejection', (error) => {
-    log.fatal({ err: error }, 'service.unhandled_rejection');
-    process.exitCode = 1;
-    stop.abort('unhandled rejection');
-  });
-  if (!onStdinEnd) return;
+  for (const event of ['unhandledRejection', 'uncaughtException'] as const) {
+    process.on(event, (error: unknown) => {
+      process.exitCode = 1;
+      log.fatal({ err: error, event }, 'service.uncaught');
+      ask(event);
+    });
+  }
+  if (!settings.endsWithStdin) return;
   process.stdin.resume();
-  process.stdin.once('end', () => stop.abort('standard input ended'));
-  process.stdin.once('error', () => stop.abort('standard input failed'));
+  process.stdin.once('end', () => ask('standard input ended'));
+  process.stdin.once('error', () => ask('standard input failed'));
 }
 
-function startWatchdog(afterMs: number, log: Logger): void {
-  setTimeout(() => endHard(`not stopped after ${afterMs} ms`, log), afterMs).unref();
+function stopReason(signal: AbortSignal): string {
+  return signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
+}
+
+function logFailure(log: Logger, error: unknown): void {
+  const shown =
+    error instanceof Error && error.name.endsWith('ConfigError') ? { reason: error.message } : { err: error };
+  log.fatal(shown, 'service.failed');
 }
 
 /** SIGKILL to oneself: an orderly end has been tried, and whatever hangs may not keep a dead process alive. */
