@@ -35,7 +35,7 @@ export function createApp(deps: CompletionDeps): Hono<Bindings> {
     const caller = authenticate(deps.gate, c.env.incoming.headers, deps.clock.now());
     return answer(deps, c, { object: 'list', data: listModels(deps.gate.pools, caller.endpointId) });
   });
-  app.get('/v1/models/:id{.+}', (c) => {
+  app.get('/v1/models/:id', (c) => {
     const caller = authenticate(deps.gate, c.env.incoming.headers, deps.clock.now());
     const models = listModels(deps.gate.pools, caller.endpointId);
     const id = modelIdOf(c.env.incoming.url ?? '');
@@ -44,8 +44,7 @@ export function createApp(deps: CompletionDeps): Hono<Bindings> {
     const message = `The model "${id.slice(0, 200)}" is not served here. Served: ${models.map((one) => one.id).join(', ')}.`;
     throw new AppError('model_not_found', { message, param: 'model' });
   });
-  for (const path of ['/v1/models', '/v1/models/:id{.+}'])
-    app.all(path, (c) => answerError(deps, c, notAllowed('GET')));
+  for (const path of ['/v1/models', '/v1/models/:id']) app.all(path, (c) => answerError(deps, c, notAllowed('GET')));
   app.notFound((c) =>
     answerError(deps, c, new AppError('unknown_route', { message: `${c.req.path} is not served here.` })),
   );

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import { startRedisServer } from '#shared/testing/redis-server.ts';
-import { ask, contentOf, eventsOf } from './testing/client.ts';
+import { contentOf, eventsOf } from './testing/chat-frames.ts';
+import { ask } from './testing/client.ts';
 import { startEdge, type Edge } from './testing/router-fixture.ts';
 import { startScriptedUpstream, streamWords } from './testing/scripted-upstream.ts';
 

@@ -1,14 +1,14 @@
-import type { ServerResponse } from 'node:http';
 import { AppError, toAppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { openAiError, retryHeaders } from '../openai-error.ts';
 import type { HeldAnswer } from './attempt.ts';
 import { Deadline } from './deadline.ts';
+import type { Outgoing } from './outgoing.ts';
 
 /** What a reply needs; times in milliseconds. */
 export interface ClientReplyOptions {
-  readonly outgoing: ServerResponse;
+  readonly outgoing: Outgoing;
   readonly dialect: Dialect;
   readonly clock: Clock;
   readonly heartbeatAfterMs: number;
@@ -38,6 +38,7 @@ export class ClientReply implements Disposable {
   #wroteAt: number;
   #stall: Deadline | undefined;
   #drained: (() => void) | undefined;
+  #wasCut = false;
 
   constructor(options: ClientReplyOptions) {
     this.#options = options;
@@ -45,7 +46,7 @@ export class ClientReply implements Disposable {
     const { outgoing } = options;
     outgoing.on('drain', () => this.#onDrain());
     outgoing.on('error', () => this.#leave('client_gone'));
-    outgoing.on('close', () => outgoing.writableFinished || this.#leave('client_gone'));
+    outgoing.on('close', () => outgoing.writableFinished || this.#wasCut || this.#leave('client_gone'));
     if (outgoing.destroyed) this.#leave('client_gone');
   }
 
@@ -117,6 +118,7 @@ export class ClientReply implements Disposable {
   /** Cuts a whole answer that cannot be completed: the client sees a broken body, never a short one that looks whole. */
   cut(): void {
     this.#quiet();
+    this.#wasCut = true;
     this.#options.outgoing.destroy();
   }
 

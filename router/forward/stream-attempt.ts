@@ -76,7 +76,7 @@ export class StreamAttempt implements UpstreamHandler {
     } catch (error) {
       return this.#fail('protocol', String(error));
     }
-    if (this.#state !== 'holding') this.#flush();
+    this.#flushOpen();
   }
 
   onEnd(): void {
@@ -127,6 +127,11 @@ export class StreamAttempt implements UpstreamHandler {
     this.#deadline = new Deadline(clock, tokenIdleTimeoutMs, () =>
       this.#fail('timeout', `no token for ${tokenIdleTimeoutMs} ms`),
     );
+  }
+
+  /** Also after frames that ended the attempt: what was held of a lost one must not go out. */
+  #flushOpen(): void {
+    if (this.#state === 'open') this.#flush();
   }
 
   #flush(): void {

@@ -8,7 +8,7 @@ export function readGauges(text: string, names: readonly string[]): Map<string, 
   for (const line of text.split('\n')) {
     const name = /^[a-zA-Z_:][\w:]*/.exec(line)?.[0];
     if (name === undefined || !wanted.has(name)) continue;
-    const value = Number(/(?:\}|^[\w:]+)\s+(\S+)/.exec(line)?.[1]);
+    const value = Number(/^[\w:]+(?:\{.*\})?\s+(\S+)/.exec(line)?.[1]);
     if (Number.isFinite(value)) sums.set(name, (sums.get(name) ?? 0) + value);
   }
   return sums;

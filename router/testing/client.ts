@@ -59,22 +59,3 @@ export async function ask(raw: RawRequest): Promise<Reply> {
   const { response } = await open(raw);
   return readAll(response);
 }
-
-/** The data of each event of a stream, in order. */
-export function eventsOf(text: string): string[] {
-  return text
-    .split('\n\n')
-    .filter((event) => event.startsWith('data: '))
-    .map((event) => event.slice('data: '.length));
-}
-
-/** The text that a chat stream carried. */
-export function contentOf(text: string): string {
-  return eventsOf(text)
-    .filter((data) => data !== '[DONE]')
-    .map((data) => {
-      const value: unknown = JSON.parse(data);
-      return /"content":"((?:[^"\\]|\\.)*)"/.exec(JSON.stringify(value))?.[1] ?? '';
-    })
-    .join('');
-}

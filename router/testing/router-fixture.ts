@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AccessDocument } from '#shared/contract/desired.ts';
-import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
+import type { PoolDocument } from '#shared/contract/replica.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { formatToken } from '#shared/runtime/access-token.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
@@ -14,6 +14,7 @@ import { connectNats, type Nats } from '#shared/runtime/nats.ts';
 import { retry } from '#shared/runtime/retry.ts';
 import { readRouterConfig, type RouterConfig } from '../config.ts';
 import { startRouter, type Router } from '../service.ts';
+import { accessDocument, poolDocument, replicaAt } from './documents.ts';
 
 /** One endpoint with a token and a pool, written as the API and the provisioner write them. */
 export interface EdgeEndpoint {
@@ -113,11 +114,6 @@ export async function whenReady(router: Router): Promise<void> {
   });
 }
 
-/** A replica of a pool document. */
-export function replicaAt(port: number, state: PoolReplica['state'] = 'ready'): PoolReplica {
-  return { replicaId: randomUUID(), name: `replica-${port}`, address: '127.0.0.1', port, revision: 'r1', state };
-}
-
 function makeEndpoint(parts: {
   vpcId: string;
   hashKey: Uint8Array;
@@ -125,38 +121,9 @@ function makeEndpoint(parts: {
   models: string[];
 }): EdgeEndpoint {
   const { vpcId, hashKey, ports, models } = parts;
-  const [endpointId, pool, tokenId] = [randomUUID(), randomUUID(), randomUUID()];
   const token = formatToken('access', randomBytes(24));
-  const host = `${endpointId.slice(0, 8)}-public-test.example`;
-  const access: AccessDocument = {
-    v: 1,
-    kind: 'access',
-    endpointId,
-    team: 'team-a',
-    vpcId,
-    hosts: { public: host, private: host.replace('public', 'private') },
-    tokens: [
-      { tokenId, name: 'first', hash: keyedHash(hashKey, token), managed: true, createdAt: new Date(0).toISOString() },
-    ],
-  };
-  const metrics = {
-    running: 'vllm:num_requests_running',
-    waiting: 'vllm:num_requests_waiting',
-    kvUse: 'vllm:kv_cache_usage_perc',
-  };
-  const engine = { profile: 'sim', healthPath: '/health', metricsPath: '/metrics', metrics };
-  const document: PoolDocument = {
-    v: 1,
-    endpointId,
-    team: 'team-a',
-    vpcId,
-    pool,
-    specRevision: 1,
-    models,
-    engine: { ...engine, kvTokens: 970_000, blockTokens: 16, contextTokensMax: 262_144 },
-    upstreamKey: 'upstream-secret',
-    proofKey: 'none',
-    replicas: ports.map((port) => replicaAt(port)),
-  };
-  return { endpointId, pool, token, host, document, access };
+  const document = poolDocument({ vpcId, models, replicas: ports.map((port) => replicaAt(port)) });
+  const { endpointId, pool } = document;
+  const access = accessDocument({ endpointId, vpcId, hashes: [keyedHash(hashKey, token)] });
+  return { endpointId, pool, token, host: access.hosts.private, document, access };
 }

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { frames } from './chat-frames.ts';
 
 /** One request as a model server got it. */
 export interface SeenRequest {
@@ -55,28 +56,6 @@ export async function startScriptedUpstream(script: Script): Promise<ScriptedUps
       await once(server, 'close');
     },
   });
-}
-
-/** Frames of a chat stream. */
-export const frames = {
-  role: frame({ choices: [{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }] }),
-  text: (content: string) => frame({ choices: [{ index: 0, delta: { content }, finish_reason: null }] }),
-  finish: frame({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }),
-  usage: (prompt: number, completion: number, cached = 0) =>
-    frame({
-      choices: [],
-      usage: {
-        prompt_tokens: prompt,
-        completion_tokens: completion,
-        total_tokens: prompt + completion,
-        prompt_tokens_details: { cached_tokens: cached },
-      },
-    }),
-  done: 'data: [DONE]\n\n',
-} as const;
-
-function frame(members: object): string {
-  return `data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: 'm', ...members })}\n\n`;
 }
 
 /** Starts a stream. */

@@ -1,0 +1,109 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { proofPrefix, type ProofPayload } from '#shared/contract/replica.ts';
+import { formatToken } from '#shared/runtime/access-token.ts';
+import { keyedHash } from '#shared/runtime/keyed-hash.ts';
+import { accessDocument, poolDocument } from '../testing/documents.ts';
+import { AccessDirectory } from './access-directory.ts';
+import { authenticate } from './authenticate.ts';
+import { PoolDirectory } from './pool-directory.ts';
+
+const tokenHashKey = new Uint8Array(32).fill(1);
+const token = formatToken('access', new Uint8Array(24).fill(7));
+const otherToken = formatToken('access', new Uint8Array(24).fill(8));
+
+function make() {
+  const [first, second] = [poolDocument(), poolDocument()];
+  const access = new AccessDirectory();
+  const pools = new PoolDirectory();
+  for (const [pool, text] of [[first, token] as const, [second, otherToken] as const]) {
+    access.put(accessDocument({ ...pool, hashes: [keyedHash(tokenHashKey, text)] }));
+    pools.put(pool);
+  }
+  const host = (pool: { endpointId: string }): string => `${pool.endpointId.slice(0, 8)}-public-test.example`;
+  return { gate: { access, pools, tokenHashKey }, first, second, host };
+}
+
+describe('authenticate', () => {
+  it('takes Bearer and x-api-key, with the host of the token’s endpoint in any spelling', () => {
+    const { gate, first, host } = make();
+    for (const headers of [
+      { authorization: `Bearer ${token}`, host: host(first) },
+      { authorization: `bearer ${token}`, host: `${host(first).toUpperCase()}:8443` },
+      { 'x-api-key': token, host: `${host(first)}.` },
+      { 'x-api-key': token, host: host(first).replace('public', 'private') },
+    ])
+      expect(authenticate(gate, headers, 0)).toMatchObject({ kind: 'token', endpointId: first.endpointId });
+  });
+
+  it.each(['127.0.0.1:8080', 'localhost:1', '[::1]:80', '10.0.0.7'])(
+    'lets the token alone select behind %s',
+    (host) => {
+      const { gate, second } = make();
+      const caller = authenticate(gate, { authorization: `Bearer ${otherToken}`, host }, 0);
+      expect(caller.endpointId).toBe(second.endpointId);
+    },
+  );
+
+  it('refuses everything else in the same words', () => {
+    const { gate, second, host } = make();
+    for (const headers of [
+      { host: '127.0.0.1' },
+      { host: '127.0.0.1', authorization: 'Basic abc' },
+      { host: '127.0.0.1', authorization: `Bearer ${token}x` },
+      { host: '127.0.0.1', authorization: `Bearer ${formatToken('access', new Uint8Array(24).fill(9))}` },
+      { host: '127.0.0.1', authorization: `Bearer ${formatToken('api', new Uint8Array(24).fill(7))}` },
+      { host: host(second), authorization: `Bearer ${token}` },
+      { host: 'elsewhere.example', authorization: `Bearer ${token}` },
+      { host: '127.0.0.1.example', authorization: `Bearer ${token}` },
+    ])
+      expect(() => authenticate(gate, headers, 0)).toThrow(
+        'invalid_api_key: The token is missing, unknown or revoked.',
+      );
+  });
+
+  it('forgets a token the moment its document no longer names it, and an endpoint with its hosts', () => {
+    const { gate, first, host } = make();
+    const headers = { authorization: `Bearer ${token}`, host: '127.0.0.1' };
+    gate.access.put(accessDocument({ ...first, hashes: ['other'] }));
+    expect(() => authenticate(gate, headers, 0)).toThrow('invalid_api_key');
+    gate.access.remove(first.endpointId);
+    expect(gate.access.endpointOfHost(host(first))).toBeUndefined();
+  });
+});
+
+describe('probe credentials', () => {
+  const keys = generateKeyPairSync('ed25519');
+  const proofKey = keys.publicKey.export({ format: 'jwk' }).x ?? '';
+
+  function credential(payload: ProofPayload): string {
+    const text = Buffer.from(JSON.stringify(payload)).toString('base64url');
+    return `${proofPrefix}${text}.${sign(null, Buffer.from(text), keys.privateKey).toString('base64url')}`;
+  }
+
+  function ask(change: Partial<ProofPayload>, bend: (text: string) => string = (text) => text, host = '127.0.0.1') {
+    const pool = poolDocument({ proofKey });
+    const pools = new PoolDirectory();
+    pools.put(pool);
+    const { endpointId } = pool;
+    const payload = { endpointId, pool: pool.pool, specRevision: 1, replicaId: null, expiresAt: 61_000, ...change };
+    const headers = { authorization: `Bearer ${bend(credential(payload))}`, host };
+    return authenticate({ access: new AccessDirectory(), pools, tokenHashKey }, headers, 1000);
+  }
+
+  it('are good for their pool until they expire', () => {
+    expect(ask({})).toMatchObject({ kind: 'proof', payload: { specRevision: 1 } });
+  });
+
+  it.each<[string, Parameters<typeof ask>]>([
+    ['expired', [{ expiresAt: 1000 }]],
+    ['good for too long', [{ expiresAt: 1000 + 121_000 }]],
+    ['for another pool', [{ pool: '00000000-0000-8000-8000-000000000000' }]],
+    ['for another endpoint', [{ endpointId: '00000000-0000-8000-8000-000000000000' }]],
+    ['changed', [{}, (text) => text.replace('.', 'x.')]],
+    ['unsigned', [{}, (text) => text.slice(0, text.indexOf('.'))]],
+    ['behind another host', [{}, undefined, 'elsewhere.example']],
+  ])('are refused when they are %s', (_, args) => {
+    expect(() => ask(...args)).toThrow('invalid_api_key');
+  });
+});

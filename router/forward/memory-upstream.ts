@@ -1,0 +1,106 @@
+import type {
+  Upstream,
+  UpstreamCall,
+  UpstreamFailure,
+  UpstreamHandler,
+  UpstreamRequest,
+  UpstreamTarget,
+} from './upstream.ts';
+
+/** One step of an answer. `wait` goes on when the test calls `release`. */
+export type UpstreamStep =
+  | { readonly head: number; readonly type?: string }
+  | { readonly data: string }
+  | { readonly wait: true }
+  | { readonly end: true }
+  | { readonly fail: UpstreamFailure['kind']; readonly reusedSocket?: boolean };
+
+/** One request that was sent. */
+export interface MemoryExchange {
+  readonly target: UpstreamTarget;
+  readonly request: UpstreamRequest;
+  readonly body: string;
+  readonly aborted: boolean;
+  readonly paused: boolean;
+  /** Ends the present `wait`. */
+  release(): void;
+}
+
+/** Model servers that answer as they are told, step by step, without sockets or timers. */
+export class MemoryUpstream implements Upstream {
+  readonly sent: MemoryExchange[] = [];
+  readonly #script: (target: UpstreamTarget, request: UpstreamRequest) => readonly UpstreamStep[];
+
+  constructor(script: (target: UpstreamTarget, request: UpstreamRequest) => readonly UpstreamStep[]) {
+    this.#script = script;
+  }
+
+  send(target: UpstreamTarget, request: UpstreamRequest, handler: UpstreamHandler): UpstreamCall {
+    const call = new ScriptedCall(target, request, handler);
+    this.sent.push(call);
+    void call.run(this.#script(target, request));
+    return call;
+  }
+
+  forget(): void {}
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+class ScriptedCall implements UpstreamCall, MemoryExchange {
+  readonly target: UpstreamTarget;
+  readonly request: UpstreamRequest;
+  readonly body: string;
+  aborted = false;
+  paused = false;
+  readonly #handler: UpstreamHandler;
+  #resumed: (() => void) | undefined;
+  #released: (() => void) | undefined;
+
+  constructor(target: UpstreamTarget, request: UpstreamRequest, handler: UpstreamHandler) {
+    this.target = target;
+    this.request = request;
+    this.body = Buffer.concat(request.body).toString();
+    this.#handler = handler;
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.#resumed?.();
+  }
+
+  abort(): void {
+    this.aborted = true;
+    this.#released?.();
+    this.#resumed?.();
+  }
+
+  release(): void {
+    this.#released?.();
+  }
+
+  async run(steps: readonly UpstreamStep[]): Promise<void> {
+    for (const step of steps) {
+      await Promise.resolve();
+      if (this.paused) await new Promise<void>((resolve) => (this.#resumed = resolve));
+      if ('wait' in step && !this.aborted) await new Promise<void>((resolve) => (this.#released = resolve));
+      if (this.aborted) return;
+      this.#take(step);
+    }
+  }
+
+  #take(step: UpstreamStep): void {
+    if ('head' in step)
+      this.#handler.onHead({ status: step.head, headers: { 'content-type': step.type ?? 'text/event-stream' } });
+    else if ('data' in step) this.#handler.onData(Buffer.from(step.data));
+    else if ('end' in step) this.#handler.onEnd();
+    else if ('fail' in step)
+      this.#handler.onFailure({ kind: step.fail, reusedSocket: step.reusedSocket ?? false, reason: 'as told' });
+  }
+}

@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createScanner } from '../scan/scanner.ts';
+import { chatCompletionSpans } from '../scan/span-rules.ts';
+import { applySplices, planSplices } from './splice.ts';
+
+function spliced(text: string, engineModel = 'm', sizes: readonly number[] = []): string {
+  const scanner = createScanner(chatCompletionSpans);
+  const bytes = Buffer.from(text);
+  scanner.write(bytes);
+  const scan = scanner.end();
+  if (!scan.ok) throw new Error(scan.code);
+  const pieces: Buffer[] = [];
+  let at = 0;
+  for (const size of [...sizes, bytes.length]) {
+    if (at < bytes.length) pieces.push(bytes.subarray(at, at + size));
+    at += size;
+  }
+  return Buffer.concat(applySplices(pieces, planSplices(scan, engineModel))).toString();
+}
+
+describe('the edits of a body', () => {
+  it('leaves bodies alone that need none', () => {
+    for (const text of [
+      '{"model":"m","messages":[]}',
+      ' {"model" : "m", "stream":false,"x":1.0e400}\n',
+      '{"stream":true,"model":"m","stream_options":{"include_usage":true}}',
+    ])
+      expect(spliced(text)).toBe(text);
+  });
+
+  it('asks a stream for its usage and changes no other byte', () => {
+    expect(spliced('{"model":"m","stream":true, "x" :[1.50, "\\u00e9"] }\n')).toBe(
+      '{"model":"m","stream":true, "x" :[1.50, "\\u00e9"] ,"stream_options":{"include_usage":true}}\n',
+    );
+    expect(spliced('{"stream_options": {"include_usage" :false,"a":1},"model":"m","stream":true}')).toBe(
+      '{"stream_options": {"include_usage":true,"a":1},"model":"m","stream":true}',
+    );
+    expect(spliced('{"stream_options":null,"model":"m","stream":true}')).toBe(
+      '{"stream_options":{"include_usage":true},"model":"m","stream":true}',
+    );
+  });
+
+  it('gives the engine the name that it knows', () => {
+    expect(spliced('{"model": "alias" ,"stream":true}', 'real/name')).toBe(
+      '{"model": "real/name" ,"stream":true,"stream_options":{"include_usage":true}}',
+    );
+  });
+
+  it('does the same however the body is cut', () => {
+    const text = '{"model":"alias","stream":true,"stream_options":{"a":1},"messages":[{"role":"user","content":"é"}]}';
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 40 })), (sizes) => {
+        expect(spliced(text, 'real', sizes)).toBe(spliced(text, 'real'));
+      }),
+    );
+  });
+});

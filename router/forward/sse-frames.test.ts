@@ -1,0 +1,42 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FrameTooLong, SseFrames } from './sse-frames.ts';
+
+function cut(text: string, sizes: readonly number[]): string[] {
+  const frames: string[] = [];
+  const reader = new SseFrames(1000);
+  const bytes = Buffer.from(text);
+  let at = 0;
+  for (const size of [...sizes, bytes.length]) {
+    reader.push(bytes.subarray(at, at + size), (frame) => frames.push(frame.toString()));
+    at = Math.min(bytes.length, at + size);
+  }
+  return [...frames, reader.pending === 0 ? '' : 'rest'];
+}
+
+describe('SseFrames', () => {
+  it('ends an event at a blank line of either kind, and keeps the rest', () => {
+    const text = 'data: a\n\n: note\r\n\r\nevent: x\ndata: b\n\ndata: unfinished';
+    expect(cut(text, [])).toEqual(['data: a\n\n', ': note\r\n\r\n', 'event: x\ndata: b\n\n', 'rest']);
+  });
+
+  it('gives the same events however the stream is cut', () => {
+    const piece = fc.constantFrom('data: é', 'x', '\n', '\r\n', '\r', '\n\n', '\r\n\r\n');
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 30 }), fc.array(fc.integer({ min: 1, max: 5 })), (pieces, sizes) => {
+        const text = pieces.join('');
+        expect(cut(text, sizes)).toEqual(cut(text, []));
+      }),
+    );
+  });
+
+  it('gives every byte once', () => {
+    const text = 'data: one\n\ndata: two\n\n';
+    expect(cut(text, [3, 6, 1, 1, 4]).join('')).toBe(text);
+  });
+
+  it('refuses an event that is longer than the bound', () => {
+    const reader = new SseFrames(10);
+    expect(() => reader.push(Buffer.from('data: 12345678'), () => {})).toThrow(FrameTooLong);
+  });
+});

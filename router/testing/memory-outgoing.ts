@@ -1,0 +1,60 @@
+import { EventEmitter } from 'node:events';
+import type { Outgoing } from '../forward/outgoing.ts';
+
+/** An answer that a test reads: what was written, when the client leaves, and how much it takes. */
+export class MemoryOutgoing extends EventEmitter implements Outgoing {
+  headersSent = false;
+  writableEnded = false;
+  writableFinished = false;
+  destroyed = false;
+  status = 0;
+  headers: Record<string, string> = {};
+  text = '';
+  /** Bytes that the client takes before it stalls. */
+  room = Number.POSITIVE_INFINITY;
+
+  get writableNeedDrain(): boolean {
+    return this.room <= 0 && !this.writableEnded;
+  }
+
+  writeHead(status: number, headers: Record<string, string>): this {
+    if (this.headersSent) throw new Error('the head went out twice');
+    this.status = status;
+    this.headers = headers;
+    this.headersSent = true;
+    return this;
+  }
+
+  flushHeaders(): void {}
+
+  write(chunk: Buffer): boolean {
+    if (this.writableEnded) throw new Error('written after the end');
+    this.text += chunk.toString();
+    this.room -= chunk.length;
+    return this.room > 0;
+  }
+
+  end(chunk?: Buffer): this {
+    if (chunk !== undefined) this.write(chunk);
+    this.writableEnded = true;
+    this.writableFinished = true;
+    this.emit('close');
+    return this;
+  }
+
+  cork(): void {}
+
+  uncork(): void {}
+
+  destroy(): this {
+    this.destroyed = true;
+    this.emit('close');
+    return this;
+  }
+
+  /** The client takes this much more. */
+  take(bytes: number): void {
+    this.room = bytes;
+    this.emit('drain');
+  }
+}
