@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { runCommand, stopSignal, type CommandResult } from './run-command.ts';
-import { addTallies, closingLine, readTally, readSkips, type Tally } from './test-tally.ts';
+import { addTallies, closingLine, failure, readTally, readSkips, type Tally } from './test-tally.ts';
 
 /**
  * `npm test`: unit, integration and end-to-end tests (not the slow ones), at most 5 minutes on two cores.
@@ -18,11 +18,14 @@ const skipsFile = path.join(work, 'skips.jsonl');
 const signal = stopSignal();
 const env = { FAIRWAY_SKIPS_FILE: skipsFile, ...(all ? { FAIRWAY_KUBELAB: 'build' } : {}) };
 
+/** A step beside the tests that went well counts as one of them. */
+const done: Tally = { passed: 1, failed: 0, skipped: 0, failures: [] };
+
 async function checks(): Promise<Tally> {
   title('checks');
   const script = path.join(import.meta.dirname, 'run-checks.ts');
   const { code } = await runCommand([process.execPath, script, '--no-unit'], { cwd: root, show: true, signal });
-  return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
+  return code === 0 ? done : failure('npm run check');
 }
 
 /** One vitest run over some projects; what it counted is read from its JSON report. */
@@ -55,9 +58,9 @@ async function waitForKubelab(build: Promise<CommandResult>): Promise<Tally> {
   title('the build of the real kube-apiserver');
   const result = await build;
   console.log(`${result.code === 0 ? '✓ ready' : '✗ failed'} after ${Math.round(result.durationMs / 1000)} s`);
-  if (result.code === 0) return { passed: 1, failed: 0, skipped: 0 };
+  if (result.code === 0) return done;
   console.log(result.output.slice(-4000));
-  return { passed: 0, failed: 1, skipped: 0 };
+  return failure('the build of the real kube-apiserver');
 }
 
 async function everything(): Promise<Tally[]> {
@@ -79,11 +82,18 @@ async function quick(): Promise<Tally[]> {
   return signal.aborted ? [first] : [first, await tests(['e2e'], { exclude: '**/*.slow.e2e.test.ts' })];
 }
 
+function block(title: string, lines: readonly string[]): void {
+  if (lines.length > 0) console.log(`\n${title}:\n${lines.map((line) => `  ${line}`).join('\n')}`);
+}
+
 try {
   const tally = addTallies(all ? await everything() : await quick());
-  const skips = readSkips(skipsFile);
-  if (skips.length > 0) console.log(`\nSkipped, for want of:\n${skips.map((skip) => `  ${skip}`).join('\n')}`);
   const skipIsFailure = process.env['FAIRWAY_REQUIRE'] === 'all' && tally.skipped > 0;
+  block(
+    'Failed',
+    tally.failures.map((one) => one.replace(`${root}/`, '')),
+  );
+  block('Skipped, for want of', readSkips(skipsFile));
   if (skipIsFailure) console.log('\nFAIRWAY_REQUIRE=all: a skipped test is a failure.');
   if (signal.aborted) console.log(`\nStopped by ${signal.reason}: not everything ran.`);
   console.log(`\n${closingLine(tally)}`);

@@ -4,12 +4,17 @@ import { addTallies, closingLine, tallyOf } from './test-tally.ts';
 const file = (status: string, ...tests: string[]): object => ({
   name: 'a.test.ts',
   status,
-  assertionResults: tests.map((one) => ({ status: one })),
+  assertionResults: tests.map((one) => ({ status: one, fullName: `it ${one}` })),
 });
 
 test('tests are counted by how they ended', () => {
   const report = { testResults: [file('failed', 'passed', 'failed', 'todo'), file('passed', 'passed', 'skipped')] };
-  expect(tallyOf(report, 1)).toEqual({ passed: 2, failed: 1, skipped: 2 });
+  expect(tallyOf(report, 1)).toEqual({
+    passed: 2,
+    failed: 1,
+    skipped: 2,
+    failures: ['a.test.ts: it failed'],
+  });
 });
 
 test('a file that failed before its tests is one failure', () => {
@@ -17,6 +22,7 @@ test('a file that failed before its tests is one failure', () => {
     passed: 1,
     failed: 1,
     skipped: 0,
+    failures: ['a.test.ts: before any test'],
   });
 });
 
@@ -30,6 +36,6 @@ test.each([
 });
 
 test('the closing line has the form that scripts read', () => {
-  const one = { passed: 1, failed: 2, skipped: 3 };
+  const one = { passed: 1, failed: 2, skipped: 3, failures: [] };
   expect(closingLine(addTallies([one, one]))).toBe('2 passed, 4 failed, 6 skipped');
 });

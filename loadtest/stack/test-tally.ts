@@ -6,12 +6,18 @@ export interface Tally {
   passed: number;
   failed: number;
   skipped: number;
+  /** Each failure in a line: file and test. */
+  failures: string[];
 }
 
 /** What vitest's JSON reporter writes, as far as it is read here. */
 const reportSchema = z.object({
   testResults: z.array(
-    z.object({ name: z.string(), status: z.string(), assertionResults: z.array(z.object({ status: z.string() })) }),
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      assertionResults: z.array(z.object({ status: z.string(), fullName: z.string() })),
+    }),
   ),
 });
 
@@ -20,17 +26,25 @@ const reportSchema = z.object({
  * status other than 0 (or a report that is missing) without a failed test to show for it.
  */
 export function tallyOf(report: unknown, exitCode: number | null): Tally {
-  const tally = { passed: 0, failed: 0, skipped: 0 };
   const parsed = reportSchema.safeParse(report);
-  for (const file of parsed.data?.testResults ?? []) {
-    const statuses = file.assertionResults.map((test) => test.status);
-    const failed = statuses.filter((status) => status === 'failed').length;
-    tally.passed += statuses.filter((status) => status === 'passed').length;
-    tally.failed += file.status === 'failed' ? Math.max(1, failed) : failed;
-    tally.skipped += statuses.filter((status) => ['skipped', 'pending', 'todo', 'disabled'].includes(status)).length;
-  }
-  if (tally.failed === 0 && (exitCode !== 0 || !parsed.success)) tally.failed = 1;
-  return tally;
+  const tallies = (parsed.data?.testResults ?? []).map(tallyFile);
+  const tally = addTallies(tallies);
+  if (tally.failed > 0 || (exitCode === 0 && parsed.success)) return tally;
+  return addTallies([tally, failure('the test run itself: see its output above')]);
+}
+
+function tallyFile(file: z.infer<typeof reportSchema>['testResults'][number]): Tally {
+  const tests = file.assertionResults;
+  const count = (...statuses: string[]): number => tests.filter((one) => statuses.includes(one.status)).length;
+  const failed = tests.filter((one) => one.status === 'failed').map((one) => `${file.name}: ${one.fullName}`);
+  const failures = failed.length === 0 && file.status === 'failed' ? [`${file.name}: before any test`] : failed;
+  const skipped = count('skipped', 'pending', 'todo', 'disabled');
+  return { passed: count('passed'), failed: failures.length, skipped, failures };
+}
+
+/** One thing that failed, beside the tests. */
+export function failure(what: string): Tally {
+  return { passed: 0, failed: 1, skipped: 0, failures: [what] };
 }
 
 /** Reads and counts the report that a run wrote, if it wrote one. */
@@ -39,8 +53,9 @@ export function readTally(file: string, exitCode: number | null): Tally {
 }
 
 export function addTallies(tallies: readonly Tally[]): Tally {
-  const sum = (field: keyof Tally): number => tallies.reduce((total, tally) => total + tally[field], 0);
-  return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
+  const sum = (field: 'passed' | 'failed' | 'skipped'): number => tallies.reduce((total, one) => total + one[field], 0);
+  const failures = tallies.flatMap((one) => one.failures);
+  return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped'), failures };
 }
 
 /** The last line of a test run, in the form that scripts read. */

@@ -15,7 +15,8 @@ interface TextRule {
 }
 
 const CODE = /\.(ts|tsx|mjs)$/;
-const RUNNING = /^(setup|(shared\/(contract|runtime)|api|provisioner|router)\/.*\.ts$)/;
+const RUNNING = /^(setup|shared\/(contract|runtime)|api|provisioner|router)\b.*\.(ts|mjs)$/;
+const TESTS = /\.(test|contract|bench)\.ts$|\/testing\//;
 
 const RULES: readonly TextRule[] = [
   { pattern: /\b(TODO|FIXME|XXX|HACK)\b/, problem: 'what lies ahead stands under "Limits" in a README.md' },
@@ -33,8 +34,13 @@ const RULES: readonly TextRule[] = [
   { pattern: /@ts-(ignore|nocheck)/, problem: 'use @ts-expect-error with a reason', only: CODE },
   { pattern: /@ts-expect-error\s*(\*\/)?$/, problem: 'an expected type error needs its reason', only: CODE },
   { pattern: /\bas unknown as\b/, problem: 'narrow it, or parse it with its schema', only: CODE },
-  { pattern: /\bprocess\.exit\(/, problem: 'set process.exitCode and let the process end', only: RUNNING },
-  { pattern: /(?<![.\w])setInterval\(/, problem: 'use startLoop of shared/runtime', only: RUNNING },
+  {
+    pattern: /\bprocess\.exit\(/,
+    problem: 'set process.exitCode and let the process end',
+    only: RUNNING,
+    except: TESTS,
+  },
+  { pattern: /(?<![.\w])setInterval\(/, problem: 'use startLoop of shared/runtime', only: RUNNING, except: TESTS },
   { pattern: /\b(describe|test|it)\.only\b/, problem: 'leaves out the other tests', only: /\.(test|contract)\.ts$/ },
   {
     pattern: /\bconsole\.(log|error|warn|info|debug)\(/,
