@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { createReplySchema, resourceReplySchema, type DedicatedInference } from '#shared/contract/deployment.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
+import { recallDemo, rememberDemo } from './demo-memory.ts';
 import { stackPlace } from './processes.ts';
 
 /** Where the demo works, and with which rights. */
@@ -9,6 +10,8 @@ export interface DemoPlace {
   apiToken: string;
   inferenceUrl: string;
   replicas: number;
+  /** The state folder of the stack. */
+  folder: string;
   clock: Clock;
   signal: AbortSignal;
 }
@@ -20,30 +23,53 @@ export interface DemoEndpoint {
   model: string;
 }
 
+/** What the management API refused, with its own words. */
+class ApiRefusal extends Error {
+  readonly status: number;
+
+  constructor(status: number, text: string) {
+    super(`The control plane answered ${status}: ${text}`);
+    this.status = status;
+  }
+}
+
 const model = 'fairway/demo-model';
 const name = 'demo';
 
+const accelerator = (scale: number): object => ({ scale, type: 'prefill_decode', accelerator_slug: 'gpu-h100x1-80gb' });
+
 /**
- * Creates the demo endpoint through the public API. The Idempotency-Key makes a later run (with kept state) get the same
- * endpoint and the same token again. @throws with the API's own sentence when it refuses.
+ * Creates the demo endpoint through the public API; with kept state the one of an earlier run is scaled and used again.
+ * @throws with the API's own sentence when it refuses.
  */
 export async function createDemo(place: DemoPlace): Promise<DemoEndpoint> {
+  const earlier = await recallDemo(place.folder);
+  if (earlier !== undefined && (await scaleEarlier(place, earlier))) return earlier;
   const spec = {
     name,
     region: stackPlace.region,
     enable_public_endpoint: true,
     model_deployments: [
-      {
-        model_slug: model,
-        model_provider: 'hugging_face',
-        accelerators: [{ scale: place.replicas, type: 'prefill_decode', accelerator_slug: 'gpu-h100x1-80gb' }],
-      },
+      { model_slug: model, model_provider: 'hugging_face', accelerators: [accelerator(place.replicas)] },
     ],
   };
-  const headers = { 'idempotency-key': `demo-${place.replicas}` };
-  const reply = await call(place, '', { method: 'POST', headers, body: JSON.stringify({ spec }) });
+  const reply = await call(place, '', { method: 'POST', body: JSON.stringify({ spec }) });
   const { dedicated_inference: resource, token } = createReplySchema.parse(reply);
-  return { endpointId: resource.id, token: token.value ?? '', model };
+  const demo = { endpointId: resource.id, token: token.value ?? '', model };
+  await rememberDemo(place.folder, demo);
+  return demo;
+}
+
+/** False when the earlier endpoint has been deleted. */
+async function scaleEarlier(place: DemoPlace, { endpointId }: DemoEndpoint): Promise<boolean> {
+  const body = JSON.stringify({ spec: { model_deployments: [{ accelerators: [accelerator(place.replicas)] }] } });
+  try {
+    await call(place, `/${endpointId}`, { method: 'PATCH', body });
+    return true;
+  } catch (error) {
+    if (error instanceof ApiRefusal && error.status === 404) return false;
+    throw error;
+  }
 }
 
 /** Waits until the endpoint is active; `tell` hears each new phase and reason, and at least every 5 s why it waits. */
@@ -127,6 +153,6 @@ async function call(
     signal: AbortSignal.any([place.signal, AbortSignal.timeout(30_000)]),
   });
   const text = await response.text();
-  if (!response.ok) throw new Error(`The control plane answered ${response.status}: ${text}`);
+  if (!response.ok) throw new ApiRefusal(response.status, text);
   return JSON.parse(text);
 }

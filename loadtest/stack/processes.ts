@@ -122,6 +122,9 @@ export function routerProcess(plan: StackPlan, index: number): ProcessSpec {
   });
 }
 
+/** What a process of the stack gets to stop; then it is killed, and when the stack is gone it kills itself. */
+const stopTimeoutMs = 8000;
+
 function numbered(name: string, index: number): string {
   return index === 0 ? name : `${name}-${index + 1}`;
 }
@@ -131,9 +134,9 @@ function own(plan: StackPlan, name: string, parts: { main: string; env: Record<s
     name,
     command: process.execPath,
     args: [join(root, parts.main)],
-    env: parts.env,
+    env: { FAIRWAY_STOP_TIMEOUT_MS: String(stopTimeoutMs + 2000), ...parts.env },
     logFile: join(plan.folder, 'logs', `${name}.log`),
     startTimeoutMs: 60_000,
-    stopTimeoutMs: 8000,
+    stopTimeoutMs,
   };
 }

@@ -50,8 +50,8 @@ export async function runDev(options: StackOptions, context: DevContext): Promis
 }
 
 function demoPlace(stack: Stack, signal: AbortSignal, clock: Clock): DemoPlace {
-  const { controlUrl, apiToken, inferenceUrl } = stack;
-  return { controlUrl, apiToken, inferenceUrl, replicas: stack.plan.options.replicas, clock, signal };
+  const { controlUrl, apiToken, inferenceUrl, folder } = stack;
+  return { controlUrl, apiToken, inferenceUrl, folder, replicas: stack.plan.options.replicas, clock, signal };
 }
 
 function seconds(ms: number): string {

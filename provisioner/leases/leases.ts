@@ -55,7 +55,8 @@ export async function startLeases(options: LeaseOptions): Promise<Leases> {
     );
     if (outcome.kind === 'stored') state.beat(startedAt);
     else log.warn({ reason: outcome.reason }, 'leases.beat_failed');
-    for (const step of planLeases(state.snapshot())) await write(options, state, step);
+    const steps = planLeases(state.snapshot());
+    if (outcome.kind === 'stored') await Promise.all(steps.map((step) => write(options, state, step)));
     state.announce();
   };
   const loop = startLoop({ name: 'leases', everyMs: leaseMs / 3, clock, log }, turn);
@@ -64,12 +65,11 @@ export async function startLeases(options: LeaseOptions): Promise<Leases> {
     ownedShards: () => [...state.owned()],
     async [Symbol.asyncDispose]() {
       await loop[Symbol.asyncDispose]();
-      for (const shard of state.owned()) await write(options, state, state.releaseOf(shard));
-      await writeDocuments(
-        nats,
-        [{ subject: subjects.member(instanceId), body: null, deleteMarker: true, ttlMs: leaseMs }],
-        '',
-      );
+      const owned = [...state.owned()];
+      // All at once: when NATS is gone this costs one time-out, and the beat that stops says the same.
+      await Promise.all(owned.map((shard) => write(options, state, state.releaseOf(shard))));
+      const farewell = { subject: subjects.member(instanceId), body: null, deleteMarker: true, ttlMs: leaseMs };
+      await writeDocuments(nats, [farewell], '');
       await view[Symbol.asyncDispose]();
     },
   };
