@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import { readClusterConfig } from '#loadtest/cluster/config.ts';
+import type { KubeletConfig } from '#loadtest/cluster/kubelet/config.ts';
 import { startCluster, type Cluster } from '#loadtest/cluster/service.ts';
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import { createIdFactory } from '#shared/contract/ids.ts';
@@ -31,7 +32,7 @@ require('http').createServer((q, r) => r.end('{}')).listen(Number(process.env.FA
 /** Real NATS, the embedded cluster with a kubelet, and a router that only exists in its reports. For tests. */
 export interface ProvisionerLab extends AsyncDisposable {
   nats: Nats;
-  cluster: Cluster;
+  cluster: Pick<Cluster, 'kubeconfigPath'>;
   kube: KubeClient;
   vpcId: string;
   /** In-flight requests that the make-believe router reports, by replica. */
@@ -56,8 +57,16 @@ export interface ProvisionerLab extends AsyncDisposable {
   pools(endpointId: string): Promise<PoolDocument[]>;
 }
 
-/** Starts the lab; `nodes` × 8 GPUs. */
-export async function startProvisionerLab({ nodes = 1 } = {}): Promise<ProvisionerLab> {
+/** A cluster for a lab to run on; pods run in a kubelet with these settings. */
+export type StartLabCluster = (
+  kubelet: Partial<KubeletConfig>,
+) => Promise<AsyncDisposable & Pick<Cluster, 'kubeconfigPath'>>;
+
+const startEmbedded: StartLabCluster = (kubelet) =>
+  startCluster(readClusterConfig({}), { log: silentLogger(), kubelet });
+
+/** Starts the lab with `nodes` × 8 GPUs. */
+export async function startProvisionerLab({ nodes = 1, cluster: start = startEmbedded } = {}): Promise<ProvisionerLab> {
   await using stack = new AsyncDisposableStack();
   const log = silentLogger();
   const server = stack.use(await startNatsServer());
@@ -65,7 +74,7 @@ export async function startProvisionerLab({ nodes = 1 } = {}): Promise<Provision
     FAIRWAY_KUBELET_IMAGES: { 'fairway/sim': ['{node}', '-e', standInEngine, '--'] },
     FAIRWAY_KUBELET_NODES: nodes,
   };
-  const cluster = stack.use(await startCluster(readClusterConfig({}), { log, kubelet }));
+  const cluster = stack.use(await start(kubelet));
   const nats = stack.use(await connectNats({ url: server.url, name: 'lab', log }));
   await ensureStreams(nats, [streams.desired, streams.status, streams.events, streams.edge, streams.leases], 1);
   const kube = stack.use(await connectKube(cluster.kubeconfigPath));
