@@ -1,5 +1,8 @@
-import { Agent, type Dispatcher } from 'undici';
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { JsonObject } from './api/object.ts';
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** Where a cluster answers, embedded or real. */
 export interface KubeEndpoint {
@@ -34,18 +37,20 @@ export interface WatchEvent {
 /** A raw client of the Kubernetes API: answers are given as they are, whatever their code. */
 export class KubeHttp implements AsyncDisposable {
   readonly #endpoint: KubeEndpoint;
-  readonly #agent: Agent;
+  readonly #agent: HttpAgent;
 
   constructor(endpoint: KubeEndpoint) {
     this.#endpoint = endpoint;
-    const connect = endpoint.caPem === undefined ? {} : { ca: endpoint.caPem };
-    this.#agent = new Agent({ connect, bodyTimeout: 0, connections: 64 });
+    const options = { keepAlive: true, maxSockets: 64 };
+    const secure = endpoint.url.startsWith('https:');
+    this.#agent = secure ? new HttpsAgent({ ...options, ca: endpoint.caPem }) : new HttpAgent(options);
   }
 
-  async send(method: Dispatcher.HttpMethod, path: string, request: KubeRequest = {}): Promise<KubeAnswer> {
-    const { statusCode, body } = await this.#dispatch(method, path, request);
-    const text = await body.text();
-    return { code: statusCode, body: parse(text) };
+  async send(method: Method, path: string, request: KubeRequest = {}): Promise<KubeAnswer> {
+    const answer = await this.#dispatch(method, path, request);
+    let text = '';
+    for await (const piece of answer.setEncoding('utf8') as AsyncIterable<string>) text += piece;
+    return { code: answer.statusCode ?? 0, body: parse(text) };
   }
 
   /** Server-side apply; the query carries `fieldManager` and `force`. */
@@ -60,36 +65,41 @@ export class KubeHttp implements AsyncDisposable {
   /** Events until the server ends the watch or the signal aborts it. A refused watch gives one ERROR event. */
   async *watch(path: string, request: KubeRequest = {}): AsyncGenerator<WatchEvent> {
     const query = { watch: 'true', ...request.query };
-    const { statusCode, body } = await this.#dispatch('GET', path, { ...request, query });
-    if (statusCode !== 200) return yield { type: 'ERROR', object: parse(await body.text()) };
-    body.setEncoding('utf8');
+    const answer = await this.#dispatch('GET', path, { ...request, query });
     let rest = '';
-    for await (const piece of body as AsyncIterable<string>) {
+    for await (const piece of answer.setEncoding('utf8') as AsyncIterable<string>) {
+      if (answer.statusCode !== 200) {
+        yield { type: 'ERROR', object: parse(piece) };
+        return;
+      }
       const lines = (rest + piece).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) if (line !== '') yield JSON.parse(line) as WatchEvent;
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#agent.destroy();
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#agent.destroy();
+    return Promise.resolve();
   }
 
-  async #dispatch(method: Dispatcher.HttpMethod, path: string, request: KubeRequest): Promise<Dispatcher.ResponseData> {
+  /** The answer's head; its body is still to be read. */
+  #dispatch(method: Method, path: string, options: KubeRequest): Promise<IncomingMessage> {
     const url = new URL(path, this.#endpoint.url);
-    return this.#agent.request({
-      origin: url.origin,
-      path: url.pathname,
-      method,
-      ...(request.query === undefined ? {} : { query: request.query }),
-      headers: {
-        authorization: `Bearer ${request.token ?? this.#endpoint.token}`,
-        accept: 'application/json',
-        'user-agent': request.userAgent ?? 'fairway-cluster',
-        ...(request.body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
-      },
-      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-      ...(request.signal === undefined ? {} : { signal: request.signal }),
+    url.search = new URLSearchParams(options.query).toString();
+    const body = options.body === undefined ? undefined : Buffer.from(JSON.stringify(options.body));
+    const headers = {
+      authorization: `Bearer ${options.token ?? this.#endpoint.token}`,
+      accept: 'application/json',
+      'user-agent': options.userAgent ?? 'fairway-cluster',
+      ...(body && { 'content-type': options.contentType ?? 'application/json', 'content-length': body.length }),
+    };
+    const start = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const settings = { method, headers, agent: this.#agent, ...(options.signal && { signal: options.signal }) };
+    return new Promise((resolve, reject) => {
+      const sent = start(url, settings, resolve);
+      sent.once('error', reject);
+      sent.end(body);
     });
   }
 }

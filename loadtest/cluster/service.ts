@@ -17,7 +17,6 @@ import { WatchHub } from './api/watch-hub.ts';
 import type { ClusterConfig } from './config.ts';
 import { startControllers } from './controllers/start-controllers.ts';
 import { readKubeletConfig, type KubeletConfig } from './kubelet/config.ts';
-import { startKubelet } from './kubelet/service.ts';
 
 /** A running embedded cluster. `kubeconfigPath` is a kubeconfig (JSON, mode 0600) as for any other cluster. */
 export interface Cluster extends AsyncDisposable {
@@ -72,6 +71,7 @@ export async function startCluster(config: ClusterConfig, overrides: ClusterOver
   stack.use(startControllers(registry, log));
   await writeKubeconfig(kubeconfigPath, server.url, token);
   if (config.FAIRWAY_CLUSTER_KUBELET) {
+    const { startKubelet } = await import('./kubelet/service.ts');
     const kubelet = { ...readKubeletConfig({ FAIRWAY_KUBELET_KUBECONFIG: kubeconfigPath }), ...overrides.kubelet };
     stack.use(await startKubelet(kubelet, { log, clock }));
   }
