@@ -16,6 +16,9 @@ export interface LogOptions {
   destination?: DestinationStream;
 }
 
+/** Lines that wait for a reader of stdout that does not read; above this they are dropped, and the process goes on. */
+const waitingBytesMax = 16 * 1024 * 1024;
+
 /**
  * Creates the process's logger: JSON lines on stdout with ISO time and level as text. Secrets are masked by the name of
  * their member at any depth (errors and their causes included) and, in the finished line, by their form.
@@ -29,7 +32,7 @@ export function createLogger(service: string, options: LogOptions = {}): Logger 
     serializers: { err: (described: unknown) => described },
     hooks: { streamWrite: redactText },
   };
-  return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+  return pino(settings, options.destination ?? pino.destination({ dest: 1, sync: false, maxLength: waitingBytesMax }));
 }
 
 /** A logger that writes nothing. */

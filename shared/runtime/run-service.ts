@@ -24,6 +24,9 @@ interface Settings {
 /** Repeats of a stop signal within this time are one request: a terminal and a supervisor may both send one. */
 const repeatMs = 500;
 
+/** Time for the last line to leave before the hard end: lines are written by another thread. */
+const lastWordsMs = 100;
+
 /** A process that still lives this long after `service.stopped` says what holds it. */
 const lingerMs = 5000;
 
@@ -128,5 +131,5 @@ function logFailure(log: Logger, error: unknown): void {
 /** SIGKILL to oneself: an orderly end has been tried, and whatever hangs may not keep a dead process alive. */
 function endHard(reason: string, log: Logger): void {
   log.fatal({ reason }, 'service.killed');
-  process.kill(process.pid, 'SIGKILL');
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), lastWordsMs);
 }
