@@ -18,11 +18,18 @@ export interface RawRequest {
   readonly body?: string | Buffer;
 }
 
-/** Sends a request and gives the answer as soon as its head is there. */
-export async function open(raw: RawRequest): Promise<{ response: IncomingMessage; abort: () => void }> {
+/** A request under way: its answer, as soon as its head is there, and a way to leave at any time. */
+export interface Started {
+  readonly response: Promise<IncomingMessage>;
+  abort(): void;
+}
+
+/** Sends a request. */
+export function start(raw: RawRequest): Started {
   const { hostname, port } = new URL(raw.url);
   const body = raw.body ?? '';
   const method = raw.method ?? 'POST';
+  const length = String(Buffer.byteLength(body));
   const request = httpRequest({
     hostname,
     port,
@@ -30,19 +37,19 @@ export async function open(raw: RawRequest): Promise<{ response: IncomingMessage
     path: raw.path ?? '/v1/chat/completions',
     agent: false,
     headers: {
-      ...(method === 'POST' && {
-        'content-type': 'application/json',
-        'content-length': String(Buffer.byteLength(body)),
-      }),
+      ...(method === 'POST' && { 'content-type': 'application/json', 'content-length': length }),
       ...raw.headers,
     },
   });
-  request.on('error', () => {});
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  request.on('response', (response) => {
+    response.on('error', () => {});
+    resolve(response);
+  });
+  request.on('error', reject);
+  promise.catch(() => {});
   request.end(body);
-  const [response]: IncomingMessage[] = await once(request, 'response');
-  if (response === undefined) throw new Error('no response');
-  response.on('error', () => {});
-  return { response, abort: () => request.destroy() };
+  return { response: promise, abort: () => request.destroy() };
 }
 
 /** Reads an answer to its end. */
@@ -56,6 +63,5 @@ export async function readAll(response: IncomingMessage): Promise<Reply> {
 
 /** Sends a request and reads the whole answer. */
 export async function ask(raw: RawRequest): Promise<Reply> {
-  const { response } = await open(raw);
-  return readAll(response);
+  return readAll(await start(raw).response);
 }
