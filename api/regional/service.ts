@@ -14,6 +14,7 @@ import { writeDocuments } from '#shared/runtime/nats-publish.ts';
 import { ensureStreams } from '#shared/runtime/nats-streams.ts';
 import { retry } from '#shared/runtime/retry.ts';
 import { createApp, type TokenLookup } from './app.ts';
+import { startCommands } from './commands.ts';
 import { Committer } from './commit/committer.ts';
 import { NatsDesiredLog } from './commit/nats-desired-log.ts';
 import type { RegionalConfig } from './config.ts';
@@ -38,6 +39,9 @@ export interface RegionalApi extends AsyncDisposable {
 
 /** How long the start waits for the views before it listens; afterwards requests are refused until they are there. */
 const syncTimeoutMs = 10_000;
+
+/** NATS commands at work at most. */
+const commandsMax = 256;
 
 /** Events and audit lines that wait at most, and how long one is tried. */
 const recordBounds = { waitingMax: 2000, budgetMs: 30_000 };
@@ -81,6 +85,7 @@ export async function startRegionalApi(config: RegionalConfig, overrides: Region
   const adminAddress = { host: config.FAIRWAY_ADMIN_HOST, port: config.FAIRWAY_ADMIN_PORT };
   const admin = stack.use(await serveAdmin({ ...adminAddress, registry, notReady }));
   const lookup = lookupIn(tokens);
+  stack.use(startCommands({ nats, context, lookup, log, newRequestId: randomUUID, runningMax: commandsMax }));
   const app = createApp({ context, lookup, clock, log, metrics, bodyMaxBytes: config.FAIRWAY_BODY_MAX_BYTES });
   const address = { host: config.FAIRWAY_HOST, port: config.FAIRWAY_PORT };
   const server = stack.use(await serveApp(app, { ...address, drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS }));

@@ -5,8 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findBinary, freePort, startChildServer, type ChildServer } from './child-server.ts';
 
+/** A nats-server of a test, and the folder with every byte that it stores. */
+export interface NatsTestServer extends ChildServer {
+  folder: string;
+}
+
 /** A real nats-server with JetStream and `sync_interval: always` on a free port, in a temporary folder. */
-export async function startNatsServer(): Promise<ChildServer> {
+export async function startNatsServer(): Promise<NatsTestServer> {
   const port = await freePort();
   const folder = await mkdtemp(join(tmpdir(), 'fairway-nats-'));
   const config = join(folder, 'nats.conf');
@@ -14,13 +19,14 @@ export async function startNatsServer(): Promise<ChildServer> {
     config,
     `listen: "127.0.0.1:${port}"\njetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: always, max_file_store: 4GB }\n`,
   );
-  return startChildServer({
+  const server = await startChildServer({
     url: `nats://127.0.0.1:${port}`,
     command: findBinary('FAIRWAY_NATS_SERVER', ['nats-server']),
     args: ['-c', config],
     ready: () => natsIsReady(port),
     cleanup: () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
   });
+  return Object.assign(server, { folder });
 }
 
 /** The server greets with INFO; JetStream is ready a moment later, when INFO says so. */
