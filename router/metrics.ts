@@ -9,6 +9,7 @@ export interface RouterGauges {
   readonly inFlight: () => number;
   readonly queued: () => number;
   readonly bodyBytes: () => number;
+  readonly clusterInFlight: () => number;
   readonly prefixBlocks: () => number;
   readonly ledgerUp: () => boolean;
   readonly ledgerDropped: () => number;
@@ -71,6 +72,7 @@ export class RouterMetrics {
     gauge('in_flight_requests', 'Requests that have a turn.', gauges.inFlight);
     gauge('queued_requests', 'Requests that wait for a turn.', gauges.queued);
     gauge('body_bytes', 'Request bodies held in memory.', gauges.bodyBytes);
+    gauge('cluster_in_flight_requests', 'On replicas, of all routers, as the ledger says.', gauges.clusterInFlight);
     gauge('prefix_blocks', 'Blocks in the mirrors of the replicas’ caches.', gauges.prefixBlocks);
     gauge('ledger_up', '1 while this router hears itself on the ledger.', () => Number(gauges.ledgerUp()));
     gauge('ledger_dropped_messages', 'Ledger messages that were not sent.', gauges.ledgerDropped);

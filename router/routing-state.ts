@@ -33,6 +33,8 @@ export interface RoutingState extends AsyncDisposable {
   readonly placement: ReplicaPlacement;
   readonly table: ReplicaTable;
   readonly index: PrefixIndex;
+  /** Requests on replicas, of all routers, as far as the ledger tells. */
+  clusterInFlight(): number;
 }
 
 /** How often it is looked whether this router hears itself. */
@@ -89,6 +91,7 @@ export function startRoutingState(options: RoutingOptions): RoutingState {
     placement,
     table,
     index,
+    clusterInFlight: () => table.view(clock.monotonic()).replicas.reduce((sum, { inFlight }) => sum + inFlight, 0),
     async [Symbol.asyncDispose]() {
       await scraper[Symbol.asyncDispose]();
       await watch[Symbol.asyncDispose]();

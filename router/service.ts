@@ -69,6 +69,7 @@ export async function startRouter(config: RouterConfig, context: RouterContext):
     inFlight: () => deps.admission.inFlight,
     queued: () => deps.admission.waiting,
     bodyBytes: () => deps.budget.held,
+    clusterInFlight: () => routing.clusterInFlight(),
     prefixBlocks: () => routing.index.size().blocks,
     ledgerUp: () => ledger.up(),
     ledgerDropped: () => ledger.counts().dropped,
