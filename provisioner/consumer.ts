@@ -19,6 +19,8 @@ export interface SpecConsumerOptions {
 /** A consumer that nobody has asked for this long is removed by the server: instances come and go. */
 const inactiveThresholdMs = 600_000;
 const ackWaitMs = 30_000;
+/** A restarted server has forgotten what was asked of it: asked anew at each reconnect, and after two lost heartbeats. */
+const silence = { expires: 10_000, idle_heartbeat: 2000 };
 
 /**
  * Follows desired state through a durable consumer of this instance. It only wakes keys: a message is acknowledged once
@@ -77,14 +79,19 @@ async function follow(
     max_ack_pending: 1000,
   });
   const consumer = await nats.js.consumers.get(stream, name);
-  const messages = await consumer.consume({ max_messages: 100 });
+  const messages = await consumer.consume({ max_messages: 100, ...silence });
   current.messages = messages;
   if (signal.aborted) messages.stop();
+  const forget = nats.onReconnect(() => messages.stop());
   let taken = 0;
-  for await (const message of messages) {
-    take(specMessage(message));
-    message.ack();
-    taken += 1;
+  try {
+    for await (const message of messages) {
+      take(specMessage(message));
+      message.ack();
+      taken += 1;
+    }
+  } finally {
+    forget();
   }
   return taken;
 }

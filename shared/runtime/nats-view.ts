@@ -35,6 +35,12 @@ export interface NatsView extends AsyncDisposable {
 }
 
 /**
+ * A server that was restarted has forgotten the consumer, and says nothing: a view starts anew at each reconnect, and
+ * besides that after two missing heartbeats.
+ */
+const silence = { expires: 10_000, idle_heartbeat: 2000 };
+
+/**
  * Follows the last message of each subject and everything after it. When the consumer ends or fails it is made anew
  * from the next sequence, for ever, with back-off from 100 ms to 5 s.
  */
@@ -117,9 +123,15 @@ class View implements NatsView {
     });
     const info = await consumer.info();
     if (info.num_pending === 0) this.#settle();
-    this.#messages = await consumer.consume({ max_messages: 500 });
-    if (this.#stop.signal.aborted) this.#messages.stop();
-    for await (const message of this.#messages) this.#take(message);
+    const messages = await consumer.consume({ max_messages: 500, ...silence });
+    this.#messages = messages;
+    if (this.#stop.signal.aborted) messages.stop();
+    const forget = nats.onReconnect(() => messages.stop());
+    try {
+      for await (const message of messages) this.#take(message);
+    } finally {
+      forget();
+    }
   }
 
   #take(message: JsMsg): void {

@@ -10,6 +10,8 @@ export interface Nats extends AsyncDisposable {
   js: JetStreamClient;
   jsm: JetStreamManager;
   up(): boolean;
+  /** Calls `listener` after each reconnect; the function that comes back ends that. */
+  onReconnect(listener: () => void): () => void;
 }
 
 /** Where and how to connect. The URL may carry user and password. */
@@ -45,8 +47,10 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     timeout: 2000,
   });
   let up = true;
+  const listeners = new Set<() => void>();
   void follow(nc, options.log, (now) => {
     up = now;
+    if (now) for (const listener of listeners) listener();
   });
   const timeout = options.requestTimeoutMs ?? 2000;
   const version = nc.info?.version ?? '0.0.0';
@@ -59,6 +63,10 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     js: jetstream(nc, { timeout }),
     jsm: await jetstreamManager(nc, { timeout, checkAPI: false }),
     up: () => up,
+    onReconnect: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     async [Symbol.asyncDispose]() {
       if (up)
         await Promise.race([nc.drain().catch(() => {}), new Promise((resolve) => setTimeout(resolve, 2000).unref())]);
