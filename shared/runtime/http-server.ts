@@ -1,5 +1,5 @@
-import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Registry } from 'prom-client';
 import { ConfigError } from './config-error.ts';
@@ -35,27 +35,59 @@ export async function serveApp(app: FetchApp, options: ServeOptions): Promise<Ru
 
 /** The same for a plain request listener. */
 export async function serveListener(listener: RequestListener, options: ServeOptions): Promise<RunningServer> {
-  const server = createServer({ keepAliveTimeout: 95_000, maxHeaderSize: 32_768, ...options.server }, listener);
+  const server = createServer({ keepAliveTimeout: 95_000, maxHeaderSize: 32_768, ...options.server });
+  const drain = drainOf(server, options.drainTimeoutMs);
+  server.on('request', listener);
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-  return {
-    url: `http://${host}:${port}`,
-    server,
-    async [Symbol.asyncDispose]() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      const deadline = setTimeout(() => server.closeAllConnections(), options.drainTimeoutMs);
-      await closed;
-      clearTimeout(deadline);
-    },
+  return { url: `http://${host}:${port}`, server, [Symbol.asyncDispose]: drain };
+}
+
+/**
+ * How a server ends. Node closes kept connections only when they are idle at the moment of `close()`: one that was never
+ * used, or whose reply was under way, would hold the end until its keep-alive time-out. So replies that have not begun
+ * say `connection: close`, and whatever becomes idle later is closed then.
+ */
+function drainOf(server: Server, timeoutMs: number): () => Promise<void> {
+  const sockets = new Set<Socket>();
+  const open = new Set<ServerResponse>();
+  let draining = false;
+  const closeIdle = (): void => {
+    server.closeIdleConnections();
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+  };
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.on('request', (_request, response) => {
+    open.add(response);
+    if (draining) response.shouldKeepAlive = false;
+    response.once('close', () => {
+      open.delete(response);
+      if (draining) setImmediate(closeIdle);
+    });
+  });
+  return async () => {
+    draining = true;
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    for (const response of open) response.shouldKeepAlive = false;
+    closeIdle();
+    const deadline = setTimeout(() => server.closeAllConnections(), timeoutMs);
+    await closed;
+    clearTimeout(deadline);
   };
 }
 
 async function listen(server: Server, options: ServeOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, options)));
-    server.listen({ host: options.host, port: options.port, backlog: 4096 }, () => resolve());
+    const fail = (error: NodeJS.ErrnoException): void => reject(explain(error, options));
+    server.once('error', fail);
+    server.listen({ host: options.host, port: options.port, backlog: 4096 }, () => {
+      server.off('error', fail);
+      resolve();
+    });
   });
 }
 
@@ -64,6 +96,8 @@ function explain(error: NodeJS.ErrnoException, { host, port }: ServeOptions): Er
     return new ConfigError(`Port ${port} on ${host} is taken. Stop the process that holds it or choose another port.`);
   if (error.code === 'EACCES')
     return new ConfigError(`Port ${port} on ${host} may not be used by this user. Choose one above 1023.`);
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
+    return new ConfigError(`${host} is no address of this machine. Listen on 127.0.0.1, 0.0.0.0 or one of its own.`);
   return error;
 }
 
@@ -80,24 +114,29 @@ export interface AdminOptions {
  * with what is missing), `/metrics` (Prometheus text). It is a listener of its own: clients never reach it.
  */
 export async function serveAdmin(options: AdminOptions): Promise<RunningServer> {
+  const { registry, notReady } = options;
+  const answerTo = async (path: string): Promise<Answer> => {
+    if (path === '/healthz') return json(200, { ok: true });
+    if (path === '/metrics') return { status: 200, type: registry.contentType, text: await registry.metrics() };
+    if (path !== '/readyz') return json(404, { message: 'Only /healthz, /readyz and /metrics are here.' });
+    const missing = notReady();
+    return json(missing.length === 0 ? 200 : 503, { ready: missing.length === 0, missing });
+  };
   const listener: RequestListener = (request, response) => {
-    const answer = (status: number, body: unknown): void => {
-      response.writeHead(status, { 'content-type': 'application/json' });
-      response.end(`${JSON.stringify(body)}\n`);
-    };
-    if (request.url === '/healthz') return answer(200, { ok: true });
-    if (request.url === '/readyz') {
-      const missing = options.notReady();
-      return answer(missing.length === 0 ? 200 : 503, { ready: missing.length === 0, missing });
-    }
-    if (request.url !== '/metrics') return answer(404, { message: 'Only /healthz, /readyz and /metrics are here.' });
-    options.registry.metrics().then(
-      (text) => {
-        response.writeHead(200, { 'content-type': options.registry.contentType });
-        response.end(text);
-      },
-      (error: unknown) => answer(500, { message: String(error) }),
-    );
+    answerTo(request.url?.split('?')[0] ?? '')
+      .catch((error: unknown) => json(500, { message: String(error) }))
+      .then(({ status, type, text }) => response.writeHead(status, { 'content-type': type }).end(text))
+      .catch(() => response.destroy());
   };
   return serveListener(listener, { host: options.host, port: options.port, drainTimeoutMs: 1000 });
+}
+
+interface Answer {
+  status: number;
+  type: string;
+  text: string;
+}
+
+function json(status: number, body: unknown): Answer {
+  return { status, type: 'application/json', text: `${JSON.stringify(body)}\n` };
 }

@@ -1,0 +1,196 @@
+import { once } from 'node:events';
+import { Agent, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { Hono } from 'hono';
+import { Counter, Registry } from 'prom-client';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '#shared/testing/eventually.ts';
+import { serveAdmin, serveApp, serveListener } from './http-server.ts';
+
+const local = { host: '127.0.0.1', port: 0, drainTimeoutMs: 5000 };
+
+/** One request over an agent; resolves with status and whole body. */
+async function get(
+  url: string,
+  agent?: Agent,
+): Promise<{ status: number; body: string; connection: string | undefined }> {
+  const sent = httpRequest(url, agent === undefined ? {} : { agent });
+  sent.end();
+  const [response] = await once(sent, 'response');
+  const reply: IncomingMessage = response;
+  let body = '';
+  for await (const chunk of reply) body += String(chunk);
+  return { status: reply.statusCode ?? 0, body, connection: reply.headers.connection };
+}
+
+/** Milliseconds that something takes. */
+async function took(work: PromiseLike<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await work;
+  return performance.now() - startedAt;
+}
+
+/** A listener that holds each answer until it is let go. */
+function held(): {
+  listener: (request: IncomingMessage, response: ServerResponse) => void;
+  letGo: () => void;
+  count: () => number;
+} {
+  const waiting: ServerResponse[] = [];
+  return {
+    listener: (_request, response) => void waiting.push(response),
+    letGo: () => {
+      for (const response of waiting.splice(0)) response.end('done');
+    },
+    count: () => waiting.length,
+  };
+}
+
+const opened = async (url: string): Promise<Socket> => {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  await once(socket, 'connect');
+  return socket;
+};
+
+describe('serveApp', () => {
+  it('serves a Hono app on a free port and answers 500 when a handler throws', async () => {
+    const app = new Hono();
+    app.get('/', (c) => c.text('hello'));
+    app.get('/broken', () => {
+      throw new Error('broken');
+    });
+    await using running = await serveApp(app, local);
+    expect(running.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    expect(await get(running.url)).toMatchObject({ status: 200, body: 'hello' });
+    expect((await get(`${running.url}/broken`)).status).toBe(500);
+    expect((await get(running.url)).status).toBe(200);
+  });
+
+  it('says in one sentence that a port is taken', async () => {
+    await using running = await serveListener(() => {}, local);
+    const port = Number(new URL(running.url).port);
+    await expect(serveListener(() => {}, { ...local, port })).rejects.toThrow(
+      expect.objectContaining({
+        name: 'ConfigError',
+        message: expect.stringContaining(`Port ${port} on 127.0.0.1 is taken`),
+      }),
+    );
+  });
+
+  it('says in one sentence that an address is not this machine’s', async () => {
+    await expect(serveListener(() => {}, { ...local, host: '192.0.2.1' })).rejects.toThrow(
+      expect.objectContaining({ name: 'ConfigError', message: expect.stringContaining('192.0.2.1') }),
+    );
+  });
+});
+
+describe('drain', () => {
+  it('lets a request in flight end, takes no new connection and is over at once afterwards', async () => {
+    const { listener, letGo, count } = held();
+    const running = await serveListener(listener, local);
+    using agent = keepAlive();
+    const inFlight = get(running.url, agent);
+    await eventually(() => expect(count()).toBe(1));
+    const drained = took(running[Symbol.asyncDispose]());
+    await expect(get(running.url)).rejects.toThrow('ECONNREFUSED');
+    letGo();
+    expect(await inFlight).toMatchObject({ status: 200, body: 'done', connection: 'close' });
+    expect(await drained).toBeLessThan(1500);
+  });
+
+  it('closes a kept connection whose reply had begun before the drain', async () => {
+    const responses: ServerResponse[] = [];
+    const running = await serveListener((_request, response) => {
+      response.writeHead(200);
+      response.write('first ');
+      responses.push(response);
+    }, local);
+    using agent = keepAlive();
+    const inFlight = get(running.url, agent);
+    await eventually(() => expect(responses).toHaveLength(1));
+    const drained = took(running[Symbol.asyncDispose]());
+    responses[0]?.end('last');
+    expect((await inFlight).body).toBe('first last');
+    expect(await drained).toBeLessThan(1500);
+  });
+
+  it('does not wait for idle connections, used or never used', async () => {
+    const running = await serveListener((_request, response) => response.end('x'), local);
+    using agent = keepAlive();
+    await get(running.url, agent);
+    const silent = await opened(running.url);
+    silent.on('error', () => {});
+    expect(await took(running[Symbol.asyncDispose]())).toBeLessThan(1500);
+    silent.destroy();
+  });
+
+  it('cuts what has not ended after the drain time', async () => {
+    const { listener, count } = held();
+    const running = await serveListener(listener, { ...local, drainTimeoutMs: 200 });
+    const inFlight = get(running.url);
+    const cut = expect(inFlight).rejects.toThrow();
+    await eventually(() => expect(count()).toBe(1));
+    const drainMs = await took(running[Symbol.asyncDispose]());
+    expect(drainMs).toBeGreaterThan(150);
+    expect(drainMs).toBeLessThan(1500);
+    await cut;
+  });
+
+  it('cuts a client that sends its request drop by drop', async () => {
+    const running = await serveListener((_request, response) => response.end('x'), { ...local, drainTimeoutMs: 200 });
+    const slow = await opened(running.url);
+    slow.on('error', () => {});
+    slow.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx');
+    await once(slow, 'data');
+    expect(await took(running[Symbol.asyncDispose]())).toBeLessThan(1500);
+  });
+
+  it('may be disposed twice', async () => {
+    const running = await serveListener((_request, response) => response.end('x'), local);
+    await Promise.all([running[Symbol.asyncDispose](), running[Symbol.asyncDispose]()]);
+    await running[Symbol.asyncDispose]();
+  });
+});
+
+describe('serveAdmin', () => {
+  it('shows health, readiness with what is missing, and metrics', async () => {
+    const registry = new Registry();
+    new Counter({ name: 'fairway_test_total', help: 'test', registers: [registry] }).inc(3);
+    let missing = ['NATS'];
+    await using admin = await serveAdmin({ host: '127.0.0.1', port: 0, registry, notReady: () => missing });
+    expect(await get(`${admin.url}/healthz`)).toMatchObject({ status: 200, body: '{"ok":true}\n' });
+    expect(await get(`${admin.url}/readyz`)).toMatchObject({
+      status: 503,
+      body: '{"ready":false,"missing":["NATS"]}\n',
+    });
+    missing = [];
+    expect((await get(`${admin.url}/readyz?verbose`)).status).toBe(200);
+    expect((await get(`${admin.url}/metrics`)).body).toContain('fairway_test_total 3');
+    expect((await get(`${admin.url}/else`)).status).toBe(404);
+  });
+
+  it('answers 500, and lives on, when readiness or a metric throws', async () => {
+    const registry = new Registry();
+    new Counter({
+      name: 'fairway_broken_total',
+      help: 'test',
+      registers: [registry],
+      collect: () => {
+        throw new Error('no figure');
+      },
+    });
+    const notReady = (): string[] => {
+      throw new Error('no idea');
+    };
+    await using admin = await serveAdmin({ host: '127.0.0.1', port: 0, registry, notReady });
+    expect((await get(`${admin.url}/readyz`)).status).toBe(500);
+    expect((await get(`${admin.url}/metrics`)).status).toBe(500);
+    expect((await get(`${admin.url}/healthz`)).status).toBe(200);
+  });
+});
+
+function keepAlive(): Agent & Disposable {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  return Object.assign(agent, { [Symbol.dispose]: () => agent.destroy() });
+}
