@@ -20,6 +20,8 @@ export class MemoryDesiredLog implements DesiredLog {
   /** Runs before each write reaches the log: a second writer in between. */
   beforeWrite: (() => void) | undefined;
   written = 0;
+  /** Everything that was ever stored, in order. */
+  readonly history: StoredDocument[] = [];
 
   write(writes: readonly DocumentWrite[]): Promise<WriteOutcome> {
     this.written += 1;
@@ -53,7 +55,9 @@ export class MemoryDesiredLog implements DesiredLog {
     const seqs = writes.map(({ subject, body }) => {
       this.#seq += 1;
       const copy: unknown = structuredClone(body);
-      this.#last.set(subject, { subject, seq: this.#seq, body: copy, deleted: false });
+      const stored = { subject, seq: this.#seq, body: copy, deleted: false };
+      this.#last.set(subject, stored);
+      this.history.push(stored);
       return this.#seq;
     });
     return { kind: 'stored', seqs };
