@@ -37,7 +37,7 @@ export const centralConfigSchema = z.object({
     .number()
     .int()
     .min(1000)
-    .default(25_000)
+    .default(30_000)
     .describe('time a region has for a change; longer than its FAIRWAY_PUBLISH_BUDGET_MS'),
   FAIRWAY_BODY_MAX_BYTES: z.coerce.number().int().min(1024).default(1_048_576).describe('largest request body'),
   FAIRWAY_DRAIN_TIMEOUT_MS: z.coerce

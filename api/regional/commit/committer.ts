@@ -65,7 +65,7 @@ export class Committer {
     }
   }
 
-  /** Waits for a free batch, at most as long as a commit may take: nothing has been sent by then. */
+  /** Waits for a free batch, at most a third of the time that a commit may take: nothing has been sent by then. */
   async #turn(): Promise<void> {
     const { clock, budgetMs, batchesMax } = this.#options;
     if (this.#batches < batchesMax) {
@@ -75,7 +75,7 @@ export class Committer {
     const handedOver = new AbortController();
     const take = (): void => handedOver.abort();
     this.#waiting.add(take);
-    const late = await clock.sleep(budgetMs, handedOver.signal).then(
+    const late = await clock.sleep(budgetMs / 3, handedOver.signal).then(
       () => true,
       () => false,
     );

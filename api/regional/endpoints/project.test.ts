@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import { dedicatedInferenceSchema } from '#shared/contract/deployment.ts';
+import type { SpecDocument } from '#shared/contract/desired.ts';
+import type { StatusDocument } from '#shared/contract/status.ts';
+import { buildSpec } from '../test-spec.ts';
+import { buildStatus } from '../test-status.ts';
+import { project } from './project.ts';
+
+const endpointId = buildSpec().endpointId;
+const https = { scheme: 'https' } as const;
+const deletion = { requestedAt: '2026-11-22T13:00:00.000Z', requestedBy: 'token-1' };
+const liveAt = (revision: number): StatusDocument['live'] => {
+  const { version, name, enablePublicEndpoint, deployments, createdAt, updatedAt } = buildSpec();
+  return { revision, version, name, enablePublicEndpoint, deployments, createdAt, updatedAt };
+};
+const rejection = {
+  revision: 8,
+  reason: 'NoCapacity',
+  message: 'no GPU',
+  hint: 'ask for less',
+  at: '2026-11-22T13:00:00.000Z',
+};
+const status = (parts: Partial<StatusDocument>): StatusDocument => buildStatus({ endpointId, ...parts });
+
+interface Case {
+  what: string;
+  spec?: Partial<SpecDocument>;
+  status: StatusDocument | null;
+  expected: { status: string; spec: boolean; pending: string | false; phase: string };
+}
+
+/** Revision 8 is the newest spec in every case. */
+const cases: Case[] = [
+  {
+    what: 'no status yet',
+    status: null,
+    expected: { status: 'new', spec: false, pending: 'provisioning', phase: 'capacity' },
+  },
+  {
+    what: 'taken up',
+    status: status({ observedRevision: 8, phase: 'weights' }),
+    expected: { status: 'provisioning', spec: false, pending: 'provisioning', phase: 'weights' },
+  },
+  {
+    what: 'live',
+    status: status({ state: 'active', observedRevision: 8, live: liveAt(8), phase: 'done' }),
+    expected: { status: 'active', spec: true, pending: false, phase: 'done' },
+  },
+  {
+    what: 'changed, not yet observed',
+    status: status({ state: 'active', observedRevision: 4, live: liveAt(4), phase: 'done' }),
+    expected: { status: 'updating', spec: true, pending: 'updating', phase: 'capacity' },
+  },
+  {
+    what: 'changed, under way',
+    status: status({ state: 'updating', observedRevision: 8, live: liveAt(4), phase: 'load' }),
+    expected: { status: 'updating', spec: true, pending: 'updating', phase: 'load' },
+  },
+  {
+    what: 'rejected with something live',
+    status: status({ state: 'active', observedRevision: 8, live: liveAt(4), phase: 'done', rejection }),
+    expected: { status: 'active', spec: true, pending: false, phase: 'done' },
+  },
+  {
+    what: 'rejected before anything was live',
+    status: status({ state: 'error', observedRevision: 8, rejection }),
+    expected: { status: 'error', spec: false, pending: 'error', phase: 'capacity' },
+  },
+  {
+    what: 'tried again after an error',
+    status: status({ state: 'error', observedRevision: 4 }),
+    expected: { status: 'provisioning', spec: false, pending: 'provisioning', phase: 'capacity' },
+  },
+  {
+    what: 'deletion asked for, not yet observed',
+    spec: { deletion },
+    status: status({ state: 'active', observedRevision: 4, live: liveAt(4), phase: 'done' }),
+    expected: { status: 'deleting', spec: true, pending: false, phase: 'teardown' },
+  },
+  {
+    what: 'deletion before anything was seen',
+    spec: { deletion },
+    status: null,
+    expected: { status: 'deleting', spec: false, pending: 'provisioning', phase: 'teardown' },
+  },
+  {
+    what: 'gone, not yet released',
+    spec: { deletion },
+    status: status({ state: 'gone', observedRevision: 8, phase: 'teardown' }),
+    expected: { status: 'deleting', spec: false, pending: 'provisioning', phase: 'teardown' },
+  },
+];
+
+describe('the resource', () => {
+  it.each(cases)('$what', ({ spec, status: reported, expected }) => {
+    const resource = project({ spec: buildSpec(spec), revision: 8 }, reported, https);
+    expect(dedicatedInferenceSchema.safeParse(resource).error).toBeUndefined();
+    expect({
+      status: resource.status,
+      spec: resource.spec !== undefined,
+      pending: resource.pending_deployment_spec?.status ?? false,
+      phase: resource.phase,
+    }).toEqual(expected);
+    expect(resource.revision).toBe(8);
+    expect('pending_deployment_spec' in resource).toBe(expected.pending !== false);
+  });
+
+  it('names its endpoints only once something is live, with scheme and port', () => {
+    const hosts = { public: 'a-public-x.test', private: 'a-private-x.test' };
+    const revised = { spec: buildSpec(), revision: 8 };
+    expect(project(revised, status({ hosts }), https).endpoints).toBeUndefined();
+    const live = status({ state: 'active', observedRevision: 8, live: liveAt(8), hosts });
+    expect(project(revised, live, https).endpoints).toEqual({
+      public_endpoint_fqdn: 'https://a-public-x.test',
+      private_endpoint_fqdn: 'https://a-private-x.test',
+    });
+    const local = project(revised, { ...live, hosts: { private: 'a.test' } }, { scheme: 'http', port: 8080 });
+    expect(local.endpoints).toEqual({ private_endpoint_fqdn: 'http://a.test:8080' });
+  });
+
+  it('counts the replicas that are wanted, none while deleting', () => {
+    const [model] = buildSpec().deployments;
+    const two =
+      model === undefined
+        ? []
+        : [model, { ...model, accelerators: model.accelerators.map((group) => ({ ...group, scale: 3 })) }];
+    const ready = status({ observedRevision: 8, replicas: { desired: 9, ready: 1 } });
+    expect(project({ spec: buildSpec({ deployments: two }), revision: 8 }, ready, https).replicas).toEqual({
+      desired: 5,
+      ready: 1,
+    });
+    expect(project({ spec: buildSpec({ deletion }), revision: 8 }, ready, https).replicas.desired).toBe(0);
+  });
+
+  it('shows why a change was given up', () => {
+    const rejected = status({ state: 'active', observedRevision: 8, live: liveAt(4), rejection });
+    expect(project({ spec: buildSpec(), revision: 8 }, rejected, https).last_rejection).toEqual(rejection);
+  });
+});
