@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -28,6 +28,7 @@ async function main(): Promise<void> {
     await run('git', ['clone', '--quiet', root, clone]);
     const env = {
       ...process.env,
+      PATH: usersPath(),
       FAIRWAY_CACHE: join(folder, 'cache'),
       npm_config_cache: join(folder, 'npm'),
       PIP_NO_CACHE_DIR: '1',
@@ -38,12 +39,22 @@ async function main(): Promise<void> {
     const warm: TimedRun[] = [];
     for (let turn = 1; turn <= 3; turn += 1) warm.push(await smoke(`warm caches, run ${turn}`, clone, env));
     const memory = await memoryOfStack(clone, env, join(folder, 'report.json'));
-    const text = render([cold, ...warm], memory);
+    const { stdout: node } = await run('node', ['--version'], { env });
+    const text = render(node.trim(), [cold, ...warm], memory);
     await writeFile(join(root, 'loadtest/report/first-token.md'), text);
     process.stdout.write(text);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What the user's PATH was before set-up put Node 24 in front of it: a newcomer's own Node starts everything. */
+function usersPath(): string {
+  const ours = new Set([dirname(process.execPath), join(root, 'node_modules', '.bin')]);
+  return (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .filter((entry) => !ours.has(entry))
+    .join(delimiter);
 }
 
 async function smoke(name: string, clone: string, env: NodeJS.ProcessEnv): Promise<TimedRun> {
@@ -87,7 +98,7 @@ async function memoryOfStack(clone: string, env: NodeJS.ProcessEnv, json: string
   }
 }
 
-function render(runs: TimedRun[], memory: ProcessMemory[]): string {
+function render(node: string, runs: TimedRun[], memory: ProcessMemory[]): string {
   const total = memory.reduce((sum, each) => sum + each.pssBytes, 0);
   const mebi = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(0)} MiB`;
   return [
@@ -95,7 +106,7 @@ function render(runs: TimedRun[], memory: ProcessMemory[]): string {
     '',
     'Repeat: `node setup.mjs loadtest/bench/figures.ts` (writes this file).',
     '',
-    `Machine: ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), ${mebi(totalmem())} of memory, shared with other work. Node of the user: ${process.versions.node} runs the measurement.`,
+    `Machine: ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), ${mebi(totalmem())} of memory, shared with other work. Node of the user: ${node}.`,
     '',
     '| run | seconds from the command to the first token |',
     '|---|---|',
