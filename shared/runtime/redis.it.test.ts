@@ -1,0 +1,142 @@
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ChildServer } from '#shared/testing/child-server.ts';
+import { freePort } from '#shared/testing/child-server.ts';
+import { eventually } from '#shared/testing/eventually.ts';
+import { startRedisServer } from '#shared/testing/redis-server.ts';
+import { createLogger, silentLogger } from './log.ts';
+import { connectRedis, type RedisConnection } from './redis.ts';
+
+/** Every command must be over by then: the time-out and what a busy machine adds. */
+const commandMs = 250 + 400;
+
+/** Milliseconds until something is over, well or not, and how. */
+async function outcome(work: Promise<unknown>): Promise<{ ms: number; result: string }> {
+  const startedAt = performance.now();
+  const result = await work.then(String, (error: unknown) => String(error));
+  return { ms: performance.now() - startedAt, result };
+}
+
+const isUp = (redis: RedisConnection): Promise<void> =>
+  eventually(async () => {
+    expect(redis.up()).toBe(true);
+    expect(await redis.client.ping()).toBe('PONG');
+  });
+
+describe('a Redis connection', () => {
+  let server: ChildServer;
+  let redis: RedisConnection;
+  const uncaught: unknown[] = [];
+  const onUncaught = (error: unknown): void => void uncaught.push(error);
+
+  beforeEach(async () => {
+    server = await startRedisServer();
+    redis = connectRedis({ url: server.url, name: 'test', log: silentLogger() });
+    uncaught.length = 0;
+    process.on('unhandledRejection', onUncaught);
+  });
+  afterEach(async () => {
+    await redis[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+    process.off('unhandledRejection', onUncaught);
+    expect(uncaught).toEqual([]);
+  });
+
+  it('fails commands at once while the server was never there, and works as soon as it is', async () => {
+    const port = await freePort();
+    const log: string[] = [];
+    await using early = connectRedis({
+      url: `redis://127.0.0.1:${port}`,
+      name: 'early',
+      log: createLogger('test', { destination: { write: (line: string) => void log.push(line) } }),
+    });
+    for (let turn = 0; turn < 5; turn += 1) {
+      const { ms, result } = await outcome(early.client.get('a'));
+      expect(result).toMatch(/Error/);
+      expect(ms).toBeLessThan(commandMs);
+    }
+    expect(early.up()).toBe(false);
+    await eventually(() => expect(log.join('')).toContain('ECONNREFUSED'));
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    expect(log.length).toBeLessThan(4);
+  });
+
+  it('comes back after the server was killed and started again', async () => {
+    await isUp(redis);
+    await server.kill();
+    await eventually(() => expect(redis.up()).toBe(false));
+    const { ms, result } = await outcome(redis.client.set('a', '1'));
+    expect(result).toMatch(/Error/);
+    expect(ms).toBeLessThan(commandMs);
+    await server.restart();
+    await isUp(redis);
+  });
+
+  it('does not run a command again whose answer was lost', async () => {
+    await isUp(redis);
+    server.pause();
+    const lost = outcome(redis.client.incr('n'));
+    await server.kill();
+    expect((await lost).result).toMatch(/Error/);
+    await server.restart();
+    await isUp(redis);
+    expect(await redis.client.get('n')).toBeNull();
+  });
+
+  it('fails each command in time while the server hangs, notices it, and comes back', async () => {
+    await isUp(redis);
+    server.pause();
+    const results = await Promise.all(Array.from({ length: 20 }, () => outcome(redis.client.incr('n'))));
+    for (const { ms, result } of results) {
+      expect(result).toMatch(/Error/);
+      expect(ms).toBeLessThan(commandMs);
+    }
+    await eventually(() => expect(redis.up()).toBe(false), { timeoutMs: 3000 });
+    for (let turn = 0; turn < 20; turn += 1) {
+      const { ms, result } = await outcome(redis.client.get('a'));
+      expect(result).toMatch(/Error/);
+      expect(ms).toBeLessThan(commandMs);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    server.resume();
+    await isUp(redis);
+  });
+
+  it('leaves a primary that has become a replica', async () => {
+    await isUp(redis);
+    await using other = connectRedis({ url: server.url, name: 'operator', log: silentLogger() });
+    await isUp(other);
+    const [, before] = /id=(\d+)/.exec(String(await redis.client.client('INFO'))) ?? [];
+    await other.client.replicaof('127.0.0.1', await freePort());
+    expect((await outcome(redis.client.set('a', '1'))).result).toContain('READONLY');
+    await other.client.replicaof('NO', 'ONE');
+    await eventually(async () => expect(await redis.client.set('a', '1')).toBe('OK'));
+    const [, after] = /id=(\d+)/.exec(String(await redis.client.client('INFO'))) ?? [];
+    expect(after).not.toBe(before);
+  });
+
+  it.each(['up', 'down', 'hanging'])('ends at once when the server is %s', async (state) => {
+    await isUp(redis);
+    if (state === 'down') await server.kill();
+    if (state === 'hanging') server.pause();
+    const pending = outcome(redis.client.get('a'));
+    expect((await outcome(Promise.resolve(redis[Symbol.asyncDispose]()))).ms).toBeLessThan(commandMs);
+    await pending;
+    if (state === 'down') await server.restart();
+    if (state === 'hanging') server.resume();
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    expect(redis.up()).toBe(false);
+    await using other = connectRedis({ url: server.url, name: 'operator', log: silentLogger() });
+    await isUp(other);
+    expect(String(await other.client.client('LIST'))).not.toContain('name=test');
+  });
+});
+
+it('a hanging server still takes connections (the case above is real)', async () => {
+  await using server = await startRedisServer();
+  server.pause();
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+  await once(socket, 'connect');
+  socket.destroy();
+});
