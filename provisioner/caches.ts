@@ -64,6 +64,8 @@ export function startCaches(options: CachesOptions): Caches {
         labelSelector: labels.endpoint,
         indexBy: endpointOf,
         onChange: wake,
+        // Half a minute of back-off after an outage would be most of what an endpoint may be behind.
+        bounds: { backoffMaxMs: 5000 },
         onEvent: (event) => options.onEvent?.(kind.kind, event),
       }),
     ]),

@@ -84,7 +84,9 @@ class BackgroundProofDesk implements ProofDesk {
 
   async #prove(endpointId: string, step: ProofStep, entry: Entry): Promise<void> {
     const { prover, clock, backoff, random, onOutcome } = this.#options;
-    const { pool, specRevision, replicaId, host, listenerUrl, model } = step;
+    const { pool, specRevision, replicaId, host, model, listenerUrls } = step;
+    // After a failure the next router is asked: one that has just died is heard of for a while longer.
+    const listenerUrl = listenerUrls[entry.failures % listenerUrls.length] ?? '';
     const request = { endpointId, pool, specRevision, replicaId, host, listenerUrl, model, signal: this.#stop.signal };
     const outcome = await prover.prove(request);
     entry.running = false;

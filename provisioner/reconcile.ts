@@ -66,7 +66,10 @@ async function conclude(deps: Reconciler, { observed, plan, acted, revision }: L
   if (failure?.kind === 'stale') {
     deps.refusals.fence(endpointId, revision);
     deps.metrics.fenceRefused();
-    deps.log.warn({ endpointId, revision, reason: failure.message }, 'fence.refused');
+    const newest = await deps.documents.desired(endpointId);
+    const ahead = newest.kind === 'spec' && newest.revision === revision;
+    // A cluster that is ahead of the stream itself is no race: the stream was lost, or somebody wrote the number.
+    deps.log[ahead ? 'error' : 'warn']({ endpointId, revision, ahead, reason: failure.message }, 'fence.refused');
     return undefined;
   }
   if (failure?.kind === 'moved') {

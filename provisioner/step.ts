@@ -19,7 +19,8 @@ export interface ProofStep {
   specRevision: number;
   replicaId: string | null;
   host: string;
-  listenerUrl: string;
+  /** Routers that may be asked, one after the other; not empty. */
+  listenerUrls: readonly string[];
   model: string;
 }
 
@@ -33,5 +34,6 @@ export type Step = { why: string } & (
   | { kind: 'remove-pool'; pool: string; vpcId: string; expectedSeq: number }
   | { kind: 'release-resource'; seen: SeenObject; finalizers: readonly string[] }
   | { kind: 'confirm-gone' }
+  | { kind: 'tell'; key: string; team: string; revision: number; type: string; message: string }
   | ProofStep
 );

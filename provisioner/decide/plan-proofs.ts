@@ -31,14 +31,14 @@ export function planProofs(
   const replicaSteps = observed.pods.flatMap((pod): Step[] => {
     const stored = observed.pools.get(pod.pool)?.document;
     const replica = stored?.replicas.find(({ replicaId }) => replicaId === pod.replicaId);
-    const listenerUrl = listeners.private[0];
-    const due = replica?.state === 'proving' && listenerUrl !== undefined && pod.deletingAt === undefined;
+    const heard = listeners.private.length > 0;
+    const due = replica?.state === 'proving' && heard && pod.deletingAt === undefined;
     if (!due || stored === null || stored === undefined) return [];
     const key = proofKeys.replica(pod);
     if (observed.proofs.get(key)?.ok === true) return [];
     const { pool, specRevision, models } = stored;
     const step = { pool, specRevision, replicaId: pod.replicaId, host: hosts.private, model: models[0] ?? '' };
-    return [{ kind: 'prove', key, listenerUrl, ...step, why: `replica ${pod.name} is new` }];
+    return [{ kind: 'prove', key, listenerUrls: listeners.private, ...step, why: `replica ${pod.name} is new` }];
   });
   const due = endpointProofs({ target, observed, hosts });
   const enabled = hosts.public === undefined ? [listeners.private] : [listeners.public, listeners.private];
@@ -94,7 +94,7 @@ function endpointProofs({
       specRevision: revision,
       replicaId: null,
       host,
-      listenerUrl: url,
+      listenerUrls: [url],
       model: modelNames(deployment)[0] ?? deployment.slug,
       why: `revision ${revision} has to answer through ${host}`,
     })),

@@ -10,7 +10,7 @@ import type { PlanSettings } from '../settings.ts';
 import type { SeenObject, Step } from '../step.ts';
 import { covers } from './covers.ts';
 import type { PodView } from './pod-view.ts';
-import { planScale, type ScalePlan } from './plan-scale.ts';
+import { deletionCosts, planScale, type ScalePlan } from './plan-scale.ts';
 
 /** A Deployment of an endpoint: one that the target wants (with its group), or an outdated one. */
 interface Workload {
@@ -18,6 +18,8 @@ interface Workload {
   live: KubeObject | undefined;
   group: EngineGroup | undefined;
   pods: readonly PodView[];
+  /** Pods that are marked for deletion and still there. */
+  ending: readonly PodView[];
   plan: ScalePlan;
 }
 
@@ -61,13 +63,15 @@ export function planWorkloads(target: Target, observed: ObservedState, settings:
       });
   const workloads = [...wanted, ...outdated].map(({ name, group, revision, ...rest }): Workload => {
     const object = live.find(({ metadata }) => metadata.name === name);
-    const pods = observed.pods.filter((pod) => pod.revision === revision && pod.deletingAt === undefined);
+    const all = observed.pods.filter((pod) => pod.revision === revision);
+    const pods = all.filter((pod) => pod.deletingAt === undefined);
+    const ending = all.filter((pod) => pod.deletingAt !== undefined);
     const current = object === undefined ? null : replicasOf(object);
     const retired = 'pool' in rest && replaced(rest.pool);
     const scale = group?.accelerator.scale ?? (retired ? 0 : (current ?? 0));
     const settled = object !== undefined && isSettled(object, pods.length);
     const plan = planScale({ wanted: scale, current, settled, pods, listed, gates: observed.gates });
-    return { name, live: object, group, pods, plan };
+    return { name, live: object, group, pods, ending, plan };
   });
   return { workloads, victims: new Set(workloads.flatMap(({ plan }) => plan.victims.map((pod) => pod.replicaId))) };
 }
@@ -95,7 +99,23 @@ export function planWorkloadSteps(target: Target, plan: WorkloadPlan, settings: 
     if (live !== undefined && covers(live, wanted)) return [];
     return [{ kind: 'apply', object: wanted, why: `${replicas} replicas are wanted now` }];
   });
-  return [...marks, ...writes];
+  return [...marks, ...writes, ...plan.workloads.flatMap((workload) => tellOfUnchosen(target, workload))];
+}
+
+/** While released victims are still there no other pod of the Deployment should go: if one does, people must know. */
+function tellOfUnchosen({ team, intentSeq }: Target, { plan: { victims }, ending }: Workload): Step[] {
+  const waiting = victims.filter((pod) => pod.deletionCost === deletionCosts.released);
+  if (waiting.length === 0) return [];
+  const unchosen = ending.filter((pod) => pod.deletionCost === deletionCosts.keep);
+  return unchosen.map((pod) => ({
+    kind: 'tell',
+    key: `unchosen/${pod.replicaId}`,
+    team,
+    revision: intentSeq,
+    type: 'replica.unchosen',
+    message: `${pod.name} is going although ${waiting.map(({ name }) => name).join(', ')} was chosen to go.`,
+    why: 'a pod that was not chosen is being deleted during a scale-down',
+  }));
 }
 
 /** An outdated Deployment keeps everything but its count. */
@@ -113,8 +133,10 @@ function outdatedAt(live: KubeObject | undefined, replicas: number): KubeObject 
 }
 
 function whyMarked(cost: number): string {
-  if (cost === 0) return 'the replica stays after all';
-  return cost === -1000 ? 'the replica was chosen to go' : 'nothing is in flight on the replica any more';
+  if (cost === deletionCosts.keep) return 'the replica stays after all';
+  return cost === deletionCosts.draining
+    ? 'the replica was chosen to go'
+    : 'nothing is in flight on the replica any more';
 }
 
 function listedReplicas(observed: ObservedState): Map<string, 'proving' | 'ready' | 'draining'> {

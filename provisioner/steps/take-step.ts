@@ -7,6 +7,7 @@ import { deleteObject } from './delete-object.ts';
 import { markPod } from './mark-pod.ts';
 import { releaseResource } from './release-resource.ts';
 import type { StepContext, StepEffect } from './step-context.ts';
+import { tellEvent } from './tell-event.ts';
 
 /** Takes one step of a plan. Every step may be taken again, and dying after it loses nothing. */
 export async function takeStep(context: StepContext, step: Step): Promise<StepEffect> {
@@ -30,6 +31,8 @@ export async function takeStep(context: StepContext, step: Step): Promise<StepEf
     case 'remove-pool':
       await removePool(nats, { vpcId: step.vpcId, endpointId, pool: step.pool }, step.expectedSeq);
       return 'changed';
+    case 'tell':
+      return tellEvent(context, step);
     case 'prove':
       context.proofs.ask(endpointId, step);
       return 'unchanged';

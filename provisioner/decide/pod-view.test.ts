@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { viewPod } from './pod-view.ts';
+
+const scheduled = { type: 'PodScheduled', status: 'True' };
+const view = (status: object, metadata: object = {}) =>
+  viewPod({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'engine-1', uid: 'u', ...metadata }, status }, 8000);
+
+describe('viewPod', () => {
+  it.each([
+    ['node', 'Scheduling', {}],
+    [
+      'node',
+      'Unschedulable',
+      { conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/1' }] },
+    ],
+    ['image', 'ContainerCreating', { conditions: [scheduled] }],
+    [
+      'image',
+      'ImagePullBackOff',
+      { conditions: [scheduled], containerStatuses: [{ state: { waiting: { reason: 'ImagePullBackOff' } } }] },
+    ],
+    [
+      'load',
+      'CrashLoopBackOff',
+      {
+        conditions: [scheduled],
+        containerStatuses: [
+          { state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: { exitCode: 7 } } },
+        ],
+      },
+    ],
+    [
+      'load',
+      'Error',
+      { conditions: [scheduled], containerStatuses: [{ state: { terminated: { exitCode: 1, reason: 'Error' } } }] },
+    ],
+    ['load', 'Loading', { conditions: [scheduled], containerStatuses: [{ started: false, state: { running: {} } }] }],
+    ['warm', 'NotReady', { conditions: [scheduled], containerStatuses: [{ started: true, state: { running: {} } }] }],
+    [
+      'proof',
+      'Proving',
+      {
+        conditions: [scheduled, { type: 'Ready', status: 'True' }],
+        containerStatuses: [{ started: true, state: { running: {} } }],
+      },
+    ],
+  ])('says that a pod is in phase %s for the reason %s', (phase, reason, status) =>
+    expect(view(status).stage).toMatchObject({ phase, reason }),
+  );
+
+  it('says how an engine ended', () => {
+    const status = {
+      conditions: [scheduled],
+      containerStatuses: [{ state: { terminated: { exitCode: 7, message: 'out of memory' } } }],
+    };
+    expect(view(status).stage.message).toBe('The engine ended with code 7: out of memory.');
+  });
+
+  it('takes the port that the kubelet gave, and the mark for deletion', () => {
+    const annotations = { 'fairway.dev/pod-port': '41000', 'controller.kubernetes.io/pod-deletion-cost': '-1000' };
+    expect(view({ podIP: '127.0.0.1' }, { annotations })).toMatchObject({
+      port: 41_000,
+      address: '127.0.0.1',
+      deletionCost: -1000,
+    });
+    expect(view({ podIP: '' })).toMatchObject({ port: 8000, address: undefined, deletionCost: 0 });
+  });
+});

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { sampleSettings, sampleSpec } from '../decide/sample-endpoint.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+import { kindOf } from '../kube/kinds.ts';
+import { customResource } from './custom-resource.ts';
+import { fenced, groupsOf, supportObjects } from './endpoint-objects.ts';
+import { engineDeployment, modelNames, templateHash, type EngineGroup } from './engine-deployment.ts';
+import { fenceBinding, fencePolicy, resourceDefinition } from './fence.ts';
+import { sharedNamespace } from './namespace.ts';
+import { poolName } from './names.ts';
+import { targetOf } from './target.ts';
+
+const settings = sampleSettings.manifests;
+const target = (scale: number) => targetOf(sampleSpec(scale), 42);
+const owner = { apiVersion: 'fairway.dev/v1', kind: 'DedicatedInference', name: 'di-x', uid: 'uid-1' };
+const secretsOf = () => ({ upstreamKey: 'upstream-key', huggingFaceToken: 'hf_secret' });
+const group = (scale: number): EngineGroup => groupsOf(target(scale))[0] as EngineGroup;
+const golden = (objects: unknown) => `${JSON.stringify(objects, null, 2)}\n`;
+
+describe('manifests', () => {
+  it('are what they were: the fence', async () => {
+    const objects = [resourceDefinition(), fencePolicy(), fenceBinding(), sharedNamespace()];
+    await expect(golden(objects)).toMatchFileSnapshot('./fence.golden.json');
+  });
+
+  it('are what they were: an endpoint of two replicas', async () => {
+    const objects: KubeObject[] = [
+      customResource(target(2)),
+      ...supportObjects(target(2), owner, secretsOf),
+      fenced(engineDeployment(group(2), settings, 2), 42),
+    ];
+    await expect(golden(objects)).toMatchFileSnapshot('./endpoint.golden.json');
+  });
+
+  it('are of kinds that the client knows, named for the cluster', () => {
+    for (const object of supportObjects(target(2), owner, secretsOf)) {
+      expect(() => kindOf(object)).not.toThrow();
+      expect(object.metadata.name).toMatch(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
+      expect(object.metadata.annotations).toEqual({ 'fairway.dev/intent-seq': '42' });
+    }
+  });
+
+  it('have no disruption budget for a single replica, which would block every node drain', () => {
+    const kinds = supportObjects(target(1), owner, secretsOf).map(({ kind }) => kind);
+    expect(kinds).not.toContain('PodDisruptionBudget');
+  });
+
+  it('keep the template, and with it the Deployment, when only the count changes', () => {
+    expect(templateHash(group(2), settings)).toBe(templateHash(group(9), settings));
+    const { deployment } = group(2);
+    const other = { ...group(2), deployment: { ...deployment, slug: 'another/model' } };
+    expect(templateHash(other, settings)).not.toBe(templateHash(group(2), settings));
+    expect(engineDeployment(group(2), settings, 2).metadata.name).toBe(
+      engineDeployment(group(9), settings, 5).metadata.name,
+    );
+  });
+
+  it('leave secrets out of pods and custom resources', () => {
+    const text = JSON.stringify([customResource(target(2)), engineDeployment(group(2), settings, 2)]);
+    expect(text).not.toContain('hf_secret');
+    expect(text).not.toContain('upstream-key');
+  });
+
+  it('leave preStop out when there is nothing to wait for', () => {
+    const text = JSON.stringify(engineDeployment(group(2), { ...settings, preStopMs: 0 }, 2));
+    expect(text).not.toContain('preStop');
+  });
+
+  it('tell pools apart whose ids begin alike', () => {
+    expect(poolName('01900000-0000-8001-8000-000000000002')).not.toBe(poolName('01900000-0000-8001-8000-000000000003'));
+  });
+
+  it('name a model once when slug and provider id are the same', () => {
+    const [deployment] = sampleSpec(1).deployments;
+    if (deployment === undefined) throw new Error('the sample has a deployment');
+    expect(modelNames({ ...deployment, providerModelId: deployment.slug })).toEqual([deployment.slug]);
+    expect(modelNames(deployment)).toHaveLength(2);
+  });
+});
