@@ -142,7 +142,9 @@ function makeJob(
         pieces = [];
         body[Symbol.dispose]();
       },
-      token: () => exchange.token(),
+      token: () => {
+        if (scan.stream === true) exchange.token();
+      },
     },
     placed: (slot) => notePlaced(slot, exchange, metrics),
     lost: (loss, slot) => {

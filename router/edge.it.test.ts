@@ -56,7 +56,8 @@ describe('routes', () => {
     ['POST', '/v1/../v1/chat/completions', 400, 'invalid_path'],
     ['POST', '/v1/chat%2fcompletions', 400, 'invalid_path'],
     ['POST', '/v1/chat/completions/', 400, 'invalid_path'],
-  ])('%s %s is %i %s', async (method, path, status, code) => {
+  ] as const)('%s %s is %i %s', async (...row) => {
+    const [method, path, status, code] = row;
     const reply = await ask({ url: router.url, method, path, headers: auth(endpoint) });
     expect([reply.status, errorOf(reply.text).code]).toEqual([status, code]);
     expect(errorOf(reply.text)).toMatchObject({ type: 'invalid_request_error', param: null });

@@ -138,32 +138,29 @@ describe('the openai client, through the router, on simulated replicas', () => {
   });
 
   it('comes back to the replica that has its conversation, and its hits are predicted', async () => {
-    const before = [
-      await metric('cache_hit_tokens_total\\{kind="predicted"\\S*'),
-      await metric('cache_hit_tokens_total\\{kind="reported"\\S*'),
-    ];
-    const users = Array.from({ length: 4 }, (__, user) => ({
-      messages: [
-        { role: 'system' as const, content: 'You are a coding assistant. '.repeat(400) },
-        { role: 'user' as const, content: `I am user ${user}. ${`${user} file `.repeat(300)}` },
-      ] as OpenAI.ChatCompletionMessageParam[],
-    }));
-    for (let turn = 0; turn < 5; turn += 1)
-      await Promise.all(
-        users.map(async ({ messages }) => {
-          const answer = await client.chat.completions.create({ model: 'test-model', max_tokens: 20, messages });
-          messages.push(
-            { role: 'assistant', content: answer.choices[0]?.message.content ?? '' },
-            { role: 'user', content: `and ${turn}?` },
-          );
-        }),
-      );
-    const [predicted = 0, reported = 0] = [
-      (await metric('cache_hit_tokens_total\\{kind="predicted"\\S*')) - (before[0] ?? 0),
-      (await metric('cache_hit_tokens_total\\{kind="reported"\\S*')) - (before[1] ?? 0),
-    ];
-    const prompt = await metric('tokens_total\\{kind="prompt"\\S*');
-    expect(reported / prompt).toBeGreaterThan(0.5);
+    const hits = (kind: string) => metric(`cache_hit_tokens_total\\{kind="${kind}"\\S*`);
+    const before = {
+      predicted: await hits('predicted'),
+      reported: await hits('reported'),
+      prompt: await promptTokens(),
+    };
+    const users = [0, 1, 2, 3].map((user): OpenAI.ChatCompletionMessageParam[] => [
+      { role: 'system', content: 'You are a coding assistant. '.repeat(400) },
+      { role: 'user', content: `I am user ${user}. ${`${user} file `.repeat(300)}` },
+    ]);
+    const turn = async (messages: OpenAI.ChatCompletionMessageParam[]): Promise<void> => {
+      const answer = await client.chat.completions.create({ model: 'test-model', max_tokens: 20, messages });
+      const content = answer.choices[0]?.message.content ?? '';
+      messages.push({ role: 'assistant', content }, { role: 'user', content: 'And then?' });
+    };
+    for (let round = 0; round < 5; round += 1) await Promise.all(users.map(turn));
+    const reported = (await hits('reported')) - before.reported;
+    const predicted = (await hits('predicted')) - before.predicted;
+    expect(reported / ((await promptTokens()) - before.prompt)).toBeGreaterThan(0.7);
     expect(Math.abs(predicted - reported) / reported).toBeLessThan(0.25);
   });
 });
+
+function promptTokens(): Promise<number> {
+  return metric('tokens_total\\{kind="prompt"\\S*');
+}

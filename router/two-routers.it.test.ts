@@ -88,7 +88,7 @@ describe('two routers', () => {
       await eventually(async () => expect(await everywhere('cluster_in_flight_requests')).toEqual([number, number]));
     }
     expect(counts().map((count, at) => count - (before[at] ?? 0))).toEqual([4, 4]);
-    for (const { abort } of open) abort();
+    for (const started of open) started.abort();
     await eventually(async () => expect(await everywhere('cluster_in_flight_requests')).toEqual([0, 0]));
     held.resolve();
   });

@@ -3,6 +3,8 @@ import type { UpstreamHead } from './upstream.ts';
 
 /** Longest error of an engine that is relayed; what is longer is cut, and wrapped. */
 const errorBytesMax = 256 * 1024;
+/** What engines call an error of the client's, where its code is no status. */
+const badRequest = /invalid_request|bad_?request/i;
 
 /** Takes an engine's answer that is no stream of events: an error, in one of the shapes that engines have. */
 export class AnswerCollector {
@@ -36,20 +38,22 @@ export class AnswerCollector {
   /** An error that came as an event of a stream; its code is the status it would have had. */
   static ofErrorFrame(frame: Buffer): HeldAnswer & { message: string } {
     const body = Buffer.from(/^data: ?(.*)$/m.exec(frame.toString())?.[1] ?? '{}');
-    const { code, message } = readError(body);
-    const status = typeof code === 'number' && code >= 400 && code <= 599 ? code : 502;
+    const { code, type, message } = readError(body);
+    const status = typeof code === 'number' && code >= 400 && code <= 599 ? code : badRequest.test(type) ? 400 : 502;
     return { status, contentType: 'application/json', body, message };
   }
 }
 
-function readError(body: Buffer): { code: unknown; message: string } {
+function readError(body: Buffer): { code: unknown; type: string; message: string } {
   try {
     const value: unknown = JSON.parse(body.toString());
     const error: unknown = value !== null && typeof value === 'object' && 'error' in value ? value.error : undefined;
-    if (error === null || typeof error !== 'object') return { code: undefined, message: String(error).slice(0, 300) };
+    if (error === null || typeof error !== 'object')
+      return { code: undefined, type: '', message: String(error).slice(0, 300) };
     const message = 'message' in error ? String(error.message) : '';
-    return { code: 'code' in error ? error.code : undefined, message: message.slice(0, 300) };
+    const type = 'type' in error ? String(error.type) : '';
+    return { code: 'code' in error ? error.code : undefined, type, message: message.slice(0, 300) };
   } catch {
-    return { code: undefined, message: '' };
+    return { code: undefined, type: '', message: '' };
   }
 }

@@ -39,6 +39,7 @@ export class ClientReply implements Disposable {
   #stall: Deadline | undefined;
   #drained: (() => void) | undefined;
   #wasCut = false;
+  #isStream = false;
 
   constructor(options: ClientReplyOptions) {
     this.#options = options;
@@ -77,7 +78,9 @@ export class ClientReply implements Disposable {
   }
 
   beginStream(): void {
-    if (!this.begun) this.#begin(200, streamHead);
+    if (this.begun) return;
+    this.#isStream = true;
+    this.#begin(200, streamHead);
   }
 
   /** Writes the head and first part of a whole answer that is too long to be held. */
@@ -107,11 +110,11 @@ export class ClientReply implements Disposable {
     this.#whole(answer.status, body, { ...retry, 'content-type': type });
   }
 
-  /** Tells the client what went wrong, in whatever way is still possible. */
+  /** Tells the client what went wrong, in whatever way is still possible: status, error event, or a broken body. */
   sendError(thrown: unknown): void {
     const error = toAppError(thrown);
     if (this.ended || this.#options.outgoing.destroyed) return;
-    if (this.begun) return this.#endStream(error);
+    if (this.begun) return this.#isStream ? this.#endStream(error) : this.cut();
     this.#whole(error.status, Buffer.from(JSON.stringify(openAiError(error))), retryHeaders(error));
   }
 

@@ -85,6 +85,17 @@ describe('before the commit point', () => {
     expect(bench.outgoing.text).toContain('upstream_error');
   });
 
+  it('asks a replica again that was lost for now when nobody else is there, but not one that hung', async () => {
+    const back = run({ a: [[...opening, { fail: 'reset' }], good] });
+    await back.clock.advance(benchTimes.capacityTimeoutMs);
+    expect(await back.outcome).toMatchObject({ kind: 'done' });
+    expect(contentOf(back.outgoing.text)).toBe('hi');
+    const hung = run({ a: [[{ wait: true }], good] });
+    await hung.clock.advance(benchTimes.firstTokenTimeoutMs + benchTimes.capacityTimeoutMs);
+    expect(await hung.outcome).toMatchObject({ kind: 'lost', reason: 'timeout' });
+    expect(hung.upstream.sent).toHaveLength(1);
+  });
+
   it('relays what the engine said when no other replica is there', async () => {
     const said = '{"error":{"message":"overloaded","code":503}}';
     const bench = run({ a: [{ head: 503, type: 'application/json' }, { data: said }, { end: true }] });
@@ -112,7 +123,7 @@ describe('before the commit point', () => {
 
 describe('heartbeats', () => {
   it('break the silence after 5 s and then every 10 s, and a failure after that is an error event', async () => {
-    const bench = run({ a: [{ head: 200 }, { wait: true }, { head: 200 }, { fail: 'reset' }] });
+    const bench = run({ a: [[{ head: 200 }, { wait: true }, { fail: 'reset' }], [{ fail: 'connect' }]] });
     await bench.clock.advance(4999);
     expect(bench.outgoing.headersSent).toBe(false);
     await bench.clock.advance(1);

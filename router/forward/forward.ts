@@ -1,5 +1,5 @@
 import { AppError } from '#shared/contract/errors.ts';
-import type { AttemptOutcome, Loss } from './attempt.ts';
+import type { AttemptOutcome, Loss, LossReason } from './attempt.ts';
 import type { Placement, Slot, Work } from './placement.ts';
 import { StreamAttempt, type AttemptContext } from './stream-attempt.ts';
 import type { Upstream } from './upstream.ts';
@@ -27,6 +27,16 @@ export interface ForwardDeps {
   readonly capacityTimeoutMs: number;
 }
 
+/** What a request has met so far: replicas that are not asked again, or not at once, and its wait for capacity. */
+interface Trials {
+  readonly forGood: Set<string>;
+  readonly forNow: Set<string>;
+  waitedMs: number;
+}
+
+/** Losses that a restart of the replica explains. */
+const passing: ReadonlySet<LossReason> = new Set(['connect', 'reset', 'protocol', 'truncated']);
+
 /** How it ended: as the last attempt did, or without a replica. */
 export type ForwardOutcome = AttemptOutcome | { readonly kind: 'unplaced' };
 
@@ -35,17 +45,17 @@ export type ForwardOutcome = AttemptOutcome | { readonly kind: 'unplaced' };
  * attempt is seen by the client. When all is tried, the client gets what the last engine said, or a plain error.
  */
 export async function forward(job: Job, deps: ForwardDeps): Promise<ForwardOutcome> {
-  const excluded = new Set<string>();
+  const trials: Trials = { forGood: new Set(), forNow: new Set(), waitedMs: 0 };
   let last: Loss | undefined;
-  while (excluded.size < deps.attemptsMax) {
-    using slot = await acquire(job, deps, { excluded, wait: last?.answer === undefined });
+  for (let attempt = 0; attempt < deps.attemptsMax; attempt += 1) {
+    using slot = await acquire(job, deps, { trials, wait: last?.answer === undefined });
     if (slot === undefined) break;
     const outcome = await runOn(slot, job, deps.upstream);
     settleSlot(slot, outcome);
     if (outcome.kind === 'answered') job.reply.sendAnswer(outcome.answer);
     if (outcome.kind !== 'lost') return outcome;
     job.lost(outcome, slot);
-    excluded.add(slot.replica.replicaId);
+    (passing.has(outcome.reason) ? trials.forNow : trials.forGood).add(slot.replica.replicaId);
     last = outcome;
   }
   if (job.reply.gone.aborted) return { kind: 'cancelled' };
@@ -54,21 +64,24 @@ export async function forward(job: Job, deps: ForwardDeps): Promise<ForwardOutco
   return last ?? { kind: 'unplaced' };
 }
 
-/** Waits for a replica, within the clock of capacity. */
+/**
+ * Waits for a replica, within the clock of capacity. One that was lost for now, say because it restarts, is asked again
+ * when nobody else is there and something has changed.
+ */
 async function acquire(
   job: Job,
   { placement, capacityTimeoutMs }: ForwardDeps,
-  { excluded, wait }: { excluded: ReadonlySet<string>; wait: boolean },
+  { trials, wait }: { trials: Trials; wait: boolean },
 ): Promise<Slot | undefined> {
-  const { clock, reply } = job;
-  const until = clock.monotonic() + capacityTimeoutMs;
-  for (;;) {
-    if (reply.gone.aborted) return undefined;
-    const slot = placement.place(job.work, excluded);
-    const leftMs = until - clock.monotonic();
-    if (slot !== undefined || !wait || leftMs <= 0) return slot;
-    await placement.changed(leftMs, reply.gone);
+  const { clock, reply, work } = job;
+  let slot = placement.place(work, trials.forGood.union(trials.forNow));
+  while (slot === undefined && wait && trials.waitedMs < capacityTimeoutMs && !reply.gone.aborted) {
+    const from = clock.monotonic();
+    await placement.changed(capacityTimeoutMs - trials.waitedMs, reply.gone);
+    trials.waitedMs += clock.monotonic() - from;
+    if (!reply.gone.aborted) slot = placement.place(work, trials.forGood);
   }
+  return slot;
 }
 
 /** One replica: once, and once more on a new connection when an old one ended under the request. */
@@ -84,9 +97,7 @@ function runOnce(
   job: Job,
   { upstream, fresh }: { upstream: Upstream; fresh: boolean },
 ): Promise<AttemptOutcome> {
-  const marks = { ...job.marks, token: () => (slot.prefilled(), job.marks.token()) };
-  const context: AttemptContext = { ...job, marks };
-  const attempt = job.streamed ? new StreamAttempt(context) : new WholeAttempt(context);
+  const attempt = job.streamed ? new StreamAttempt(job) : new WholeAttempt(job);
   const { path, headers } = job;
   attempt.follow(upstream.send(slot.replica, { path, headers, body: job.body(), fresh }, attempt));
   return attempt.outcome;

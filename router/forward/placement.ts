@@ -28,15 +28,16 @@ export interface Slot extends Disposable {
   readonly reason: string;
   /** Prompt tokens that its cache should hold. */
   readonly predictedCachedTokens: number;
-  /** The prompt is computed: prefill is done. */
-  prefilled(): void;
   /** What the attempt taught; without it the slot is just given back. */
   ended(end: SlotEnd): void;
 }
 
 /** Who decides where a request goes, and keeps the books. */
 export interface Placement {
-  /** Picks and books at once; undefined when no replica can take the request now. */
+  /**
+   * Picks and books at once; undefined when no replica can take the request now. A replica that refused a connection is
+   * left out until it is seen again, whether it is excluded or not.
+   */
   place(work: Work, excluded: ReadonlySet<string>): Slot | undefined;
   /** Resolves when another replica may be there, after `ms`, or when the signal aborts. Never rejects. */
   changed(ms: number, signal: AbortSignal): Promise<void>;

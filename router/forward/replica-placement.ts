@@ -102,7 +102,6 @@ export class ReplicaPlacement implements Placement {
     return new BookedSlot(
       { replica, reason, predictedCachedTokens },
       {
-        prefilled: () => {},
         ended: (end) => this.#learn(pool, { work, replicaId, predictedCachedTokens }, end),
         release: () => {
           table.change(replicaId, negated(load));

@@ -3,7 +3,6 @@ import type { Slot, SlotEnd } from './placement.ts';
 
 /** What a slot's owner does when something changes; each is called at most once. */
 export interface SlotBook {
-  readonly prefilled: () => void;
   readonly ended: (end: SlotEnd) => void;
   readonly release: () => void;
 }
@@ -14,7 +13,6 @@ export class BookedSlot implements Slot {
   readonly reason: string;
   readonly predictedCachedTokens: number;
   readonly #book: SlotBook;
-  #prefilled = false;
   #ended = false;
   #released = false;
 
@@ -23,12 +21,6 @@ export class BookedSlot implements Slot {
     this.reason = place.reason;
     this.predictedCachedTokens = place.predictedCachedTokens;
     this.#book = book;
-  }
-
-  prefilled(): void {
-    if (this.#prefilled || this.#released) return;
-    this.#prefilled = true;
-    this.#book.prefilled();
   }
 
   ended(end: SlotEnd): void {

@@ -91,9 +91,10 @@ function placementOf(
   ids: readonly string[],
   { clock, ends, slots }: { clock: Clock; ends: [string, SlotEnd][]; slots: { held: number; released: number } },
 ): Placement {
+  const down = new Set<string>();
   return {
     place: (_, excluded) => {
-      const replicaId = ids.find((id) => !excluded.has(id));
+      const replicaId = ids.find((id) => !excluded.has(id) && !down.has(id));
       if (replicaId === undefined) return undefined;
       slots.held += 1;
       const replica = {
@@ -107,8 +108,10 @@ function placementOf(
       return new BookedSlot(
         { replica, reason: 'first', predictedCachedTokens: 0 },
         {
-          prefilled: () => {},
-          ended: (end) => ends.push([replicaId, end]),
+          ended: (end) => {
+            ends.push([replicaId, end]);
+            if (end.kind === 'failed' && end.failure === 'connect') down.add(replicaId);
+          },
           release: () => {
             slots.held -= 1;
             slots.released += 1;
