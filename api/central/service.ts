@@ -76,6 +76,7 @@ export async function startCentralApi(config: CentralConfig, overrides: CentralO
   });
   const address = { host: config.FAIRWAY_HOST, port: config.FAIRWAY_PORT };
   const server = stack.use(await serveApp(app, { ...address, drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS }));
+  log.info({ url: admin.url }, 'admin.started');
   const all = stack.move();
   return { url: server.url, adminUrl: admin.url, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
