@@ -11,7 +11,7 @@ import type { LedgerChannel } from './replicas/ledger-channel.ts';
 import type { LedgerMessage } from './replicas/ledger-message.ts';
 import { PrefixExchange } from './replicas/prefix-exchange.ts';
 import { PrefixIndex } from './replicas/prefix-index.ts';
-import { ReplicaTable } from './replicas/replica-table.ts';
+import type { ReplicaTable } from './replicas/replica-table.ts';
 import { ReplicaHealth } from './scrape/replica-health.ts';
 import { Scraper } from './scrape/scraper.ts';
 
@@ -21,6 +21,7 @@ export interface RoutingOptions {
   readonly epoch: number;
   readonly copy: EdgeCopy;
   readonly upstream: Upstream;
+  readonly table: ReplicaTable;
   readonly ledger: LedgerChannel;
   readonly scrapeMs: number;
   readonly hitsKnown: (predicted: number, reported: number) => void;
@@ -31,7 +32,6 @@ export interface RoutingOptions {
 /** Everything that placement decides from, kept current from pools, scrapes and the other routers. */
 export interface RoutingState extends AsyncDisposable {
   readonly placement: ReplicaPlacement;
-  readonly table: ReplicaTable;
   readonly index: PrefixIndex;
   /** Requests on replicas, of all routers, as far as the ledger tells. */
   clusterInFlight(): number;
@@ -45,11 +45,22 @@ export function ledgerPrefix(vpcId: string): string {
   return redisKeys.ledgerChannel(vpcId).replace(/:ledger$/, '');
 }
 
+/** What a router's visible key in Redis says of each replica, for people with redis-cli; nobody decides by it. */
+export function describeReplicas(table: ReplicaTable, now: number): Record<string, string> {
+  return Object.fromEntries(
+    table
+      .view(now)
+      .replicas.map(({ id, condition, running, waiting, kvUse, inFlight }) => [
+        `state:${id}`,
+        JSON.stringify({ condition, inFlight, running, waiting, kvUse }),
+      ]),
+  );
+}
+
 /** Joins the parts; nothing in it waits for Redis or a replica. */
 export function startRoutingState(options: RoutingOptions): RoutingState {
-  const { copy, clock, log, ledger, routerId, epoch } = options;
+  const { copy, clock, log, ledger, table, routerId, epoch } = options;
   const { pools } = copy;
-  const table = new ReplicaTable({ router: routerId, epoch });
   const health = new ReplicaHealth();
   const weights = new TokenWeights();
   const index = new PrefixIndex({ capacityBytes: (replica) => capacityBytes(copy, weights, replica) });
@@ -89,7 +100,6 @@ export function startRoutingState(options: RoutingOptions): RoutingState {
   });
   return {
     placement,
-    table,
     index,
     clusterInFlight: () => table.view(clock.monotonic()).replicas.reduce((sum, { inFlight }) => sum + inFlight, 0),
     async [Symbol.asyncDispose]() {

@@ -17,7 +17,8 @@ import { UndiciUpstream } from './forward/undici-upstream.ts';
 import { RouterMetrics } from './metrics.ts';
 import { OpenReplies } from './open-replies.ts';
 import { RedisLedgerChannel } from './replicas/redis-ledger-channel.ts';
-import { ledgerPrefix, startRoutingState } from './routing-state.ts';
+import { ReplicaTable } from './replicas/replica-table.ts';
+import { describeReplicas, ledgerPrefix, startRoutingState } from './routing-state.ts';
 
 /** What a router gets from the process it runs in. */
 export interface RouterContext {
@@ -52,12 +53,14 @@ export async function startRouter(config: RouterConfig, context: RouterContext):
   const file = new StateFile(config.FAIRWAY_STATE_DIR, log);
   stack.defer(() => file.flushed());
   const upstream = stack.use(new UndiciUpstream({ connectTimeoutMs: config.FAIRWAY_CONNECT_TIMEOUT_MS }));
-  const ledgerOptions = { url: config.FAIRWAY_REDIS_URL, keyPrefix: ledgerPrefix(vpcId), router: routerId };
-  const ledger = stack.use(new RedisLedgerChannel({ ...ledgerOptions, epoch, clock, log }));
+  const table = new ReplicaTable({ router: routerId, epoch });
+  const describe = (): Record<string, string> => describeReplicas(table, clock.monotonic());
+  const place = { url: config.FAIRWAY_REDIS_URL, keyPrefix: ledgerPrefix(vpcId), router: routerId, epoch };
+  const ledger = stack.use(new RedisLedgerChannel({ ...place, describe, clock, log }));
   const hitsKnown = (predicted: number, reported: number): void => metrics.hitsKnown(predicted, reported);
   const scrapeMs = config.FAIRWAY_SCRAPE_MS;
   const routing = stack.use(
-    startRoutingState({ routerId, epoch, copy, upstream, ledger, scrapeMs, hitsKnown, clock, log }),
+    startRoutingState({ routerId, epoch, copy, upstream, table, ledger, scrapeMs, hitsKnown, clock, log }),
   );
   const state = await file.read(vpcId);
   if (state !== undefined) copy.load(state);
@@ -82,7 +85,7 @@ export async function startRouter(config: RouterConfig, context: RouterContext):
       identity: { routerId, vpcId, epoch },
       listeners: () => listenersOf(config, server.url),
       pools: copy.pools,
-      table: routing.table,
+      table,
       edgeRevision: () => feed.edgeRevision(),
       publish: (subject, text) => feed.report(subject, text),
       clock,

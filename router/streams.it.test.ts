@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { proofPrefix } from '#shared/contract/replica.ts';
+import { createLogger } from '#shared/runtime/log.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import { startRedisServer } from '#shared/testing/redis-server.ts';
@@ -168,6 +169,53 @@ describe('slow parties', () => {
     expect(written).toBeLessThan(1000);
     expect(await metric('errors_total{code="client_stalled"')).toBe(1);
     response.destroy();
+  });
+});
+
+describe('what a request leaves behind', () => {
+  it('is one line in the log, without a prompt, a token or a key', async () => {
+    const lines: string[] = [];
+    const log = createLogger('router', { destination: { write: (line) => void lines.push(line) } });
+    await using logged = await edge.startRouter({ log });
+    const [url, headers] = [logged.url, { authorization: `Bearer ${endpoint.token}`, 'x-request-id': 'mine' }];
+    const reply = await ask({
+      url,
+      headers,
+      body: body({ messages: [{ role: 'user', content: 'my secret prompt' }] }),
+    });
+    const done = lines.filter((line) => line.includes('request.done')).map((line) => JSON.parse(line) as object);
+    expect(done).toHaveLength(1);
+    expect(done[0]).toMatchObject({
+      requestId: reply.headers['x-request-id'],
+      clientRequestId: 'mine',
+      endpointId: endpoint.endpointId,
+      tokenId: endpoint.access.tokens[0]?.tokenId,
+      route: 'chat',
+      status: 200,
+      stream: true,
+      reason: 'least_in_flight',
+      promptTokens: 20,
+      outputTokens: 1,
+      ttftMs: expect.any(Number),
+      durationMs: expect.any(Number),
+    });
+    for (const secret of ['my secret prompt', endpoint.token, 'upstream-secret'])
+      expect(lines.join('\n')).not.toContain(secret);
+  });
+
+  it('is no memory: a body is given up at the commit point', async () => {
+    const held = Promise.withResolvers<void>();
+    scriptAll(async ({ response }) => {
+      beginStream(response);
+      response.write(frames.role + frames.text('a'));
+      await held.promise;
+      response.end(frames.finish + frames.done);
+    });
+    const response = await start(request({ padding: 'x'.repeat(100_000) })).response;
+    await eventually(async () => expect(await metric('body_bytes')).toBe(0));
+    expect(await metric('in_flight_requests')).toBe(1);
+    held.resolve();
+    expect(contentOf((await readAll(response)).text)).toBe('a');
   });
 });
 

@@ -52,6 +52,11 @@ describe('two routers', () => {
     const keys = ['router-a', 'router-b'].map((name) => redisKeys.routerRow(edge.vpcId, name));
     await eventually(async () => expect(await redis.client.exists(...keys)).toBe(2));
     expect(await redis.client.pttl(keys[0] ?? '')).toBeGreaterThan(0);
+    const [replica] = endpoint.document.replicas;
+    await eventually(async () => {
+      const shown = await redis.client.hget(keys[0] ?? '', `state:${replica?.replicaId}`);
+      expect(JSON.parse(shown ?? '{}')).toEqual({ condition: 'ready', inFlight: 0, running: 1 });
+    });
   });
 
   it('send the turns of a conversation to the replica that has it, whichever router gets them', async () => {

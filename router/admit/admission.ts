@@ -86,7 +86,7 @@ export class Admission {
     const waiter: Waiter = { bytes, admit: resolve };
     this.#queue(flow, waiter);
     await Promise.race([promise, clock.sleep(turnTimeoutMs, AbortSignal.any([over.signal, signal])).catch(() => {})]);
-    over.abort();
+    over.abort('over');
     const admitted = !this.#leave(flow, waiter);
     if (admitted && !signal.aborted) return;
     if (admitted) this.#giveBack();

@@ -22,6 +22,6 @@ export class ChangeSignal {
     this.#waiters.add(resolve);
     await Promise.race([promise, this.#clock.sleep(ms, AbortSignal.any([over.signal, signal])).catch(() => {})]);
     this.#waiters.delete(resolve);
-    over.abort();
+    over.abort('over');
   }
 }

@@ -185,7 +185,7 @@ export class ClientReply implements Disposable {
   }
 
   #quiet(): void {
-    this.#pulse.abort();
+    this.#pulse.abort('quiet');
     this.#stall?.[Symbol.dispose]();
     this.#stall = undefined;
   }
