@@ -4,14 +4,8 @@ import { createReplySchema, listReplySchema, resourceReplySchema } from '#shared
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
-import {
-  betaToken,
-  createBody,
-  startTestRegion,
-  type TestReply,
-  type TestRegion,
-  type TestRequest,
-} from './test-region.ts';
+import { createBody } from './test-create-body.ts';
+import { betaToken, startTestRegion, type TestReply, type TestRegion, type TestRequest } from './test-region.ts';
 import { buildStatus } from './test-status.ts';
 
 const collection = '/v2/dedicated-inferences';

@@ -4,7 +4,8 @@ import { createReplySchema, resourceReplySchema } from '#shared/contract/deploym
 import { subjects } from '#shared/contract/subjects.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
-import { alphaToken, betaToken, createBody, startTestRegion, type TestRegion } from './test-region.ts';
+import { createBody } from './test-create-body.ts';
+import { alphaToken, betaToken, startTestRegion, type TestRegion } from './test-region.ts';
 
 describe('automation over NATS', () => {
   let server: ChildServer;

@@ -16,7 +16,8 @@ import type { Nats } from '#shared/runtime/nats.ts';
 import { readLast, writeDocuments } from '#shared/runtime/nats-publish.ts';
 import { createSealKeys } from '#shared/runtime/seal.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
-import { alphaToken, createBody, startTestRegion, testVpcId } from './test-region.ts';
+import { createBody } from './test-create-body.ts';
+import { alphaToken, startTestRegion, testVpcId } from './test-region.ts';
 
 const seconds = Number(process.argv[2] ?? 4);
 const clients = Number(process.argv[3] ?? 32);

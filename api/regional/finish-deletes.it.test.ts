@@ -8,7 +8,8 @@ import { readLast, writeDocuments } from '#shared/runtime/nats-publish.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
-import { createBody, startTestRegion, testVpcId, type TestReply, type TestRegion } from './test-region.ts';
+import { createBody } from './test-create-body.ts';
+import { startTestRegion, testVpcId, type TestReply, type TestRegion } from './test-region.ts';
 import { buildStatus } from './test-status.ts';
 
 const collection = '/v2/dedicated-inferences';

@@ -7,7 +7,8 @@ import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { deriveKey, keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { readLast } from '#shared/runtime/nats-publish.ts';
 import { startNatsServer, type NatsTestServer } from '#shared/testing/nats-server.ts';
-import { createBody, startTestRegion, testVpcId, type TestReply, type TestRegion } from './test-region.ts';
+import { createBody } from './test-create-body.ts';
+import { startTestRegion, testVpcId, type TestReply, type TestRegion } from './test-region.ts';
 
 const collection = '/v2/dedicated-inferences';
 const hourMs = 60 * 60 * 1000;

@@ -5,7 +5,8 @@ import { ensureStreams } from '#shared/runtime/nats-streams.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer, type NatsTestServer } from '#shared/testing/nats-server.ts';
 import { isPubAck, startTcpProxy, type TcpProxy } from '#shared/testing/tcp-proxy.ts';
-import { createBody, startTestRegion, type TestReply, type TestRegion } from './test-region.ts';
+import { createBody } from './test-create-body.ts';
+import { startTestRegion, type TestReply, type TestRegion } from './test-region.ts';
 
 const collection = '/v2/dedicated-inferences';
 

@@ -6,7 +6,8 @@ import type { ChildServer } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import { isPubAck, startTcpProxy, type TcpProxy } from '#shared/testing/tcp-proxy.ts';
-import { createBody, startTestRegion, type TestReply, type TestRegion } from '../test-region.ts';
+import { createBody } from '../test-create-body.ts';
+import { startTestRegion, type TestReply, type TestRegion } from '../test-region.ts';
 
 const collection = '/v2/dedicated-inferences';
 const apiCount = 3;

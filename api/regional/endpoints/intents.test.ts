@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+import { accessSchema, intentsMax, nameSchema, specDocumentSchema } from '#shared/contract/desired.ts';
+import { releaseTtlMs, subjects, tombstoneTtlMs } from '#shared/contract/subjects.ts';
+import { buildSpec } from '../test-spec.ts';
+import type { CreateOrder } from './create-order.ts';
+import {
+  buildFirstSpec,
+  keyHonouredMs,
+  planCreate,
+  planDeletion,
+  planRelease,
+  planScale,
+  type CreateFacts,
+} from './intents.ts';
+
+const uuid = (number: number): string => `00000000-0000-8001-8000-${String(number).padStart(12, '0')}`;
+const mark = { intentId: uuid(1), bodyHash: 'hash', at: Date.UTC(2026, 10, 22), actor: 'token-1' };
+const order: CreateOrder = {
+  name: 'assistant',
+  vpcId: null,
+  enablePublicEndpoint: true,
+  deployments: [
+    {
+      slug: 'one/model',
+      provider: 'hugging_face',
+      providerModelId: 'one/model',
+      accelerators: [{ slug: 'gpu-h100x1-80gb', type: 'prefill_decode', scale: 1 }],
+    },
+  ],
+  huggingFaceToken: null,
+};
+let part = 100;
+const facts: CreateFacts = {
+  mark,
+  endpointId: uuid(2),
+  team: 'alpha',
+  region: 'atl1',
+  defaultVpcId: uuid(3),
+  hostDomain: 'example.test',
+  partId: () => uuid((part += 1)),
+  token: { tokenId: uuid(4), name: 'first', hash: 'token hash' },
+  sealedHuggingFaceToken: null,
+};
+
+describe('a create', () => {
+  it('is three documents that fit their schemas, each guarded by "must be new"', () => {
+    const spec = buildFirstSpec(order, facts);
+    expect(specDocumentSchema.safeParse(spec).error).toBeUndefined();
+    expect(spec).toMatchObject({
+      vpcId: uuid(3),
+      vpcGiven: false,
+      version: 1,
+      intents: [{ revision: null, at: mark.at }],
+    });
+    const plan = planCreate(spec, facts, { subject: subjects.name('alpha', 'h'), seq: 17 });
+    const [name, access] = plan.others;
+    expect(nameSchema.parse(name?.body)).toEqual({ v: 1, kind: 'name', endpointId: uuid(2), name: 'assistant' });
+    expect(accessSchema.parse(access?.body)).toMatchObject({
+      kind: 'access',
+      tokens: [{ hash: 'token hash', managed: true }],
+    });
+    expect([name?.expectedSeq, access?.expectedSeq, plan.spec.expectedSeq]).toEqual([17, 0, 0]);
+  });
+
+  it('takes the VPC that is named, and no public host when that is off', () => {
+    const spec = buildFirstSpec({ ...order, vpcId: uuid(9), enablePublicEndpoint: false }, facts);
+    expect(spec).toMatchObject({ vpcId: uuid(9), vpcGiven: true });
+    const [, access] = planCreate(spec, facts, { subject: 'n', seq: 0 }).others;
+    expect(access?.subject).toBe(subjects.access(uuid(9), uuid(2)));
+    expect(access?.body).toMatchObject({ hosts: { private: expect.stringMatching(/-private-example\.test$/) } });
+    expect(access?.body).not.toHaveProperty('hosts.public');
+  });
+});
+
+describe('a change', () => {
+  const first = { intentId: uuid(50), bodyHash: 'h0', revision: null, at: mark.at - 1000 };
+
+  it('carries the intents forward and tells the one before its revision', () => {
+    const previous = { spec: buildSpec({ intents: [first] }), revision: 31 };
+    const { spec } = planScale(previous, previous.spec.deployments, mark);
+    expect(spec.expectedSeq).toBe(31);
+    expect(spec.body).toMatchObject({ version: 2, updatedAt: '2026-11-22T00:00:00.000Z' });
+    expect(spec.body.intents).toEqual([
+      { ...first, revision: 31 },
+      { intentId: mark.intentId, bodyHash: 'hash', revision: null, at: mark.at },
+    ]);
+  });
+
+  it.each([
+    { what: 'for a day', age: keyHonouredMs - 1, kept: true },
+    { what: 'no longer', age: keyHonouredMs, kept: false },
+  ])('keeps the intent of the create $what when the list is full', ({ age, kept }) => {
+    const create = { ...first, at: mark.at - age, revision: 1 };
+    const rest = Array.from({ length: intentsMax - 1 }, (_, index) => ({
+      ...first,
+      intentId: uuid(200 + index),
+      revision: 2 + index,
+    }));
+    const { spec } = planScale({ spec: buildSpec({ intents: [create, ...rest] }), revision: 99 }, [], mark);
+    expect(spec.body.intents).toHaveLength(intentsMax);
+    expect(spec.body.intents[0]?.intentId === create.intentId).toBe(kept);
+    expect(spec.body.intents[1]?.intentId).toBe(uuid(201));
+    expect(spec.body.intents.at(-1)?.intentId).toBe(mark.intentId);
+  });
+
+  it('to deletion drops the sealed secret and keeps the rest', () => {
+    const previous = {
+      spec: buildSpec({ sealedHuggingFaceToken: { enc: 'e', ct: 'c' }, intents: [first] }),
+      revision: 5,
+    };
+    const { spec, others } = planDeletion(previous, mark);
+    expect(spec.body).not.toHaveProperty('sealedHuggingFaceToken');
+    expect(spec.body.deletion).toEqual({ requestedAt: '2026-11-22T00:00:00.000Z', requestedBy: 'token-1' });
+    expect([spec.body.version, spec.body.deployments, others]).toEqual([1, previous.spec.deployments, []]);
+  });
+});
+
+describe('a release', () => {
+  const previous = { spec: buildSpec(), revision: 40 };
+
+  it('is a tombstone without secrets, revoked access and a free name, each guarded and with an end', () => {
+    const writes = planRelease(previous, { accessSeq: 7, name: { subject: 'n', seq: 6 } }, mark.at);
+    expect(writes.map(({ expectedSeq, ttlMs }) => [expectedSeq, ttlMs])).toEqual([
+      [40, tombstoneTtlMs],
+      [7, releaseTtlMs],
+      [6, releaseTtlMs],
+    ]);
+    expect(Object.keys(Object(writes[0]?.body))).toEqual(['v', 'kind', 'endpointId', 'team', 'deletedAt']);
+  });
+
+  it('leaves alone what is not its own', () => {
+    expect(planRelease(previous, { accessSeq: null, name: null }, mark.at)).toHaveLength(1);
+  });
+});
