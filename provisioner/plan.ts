@@ -97,10 +97,11 @@ function bringUp(chosen: ChosenTarget, observed: ObservedState, settings: PlanSe
   const proofs = planProofs(chosen, observed, { measured, settings });
   const stage =
     proofs.blocked !== undefined && ['proof', 'done'].includes(measured.stage.phase) ? proofs.blocked : measured.stage;
+  // Routers first: what they know of pods must not wait for an object that the cluster refuses.
   const steps = [
+    ...planPoolWrites(pools, observed),
     ...adopt,
     ...planSupport(support, observed),
-    ...planPoolWrites(pools, observed),
     ...planWorkloadSteps(target, workloads, settings),
     ...planPrune(support, observed),
     ...proofs.steps,

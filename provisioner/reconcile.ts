@@ -74,6 +74,7 @@ async function conclude(deps: Reconciler, { observed, plan, acted, revision }: L
   }
   if (failure?.kind === 'moved') {
     deps.log.debug({ endpointId, reason: failure.message }, 'object.moved_on');
+    await report(deps, observed, unproven(plan.progress));
     return { requeueAfterMs: pauseMs.moved };
   }
   if (failure?.kind === 'permanent') {

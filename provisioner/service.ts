@@ -54,8 +54,10 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
   const { log, clock = systemClock } = context;
   await using stack = new AsyncDisposableStack();
   const late: Late = {};
+  const missed = new Set<string>();
   const wake = (endpointId: string): void => {
     if (late.owns?.(endpointId) === true) late.queue?.add(endpointId);
+    else missed.add(endpointId);
   };
   const registry = createRegistry('provisioner');
   const metrics = createProvisionerMetrics(registry, log, () => late.queue?.depth() ?? 0);
@@ -72,6 +74,13 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
   late.owns = owns;
   late.queue = stack.use(startQueue(config, { log, clock }, createWork({ owns, reconciler })));
   wakeAll();
+  // Wake-ups from a moment in which this process could not be sure of its own leases.
+  const again = (): void => {
+    const keys = [...missed];
+    missed.clear();
+    keys.filter(owns).forEach(wake);
+  };
+  stack.use(startLoop({ name: 'missed wake-ups', everyMs: leaseMs, clock, log }, again));
 
   const take = takeInto(desired, { log, metrics, wake });
   stack.use(startSpecConsumer({ nats, clock, log, instanceId, take }));

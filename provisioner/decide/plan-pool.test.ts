@@ -58,6 +58,12 @@ describe('planReplicas', () => {
     ]);
   });
 
+  it('does not list a released pod again before its mark is gone', () => {
+    expect(plan({ pods: [{ ...pod, deletionCost: -2000 }], proofs: ok })).toEqual([]);
+    const previous = samplePool([sampleReplica(pod, 'draining', new Date(sampleNow).toISOString())]);
+    expect(plan({ pods: [{ ...pod, deletionCost: -2000 }], proofs: ok, previous })).toEqual(previous.replicas);
+  });
+
   it('makes a replica whose drain was taken back ready only by a proof', () => {
     const previous = samplePool([sampleReplica(pod, 'draining', new Date(sampleNow).toISOString())]);
     expect(plan({ previous })[0]?.state).toBe('proving');

@@ -1,6 +1,7 @@
 import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import type { ProofOutcome } from '../proof/prover.ts';
 import { proofKeys } from '../observed-state.ts';
+import { deletionCosts } from './plan-scale.ts';
 import type { PodView } from './pod-view.ts';
 
 /** What decides the replicas of one pool document. */
@@ -33,7 +34,9 @@ function planReplica(pod: PodView, before: PoolReplica | undefined, state: PoolS
   const { replicaId, name, address, port, revision } = pod;
   if (address === undefined) return undefined;
   const place = { replicaId, name, address, port, revision };
-  const going = pod.deletingAt !== undefined || state.victims.has(replicaId);
+  // A released pod may be taken at any moment, also when it is no longer meant to go: it is listed once unmarked.
+  const released = pod.deletionCost === deletionCosts.released;
+  const going = pod.deletingAt !== undefined || state.victims.has(replicaId) || released;
   if (going && before !== undefined)
     return { ...place, state: 'draining', drainDeadline: deadlineOf(pod, before, state) };
   if (going || !pod.ready) return undefined;

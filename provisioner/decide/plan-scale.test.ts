@@ -92,6 +92,14 @@ describe('planScale', () => {
     expect(planScale(state).marks).toMatchObject([{ pod: { name: 'engine-4' }, cost: deletionCosts.keep }]);
   });
 
+  it('takes the mark of a released pod back only when no controller can still act on the lower count', () => {
+    const released = { ...newest, deletionCost: deletionCosts.released };
+    const state = group({ current: 3, pods: [oldest, second, third, released] });
+    expect(planScale({ ...state, settled: false })).toEqual({ replicas: 4, victims: [], marks: [] });
+    expect(planScale({ ...state, current: 4, settled: false }).marks).toEqual([]);
+    expect(planScale({ ...state, current: 4 }).marks).toEqual([{ pod: released, cost: deletionCosts.keep }]);
+  });
+
   it('waits for the controllers before it believes that pods are missing', () => {
     const some = group({ wanted: 1, current: 4, pods: [oldest, second] });
     expect(planScale({ ...some, settled: false }).replicas).toBe(4);

@@ -39,13 +39,22 @@ export function planScale(group: GroupState): ScalePlan {
   const victims = pods.toSorted((a, b) => compareVictims(a, b, listed)).slice(0, surplus);
   const chosen = new Set(victims.map((pod) => pod.replicaId));
   const marks = pods.flatMap((pod) => {
-    const cost = chosen.has(pod.replicaId) ? costOf(pod, group) : deletionCosts.keep;
+    const cost = chosen.has(pod.replicaId) ? costOf(pod, group) : keptCost(pod, group);
     return cost === pod.deletionCost ? [] : [{ pod, cost }];
   });
   if (current === null || wanted >= current) return { replicas: wanted, victims, marks };
   const released = victims.filter((pod) => pod.deletionCost === deletionCosts.released).length;
   const existing = group.settled ? pods.length : Math.max(pods.length, current);
   return { replicas: Math.max(wanted, Math.min(current, existing - released)), victims, marks };
+}
+
+/**
+ * A pod stays after all. One that was released may be taken any moment while the count is still lowered, and without its
+ * mark another would be taken in its place: the mark goes once the controllers have seen a count with room for it.
+ */
+function keptCost({ deletionCost }: PodView, { settled, current, pods }: GroupState): number {
+  const safe = settled && (current ?? 0) >= pods.length;
+  return deletionCost === deletionCosts.released && !safe ? deletionCost : deletionCosts.keep;
 }
 
 function costOf(pod: PodView, { listed, gates }: GroupState): number {

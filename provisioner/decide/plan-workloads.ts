@@ -76,7 +76,7 @@ export function planWorkloads(target: Target, observed: ObservedState, settings:
   return { workloads, victims: new Set(workloads.flatMap(({ plan }) => plan.victims.map((pod) => pod.replicaId))) };
 }
 
-/** The steps towards a workload plan; marks come first, and counts sink only when the marks have been seen. */
+/** The steps towards a workload plan. Counts sink only for marks that have been seen, so a growing count may come first. */
 export function planWorkloadSteps(target: Target, plan: WorkloadPlan, settings: PlanSettings): Step[] {
   const marks = plan.workloads.flatMap(({ plan: { marks: due } }) =>
     due.map(({ pod, cost }): Step => {
@@ -99,7 +99,7 @@ export function planWorkloadSteps(target: Target, plan: WorkloadPlan, settings: 
     if (live !== undefined && covers(live, wanted)) return [];
     return [{ kind: 'apply', object: wanted, why: `${replicas} replicas are wanted now` }];
   });
-  return [...marks, ...writes, ...plan.workloads.flatMap((workload) => tellOfUnchosen(target, workload))];
+  return [...writes, ...marks, ...plan.workloads.flatMap((workload) => tellOfUnchosen(target, workload))];
 }
 
 /** While released victims are still there no other pod of the Deployment should go: if one does, people must know. */
