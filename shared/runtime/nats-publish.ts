@@ -1,4 +1,11 @@
-import { headers, NoRespondersError, RequestError, TimeoutError, type MsgHdrs } from '@nats-io/nats-core';
+import {
+  ConnectionError,
+  headers,
+  NoRespondersError,
+  RequestError,
+  TimeoutError,
+  type MsgHdrs,
+} from '@nats-io/nats-core';
 import { JetStreamApiError } from '@nats-io/jetstream';
 import type { Nats } from './nats.ts';
 
@@ -121,8 +128,15 @@ export async function readLast(nats: Nats, stream: string, subject: string): Pro
   };
 }
 
-/** True for failures of NATS that another attempt may heal. */
+/** What the client throws while the server is away, hangs, or nobody answers for a stream. */
+const troubles = [TimeoutError, NoRespondersError, RequestError, ConnectionError];
+
+/**
+ * True for failures of NATS that another attempt may heal, also as the cause of another error: a JetStream without a
+ * leader does not answer, which the client wraps in an error that says "jetstream is not enabled".
+ */
 export function isNatsTrouble(error: unknown): boolean {
   if (error instanceof JetStreamApiError) return error.status >= 500 || error.code === 10_164;
-  return error instanceof TimeoutError || error instanceof NoRespondersError || error instanceof RequestError;
+  if (troubles.some((kind) => error instanceof kind)) return true;
+  return error instanceof Error && error.cause !== undefined && isNatsTrouble(error.cause);
 }

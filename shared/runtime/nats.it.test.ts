@@ -1,123 +1,123 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { describe, expect, it } from 'vitest';
 import type { ChildServer } from '#shared/testing/child-server.ts';
-import { systemClock } from './clock.ts';
-import { silentLogger } from './log.ts';
+import { freePort } from '#shared/testing/child-server.ts';
+import { eventually } from '#shared/testing/eventually.ts';
+import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { createLogger, silentLogger } from './log.ts';
 import { connectNats, type Nats } from './nats.ts';
-import { readLast, writeDocuments } from './nats-publish.ts';
-import { ensureStreams, type StreamDefinition } from './nats-streams.ts';
-import { startView, type ViewMessage } from './nats-view.ts';
+import { isNatsTrouble, readLast, writeDocuments } from './nats-publish.ts';
 
-const documents: StreamDefinition = {
-  name: 'DOCS',
-  subjects: ['doc.*'],
-  keep: 'document',
-  maxBytes: 1_000_000,
-  maxMessageBytes: 100_000,
-  denyDelete: true,
-};
-const bucket: StreamDefinition = {
-  name: 'KV_b',
-  subjects: ['$KV.b.>'],
-  keep: 'document',
-  maxBytes: 1_000_000,
-  maxMessageBytes: 100_000,
-  bucket: true,
+const log = silentLogger();
+const dial = (server: ChildServer): Promise<Nats> => connectNats({ url: server.url, name: 'test', log });
+
+/** A request that the server itself answers. */
+const answers = async (nats: Nats): Promise<void> => {
+  await nats.nc.rtt();
+  expect(nats.up()).toBe(true);
 };
 
-describe('NATS', () => {
-  let server: ChildServer;
-  let nats: Nats;
-  const log = silentLogger();
+async function took(work: PromiseLike<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await work;
+  return performance.now() - startedAt;
+}
 
-  beforeAll(async () => {
-    server = await startNatsServer();
-    nats = await connectNats({ url: server.url, name: 'test', log });
-    await ensureStreams(nats, [documents, bucket], 1);
-    await ensureStreams(nats, [documents, bucket], 1);
-  });
-  afterAll(async () => {
-    await nats[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
-  });
-
-  it('stores all of a batch or nothing', async () => {
-    const first = await writeDocuments(
-      nats,
-      ['a', 'b', 'c'].map((name) => ({ subject: `doc.${name}`, body: { name }, expectedSeq: 0 })),
-      'batch-1',
-    );
-    expect(first.kind).toBe('stored');
-    const again = await writeDocuments(
-      nats,
-      ['d', 'b', 'e'].map((name) => ({ subject: `doc.${name}`, body: { name }, expectedSeq: 0 })),
-      'batch-2',
-    );
-    expect(again.kind).toBe('conflict');
-    expect(await readLast(nats, 'DOCS', 'doc.d')).toBeNull();
-    const seqs = first.kind === 'stored' ? first.seqs : [];
-    expect((await readLast(nats, 'DOCS', 'doc.c'))?.seq).toBe(seqs[2]);
-    expect((await readLast(nats, 'DOCS', 'doc.a'))?.body).toEqual({ name: 'a' });
-  });
-
-  it('refuses a stale compare-and-set and takes a fresh one', async () => {
-    const made = await writeDocuments(nats, [{ subject: 'doc.cas', body: 1, expectedSeq: 0 }], 'x');
-    const seq = made.kind === 'stored' ? (made.seqs[0] ?? 0) : 0;
-    expect((await writeDocuments(nats, [{ subject: 'doc.cas', body: 2, expectedSeq: seq }], 'x')).kind).toBe('stored');
-    expect((await writeDocuments(nats, [{ subject: 'doc.cas', body: 3, expectedSeq: seq }], 'x')).kind).toBe(
-      'conflict',
-    );
-    expect((await readLast(nats, 'DOCS', 'doc.cas'))?.body).toBe(2);
-  });
-
-  it('lets a message leave by its TTL, and a create succeeds afterwards', async () => {
-    await writeDocuments(nats, [{ subject: 'doc.ttl', body: 1, ttlMs: 1000 }], 'x');
-    await expect.poll(() => readLast(nats, 'DOCS', 'doc.ttl'), { timeout: 8000 }).toBeNull();
-    expect((await writeDocuments(nats, [{ subject: 'doc.ttl', body: 2, expectedSeq: 0 }], 'x')).kind).toBe('stored');
-  });
-
-  it('marks a key of a bucket as deleted', async () => {
-    await writeDocuments(nats, [{ subject: '$KV.b.k', body: { a: 1 } }], 'x');
-    expect((await readLast(nats, 'KV_b', '$KV.b.k'))?.deleted).toBe(false);
-    const gone = await writeDocuments(
-      nats,
-      [{ subject: '$KV.b.k', body: null, deleteMarker: true, ttlMs: 60_000 }],
-      'x',
-    );
-    expect(gone.kind).toBe('stored');
-    expect((await readLast(nats, 'KV_b', '$KV.b.k'))?.deleted).toBe(true);
-  });
-
-  it('follows documents across a kill of the server and answers a barrier', async () => {
-    const seen: ViewMessage[] = [];
-    await using view = startView({
-      nats,
-      clock: systemClock,
-      log,
-      stream: 'DOCS',
-      subjects: ['doc.*'],
-      apply: (message) => seen.push(message),
+describe('a NATS connection', () => {
+  it('waits for a server that is not there yet, says so once, and ends the wait when it is told to', async () => {
+    const said: string[] = [];
+    const stop = new AbortController();
+    const waiting = connectNats({
+      url: `nats://127.0.0.1:${await freePort()}`,
+      name: 'early',
+      log: createLogger('test', { destination: { write: (line: string) => void said.push(line) } }),
+      signal: stop.signal,
     });
-    await view.whenSynced(AbortSignal.timeout(5000));
-    await server.restart();
-    await expect.poll(() => nats.up(), { timeout: 10_000 }).toBe(true);
-    const written = await writeUntilStored(nats, 'doc.view');
-    await view.reached(written, AbortSignal.timeout(20_000));
-    expect(seen.at(-1)?.subject).toBe('doc.view');
+    waiting.catch(() => {});
+    await eventually(() => expect(said.join('')).toContain('nats.waiting'));
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(said).toHaveLength(1);
+    stop.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow();
   });
 
-  it('tells doubt from refusal when the server is gone', async () => {
+  it('takes user and password out of the address, and keeps trying with the wrong ones', async () => {
+    await using server = await startNatsServer('authorization { user: fair, password: "p@ss/w:rd" }');
+    const withPassword = (password: string): string =>
+      server.url.replace('nats://', `nats://fair:${encodeURIComponent(password)}@`);
+    await using nats = await connectNats({ url: withPassword('p@ss/w:rd'), name: 'right', log });
+    await answers(nats);
+    const said: string[] = [];
+    const wrong = connectNats({
+      url: withPassword('wrong'),
+      name: 'wrong',
+      log: createLogger('test', { destination: { write: (line: string) => void said.push(line) } }),
+      signal: AbortSignal.timeout(1000),
+    });
+    await expect(wrong).rejects.toThrow();
+    expect(said.join('')).toMatch(/nats\.waiting/);
+    expect(said.join('')).toMatch(/[Aa]uthorization/);
+  });
+
+  it.each(['', 'nats://', '127.0.0.1:4222', 'redis://127.0.0.1:4222', 'nats://127.0.0.1:4222,what'])(
+    'says what an address must look like instead of %j, and does not repeat it',
+    async (url) => {
+      await expect(connectNats({ url, name: 'test', log })).rejects.toThrow(
+        expect.objectContaining({ name: 'ConfigError', message: expect.stringContaining('nats://user:password@host') }),
+      );
+    },
+  );
+
+  it('never falls back to plain text when the address says tls', async () => {
+    await using server = await startNatsServer();
+    const secure = { url: server.url.replace('nats:', 'tls:'), name: 'test', log, signal: AbortSignal.timeout(1000) };
+    await expect(connectNats(secure)).rejects.toThrow();
+  });
+
+  it('reconnects after the server was killed and started again on its port', async () => {
+    await using server = await startNatsServer();
+    await using nats = await dial(server);
     await server.kill();
-    const outcome = await writeDocuments(nats, [{ subject: 'doc.doubt', body: 1 }], 'x');
-    expect(outcome.kind).toBe('doubtful');
+    await eventually(() => expect(nats.up()).toBe(false));
+    const failure: unknown = await readLast(nats, 'NONE', 'a').catch((error: unknown) => error);
+    expect(isNatsTrouble(failure)).toBe(true);
+    await new Promise((resolve) => setTimeout(resolve, 3000));
     await server.restart();
+    await eventually(() => answers(nats), { timeoutMs: 3000 });
+  });
+
+  it('notices a server that hangs within 15 seconds, fails requests in time until then, and comes back', async () => {
+    await using server = await startNatsServer();
+    await using nats = await dial(server);
+    server.pause();
+    const noticed = took(eventually(() => expect(nats.up()).toBe(false), { timeoutMs: 15_000 }));
+    expect(await took(writeDocuments(nats, [{ subject: 'a', body: 1 }], 'x'))).toBeLessThan(3000);
+    expect(await noticed).toBeLessThan(15_000);
+    server.resume();
+    await eventually(() => answers(nats), { timeoutMs: 5000 });
+  });
+
+  it.each(['up', 'down', 'hanging'])('ends in bounded time when the server is %s', async (state) => {
+    await using server = await startNatsServer();
+    const nats = await dial(server);
+    if (state === 'down') await server.kill();
+    if (state === 'hanging') server.pause();
+    expect(await took(nats[Symbol.asyncDispose]())).toBeLessThan(3000);
+    expect(nats.nc.isClosed()).toBe(true);
+    await nats[Symbol.asyncDispose]();
+    server.resume();
+  });
+
+  it('takes a stream without a leader for trouble that may pass', async () => {
+    await using server = await startNatsServer();
+    await using nats = await dial(server);
+    const outcome = await writeDocuments(nats, [{ subject: 'no.stream.here', body: 1 }], 'x');
+    expect(outcome).toEqual({ kind: 'doubtful', reason: 'the stream has no leader' });
+    await using plain = await startNatsServer(
+      'server_name: plain\naccounts { A { users: [{ user: a, password: a }] } }',
+    );
+    await using without = await connectNats({ url: plain.url.replace('nats://', 'nats://a:a@'), name: 'test', log });
+    const failure: unknown = await readLast(without, 'NONE', 'a').catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(Error);
+    expect(isNatsTrouble(failure)).toBe(true);
   });
 });
-
-async function writeUntilStored(nats: Nats, subject: string): Promise<number> {
-  for (let attempt = 0; attempt < 20; attempt += 1) {
-    const outcome = await writeDocuments(nats, [{ subject, body: { attempt } }], 'x');
-    if (outcome.kind === 'stored') return outcome.seqs[0] ?? 0;
-  }
-  throw new Error('never stored');
-}

@@ -1,7 +1,7 @@
 import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import { systemClock } from './clock.ts';
-import { ConfigError } from './read-config.ts';
+import { ConfigError } from './config-error.ts';
 import type { Logger } from './log.ts';
 
 /** The one place that knows the NATS client: everything else takes this. */
@@ -14,11 +14,13 @@ export interface Nats extends AsyncDisposable {
   onReconnect(listener: () => void): () => void;
 }
 
-/** Where and how to connect. The URL may carry user and password. */
+/** Where and how to connect: `nats://` or, where nothing else will do, `tls://`; several servers with commas between. */
 export interface NatsOptions {
+  /** May carry user and password. */
   url: string;
   name: string;
   log: Logger;
+  /** Ends the wait for the first connection. */
   signal?: AbortSignal;
   /** Time-out of one request to the server, milliseconds (default 2,000). */
   requestTimeoutMs?: number;
@@ -32,9 +34,10 @@ const oldestServer = [2, 12, 5] as const;
  * @throws ConfigError when the server is older than 2.12.5; the signal's reason when it aborts the wait.
  */
 export async function connectNats(options: NatsOptions): Promise<Nats> {
-  const { servers, user, pass } = splitUrl(options.url);
+  const { servers, user, pass, secure } = splitUrl(options.url);
   const nc = await dial(options, {
     servers,
+    ...(secure && { tls: {} }),
     ...(user !== undefined && { user }),
     ...(pass !== undefined && { pass }),
     name: options.name,
@@ -42,7 +45,8 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     reconnectTimeWait: 250,
     reconnectJitter: 100,
     ignoreAuthErrorAbort: true,
-    pingInterval: 5000,
+    // The third ping without an answer is one too many: 9 s.
+    pingInterval: 3000,
     maxPingOut: 2,
     timeout: 2000,
   });
@@ -77,24 +81,31 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
 
 /** Tries until it is connected or the signal aborts: the client's own waiting for a first connection has no end. */
 async function dial(options: NatsOptions, settings: NodeConnectionOptions): Promise<NatsConnection> {
-  for (let tries = 1; ; tries += 1) {
+  let told = '';
+  for (;;) {
     options.signal?.throwIfAborted();
     try {
       return await connect(settings);
     } catch (error) {
-      if (tries === 1) options.log.warn({ reason: String(error) }, 'nats.waiting');
+      const reason = String(error);
+      if (reason !== told) options.log.warn({ reason }, 'nats.waiting');
+      told = reason;
       await systemClock.sleep(250, options.signal);
     }
   }
 }
 
-function splitUrl(url: string): { servers: string[]; user?: string; pass?: string } {
-  const parts = url.split(',').map((text) => new URL(text));
-  const [first] = parts;
+function splitUrl(text: string): { servers: string[]; user?: string; pass?: string; secure: boolean } {
+  const urls = text.split(',').map((part) => (URL.canParse(part.trim()) ? new URL(part.trim()) : undefined));
+  const known = urls.filter((url) => url !== undefined && ['nats:', 'tls:'].includes(url.protocol) && url.host !== '');
+  const [first] = known;
+  if (first === undefined || known.length < urls.length)
+    throw new ConfigError('The address of NATS must look like nats://user:password@host:4222 (several: with commas).');
   return {
-    servers: parts.map((part) => part.host),
-    ...(first?.username && { user: decodeURIComponent(first.username) }),
-    ...(first?.password && { pass: decodeURIComponent(first.password) }),
+    servers: known.map((url) => url?.host ?? ''),
+    ...(first.username && { user: decodeURIComponent(first.username) }),
+    ...(first.password && { pass: decodeURIComponent(first.password) }),
+    secure: first.protocol === 'tls:',
   };
 }
 

@@ -10,14 +10,17 @@ export interface NatsTestServer extends ChildServer {
   folder: string;
 }
 
-/** A real nats-server with JetStream and `sync_interval: always` on a free port, in a temporary folder. */
-export async function startNatsServer(): Promise<NatsTestServer> {
+/**
+ * A real nats-server with JetStream and `sync_interval: always` on a free port, in a temporary folder. `settings` are
+ * further lines of its configuration.
+ */
+export async function startNatsServer(settings = ''): Promise<NatsTestServer> {
   const port = await freePort();
   const folder = await mkdtemp(join(tmpdir(), 'fairway-nats-'));
   const config = join(folder, 'nats.conf');
   await writeFile(
     config,
-    `listen: "127.0.0.1:${port}"\njetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: always, max_file_store: 4GB }\n`,
+    `listen: "127.0.0.1:${port}"\njetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: always, max_file_store: 4GB }\n${settings}\n`,
   );
   const server = await startChildServer({
     url: `nats://127.0.0.1:${port}`,
