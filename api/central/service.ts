@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto';
+import { unreadableRequest } from '#shared/contract/error-reply.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import { apiTokenDocumentSchema } from '#shared/contract/identity.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
+import { answerClientErrors } from '#shared/runtime/client-errors.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { startDocumentMap } from '#shared/runtime/document-map.ts';
 import { serveAdmin, serveApp } from '#shared/runtime/http-server.ts';
@@ -76,6 +79,7 @@ export async function startCentralApi(config: CentralConfig, overrides: CentralO
   });
   const address = { host: config.FAIRWAY_HOST, port: config.FAIRWAY_PORT };
   const server = stack.use(await serveApp(app, { ...address, drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS }));
+  answerClientErrors(server.server, (status) => ({ status, ...unreadableRequest(status, randomUUID()) }));
   log.info({ url: admin.url }, 'admin.started');
   const all = stack.move();
   return { url: server.url, adminUrl: admin.url, [Symbol.asyncDispose]: () => all.disposeAsync() };

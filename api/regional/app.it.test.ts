@@ -1,4 +1,5 @@
 import { Agent, request as rawRequest } from 'node:http';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createReplySchema, listReplySchema, resourceReplySchema } from '#shared/contract/deployment.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
@@ -279,6 +280,22 @@ describe('the regional API', () => {
     expect((await call({ headers: { 'x-request-id': 'mine-1' } })).headers.get('x-request-id')).toBe('mine-1');
     const made = (await call({ headers: { 'x-request-id': 'not good' } })).headers.get('x-request-id');
     expect(made).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it.each([
+    { what: 'no HTTP', head: 'HELLO\r\n\r\n', status: 400, id: 'bad_request' },
+    {
+      what: 'huge headers',
+      head: `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`,
+      status: 431,
+      id: 'header_too_large',
+    },
+  ])('answers $what in its own words', async ({ head, status, id }) => {
+    const { hostname, port } = new URL(region.apis[0]?.url ?? '');
+    const socket = connect(Number(port), hostname);
+    socket.end(head);
+    const text = Buffer.concat(await socket.toArray()).toString();
+    expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} [\\s\\S]*x-request-id: [0-9a-f-]{36}[\\s\\S]*"id":"${id}"`));
   });
 
   it('answers a body that never ends with 413, not with memory', async () => {

@@ -4,20 +4,15 @@
  * the same three documents at the same concurrency, and the API's CPU time per create. Takes turns, so that both see the
  * same machine.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { Pool } from 'undici';
 import { streams, subjects } from '#shared/contract/subjects.ts';
-import { environment } from '#shared/runtime/environment.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
 import type { Nats } from '#shared/runtime/nats.ts';
 import { readLast, writeDocuments } from '#shared/runtime/nats-publish.ts';
-import { createSealKeys } from '#shared/runtime/seal.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import { createBody } from './test-create-body.ts';
-import { alphaToken, startTestRegion, testVpcId } from './test-region.ts';
+import { spawnRegionalApi } from './test-process.ts';
+import { alphaToken, startTestRegion, testEnvironment, testVpcId } from './test-region.ts';
 
 const seconds = Number(process.argv[2] ?? 4);
 const clients = Number(process.argv[3] ?? 32);
@@ -25,7 +20,7 @@ const rounds = 3;
 
 await using server = await startNatsServer();
 await using region = await startTestRegion({ natsUrl: server.url, apiNatsUrls: [] });
-await using api = await startApi(server.url);
+await using api = await spawnRegionalApi(await testEnvironment(server.url));
 const pool = new Pool(api.url, { connections: clients, pipelining: 1 });
 
 const template = await createOne('template').then((id) => documentsOf(region.nats, id));
@@ -101,45 +96,6 @@ async function writeRaw(nats: Nats, key: string): Promise<void> {
   ];
   const outcome = await writeDocuments(nats, writes, `raw-${key}`);
   if (outcome.kind !== 'stored') throw new Error(`a raw batch: ${outcome.reason}`);
-}
-
-async function startApi(natsUrl: string): Promise<AsyncDisposable & { url: string; adminUrl: string }> {
-  const { publicKey } = await createSealKeys();
-  const env = {
-    ...environment(),
-    FAIRWAY_NATS_URL: natsUrl,
-    FAIRWAY_PORT: '0',
-    FAIRWAY_REGION_KEY: Buffer.alloc(32, 7).toString('base64url'),
-    FAIRWAY_SEAL_PUBLIC_KEY: publicKey,
-    FAIRWAY_DEFAULT_VPC_ID: testVpcId,
-  };
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts')], {
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const { url, adminUrl } = await startedUrls(child);
-  return {
-    url,
-    adminUrl,
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGTERM');
-      await once(child, 'exit');
-    },
-  };
-}
-
-async function startedUrls(child: ChildProcess): Promise<{ url: string; adminUrl: string }> {
-  if (child.stdout === null) throw new Error('the API has no output');
-  const lines = createInterface({ input: child.stdout });
-  return new Promise((resolve, reject) => {
-    let adminUrl = '';
-    child.once('exit', (code) => reject(new Error(`the API ended with ${code}`)));
-    lines.on('line', (line) => {
-      const { msg, url } = JSON.parse(line) as { msg?: string; url?: string };
-      if (msg === 'admin.started') adminUrl = url ?? '';
-      if (msg === 'service.started') resolve({ url: url ?? '', adminUrl });
-    });
-  });
 }
 
 async function cpuSeconds(adminUrl: string): Promise<number> {

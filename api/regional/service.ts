@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { unreadableRequest } from '#shared/contract/error-reply.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import { apiTokenDocumentSchema, type ApiTokenDocument } from '#shared/contract/identity.ts';
 import { createIdFactory } from '#shared/contract/ids.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
+import { answerClientErrors } from '#shared/runtime/client-errors.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { startDocumentMap, type DocumentMap } from '#shared/runtime/document-map.ts';
 import { serveAdmin, serveApp } from '#shared/runtime/http-server.ts';
@@ -89,6 +91,7 @@ export async function startRegionalApi(config: RegionalConfig, overrides: Region
   const app = createApp({ context, lookup, clock, log, metrics, bodyMaxBytes: config.FAIRWAY_BODY_MAX_BYTES });
   const address = { host: config.FAIRWAY_HOST, port: config.FAIRWAY_PORT };
   const server = stack.use(await serveApp(app, { ...address, drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS }));
+  answerClientErrors(server.server, (status) => ({ status, ...unreadableRequest(status, randomUUID()) }));
   log.info({ url: admin.url }, 'admin.started');
   const all = stack.move();
   return { url: server.url, adminUrl: admin.url, [Symbol.asyncDispose]: () => all.disposeAsync() };

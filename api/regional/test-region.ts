@@ -10,7 +10,7 @@ import { connectNats, type Nats } from '#shared/runtime/nats.ts';
 import { writeDocuments } from '#shared/runtime/nats-publish.ts';
 import { ensureStreams } from '#shared/runtime/nats-streams.ts';
 import { createSealKeys } from '#shared/runtime/seal.ts';
-import { readRegionalConfig, type RegionalConfig } from './config.ts';
+import { readRegionalConfig } from './config.ts';
 import { startRegionalApi, type RegionalApi } from './service.ts';
 
 /** A region for tests: API processes in this process, and a connection of its own to look into the stores. */
@@ -81,15 +81,10 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
   const seedToken = seeder(nats);
   await seedToken(alphaToken, { team: 'alpha' });
   await seedToken(betaToken, { team: 'beta' });
-  const { publicKey } = await createSealKeys();
   const { log, text } = capturingLogger();
   const apis: RegionalApi[] = [];
   for (const apiNatsUrl of options.apiNatsUrls) {
-    const config = testConfig({
-      FAIRWAY_NATS_URL: apiNatsUrl,
-      FAIRWAY_SEAL_PUBLIC_KEY: publicKey,
-      ...options.env,
-    });
+    const config = readRegionalConfig({ ...(await testEnvironment(apiNatsUrl)), ...options.env });
     apis.push(stack.use(await startRegionalApi(config, { log, ...(options.clock && { clock: options.clock }) })));
   }
   const all = stack.move();
@@ -107,14 +102,16 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
   };
 }
 
-/** A configuration that fits; every process of a region has the same keys. */
-export function testConfig(env: Record<string, string>): RegionalConfig {
-  return readRegionalConfig({
+/** An environment that fits; every process of a region has the same keys. */
+export async function testEnvironment(natsUrl: string): Promise<Record<string, string>> {
+  const { publicKey } = await createSealKeys();
+  return {
+    FAIRWAY_NATS_URL: natsUrl,
     FAIRWAY_PORT: '0',
     FAIRWAY_REGION_KEY: Buffer.alloc(32, 7).toString('base64url'),
+    FAIRWAY_SEAL_PUBLIC_KEY: publicKey,
     FAIRWAY_DEFAULT_VPC_ID: testVpcId,
-    ...env,
-  });
+  };
 }
 
 /** Sends one request. */

@@ -1,4 +1,4 @@
-import { type AppError, errorTable } from './errors.ts';
+import { AppError, errorTable } from './errors.ts';
 import type { ErrorReply } from './deployment.ts';
 
 /** An error of the management API, ready to be sent. */
@@ -43,4 +43,17 @@ export function renderError(error: AppError, requestId: string): RenderedError {
 export function errorResponse(error: AppError, requestId: string): Response {
   const { status, headers, body } = renderError(error, requestId);
   return new Response(JSON.stringify(body), { status, headers: { ...headers, 'content-type': 'application/json' } });
+}
+
+/** The error for bytes that no request could be read from; the table has no time-out of a request's head, it is one of them. */
+export function unreadableRequest(
+  status: 400 | 408 | 431,
+  requestId: string,
+): { headers: Record<string, string>; body: string } {
+  const error = new AppError(status === 431 ? 'header_too_large' : 'bad_request');
+  const { headers, body } = renderError(error, requestId);
+  return {
+    headers: { ...headers, 'content-type': 'application/json', 'x-request-id': requestId },
+    body: JSON.stringify(body),
+  };
 }

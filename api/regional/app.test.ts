@@ -1,0 +1,92 @@
+import { Registry } from 'prom-client';
+import { describe, expect, it } from 'vitest';
+import { AppError } from '#shared/contract/errors.ts';
+import { silentLogger } from '#shared/runtime/log.ts';
+import { createTestClock } from '#shared/testing/test-clock.ts';
+import { createApp, type TokenLookup } from './app.ts';
+import { Committer } from './commit/committer.ts';
+import { MemoryDesiredLog } from './commit/memory-desired-log.ts';
+import { createApiMetrics } from './metrics.ts';
+import { deriveRegionKeys, type RegionContext } from './region-context.ts';
+import { createBody } from './test-create-body.ts';
+
+/** An app over a log in memory; its view never gets current. */
+function startApp(lookup: TokenLookup) {
+  const clock = createTestClock();
+  const log = new MemoryDesiredLog();
+  const metrics = createApiMetrics(new Registry());
+  const bounds = { budgetMs: 15_000, pendingMax: 4, batchesMax: 4 };
+  const committer = new Committer({ log, clock, metrics, newBatchId: () => 'b', random: () => 0.5, ...bounds });
+  const context: RegionContext = {
+    region: 'atl1',
+    keys: deriveRegionKeys(new Uint8Array(32)),
+    sealPublicKey: '',
+    defaultVpcId: '11111111-2222-4333-8444-555555555555',
+    hostDomain: 'example.test',
+    address: { scheme: 'https' },
+    desired: log,
+    committer,
+    view: {
+      synced: () => false,
+      whenSynced: () => Promise.resolve(),
+      barrier: () => Promise.reject(new AppError('unavailable')),
+      find: () => undefined,
+      status: () => null,
+      all: () => [],
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    },
+    recorder: { record: () => {}, [Symbol.asyncDispose]: () => Promise.resolve() },
+    clock,
+    newId: () => '00000000-0000-8001-8000-000000000001',
+  };
+  const app = createApp({ context, lookup, clock, log: silentLogger(), metrics, bodyMaxBytes: 10_000 });
+  const call = async (method: string, path: string, body?: unknown) => {
+    const init = { method, headers: { authorization: 'Bearer t', 'content-type': 'application/json' } };
+    const response = await app.request(path, body === undefined ? init : { ...init, body: JSON.stringify(body) });
+    const reply: unknown = await response.json();
+    return { status: response.status, headers: response.headers, reply };
+  };
+  return { call, log };
+}
+
+const known: TokenLookup = () => ({
+  v: 1,
+  tokenId: 't',
+  team: 'alpha',
+  scopes: ['dedicated_inference:create', 'dedicated_inference:read'],
+  expiresAt: null,
+  revoked: false,
+});
+const collection = '/v2/dedicated-inferences';
+
+describe('the app', () => {
+  it('answers 503, not 401, while the API tokens are not yet known', async () => {
+    const { call } = startApp(() => {
+      throw new AppError('unavailable');
+    });
+    const { status, headers, reply } = await call('GET', collection);
+    expect([status, headers.get('retry-after'), reply]).toMatchObject([503, '1', { id: 'unavailable' }]);
+  });
+
+  it('refuses a read that cannot be current, and still takes a create', async () => {
+    const { call, log } = startApp(known);
+    expect((await call('GET', collection)).status).toBe(503);
+    const { status, headers } = await call('POST', collection, createBody('made'));
+    expect([status, headers.get('etag')]).toEqual([202, '"3"']);
+    expect(log.history.map(({ subject }) => subject.split('.')[1])).toEqual(['name', 'access', 'spec']);
+  });
+
+  it('shows nothing of an unexpected failure but the request id', async () => {
+    const { call, log } = startApp(known);
+    log.fillRatio = () => {
+      throw new Error('an inner secret');
+    };
+    const { status, headers, reply } = await call('POST', collection, createBody('broken'));
+    expect(status).toBe(500);
+    expect(reply).toEqual({
+      id: 'server_error',
+      message: 'Unexpected server-side error',
+      request_id: headers.get('x-request-id'),
+    });
+  });
+});
