@@ -24,7 +24,7 @@ describe('the edits of a body', () => {
     for (const text of [
       '{"model":"m","messages":[]}',
       ' {"model" : "m", "stream":false,"x":1.0e400}\n',
-      '{"stream":true,"model":"m","stream_options":{"include_usage":true}}',
+      '{"stream":true,"model":"m","stream_options": { "include_usage" : true }}',
     ])
       expect(spliced(text)).toBe(text);
   });
