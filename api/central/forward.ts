@@ -38,7 +38,10 @@ const notSent = new Set(['ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT', 'EHOSTUNREAC
 /** Largest reply that is passed on, bytes. */
 const replyMaxBytes = 64 * 1024 * 1024;
 
-/** Makes a forwarder. Processes of a region take turns; the next one is tried only when nothing was sent. */
+/**
+ * Makes a forwarder. Processes of a region take turns; the next one is tried when nothing was sent, and for reads after any
+ * failure (one more attempt than there are processes: a reused connection may have been closed by a restart).
+ */
 export function createForwarder(options: ForwarderOptions): Forwarder {
   const agent = new Agent({
     connect: { timeout: options.connectTimeoutMs },
@@ -54,13 +57,13 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       const signal = AbortSignal.timeout(isRead ? options.readTimeoutMs : options.changeTimeoutMs);
       const tries = AbortSignal.timeout(options.readTimeoutMs - options.connectTimeoutMs);
       let cause: unknown;
-      for (const index of addresses.keys()) {
-        const address = addresses[(index + turn) % addresses.length] ?? '';
+      for (let attempt = 0; attempt < addresses.length + (isRead ? 1 : 0); attempt += 1) {
+        const address = addresses[(attempt + turn) % addresses.length] ?? '';
         try {
           return await ask(agent, address, { ...request, signal });
         } catch (error) {
           cause = error;
-          if (!isNotSent(error)) throw isRead ? unavailable(region, error) : outcomeUnknown(region, error);
+          if (!isRead && !isNotSent(error)) throw outcomeUnknown(region, error);
           if (tries.aborted) break;
         }
       }
