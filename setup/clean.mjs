@@ -1,11 +1,17 @@
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { explainDisk, say } from './say.mjs';
 
-/** Removes what set-up and the development stack keep: the user's cache, this checkout's state and its npm stamp. */
+/** What is kept in the cache: by set-up, by Node (compiled sources), by the build of the real kube-apiserver. */
+const CACHED = ['node', 'servers', 'compile', 'kube', 'locks', 'tmp'];
+
+/**
+ * Removes the user's cache, this checkout's state and its npm stamp. Of the cache only what we put there: FAIRWAY_CACHE may
+ * name a folder that holds other things.
+ */
 export function clean(context) {
   const kept = [
-    context.cache,
+    ...CACHED.map((name) => path.join(context.cache, name)),
     path.join(context.root, '.fairway'),
     path.join(context.root, 'node_modules', '.fairway-stamp'),
   ];
@@ -19,6 +25,7 @@ export function clean(context) {
     }
     say(`removed ${entry} (${megabytes} MB)`);
   }
+  if (existsSync(context.cache) && readdirSync(context.cache).length === 0) rmdirSync(context.cache);
   if (there.length === 0) say('nothing to remove');
   say('node_modules stays; remove it yourself if you want it gone');
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
@@ -118,13 +118,16 @@ describe('a cache that cannot be written', () => {
 });
 
 describe('npm run clean', () => {
-  test('removes the cache and the state of the checkout, and says so', async () => {
+  test('removes what is ours in the cache and the checkout, and says so', async () => {
     using checkout = readyCheckout();
     await checkout.run([...SETUP, 'target.ts']);
-    mkdirSync(path.join(checkout.cache, 'servers'), { recursive: true });
+    const servers = path.join(checkout.cache, 'servers');
+    const foreign = path.join(checkout.cache, 'letters');
+    for (const folder of [servers, foreign]) mkdirSync(folder, { recursive: true });
     const first = await checkout.run([...SETUP, '--clean']);
-    expect(first).toMatchObject({ code: 0, output: expect.stringContaining(`removed ${checkout.cache} (`) });
+    expect(first).toMatchObject({ code: 0, output: expect.stringContaining(`removed ${servers} (`) });
     expect(first.output).toContain('.fairway-stamp');
+    expect([existsSync(servers), existsSync(foreign)]).toEqual([false, true]);
     const second = await checkout.run([...SETUP, '--clean']);
     expect(second).toMatchObject({ code: 0, output: expect.stringContaining('nothing to remove') });
   });
