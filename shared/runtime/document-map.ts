@@ -32,7 +32,8 @@ export interface DocumentMap<T> extends NatsView {
 
 /**
  * A view that keeps parsed documents by subject. One that cannot be read (damaged, or of a newer version) is parked: it
- * is logged and the document before it stays. A deletion removes it.
+ * is logged and the document before it stays. A deletion removes it; so does the absence of one that expired or was purged
+ * while the map could not follow.
  */
 export function startDocumentMap<T>(options: DocumentMapOptions<T>): DocumentMap<T> {
   const documents = new Map<string, MappedDocument<T>>();
@@ -49,6 +50,10 @@ export function startDocumentMap<T>(options: DocumentMapOptions<T>): DocumentMap
         if (value === null) options.log.warn({ stream: options.stream, subject, seq }, 'document.parked');
         else documents.set(subject, { value, seq });
       }
+      options.onChange?.(subject);
+    },
+    onAbsent: (subject) => {
+      documents.delete(subject);
       options.onChange?.(subject);
     },
   });

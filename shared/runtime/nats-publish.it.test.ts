@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
-import { systemClock } from './clock.ts';
 import { silentLogger } from './log.ts';
 import { connectNats, type Nats } from './nats.ts';
 import { readLast, writeDocuments } from './nats-publish.ts';
 import { ensureStreams, type StreamDefinition } from './nats-streams.ts';
-import { startView, type ViewMessage } from './nats-view.ts';
 
 const documents: StreamDefinition = {
   name: 'DOCS',
@@ -25,7 +23,7 @@ const bucket: StreamDefinition = {
   bucket: true,
 };
 
-describe('NATS', () => {
+describe('writeDocuments', () => {
   let server: ChildServer;
   let nats: Nats;
   const log = silentLogger();
@@ -88,24 +86,6 @@ describe('NATS', () => {
     expect((await readLast(nats, 'KV_b', '$KV.b.k'))?.deleted).toBe(true);
   });
 
-  it('follows documents across a kill of the server and answers a barrier', async () => {
-    const seen: ViewMessage[] = [];
-    await using view = startView({
-      nats,
-      clock: systemClock,
-      log,
-      stream: 'DOCS',
-      subjects: ['doc.*'],
-      apply: (message) => seen.push(message),
-    });
-    await view.whenSynced(AbortSignal.timeout(5000));
-    await server.restart();
-    await expect.poll(() => nats.up(), { timeout: 10_000 }).toBe(true);
-    const written = await writeUntilStored(nats, 'doc.view');
-    await view.reached(written, AbortSignal.timeout(20_000));
-    expect(seen.at(-1)?.subject).toBe('doc.view');
-  });
-
   it('tells doubt from refusal when the server is gone', async () => {
     await server.kill();
     const outcome = await writeDocuments(nats, [{ subject: 'doc.doubt', body: 1 }], 'x');
@@ -113,11 +93,3 @@ describe('NATS', () => {
     await server.restart();
   });
 });
-
-async function writeUntilStored(nats: Nats, subject: string): Promise<number> {
-  for (let attempt = 0; attempt < 20; attempt += 1) {
-    const outcome = await writeDocuments(nats, [{ subject, body: { attempt } }], 'x');
-    if (outcome.kind === 'stored') return outcome.seqs[0] ?? 0;
-  }
-  throw new Error('never stored');
-}

@@ -1,5 +1,6 @@
 import { DeliverPolicy, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
 import type { Clock } from './clock.ts';
+import { KnownSubjects } from './known-subjects.ts';
 import type { Logger } from './log.ts';
 import type { Nats } from './nats.ts';
 import { fullJitter } from './retry.ts';
@@ -19,8 +20,14 @@ export interface ViewOptions {
   log: Logger;
   stream: string;
   subjects: string[];
-  /** Called once per message, in stream order. It must not throw: whatever cannot be read is the caller's to park. */
+  /** Called once per message, in stream order. What it throws is logged, and the message counts as applied. */
   apply: (message: ViewMessage) => void;
+  /**
+   * Called for a subject whose message is not in the stream any more, without a marker of its deletion: it expired or was
+   * purged while the view could not follow, or (`streamIsNew`) the stream was deleted and made again. Who gives it pays
+   * with reading every subject again after each interruption.
+   */
+  onAbsent?: (subject: string, streamIsNew: boolean) => void;
 }
 
 /** An in-memory copy of documents in a stream, kept current by an ordered consumer. */
@@ -29,16 +36,24 @@ export interface NatsView extends AsyncDisposable {
   appliedSeq(): number;
   /** True once everything that was there at the start has been applied. */
   synced(): boolean;
+  /** Rejects when the signal aborts or the view is disposed. */
   whenSynced(signal?: AbortSignal): Promise<void>;
-  /** Resolves when `appliedSeq() >= seq`; rejects when the signal aborts. */
+  /**
+   * Resolves when everything up to `seq`, which the stream's leader has acknowledged before, has been applied or is there
+   * no more; rejects when the signal aborts or the view is disposed.
+   */
   reached(seq: number, signal: AbortSignal): Promise<void>;
 }
 
 /**
- * A server that was restarted has forgotten the consumer, and says nothing: a view starts anew at each reconnect, and
- * besides that after two missing heartbeats.
+ * How a consumer is read. The client renews a request every `expires` and sits out that time after some failures; it
+ * takes two missed heartbeats to notice a consumer that is gone. Its own defaults (30 s, 15 s) would leave views blind for
+ * half a minute. A consumer or stream that is missing ends the reading: this file makes it anew.
  */
-const silence = { expires: 10_000, idle_heartbeat: 2000 };
+const reading = { max_messages: 500, expires: 2000, idle_heartbeat: 1000, abort_on_missing_resource: true };
+
+/** How long a reader waits for a message before the leader is asked whether it is there at all; doubled each time. */
+const checkAfterMs = { first: 250, most: 4000 };
 
 /**
  * Follows the last message of each subject and everything after it. When the consumer ends or fails it is made anew
@@ -52,13 +67,16 @@ class View implements NatsView {
   readonly #options: ViewOptions;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
+  readonly #known: KnownSubjects | undefined;
   #messages: ConsumerMessages | undefined;
+  #streamCreated: string | undefined;
   #applied = 0;
   #synced = false;
-  #waiters: (() => void)[] = [];
+  #waiters = new Set<() => void>();
 
   constructor(options: ViewOptions) {
     this.#options = options;
+    this.#known = options.onAbsent === undefined ? undefined : new KnownSubjects();
     this.#running = this.#run();
   }
 
@@ -70,86 +88,144 @@ class View implements NatsView {
     return this.#synced;
   }
 
-  whenSynced(signal?: AbortSignal): Promise<void> {
-    return this.#when(() => this.#synced, signal);
+  async whenSynced(signal?: AbortSignal): Promise<void> {
+    while (!this.#synced) await this.#change(signal);
   }
 
-  reached(seq: number, signal: AbortSignal): Promise<void> {
-    return this.#when(() => this.#applied >= seq, signal);
+  /**
+   * A message that is superseded has a successor, which comes. One that expires or is purged before it is delivered never
+   * comes, nor may anything after it: the leader then says that there is nothing beyond what has been applied.
+   */
+  async reached(seq: number, signal: AbortSignal): Promise<void> {
+    for (let waitMs = checkAfterMs.first; this.#applied < seq;) {
+      if (await this.#change(signal, waitMs)) continue;
+      if (this.#applied >= (await this.#lastSeq())) return;
+      waitMs = Math.min(checkAfterMs.most, 2 * waitMs);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
+    this.#stop.abort(new Error('The view was disposed.'));
     this.#messages?.stop();
     await this.#running;
   }
 
-  async #when(holds: () => boolean, signal?: AbortSignal): Promise<void> {
-    while (!holds()) {
-      signal?.throwIfAborted();
-      await new Promise<void>((resolve) => {
-        this.#waiters.push(resolve);
-        signal?.addEventListener('abort', () => resolve(), { once: true });
-      });
+  /** Waits for the next change: true when there was one, false after `timeoutMs`. @throws when it is over. */
+  async #change(signal?: AbortSignal, timeoutMs?: number): Promise<boolean> {
+    const over = AbortSignal.any(signal === undefined ? [this.#stop.signal] : [this.#stop.signal, signal]);
+    over.throwIfAborted();
+    const done = new AbortController();
+    let changed = false;
+    const wake = (): void => {
+      changed = true;
+      done.abort();
+    };
+    this.#waiters.add(wake);
+    const either = AbortSignal.any([over, done.signal]);
+    await this.#options.clock.sleep(timeoutMs ?? Number.POSITIVE_INFINITY, either).catch(() => {});
+    this.#waiters.delete(wake);
+    over.throwIfAborted();
+    return changed;
+  }
+
+  /** The newest sequence that the leader has for this view's subjects; infinite when it cannot say. */
+  async #lastSeq(): Promise<number> {
+    const { nats, stream, subjects } = this.#options;
+    try {
+      const last = await Promise.all(
+        subjects.map((subject) => nats.jsm.streams.getMessage(stream, { last_by_subj: subject })),
+      );
+      return Math.max(0, ...last.map((message) => message?.seq ?? 0));
+    } catch {
+      return Number.POSITIVE_INFINITY;
     }
   }
 
   async #run(): Promise<void> {
     const { clock, log, stream } = this.#options;
-    for (let failures = 0; !this.#stop.signal.aborted; failures += 1) {
+    for (let failures = 0; !this.#stop.signal.aborted;) {
       const before = this.#applied;
       try {
         await this.#follow();
+        failures = 0;
       } catch (error) {
         if (!this.#stop.signal.aborted) log.warn({ stream, reason: String(error) }, 'view.interrupted');
+        failures = this.#applied > before ? 0 : failures + 1;
       }
-      if (this.#applied > before) failures = 0;
       const waitMs = 100 + fullJitter(failures, { baseMs: 100, maxMs: 5000 });
       await clock.sleep(waitMs, this.#stop.signal).catch(() => {});
     }
   }
 
+  /** Until the consumer is lost, the connection was lost and is there again, or the view is disposed. */
   async #follow(): Promise<void> {
-    const { nats, stream, subjects } = this.#options;
-    const { state } = await nats.jsm.streams.info(stream);
-    // A stream that was made anew starts below what this view has seen: it is read from its beginning.
-    if (state.last_seq < this.#applied) this.#applied = 0;
-    const consumer = await nats.js.consumers.get(stream, {
-      filter_subjects: subjects,
-      inactive_threshold: 30_000,
-      ...(this.#applied === 0
-        ? { deliver_policy: DeliverPolicy.LastPerSubject }
-        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#applied + 1 }),
+    let reconnected = false;
+    // The consumer may outlive the connection, but what has left the stream meanwhile does not come through it.
+    const stopListening = this.#options.nats.onReconnect(() => {
+      reconnected = true;
+      this.#messages?.stop();
     });
-    const info = await consumer.info();
-    if (info.num_pending === 0) this.#settle();
-    const messages = await consumer.consume({ max_messages: 500, ...silence });
-    this.#messages = messages;
-    if (this.#stop.signal.aborted) messages.stop();
-    const forget = nats.onReconnect(() => messages.stop());
     try {
+      const messages = await this.#consume();
+      this.#messages = messages;
+      if (reconnected || this.#stop.signal.aborted) messages.stop();
       for await (const message of messages) this.#take(message);
     } finally {
-      forget();
+      stopListening();
+      this.#messages = undefined;
     }
   }
 
+  async #consume(): Promise<ConsumerMessages> {
+    const { nats, stream, subjects } = this.#options;
+    const { created, state } = await nats.jsm.streams.info(stream);
+    const streamIsNew = this.#streamCreated !== undefined && created !== this.#streamCreated;
+    // Its sequences are others: it is read from its beginning. So is one that was set back to an older copy.
+    if (streamIsNew || state.last_seq < this.#applied) this.#applied = 0;
+    this.#streamCreated = created;
+    this.#known?.startReading(streamIsNew);
+    const consumer = await nats.js.consumers.get(stream, {
+      filter_subjects: subjects,
+      inactive_threshold: 30_000,
+      ...(this.#applied === 0 || this.#known !== undefined
+        ? { deliver_policy: DeliverPolicy.LastPerSubject }
+        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#applied + 1 }),
+    });
+    const { num_pending: pending } = await consumer.info();
+    if (pending === 0) this.#settle();
+    return consumer.consume({ ...reading });
+  }
+
   #take(message: JsMsg): void {
+    const { subject, seq } = message;
     const operation = message.headers?.get('KV-Operation');
     const expired = message.headers?.has('Nats-Marker-Reason') ?? false;
     const deleted = operation === 'PURGE' || operation === 'DEL' || expired;
-    this.#options.apply({ subject: message.subject, seq: message.seq, deleted, text: message.string() });
-    this.#applied = Math.max(this.#applied, message.seq);
+    const repeated = this.#known?.see(subject, seq, deleted) === 'again';
+    if (!repeated)
+      this.#guarded({ subject, seq }, () => this.#options.apply({ subject, seq, deleted, text: message.string() }));
+    this.#applied = Math.max(this.#applied, seq);
     if (message.info.pending === 0) this.#settle();
     this.#wake();
   }
 
+  /** Everything that was there when the consumer was made has been read. */
   #settle(): void {
+    for (const { subject, streamIsNew } of this.#known?.endReading() ?? [])
+      this.#guarded({ subject, seq: 0 }, () => this.#options.onAbsent?.(subject, streamIsNew));
     this.#synced = true;
     this.#wake();
   }
 
+  #guarded(about: { subject: string; seq: number }, call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#options.log.error({ err: error, stream: this.#options.stream, ...about }, 'view.apply_failed');
+    }
+  }
+
   #wake(): void {
-    for (const resolve of this.#waiters.splice(0)) resolve();
+    for (const wake of this.#waiters) wake();
   }
 }
