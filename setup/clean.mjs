@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, rmSync, lstatSync } from 'node:fs';
 import path from 'node:path';
 import { explainDisk, say } from './say.mjs';
 
@@ -31,7 +31,7 @@ export function clean(context) {
 }
 
 function sizeOf(entry) {
-  const status = statSync(entry, { throwIfNoEntry: false });
+  const status = lstatSync(entry, { throwIfNoEntry: false });
   if (!status?.isDirectory()) return status?.size ?? 0;
   return readdirSync(entry).reduce((sum, name) => sum + sizeOf(path.join(entry, name)), 0);
 }
