@@ -81,6 +81,7 @@ async function follow(
   const consumer = await nats.js.consumers.get(stream, name);
   const messages = await consumer.consume({ max_messages: 100, ...silence });
   current.messages = messages;
+  void stopWhenMissing(messages);
   if (signal.aborted) messages.stop();
   const forget = nats.onReconnect(() => messages.stop());
   let taken = 0;
@@ -94,6 +95,15 @@ async function follow(
     forget();
   }
   return taken;
+}
+
+/**
+ * The client goes on asking for ever for a consumer that is not there any more (and does not obey its own option to
+ * abort), so its notices are watched.
+ */
+async function stopWhenMissing(messages: ConsumerMessages): Promise<void> {
+  for await (const { type } of messages.status())
+    if (type === 'consumer_deleted' || type === 'consumer_not_found' || type === 'stream_not_found') messages.stop();
 }
 
 function specMessage(message: JsMsg): SpecMessage {
