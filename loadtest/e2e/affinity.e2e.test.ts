@@ -6,6 +6,7 @@ import { directClients } from './direct-clients.ts';
 import { startTestStack, testModel, type TestStack } from './test-stack.ts';
 
 const seed = 7;
+/** All are in flight most of the time: an answer takes far longer than its client needs for the next question. */
 const users = 60;
 const turns = 10;
 /** About 20,000 pseudo-tokens, common to all users, as a coding assistant's system prompt and tools are. */
@@ -24,7 +25,7 @@ describe('routing by prefix and load', () => {
   let endpointId: string;
   let client: OpenAI;
   beforeAll(async () => {
-    fairway = await startTestStack({ timeScale: 0.02, regionals: 1, provisioners: 1 });
+    fairway = await startTestStack({ timeScale: 0.4, regionals: 1, provisioners: 1 });
     const { dedicated_inference, token } = await fairway.create('affinity', 2);
     endpointId = dedicated_inference.id;
     client = fairway.openai(token.value ?? '');
