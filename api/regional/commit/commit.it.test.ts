@@ -145,6 +145,22 @@ describe('commits over a broken network', () => {
     await quick[Symbol.asyncDispose]();
   });
 
+  it('lets a read wait for a view that lags behind, at every process', async () => {
+    for (const lagging of [1, 2]) {
+      proxyOf(lagging).delay(200);
+      const id = idOf(await create(0, `lagging-${lagging}`));
+      const shown = await region.call(lagging, { path: `${collection}/${id}` });
+      expect(shown.status, shown.text).toBe(200);
+      const scaled = await scale(0, id, 6);
+      const again = await region.call(lagging, { path: `${collection}/${id}` });
+      expect(again.body.dedicated_inference?.revision).toBe(scaled.body.dedicated_inference?.revision);
+      const removed = await region.call(0, { method: 'DELETE', path: `${collection}/${id}` });
+      const list = await region.call(lagging, { path: `${collection}?name=lagging-${lagging}` });
+      expect(removed.status).toBe(202);
+      expect(list.body.dedicated_inferences?.map(({ status }) => status)).toEqual(['deleting']);
+    }
+  });
+
   it('lets exactly one of many concurrent creates have a name', async () => {
     const replies = await Promise.all(
       Array.from({ length: 12 }, (_, index) =>
