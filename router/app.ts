@@ -46,7 +46,7 @@ export function createApp(deps: CompletionDeps): Hono<Bindings> {
   });
   for (const path of ['/v1/models', '/v1/models/:id']) app.all(path, (c) => answerError(deps, c, notAllowed('GET')));
   app.notFound((c) =>
-    answerError(deps, c, new AppError('unknown_route', { message: `${c.req.path} is not served here.` })),
+    answerError(deps, c, new AppError('unknown_route', { message: `${c.req.path.slice(0, 200)} is not served here.` })),
   );
   app.onError((error, c) => answerError(deps, c, error));
   return app;

@@ -21,7 +21,10 @@ export const routerConfigSchema = z.object({
     .describe('name of this router, unique within the VPC; default: random'),
   FAIRWAY_PUBLIC_URL: z.url().optional().describe('where public endpoints are reached through it; default: its own'),
   FAIRWAY_PRIVATE_URL: z.url().optional().describe('where private endpoints are reached through it; default: its own'),
-  FAIRWAY_TOKEN_HASH_KEY: secretText.describe('key of the access tokens’ hashes, 32 bytes base64url'),
+  FAIRWAY_TOKEN_HASH_KEY: secretText
+    .refine((text) => Buffer.from(text, 'base64url').length === 32, 'must be 32 bytes as base64url')
+    .meta({ secret: true })
+    .describe('key of the access tokens’ hashes, 32 bytes base64url'),
   FAIRWAY_STATE_DIR: z.string().min(1).describe('folder of the copy of access and pools that outlives NATS'),
   FAIRWAY_DRAIN_TIMEOUT_MS: count(0).default(600_000).describe('how long streams get to end after SIGTERM'),
   FAIRWAY_BODY_BYTES_MAX: count(1024)

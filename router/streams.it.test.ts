@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { generateKeyPairSync, sign } from 'node:crypto';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { proofPrefix } from '#shared/contract/replica.ts';
 import { createLogger } from '#shared/runtime/log.ts';
@@ -97,7 +98,10 @@ describe('a replica that is lost', () => {
     const call = () => ask({ ...request(), headers: { authorization: `Bearer ${one.token}` } });
     await eventually(async () => expect((await call()).status).toBe(200));
     await dead[Symbol.asyncDispose]();
-    const replies = await Promise.all(Array.from({ length: 10 }, call));
+    const before = await metric('lost_attempts_total');
+    const replies = [];
+    for (let round = 0; round < 10; round += 1) replies.push(await call());
+    expect((await metric('lost_attempts_total')) - before).toBeLessThanOrEqual(1);
     expect(replies.map(({ text }) => contentOf(text))).toEqual(Array.from({ length: 10 }, () => 'ok'));
   });
 
@@ -134,6 +138,20 @@ describe('a client that leaves', () => {
     await eventually(() => expect(seen()[0]?.abortedAt).toBeDefined(), { everyMs: 5 });
     expect((seen()[0]?.abortedAt ?? 0) - leftAt).toBeLessThan(100);
     await eventually(async () => expect(await metric('in_flight_requests')).toBe(0));
+  });
+});
+
+describe('a client that leaves while it sends its body', () => {
+  it('is counted as gone and leaves no memory behind', async () => {
+    const before = await metric('requests_total{route="chat",status="499"');
+    const { hostname, port } = new URL(router.url);
+    const socket = connect(Number(port), hostname);
+    const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${endpoint.token}`;
+    socket.write(`${head}\r\ncontent-length: 100000\r\n\r\n{"model":"test-model","x":"${'x'.repeat(5000)}`);
+    await eventually(async () => expect(await metric('body_bytes')).toBeGreaterThan(0));
+    socket.destroy();
+    await eventually(async () => expect(await metric('body_bytes')).toBe(0));
+    expect(await metric('requests_total{route="chat",status="499"')).toBe(before + 1);
   });
 });
 

@@ -26,20 +26,23 @@ describe('ReplicaHealth', () => {
     expect(health.isDown('a', 5000)).toBe(false);
   });
 
-  it('keeps a foreign engine out until its document changes', () => {
+  it('keeps a foreign engine out for the longest pause, however healthy it is, or until it moves', () => {
     const health = new ReplicaHealth();
     health.failed('a', 'unauthorized', 0);
     health.scraped('a', 'healthy');
-    expect(health.isDown('a', 1e9)).toBe(true);
+    expect([health.isDown('a', 29_999), health.isDown('a', 30_000)]).toEqual([true, false]);
     health.forget('a');
-    expect(health.isDown('a', 1e9)).toBe(false);
+    expect(health.isDown('a', 0)).toBe(false);
   });
 
-  it('believes an unhealthy scrape and ignores an unknown one', () => {
+  it('believes an unhealthy scrape, and learns nothing from an unknown one', () => {
     const health = new ReplicaHealth();
     health.scraped('a', 'unhealthy');
     health.scraped('b', 'unknown');
     expect([health.isDown('a', 0), health.isDown('b', 0)]).toEqual([true, false]);
+    health.failed('b', 'connect', 0);
+    health.scraped('b', 'unknown');
+    expect(health.isDown('b', 0)).toBe(true);
   });
 });
 

@@ -1,4 +1,7 @@
-/** What was seen of a replica from outside its answers. */
+/**
+ * What was seen of a replica from outside its answers: `healthy` it answers · `unhealthy` it says that it cannot work ·
+ * `refused` nobody listens · `unknown` nothing was learned, and what was known before still holds.
+ */
 export type ScrapeResult = 'healthy' | 'unhealthy' | 'refused' | 'unknown';
 
 /** How a request failed on a replica, as far as it tells something about the replica. */
@@ -15,66 +18,67 @@ export interface HealthLimits {
 
 const defaults: HealthLimits = { failuresMax: 3, pauseMs: 1000, pauseMaxMs: 30_000 };
 
-interface Record {
+interface Finding {
   failures: number;
   pauses: number;
   outUntil: number;
-  /** Somebody else answers at this address: out until its pool document changes. */
-  foreign: boolean;
   scrape: ScrapeResult;
 }
 
 /**
  * Which replicas are out, from scrapes and from what requests met. An engine may look healthy and fail every request
  * (vLLM in shutdown), so that a good scrape does not make up for failures; a refused connection is out at once and back
- * with the first good scrape. Pure over (state, now); times are monotonic milliseconds.
+ * with the first good scrape; an address that refuses the pool's key is somebody else's, out at once and for the longest
+ * pause at a time. Pure over (state, now); times are monotonic milliseconds.
  */
 export class ReplicaHealth {
   readonly #limits: HealthLimits;
-  readonly #records = new Map<string, Record>();
+  readonly #findings = new Map<string, Finding>();
 
   constructor(limits: HealthLimits = defaults) {
     this.#limits = limits;
   }
 
   isDown(replica: string, now: number): boolean {
-    const record = this.#records.get(replica);
-    if (record === undefined) return false;
-    return record.foreign || now < record.outUntil || record.scrape === 'refused' || record.scrape === 'unhealthy';
+    const finding = this.#findings.get(replica);
+    if (finding === undefined) return false;
+    return now < finding.outUntil || finding.scrape === 'refused' || finding.scrape === 'unhealthy';
   }
 
-  /** A request failed on the replica before its answer began. */
+  /** A request failed on the replica before its answer was complete. */
   failed(replica: string, failure: PassiveFailure, now: number): void {
-    const record = this.#record(replica);
-    if (failure === 'unauthorized') record.foreign = true;
-    if (failure === 'connect') record.scrape = 'refused';
+    const { failuresMax, pauseMs, pauseMaxMs } = this.#limits;
+    const finding = this.#finding(replica);
+    if (failure === 'unauthorized') finding.outUntil = now + pauseMaxMs;
+    if (failure === 'connect') finding.scrape = 'refused';
     if (failure !== 'failed') return;
-    record.failures += 1;
-    if (record.failures < this.#limits.failuresMax) return;
-    record.outUntil = now + Math.min(this.#limits.pauseMaxMs, this.#limits.pauseMs * 2 ** record.pauses);
-    record.pauses = Math.min(record.pauses + 1, 16);
-    record.failures = this.#limits.failuresMax - 1;
+    finding.failures += 1;
+    if (finding.failures < failuresMax) return;
+    finding.outUntil = now + Math.min(pauseMaxMs, pauseMs * 2 ** finding.pauses);
+    finding.pauses = Math.min(finding.pauses + 1, 16);
+    // One more failure after the pause is enough for the next one.
+    finding.failures = failuresMax - 1;
   }
 
   /** A request was answered. */
   succeeded(replica: string): void {
-    this.#records.delete(replica);
+    this.#findings.delete(replica);
   }
 
   scraped(replica: string, result: ScrapeResult): void {
-    this.#record(replica).scrape = result;
+    if (result !== 'unknown') this.#finding(replica).scrape = result;
   }
 
-  /** Its address or state changed, or it is gone: what was known of it says nothing any more. */
+  /** It has moved or is gone: what was known of it says nothing any more. */
   forget(replica: string): void {
-    this.#records.delete(replica);
+    this.#findings.delete(replica);
   }
 
-  #record(replica: string): Record {
-    const known = this.#records.get(replica);
+  #finding(replica: string): Finding {
+    const known = this.#findings.get(replica);
     if (known !== undefined) return known;
-    const record: Record = { failures: 0, pauses: 0, outUntil: 0, foreign: false, scrape: 'unknown' };
-    this.#records.set(replica, record);
-    return record;
+    const finding: Finding = { failures: 0, pauses: 0, outUntil: 0, scrape: 'unknown' };
+    this.#findings.set(replica, finding);
+    return finding;
   }
 }

@@ -76,8 +76,8 @@ export class Scraper implements AsyncDisposable {
     try {
       const { statusCode, body } = await request(url, { dispatcher: this.#agent, signal });
       await body.dump();
-      if (statusCode >= 500) return 'unhealthy';
-      return statusCode < 300 ? 'healthy' : 'unknown';
+      // An engine without this route (404) answers, and that is all that can be asked of it.
+      return statusCode >= 500 ? 'unhealthy' : 'healthy';
     } catch (error) {
       return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED' ? 'refused' : 'unknown';
     }

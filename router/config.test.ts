@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { maskConfig } from '#shared/runtime/read-config.ts';
+import { readRouterConfig, routerConfigSchema } from './config.ts';
+
+const env = {
+  FAIRWAY_NATS_URL: 'nats://127.0.0.1:1',
+  FAIRWAY_REDIS_URL: 'redis://127.0.0.1:2',
+  FAIRWAY_VPC_ID: '00000000-0000-8000-8000-000000000001',
+  FAIRWAY_TOKEN_HASH_KEY: Buffer.alloc(32, 7).toString('base64url'),
+  FAIRWAY_STATE_DIR: 'state',
+};
+
+describe('the configuration', () => {
+  it('has defaults for all that need not be said, and masks the key', () => {
+    const config = readRouterConfig(env);
+    expect(config).toMatchObject({ FAIRWAY_DRAIN_TIMEOUT_MS: 600_000, FAIRWAY_BODY_BYTES_MAX: 16 * 1024 * 1024 });
+    expect(JSON.stringify(maskConfig(routerConfigSchema, config))).not.toContain(env.FAIRWAY_TOKEN_HASH_KEY);
+  });
+
+  it('says every problem at once', () => {
+    const wrong = { ...env, FAIRWAY_TOKEN_HASH_KEY: 'short', FAIRWAY_VPC_ID: 'x', FAIRWAY_QUEUE_MAX: '-1' };
+    expect(() => readRouterConfig(wrong)).toThrow(
+      /FAIRWAY_VPC_ID[^]*FAIRWAY_TOKEN_HASH_KEY: must be 32 bytes[^]*FAIRWAY_QUEUE_MAX/,
+    );
+  });
+});
