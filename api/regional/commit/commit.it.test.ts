@@ -121,18 +121,19 @@ describe('commits over a broken network', () => {
   });
 
   it('says that the outcome is unknown, with the intent, when NATS stays away', async () => {
-    const quick = await startTestRegion({
+    await using proxy = await startTcpProxy({ port: Number(new URL(server.url).port) });
+    await using quick = await startTestRegion({
       natsUrl: server.url,
-      apiNatsUrls: [`nats://127.0.0.1:${proxyOf(2).port}`],
+      apiNatsUrls: [`nats://127.0.0.1:${proxy.port}`],
       env: { FAIRWAY_PUBLISH_BUDGET_MS: '1500' },
     });
     const headers = { 'idempotency-key': 'unknown-1' };
     const create = (): Promise<TestReply> =>
       quick.call(0, { method: 'POST', body: createBody('outcome-unknown'), headers });
     let dark = false;
-    proxyOf(2).swallow(1000, (payload) => (dark ||= isPubAck(payload)));
+    proxy.swallow(1000, (payload) => (dark ||= isPubAck(payload)));
     const reply = await create();
-    proxyOf(2).swallow(0, () => false);
+    proxy.swallow(0, () => false);
     expect([reply.status, reply.body.id], reply.text).toEqual([503, 'outcome_unknown']);
     expect(reply.headers.get('retry-after')).toMatch(/^\d+$/);
     expect(reply.body.details?.['intent_id']).toMatch(/^[0-9a-f-]{36}$/);
@@ -142,12 +143,11 @@ describe('commits over a broken network', () => {
       return retried;
     });
     expect((await storedSpec(idOf(again))).spec.intents).toHaveLength(1);
-    await quick[Symbol.asyncDispose]();
   });
 
   it('lets a read wait for a view that lags behind, at every process', async () => {
     for (const lagging of [1, 2]) {
-      proxyOf(lagging).delay(200);
+      proxyOf(lagging).delay(60);
       const id = idOf(await create(0, `lagging-${lagging}`));
       const shown = await region.call(lagging, { path: `${collection}/${id}` });
       expect(shown.status, shown.text).toBe(200);
