@@ -1,6 +1,7 @@
 import type OpenAI from 'openai';
 import { complete } from './completion.ts';
-import { ask, beginConversation, hear, proseOf, seededRandom, type Conversation } from './conversation.ts';
+import { seededRandom } from '#loadtest/sim/seeded-random.ts';
+import { ask, beginConversation, hear, proseOf, type Conversation } from './conversation.ts';
 
 /** A closed loop of streaming users. */
 export interface StreamLoadOptions {
