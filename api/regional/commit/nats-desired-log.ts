@@ -42,8 +42,17 @@ export class NatsDesiredLog implements DesiredLog, AsyncDisposable {
     });
   }
 
-  write(writes: readonly DocumentWrite[], batchId: string): Promise<WriteOutcome> {
-    return writeDocuments(this.#nats, writes, batchId);
+  /** After a reconnect nothing is waited for that was sent before: its answer went down with the connection. */
+  async write(writes: readonly DocumentWrite[], batchId: string): Promise<WriteOutcome> {
+    const reconnected = Promise.withResolvers<WriteOutcome>();
+    const stopListening = this.#nats.onReconnect(() =>
+      reconnected.resolve({ kind: 'doubtful', reason: 'the connection was lost meanwhile' }),
+    );
+    try {
+      return await Promise.race([writeDocuments(this.#nats, writes, batchId), reconnected.promise]);
+    } finally {
+      stopListening();
+    }
   }
 
   last(subject: string): Promise<StoredDocument | null> {
