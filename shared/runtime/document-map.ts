@@ -20,6 +20,8 @@ export interface DocumentMapOptions<T> {
   parse: (json: unknown) => T | null;
   /** Called after each change of a subject; must not throw. */
   onChange?: (subject: string) => void;
+  /** How often it looks for documents that have expired (default 10 minutes): the stream does not tell. */
+  rereadEveryMs?: number;
 }
 
 /** The newest document of each subject, parsed once. */
@@ -52,6 +54,7 @@ export function startDocumentMap<T>(options: DocumentMapOptions<T>): DocumentMap
       }
       options.onChange?.(subject);
     },
+    ...(options.rereadEveryMs !== undefined && { rereadEveryMs: options.rereadEveryMs }),
     onAbsent: (subject) => {
       documents.delete(subject);
       options.onChange?.(subject);

@@ -23,11 +23,12 @@ export interface ViewOptions {
   /** Called once per message, in stream order. What it throws is logged, and the message counts as applied. */
   apply: (message: ViewMessage) => void;
   /**
-   * Called for a subject whose message is not in the stream any more, without a marker of its deletion: it expired or was
-   * purged while the view could not follow, or (`streamIsNew`) the stream was deleted and made again. Who gives it pays
-   * with reading every subject again after each interruption.
+   * Called for a subject whose message is not in the stream any more, which the stream does not tell: it expired, it was
+   * purged, or (`streamIsNew`) the stream was deleted and made again. Who gives it pays with reading every subject again
+   * after each interruption and every `rereadEveryMs` (default 10 minutes).
    */
   onAbsent?: (subject: string, streamIsNew: boolean) => void;
+  rereadEveryMs?: number;
 }
 
 /** An in-memory copy of documents in a stream, kept current by an ordered consumer. */
@@ -52,6 +53,9 @@ export interface NatsView extends AsyncDisposable {
  */
 const reading = { max_messages: 500, expires: 2000, idle_heartbeat: 1000, abort_on_missing_resource: true };
 
+/** A view that tells absence reads everything again this often. */
+const rereadEveryMs = 600_000;
+
 /** How long a reader waits for a message before the leader is asked whether it is there at all; doubled each time. */
 const checkAfterMs = { first: 250, most: 4000 };
 
@@ -71,6 +75,10 @@ class View implements NatsView {
   #messages: ConsumerMessages | undefined;
   #streamCreated: string | undefined;
   #applied = 0;
+  #streamIsNew = false;
+  /** Subjects that the present reading has met, and those that it has still to meet; undefined when nobody asks. */
+  #met: Set<string> | undefined;
+  #unmet: Set<string> | undefined;
   #synced = false;
   #waiters = new Set<() => void>();
 
@@ -89,7 +97,7 @@ class View implements NatsView {
   }
 
   async whenSynced(signal?: AbortSignal): Promise<void> {
-    while (!this.#synced) await this.#change(signal);
+    await this.#until(() => this.#synced, signal);
   }
 
   /**
@@ -97,8 +105,8 @@ class View implements NatsView {
    * comes, nor may anything after it: the leader then says that there is nothing beyond what has been applied.
    */
   async reached(seq: number, signal: AbortSignal): Promise<void> {
-    for (let waitMs = checkAfterMs.first; this.#applied < seq;) {
-      if (await this.#change(signal, waitMs)) continue;
+    let waitMs = checkAfterMs.first;
+    while (!(await this.#until(() => this.#applied >= seq, signal, waitMs))) {
       if (this.#applied >= (await this.#lastSeq())) return;
       waitMs = Math.min(checkAfterMs.most, 2 * waitMs);
     }
@@ -110,22 +118,19 @@ class View implements NatsView {
     await this.#running;
   }
 
-  /** Waits for the next change: true when there was one, false after `timeoutMs`. @throws when it is over. */
-  async #change(signal?: AbortSignal, timeoutMs?: number): Promise<boolean> {
+  /** Waits until it holds: true then, false after `timeoutMs`. @throws when the signal aborts or the view is disposed. */
+  async #until(holds: () => boolean, signal?: AbortSignal, timeoutMs = Number.POSITIVE_INFINITY): Promise<boolean> {
     const over = AbortSignal.any(signal === undefined ? [this.#stop.signal] : [this.#stop.signal, signal]);
     over.throwIfAborted();
+    if (holds()) return true;
     const done = new AbortController();
-    let changed = false;
-    const wake = (): void => {
-      changed = true;
-      done.abort();
-    };
+    const wake = (): void => void (holds() && done.abort());
     this.#waiters.add(wake);
-    const either = AbortSignal.any([over, done.signal]);
-    await this.#options.clock.sleep(timeoutMs ?? Number.POSITIVE_INFINITY, either).catch(() => {});
+    await this.#options.clock.sleep(timeoutMs, AbortSignal.any([over, done.signal])).catch(() => {});
     this.#waiters.delete(wake);
+    if (holds()) return true;
     over.throwIfAborted();
-    return changed;
+    return false;
   }
 
   /** The newest sequence that the leader has for this view's subjects; infinite when it cannot say. */
@@ -152,27 +157,37 @@ class View implements NatsView {
         if (!this.#stop.signal.aborted) log.warn({ stream, reason: String(error) }, 'view.interrupted');
         failures = this.#applied > before ? 0 : failures + 1;
       }
-      const waitMs = 100 + fullJitter(failures, { baseMs: 100, maxMs: 5000 });
+      const waitMs = failures === 0 ? 10 : 100 + fullJitter(failures, { baseMs: 100, maxMs: 5000 });
       await clock.sleep(waitMs, this.#stop.signal).catch(() => {});
     }
   }
 
-  /** Until the consumer is lost, the connection was lost and is there again, or the view is disposed. */
+  /** Until the consumer is lost, the connection was lost and is there again, it is time to read anew, or it is disposed. */
   async #follow(): Promise<void> {
-    let reconnected = false;
-    // The consumer may outlive the connection, but what has left the stream meanwhile does not come through it.
-    const stopListening = this.#options.nats.onReconnect(() => {
-      reconnected = true;
+    const { nats, clock } = this.#options;
+    const over = new AbortController();
+    let ended = false;
+    const end = (): void => {
+      ended = true;
       this.#messages?.stop();
-    });
+    };
+    // The consumer may outlive the connection, but what has left the stream meanwhile does not come through it.
+    const stopListening = nats.onReconnect(end);
+    const rereadMs =
+      this.#known === undefined ? Number.POSITIVE_INFINITY : (this.#options.rereadEveryMs ?? rereadEveryMs);
+    void clock.sleep(rereadMs, over.signal).then(end, () => {});
+    let settling = Promise.resolve();
     try {
       const messages = await this.#consume();
       this.#messages = messages;
-      if (reconnected || this.#stop.signal.aborted) messages.stop();
+      if (this.#met !== undefined) settling = this.#settle(this.#met, over.signal).catch(() => {});
+      if (ended || this.#stop.signal.aborted) messages.stop();
       for await (const message of messages) this.#take(message);
     } finally {
+      over.abort();
       stopListening();
       this.#messages = undefined;
+      await settling;
     }
   }
 
@@ -183,7 +198,10 @@ class View implements NatsView {
     // Its sequences are others: it is read from its beginning. So is one that was set back to an older copy.
     if (streamIsNew || state.last_seq < this.#applied) this.#applied = 0;
     this.#streamCreated = created;
+    // A reading that was interrupted may already have met a new stream.
+    this.#streamIsNew = streamIsNew || (this.#streamIsNew && this.#met !== undefined);
     this.#known?.startReading(streamIsNew);
+    if (this.#known !== undefined || !this.#synced) this.#met = new Set();
     const consumer = await nats.js.consumers.get(stream, {
       filter_subjects: subjects,
       inactive_threshold: 30_000,
@@ -191,8 +209,6 @@ class View implements NatsView {
         ? { deliver_policy: DeliverPolicy.LastPerSubject }
         : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#applied + 1 }),
     });
-    const { num_pending: pending } = await consumer.info();
-    if (pending === 0) this.#settle();
     return consumer.consume({ ...reading });
   }
 
@@ -204,24 +220,48 @@ class View implements NatsView {
     const repeated = this.#known?.see(subject, seq, deleted) === 'again';
     if (!repeated)
       this.#guarded({ subject, seq }, () => this.#options.apply({ subject, seq, deleted, text: message.string() }));
+    this.#met?.add(subject);
+    this.#unmet?.delete(subject);
     this.#applied = Math.max(this.#applied, seq);
-    if (message.info.pending === 0) this.#settle();
     this.#wake();
   }
 
-  /** Everything that was there when the consumer was made has been read. */
-  #settle(): void {
-    for (const { subject, streamIsNew } of this.#known?.endReading() ?? [])
-      this.#guarded({ subject, seq: 0 }, () => this.#options.onAbsent?.(subject, streamIsNew));
+  /**
+   * Waits until every subject of the stream has been met, and says so. A consumer's count of pending messages does not
+   * tell: while a document is written again it may leave out both versions. So the leader is asked which subjects it has.
+   */
+  async #settle(met: ReadonlySet<string>, over: AbortSignal): Promise<void> {
+    do this.#unmet = await this.#unmetSubjects(met);
+    while (
+      !(await this.#until(() => this.#unmet?.size === 0, over, this.#unmet ? checkAfterMs.most : checkAfterMs.first))
+    );
+    this.#met = undefined;
+    this.#unmet = undefined;
+    for (const subject of this.#known?.endReading() ?? [])
+      this.#guarded({ subject, seq: 0 }, () => this.#options.onAbsent?.(subject, this.#streamIsNew));
     this.#synced = true;
     this.#wake();
   }
 
-  #guarded(about: { subject: string; seq: number }, call: () => void): void {
+  /** Undefined when the leader cannot say. */
+  async #unmetSubjects(met: ReadonlySet<string>): Promise<Set<string> | undefined> {
+    const { nats, stream, subjects } = this.#options;
+    try {
+      const infos = await Promise.all(
+        subjects.map((filter) => nats.jsm.streams.info(stream, { subjects_filter: filter })),
+      );
+      const present = infos.flatMap((info) => Object.keys(info.state.subjects ?? {}));
+      return new Set(present.filter((subject) => !met.has(subject)));
+    } catch {
+      return undefined;
+    }
+  }
+
+  #guarded({ subject, seq }: { subject: string; seq: number }, call: () => void): void {
     try {
       call();
     } catch (error) {
-      this.#options.log.error({ err: error, stream: this.#options.stream, ...about }, 'view.apply_failed');
+      this.#options.log.error({ err: error, stream: this.#options.stream, subject, seq }, 'view.apply_failed');
     }
   }
 
