@@ -11,6 +11,7 @@ const env = {
 it('takes defaults, and a name that NATS accepts', () => {
   const config = readProvisionerConfig(env);
   expect(config).toMatchObject({ FAIRWAY_DRAIN_TIMEOUT_MS: 600_000, FAIRWAY_RESYNC_MS: 60_000, FAIRWAY_SHARDS: 16 });
+  expect(config).toMatchObject({ FAIRWAY_REPROVE_MS: 300_000, FAIRWAY_REPROVE_FAILURES: 3 });
   expect(config.FAIRWAY_INSTANCE_ID).toMatch(/^[A-Za-z0-9_-]+$/);
 });
 

@@ -37,6 +37,14 @@ export const provisionerSchema = z.object({
   FAIRWAY_GRACE_MS: ms(1000).default(615_000).describe('time between SIGTERM and SIGKILL, at least the longest stream'),
   FAIRWAY_PRESTOP_MS: ms(0).default(2000).describe('time between a pod’s mark for deletion and SIGTERM'),
   FAIRWAY_PROOF_TIMEOUT_MS: ms(100).default(30_000).describe('longest wait for the answer to a proof'),
+  FAIRWAY_REPROVE_MS: ms(0).default(300_000).describe('age at which an active endpoint is proven again; 0 = never'),
+  FAIRWAY_REPROVE_FAILURES: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100)
+    .default(3)
+    .describe('failed proofs in a row after which an active endpoint counts as lost'),
   FAIRWAY_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(16).describe('endpoints worked on at once'),
   FAIRWAY_KEYS_MAX: z.coerce.number().int().min(1).default(100_000).describe('endpoints that may wait for work'),
 });

@@ -17,7 +17,7 @@ export interface Observers {
   documents: EndpointDocuments;
   caches: Caches;
   drains: Pick<DrainRegistry, 'gate' | 'listeners'>;
-  proofs: Pick<ProofDesk, 'outcomes'>;
+  proofs: Pick<ProofDesk, 'outcomes' | 'since'>;
   clock: Clock;
   vpcId: string;
   /** Opens sealed secrets; null on a provisioner without a key. */
@@ -47,6 +47,7 @@ export async function observe(
     pools,
     gates: gatesOf(pools, drains),
     proofs: proofs.outcomes(endpointId),
+    proofsSince: proofs.since(endpointId),
     listeners: { public: unique(listeners.public), private: unique(listeners.private) },
     failure: token.failure === undefined ? failure : { revision, ...token.failure },
     huggingFaceToken: token.value,

@@ -20,6 +20,12 @@ export interface PermanentFailure {
   hint: string;
 }
 
+/**
+ * The last answer to a proof. `at`: when it came, milliseconds since the epoch; `failures`: in a row, those left out in
+ * which the router had no room.
+ */
+export type ProofRecord = ProofOutcome & { at: number; failures: number };
+
 /** Everything that is known of one endpoint at one moment, as plain data: what deciders decide on. */
 export interface ObservedState {
   endpointId: string;
@@ -35,7 +41,9 @@ export interface ObservedState {
   /** By replica id, for replicas that drain in their pool's document. */
   gates: ReadonlyMap<string, DrainVerdict>;
   /** By proof key, see `proofKeys`; absent = not asked yet or under way. */
-  proofs: ReadonlyMap<string, ProofOutcome>;
+  proofs: ReadonlyMap<string, ProofRecord>;
+  /** Since when this process remembers the endpoint's proofs, milliseconds since the epoch. */
+  proofsSince: number;
   /** Addresses of routers, without repetition. */
   listeners: { public: readonly string[]; private: readonly string[] };
   failure: PermanentFailure | null;
@@ -46,6 +54,6 @@ export interface ObservedState {
 /** Names of proofs. A container that restarted is another replica; a lost endpoint has to be proven again. */
 export const proofKeys = {
   replica: (pod: Pick<PodView, 'replicaId' | 'restarts'>): string => `replica/${pod.replicaId}/${pod.restarts}`,
-  endpoint: (at: { revision: number; lifecycleSeq: number; pool: string; url: string }): string =>
-    `endpoint/${at.revision}/${at.lifecycleSeq}/${at.pool}/${at.url}`,
+  endpoint: (at: { revision: number; lifecycleSeq: number; pool: string; host: string }): string =>
+    `endpoint/${at.revision}/${at.lifecycleSeq}/${at.pool}/${at.host}`,
 } as const;

@@ -124,6 +124,51 @@ describe('planEndpoint', () => {
     });
   });
 
+  it('proves an active endpoint again by age, without a word while it answers', () => {
+    const cluster = started(2);
+    const { status } = cluster;
+    cluster.taken.length = 0;
+    for (let round = 0; round < 3; round += 1) {
+      cluster.now += sampleSettings.reproveMs - 1;
+      cluster.run();
+      expect(cluster.taken).toHaveLength(2 * round);
+      cluster.now += 1;
+      cluster.run();
+      expect(cluster.taken).toHaveLength(2 * round + 2);
+      expect(new Set(cluster.taken)).toEqual(new Set(['prove ']));
+    }
+    expect(cluster.status).toBe(status);
+  });
+
+  it('loses an endpoint after three failed proofs in a row, and has it back after a success', () => {
+    const cluster = started(2);
+    const { status } = cluster;
+    cluster.failProofs();
+    cluster.now += sampleSettings.reproveMs;
+    const reachable = () => cluster.status.document?.conditions.find(({ type }) => type === 'Reachable');
+    for (let failures = 1; failures <= 3; failures += 1) {
+      cluster.look();
+      expect(cluster.status).toBe(status);
+    }
+    cluster.look();
+    const lost = { state: 'updating', phase: 'proof', reason: 'ProofFailed', live: { revision: 1 } };
+    expect(cluster.status.document).toMatchObject(lost);
+    const { seq } = cluster.status;
+    cluster.run();
+    cluster.now += sampleSettings.changeDeadlineMs;
+    cluster.run();
+    expect(reachable()).toMatchObject({ status: 'False', reason: 'ProofFailed', message: 'no answer' });
+    expect(cluster.status).toMatchObject({ seq, document: { ...lost, rejection: null } });
+    cluster.answerProofs();
+    cluster.look();
+    cluster.run();
+    expect(cluster.status).toMatchObject({
+      seq: seq + 1,
+      document: { state: 'active', phase: 'done', live: { revision: 1 } },
+    });
+    expect(statesOf(cluster)).toEqual(['ready', 'ready']);
+  });
+
   it('deletes over a drain, the namespace before the finalizer, and nothing twice', () => {
     const cluster = started(2);
     const [busy] = cluster.pools.get(sampleIds.pool)?.document?.replicas ?? [];

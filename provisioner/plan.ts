@@ -18,10 +18,18 @@ import type { Step } from './step.ts';
 export interface Plan {
   steps: readonly Step[];
   progress: Progress | null;
+  /** When the endpoint is to be proven again, milliseconds from now; undefined = not foreseen. */
+  proveInMs?: number | undefined;
 }
 
 const nothing: Plan = { steps: [], progress: null };
-const starting = { replicas: { desired: 0, ready: 0 }, replicaList: [], complete: false, minimum: false };
+const starting = {
+  replicas: { desired: 0, ready: 0 },
+  replicaList: [],
+  complete: false,
+  minimum: false,
+  unanswered: null,
+};
 
 /**
  * The next steps towards what is desired, each with its reason. Pure and level-triggered: it looks at what is there,
@@ -95,8 +103,9 @@ function bringUp(chosen: ChosenTarget, observed: ObservedState, settings: PlanSe
   const pools = wantedPools(target, observed, { victims: workloads.victims, settings });
   const measured = measure(target, observed, pools);
   const proofs = planProofs(chosen, observed, { measured, settings });
-  const stage =
-    proofs.blocked !== undefined && ['proof', 'done'].includes(measured.stage.phase) ? proofs.blocked : measured.stage;
+  const { proved, unanswered, proveInMs } = proofs;
+  const shown = unanswered !== null || ['proof', 'done'].includes(measured.stage.phase);
+  const stage = (shown ? proofs.blocked : undefined) ?? measured.stage;
   // Routers first: what they know of pods must not wait for an object that the cluster refuses.
   const steps = [
     ...planPoolWrites(pools, observed),
@@ -106,7 +115,7 @@ function bringUp(chosen: ChosenTarget, observed: ObservedState, settings: PlanSe
     ...planPrune(support, observed),
     ...proofs.steps,
   ];
-  return { steps, progress: { ...measured, stage, proved: proofs.proved } };
+  return { steps, progress: { ...measured, stage, proved, unanswered }, proveInMs };
 }
 
 function planSupport(wanted: readonly KubeObject[], { namespace, children }: ObservedState): Step[] {

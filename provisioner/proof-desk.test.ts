@@ -39,14 +39,14 @@ function desk(answers: ProofOutcome[], concurrency = 8) {
 
 describe('the proof desk', () => {
   it('asks once at a time, remembers success, and says when it came', async () => {
-    const { made, asked, heard, answer } = desk([]);
+    const { made, clock, asked, heard, answer } = desk([]);
     made.ask('e', step);
     made.ask('e', step);
     expect(asked).toHaveLength(1);
     expect(made.outcomes('e').size).toBe(0);
     await answer();
     expect(heard).toEqual([{ ok: true }]);
-    expect(made.outcomes('e').get(step.key)).toEqual({ ok: true });
+    expect(made.outcomes('e').get(step.key)).toEqual({ ok: true, at: clock.now(), failures: 0 });
     made.ask('e', step);
     expect(asked).toHaveLength(1);
   });
@@ -66,6 +66,43 @@ describe('the proof desk', () => {
     }
     made.ask('e', step);
     expect(asked.map(({ listenerUrl }) => listenerUrl)).toEqual(['http://a', 'http://b', 'http://a']);
+  });
+
+  it('asks again when a success has become stale, each time at the next router', async () => {
+    const { made, clock, asked, answer } = desk([]);
+    made.ask('e', step);
+    await answer();
+    await clock.advance(1000);
+    made.ask('e', { ...step, staleAt: clock.now() - 1001 });
+    expect(asked).toHaveLength(1);
+    made.ask('e', { ...step, staleAt: clock.now() - 1000 });
+    expect(asked.map(({ listenerUrl }) => listenerUrl)).toEqual(['http://a', 'http://b']);
+    expect(made.outcomes('e').get(step.key)).toMatchObject({ ok: true, at: clock.now() - 1000 });
+    await answer();
+    expect(made.outcomes('e').get(step.key)).toMatchObject({ ok: true, at: clock.now() });
+  });
+
+  it('counts failures in a row, without those of a router that has no room, and begins anew after a success', async () => {
+    const no = { ok: false, reason: 'no' } as const;
+    const { made, clock, answer } = desk([no, { ...no, busy: true }, no, { ok: true }, no]);
+    const counted: (number | undefined)[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      made.ask('e', { ...step, staleAt: clock.now() });
+      await answer();
+      counted.push(made.outcomes('e').get(step.key)?.failures);
+      await clock.advance(10_000);
+    }
+    expect(counted).toEqual([1, 1, 2, 0, 1]);
+  });
+
+  it('knows since when it remembers an endpoint', async () => {
+    const { made, clock } = desk([]);
+    const first = clock.now();
+    expect(made.since('e')).toBe(first);
+    await clock.advance(1000);
+    expect([made.since('e'), made.since('f')]).toEqual([first, first + 1000]);
+    made.forget('e');
+    expect(made.since('e')).toBe(first + 1000);
   });
 
   it('asks for no more than it may at once', () => {

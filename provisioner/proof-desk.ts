@@ -1,6 +1,7 @@
 import type { Clock } from '#shared/runtime/clock.ts';
 import { fullJitter } from '#shared/runtime/retry.ts';
 import type { ProofOutcome, Prover } from './proof/prover.ts';
+import type { ProofRecord } from './observed-state.ts';
 import type { ProofStep } from './step.ts';
 
 /** What a desk needs. `onOutcome` is called when the answer to a proof has come. */
@@ -16,20 +17,30 @@ export interface ProofDeskOptions {
 
 /** Has proofs made in the background, so that no key waits for a model's first token, and remembers what came out. */
 export interface ProofDesk extends AsyncDisposable {
-  /** Asks for a proof unless it is under way, has succeeded, or failed a moment ago. */
+  /** Asks for a proof unless it is under way, has succeeded after the step's `staleAt`, or failed a moment ago. */
   ask(endpointId: string, step: ProofStep): void;
-  /** Answers by key. */
-  outcomes(endpointId: string): ReadonlyMap<string, ProofOutcome>;
+  /** Last answers by key. */
+  outcomes(endpointId: string): ReadonlyMap<string, ProofRecord>;
+  /** When this desk was first asked about the endpoint, milliseconds since the epoch. */
+  since(endpointId: string): number;
   /** Keeps only the proofs with these keys. */
   retain(endpointId: string, keys: ReadonlySet<string>): void;
   forget(endpointId: string): void;
 }
 
 interface Entry {
-  outcome: ProofOutcome | undefined;
+  record: ProofRecord | undefined;
   running: boolean;
-  failures: number;
+  /** How often a router was asked. */
+  asked: number;
+  /** Answers since the last success that were none, those of a router without room too. */
+  misses: number;
   againAt: number;
+}
+
+interface Memory {
+  since: number;
+  entries: Map<string, Entry>;
 }
 
 /** Makes a desk over a prover. */
@@ -39,7 +50,7 @@ export function startProofDesk(options: ProofDeskOptions): ProofDesk {
 
 class BackgroundProofDesk implements ProofDesk {
   readonly #options: ProofDeskOptions;
-  readonly #endpoints = new Map<string, Map<string, Entry>>();
+  readonly #endpoints = new Map<string, Memory>();
   readonly #stop = new AbortController();
   readonly #running = new Set<Promise<void>>();
 
@@ -48,12 +59,12 @@ class BackgroundProofDesk implements ProofDesk {
   }
 
   ask(endpointId: string, step: ProofStep): void {
-    const entries = this.#endpoints.get(endpointId) ?? new Map<string, Entry>();
-    this.#endpoints.set(endpointId, entries);
-    const entry = entries.get(step.key) ?? { outcome: undefined, running: false, failures: 0, againAt: 0 };
+    const { entries } = this.#memory(endpointId);
+    const entry = entries.get(step.key) ?? { record: undefined, running: false, asked: 0, misses: 0, againAt: 0 };
     entries.set(step.key, entry);
     const full = this.#running.size >= this.#options.concurrency;
-    if (entry.running || entry.outcome?.ok === true || full || this.#stop.signal.aborted) return;
+    const proven = entry.record?.ok === true && entry.record.at > (step.staleAt ?? Number.NEGATIVE_INFINITY);
+    if (entry.running || proven || full || this.#stop.signal.aborted) return;
     if (this.#options.clock.monotonic() < entry.againAt) return;
     entry.running = true;
     const work = this.#prove(endpointId, step, entry);
@@ -61,16 +72,18 @@ class BackgroundProofDesk implements ProofDesk {
     void work.finally(() => this.#running.delete(work));
   }
 
-  outcomes(endpointId: string): ReadonlyMap<string, ProofOutcome> {
-    const entries = [...(this.#endpoints.get(endpointId) ?? [])];
-    return new Map(
-      entries.flatMap(([key, { outcome }]): [string, ProofOutcome][] => (outcome ? [[key, outcome]] : [])),
-    );
+  outcomes(endpointId: string): ReadonlyMap<string, ProofRecord> {
+    const entries = [...this.#memory(endpointId).entries];
+    return new Map(entries.flatMap(([key, { record }]): [string, ProofRecord][] => (record ? [[key, record]] : [])));
+  }
+
+  since(endpointId: string): number {
+    return this.#memory(endpointId).since;
   }
 
   retain(endpointId: string, keys: ReadonlySet<string>): void {
-    const entries = this.#endpoints.get(endpointId);
-    for (const [key, { running }] of entries ?? []) if (!running && !keys.has(key)) entries?.delete(key);
+    const { entries } = this.#memory(endpointId);
+    for (const [key, { running }] of entries) if (!running && !keys.has(key)) entries.delete(key);
   }
 
   forget(endpointId: string): void {
@@ -82,19 +95,33 @@ class BackgroundProofDesk implements ProofDesk {
     await Promise.all(this.#running);
   }
 
+  #memory(endpointId: string): Memory {
+    const known = this.#endpoints.get(endpointId);
+    if (known !== undefined) return known;
+    const memory = { since: this.#options.clock.now(), entries: new Map<string, Entry>() };
+    this.#endpoints.set(endpointId, memory);
+    return memory;
+  }
+
   async #prove(endpointId: string, step: ProofStep, entry: Entry): Promise<void> {
     const { prover, clock, backoff, random, onOutcome } = this.#options;
     const { pool, specRevision, replicaId, host, model, listenerUrls } = step;
-    // After a failure the next router is asked: one that has just died is heard of for a while longer.
-    const listenerUrl = listenerUrls[entry.failures % listenerUrls.length] ?? '';
+    // Each time the next router is asked: one that has just died is heard of for a while longer.
+    const listenerUrl = listenerUrls[entry.asked % listenerUrls.length] ?? '';
+    entry.asked += 1;
     const request = { endpointId, pool, specRevision, replicaId, host, listenerUrl, model, signal: this.#stop.signal };
     const outcome = await prover.prove(request);
     entry.running = false;
-    entry.outcome = outcome;
-    if (!outcome.ok) {
-      const waitMs = backoff.baseMs + fullJitter(entry.failures, { ...backoff, ...(random && { random }) });
+    const failed = entry.record?.failures ?? 0;
+    const at = clock.now();
+    if (outcome.ok) {
+      entry.record = { ...outcome, at, failures: 0 };
+      entry.misses = 0;
+    } else {
+      const waitMs = backoff.baseMs + fullJitter(entry.misses, { ...backoff, ...(random && { random }) });
       entry.againAt = clock.monotonic() + waitMs;
-      entry.failures += 1;
+      entry.misses += 1;
+      entry.record = { ...outcome, at, failures: outcome.busy === true ? failed : failed + 1 };
     }
     if (!this.#stop.signal.aborted) onOutcome(endpointId, outcome);
   }

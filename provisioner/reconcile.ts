@@ -91,7 +91,7 @@ async function conclude(deps: Reconciler, { observed, plan, acted, revision }: L
   keepOnlyCurrent(deps, observed, plan);
   noteWaiting(deps, observed, plan);
   if (acted.changed || written !== null) return { requeueAfterMs: pauseMs.progress };
-  const again = nextLook(observed, observed.status.document, plan.steps);
+  const again = nextLook(observed, observed.status.document, plan);
   return again === undefined ? undefined : { requeueAfterMs: again };
 }
 

@@ -179,6 +179,8 @@ function planSettings(config: ProvisionerConfig, provisionerKey: Uint8Array): Pl
     drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS,
     changeDeadlineMs: config.FAIRWAY_CHANGE_DEADLINE_MS,
     minimumAfterMs: config.FAIRWAY_MINIMUM_AFTER_MS,
+    reproveMs: config.FAIRWAY_REPROVE_MS,
+    reproveFailures: config.FAIRWAY_REPROVE_FAILURES,
     hostDomain: config.FAIRWAY_HOST_DOMAIN,
     upstreamKeyOf: (pool) => upstreamKeyOf(provisionerKey, pool),
     proofKeyOf: (pool) => proofKeyOf(provisionerKey, pool).publicKey,

@@ -8,6 +8,10 @@ export interface PlanSettings {
   changeDeadlineMs: number;
   /** A first deployment goes live with fewer replicas than asked for once it has waited this long for the rest. */
   minimumAfterMs: number;
+  /** An active endpoint is proven again when its last proof is older than this; 0 = never. */
+  reproveMs: number;
+  /** Failed proofs in a row after which an active endpoint counts as lost. */
+  reproveFailures: number;
   /** Domain under which endpoints have their host names. */
   hostDomain: string;
   /** API key of a pool's engines. */

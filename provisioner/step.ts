@@ -22,6 +22,8 @@ export interface ProofStep {
   /** Routers that may be asked, one after the other; not empty. */
   listenerUrls: readonly string[];
   model: string;
+  /** Successes up to this moment do not count any more, milliseconds since the epoch; absent = every one counts. */
+  staleAt?: number;
 }
 
 /** One mutation, or a request for one, with the reason for it. `apply` with a uid meets that object or none. */

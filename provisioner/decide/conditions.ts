@@ -40,14 +40,17 @@ function replicasReady({ complete, replicas: { desired, ready }, stage }: Progre
   return { type: 'ReplicasReady', status: 'False', reason: stage.reason, message };
 }
 
-function reachable(document: StatusDocument, { stage }: Progress): Judged[] {
+const answered = { reason: 'Answered', message: 'An inference was answered through every listener.' };
+
+function reachable(document: StatusDocument, { stage, unanswered }: Progress): Judged[] {
   const { state, rejection, observedRevision } = document;
   const active = state === 'active';
-  const reason = active ? 'Answered' : stage.reason;
-  const message = active ? 'An inference was answered through every listener.' : stage.message;
+  const failed = unanswered === null ? stage : { reason: 'ProofFailed', message: unanswered };
+  const { reason, message } = active ? answered : failed;
+  const unsure = unanswered === null ? 'Unknown' : 'False';
   const stalled = rejection?.revision === observedRevision;
   return [
-    { type: 'Reachable', status: active ? 'True' : 'Unknown', reason, message },
+    { type: 'Reachable', status: active ? 'True' : unsure, reason, message },
     { type: 'Ready', status: active ? 'True' : 'False', reason, message },
     {
       type: 'Stalled',

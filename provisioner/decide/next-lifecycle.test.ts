@@ -13,6 +13,7 @@ const waiting: Progress = {
   minimum: false,
   tornDown: false,
   proved: false,
+  unanswered: null,
 };
 const serving: Progress = { ...waiting, complete: true, minimum: true };
 const late = sampleNow + 900_000;
@@ -94,6 +95,18 @@ describe('nextLifecycle', () => {
     expect(step({ status: active, progress: { minimum: true } }).events).toEqual([]);
     expect(step({ status: { ...active, state: 'updating' }, observed: { now: late * 2 } }).events).toEqual([]);
   });
+
+  it.each([
+    ['active', 'no answer', { events: ['lost'], after: 'updating' }],
+    ['active', null, { events: [], after: 'active' }],
+    ['updating', 'no answer', { events: [], after: 'updating' }],
+  ] as const)('%s with proofs that say %s: %j', (state, unanswered, { events, after }) =>
+    expect(step({ status: { state, live }, progress: { ...serving, unanswered } })).toMatchObject({
+      events,
+      lifecycle: { state: after, live: true },
+      rejection: null,
+    }),
+  );
 
   it('deletes from every state, and ends when nothing is left', () => {
     for (const state of ['provisioning', 'active', 'updating', 'error'] as const)

@@ -29,8 +29,8 @@ export function lifecycleOf(document: StatusDocument | null): Lifecycle {
 
 /**
  * Decides which events of the contract's table have happened, in order, and applies them. Pure.
- * A change is rejected when it failed for good or ran out of time; an endpoint that lost its replicas is not a change
- * and is never rejected.
+ * A change is rejected when it failed for good or ran out of time; an endpoint that lost its replicas or stopped
+ * answering is not a change and is never rejected.
  */
 export function nextLifecycle(facts: Facts): LifecycleStep {
   const { wish, observed, progress } = facts;
@@ -49,7 +49,7 @@ export function nextLifecycle(facts: Facts): LifecycleStep {
   const fresh = document === null || wish.revision > document.observedRevision;
   if (fresh) take('accepted');
   else if (progress.proved && step.lifecycle.state !== 'active') take('proved');
-  else if (step.lifecycle.state === 'active' && !progress.minimum) take('lost');
+  else if (step.lifecycle.state === 'active' && (!progress.minimum || progress.unanswered !== null)) take('lost');
   step.rejection = rejectionOf(facts, fresh);
   if (step.rejection !== null && step.lifecycle.state !== 'active') take('rejected');
   else step.rejection = null;

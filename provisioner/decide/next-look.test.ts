@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { ObservedState } from '../observed-state.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
-import { lookAgainMs, nextLook } from './next-look.ts';
+import { foresightMs, lookAgainMs, nextLook } from './next-look.ts';
 import { sampleObserved, sampleStatus } from './sample-endpoint.ts';
 
 const status = (parts: Partial<StatusDocument>) => sampleStatus(parts);
@@ -20,5 +20,14 @@ const table: [string, Partial<ObservedState>, StatusDocument | null, number | un
   ['swept', { desired: { kind: 'absent' } }, null, undefined],
 ];
 it.each(table)('the next look at an endpoint that is %s', (...[, observed, document, expected]) =>
-  expect(nextLook(sampleObserved(observed), document, [])).toBe(expected),
+  expect(nextLook(sampleObserved(observed), document, { steps: [] })).toBe(expected),
+);
+
+it.each([
+  ['soon', 'Active', 700, 700],
+  ['later than a round of resync', 'Active', foresightMs + 1, undefined],
+  ['soon, with fewer replicas', 'Degraded', 700, 700],
+  ['late, with fewer replicas', 'Degraded', foresightMs, lookAgainMs.stuck],
+] as const)('the next look at an endpoint that is to be proven again %s', (...[, reason, proveInMs, expected]) =>
+  expect(nextLook(sampleObserved(), status({ state: 'active', reason }), { steps: [], proveInMs })).toBe(expected),
 );

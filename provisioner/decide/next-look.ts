@@ -1,9 +1,12 @@
 import type { StatusDocument } from '#shared/contract/status.ts';
 import type { ObservedState } from '../observed-state.ts';
-import type { Step } from '../step.ts';
+import type { Plan } from '../plan.ts';
 
 /** Times between looks at an endpoint that is on its way, milliseconds; watches and reports wake it earlier. */
 export const lookAgainMs = { proving: 300, moving: 1_000, stuck: 5_000 } as const;
+
+/** Proofs that fall due within this time are waited for, milliseconds; a round of resync finds the later ones. */
+export const foresightMs = 60_000;
 
 /**
  * When to look again although nothing may wake the key: proofs and drains have no watch, and deadlines pass silently.
@@ -12,7 +15,7 @@ export const lookAgainMs = { proving: 300, moving: 1_000, stuck: 5_000 } as cons
 export function nextLook(
   observed: ObservedState,
   status: StatusDocument | null,
-  steps: readonly Step[],
+  { steps, proveInMs = Number.POSITIVE_INFINITY }: Pick<Plan, 'steps' | 'proveInMs'>,
 ): number | undefined {
   if (observed.desired.kind === 'parked') return undefined;
   if (steps.some(({ kind }) => kind === 'prove')) return lookAgainMs.proving;
@@ -23,7 +26,8 @@ export function nextLook(
     case 'gone':
       return undefined;
     case 'active':
-      return status.reason === 'Active' ? undefined : lookAgainMs.stuck;
+      if (status.reason !== 'Active') return Math.min(lookAgainMs.stuck, proveInMs);
+      return proveInMs <= foresightMs ? proveInMs : undefined;
     case 'error':
       return lookAgainMs.stuck;
     case 'updating':

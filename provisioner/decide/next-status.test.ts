@@ -20,6 +20,7 @@ const loading: Progress = {
   minimum: false,
   tornDown: false,
   proved: false,
+  unanswered: null,
 };
 const ready: Progress = {
   ...loading,
@@ -115,6 +116,19 @@ describe('nextStatus', () => {
     expect(lost).toMatchObject({ state: 'updating', live: { revision: 1 } });
     const back = written(after(lost, { ...ready, proved: true }, { revision: 2 }));
     expect(back).toMatchObject({ state: 'active', live: { revision: 1 }, rejection: { revision: 2 } });
+  });
+
+  it('tells why the endpoint was lost, and that it is reachable again', () => {
+    const stage = { phase: 'proof' as const, reason: 'ProofFailed', message: 'no answer' };
+    const unanswered = 'no answer';
+    const lost = written(after(active, { ...ready, stage, unanswered }, { now: sampleNow + 10_000 }));
+    const reachable = (status: StatusDocument) => status.conditions.find(({ type }) => type === 'Reachable');
+    expect(lost).toMatchObject({ state: 'updating', lifecycleSeq: active.lifecycleSeq + 1, message: 'no answer' });
+    expect(reachable(lost)).toMatchObject({ status: 'False', reason: 'ProofFailed', message: 'no answer' });
+    expect(after(lost, { ...ready, stage, unanswered }, { now: sampleNow + 20_000 })).toBeNull();
+    const back = written(after(lost, { ...ready, proved: true }, { now: sampleNow + 30_000 }));
+    expect(back).toMatchObject({ state: 'active', lifecycleSeq: lost.lifecycleSeq + 1 });
+    expect(reachable(back)).toMatchObject({ status: 'True', lastTransitionTime: back.updatedAt });
   });
 
   it('bounds its history', () => {

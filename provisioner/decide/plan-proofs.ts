@@ -3,6 +3,7 @@ import { modelNames } from '../manifests/engine-deployment.ts';
 import { proofKeys, type ObservedState } from '../observed-state.ts';
 import type { ProofStep, Step } from '../step.ts';
 import { hostsOf, type ChosenTarget } from './choose-target.ts';
+import { planReproofs } from './plan-reproofs.ts';
 import type { Progress } from './progress.ts';
 import type { PlanSettings } from '../settings.ts';
 
@@ -12,21 +13,30 @@ export interface ProofPlan {
   proved: boolean;
   /** Why the endpoint is not proven although its replicas are ready. */
   blocked: PodStage | undefined;
+  /** Why the endpoint counts as one that does not answer, or null. */
+  unanswered: string | null;
+  /** Time until an active endpoint is due to be proven again, milliseconds; undefined = not foreseen. */
+  proveInMs: number | undefined;
 }
+
+/** What was measured before proofs are looked at. */
+type Measured = Omit<Progress, 'proved' | 'unanswered'>;
 
 const proofStage = (reason: string, message: string): PodStage => ({ phase: 'proof', reason, message });
 const noRouter = proofStage('NoRouter', 'No router of this VPC has been heard; the proof needs one.');
 
 /**
  * Asks for a proof of each replica that routers know as `proving`, and, once enough replicas are ready, for one of each
- * pool through each listener that the target enables. Only what is stored counts: a router cannot answer for more.
+ * pool through each listener that the target enables, by any one router; an active endpoint is asked again when that
+ * has become old. Only what is stored counts: a router cannot answer for more.
  */
 export function planProofs(
   { target }: ChosenTarget,
   observed: ObservedState,
-  context: { measured: Omit<Progress, 'proved'>; settings: PlanSettings },
+  context: { measured: Measured; settings: PlanSettings },
 ): ProofPlan {
   const { listeners } = observed;
+  const { document } = observed.status;
   const hosts = hostsOf(target, context.settings.hostDomain);
   const replicaSteps = observed.pods.flatMap((pod): Step[] => {
     const stored = observed.pools.get(pod.pool)?.document;
@@ -43,24 +53,41 @@ export function planProofs(
   const due = endpointProofs({ target, observed, hosts });
   const enabled = hosts.public === undefined ? [listeners.private] : [listeners.public, listeners.private];
   const reached = enabled.every((urls) => urls.length > 0);
-  if (!needsProof(target.intentSeq, observed, context))
-    return { steps: replicaSteps, proved: false, blocked: blockedReplicas(observed, reached) };
-  const open = due.filter(({ key }) => observed.proofs.get(key)?.ok !== true);
-  const failed = open.map(({ key }) => observed.proofs.get(key)).find((outcome) => outcome?.ok === false);
-  const failure = failed?.ok === false ? proofStage('ProofFailed', failed.reason) : undefined;
-  const waiting = proofStage('Proving', 'Waiting for a first answer through every listener.');
-  return {
-    steps: [...replicaSteps, ...open],
-    proved: reached && open.length === 0,
-    blocked: reached ? (failure ?? waiting) : noRouter,
+  const unneeded = {
+    proved: false,
+    blocked: blockedReplicas(observed, reached),
+    unanswered: null,
+    proveInMs: undefined,
   };
+  if (document?.state === 'active' && document.observedRevision === target.intentSeq) {
+    const { steps, unanswered, proveInMs } = planReproofs(due, observed, context.settings);
+    const blocked = unanswered === null ? unneeded.blocked : proofStage('ProofFailed', unanswered);
+    return { ...unneeded, steps: [...replicaSteps, ...steps], blocked, unanswered, proveInMs };
+  }
+  if (!needsProof(target.intentSeq, observed, context)) return { ...unneeded, steps: replicaSteps };
+  const open = due.filter(({ key }) => observed.proofs.get(key)?.ok !== true);
+  const steps = [...replicaSteps, ...open];
+  if (!reached) return { ...unneeded, steps, blocked: noRouter };
+  if (open.length === 0) return { ...unneeded, steps, proved: true };
+  const unanswered = failureOf(open, observed);
+  const waiting = proofStage('Proving', 'Waiting for a first answer through every listener.');
+  const blocked = unanswered === null ? waiting : proofStage('ProofFailed', unanswered);
+  return { ...unneeded, steps, blocked, unanswered };
+}
+
+/** What the newest failure says; until there is one, what the status has said: a new try is no news by itself. */
+function failureOf(open: readonly ProofStep[], { proofs, status }: ObservedState): string | null {
+  const failed = open.map(({ key }) => proofs.get(key)).find((record) => record?.ok === false);
+  if (failed?.ok === false) return failed.reason;
+  const told = status.document?.conditions.find(({ type }) => type === 'Reachable');
+  return told?.status === 'False' ? told.message : null;
 }
 
 /** The status has taken the newest spec up, it is not live yet, and there are enough replicas to answer for it. */
 function needsProof(
   revision: number,
   { status: { document }, now }: ObservedState,
-  { measured, settings }: { measured: Omit<Progress, 'proved'>; settings: PlanSettings },
+  { measured, settings }: { measured: Measured; settings: PlanSettings },
 ): boolean {
   if (document === null || document.observedRevision !== revision) return false;
   if (document.state === 'active' || document.state === 'new') return false;
@@ -83,18 +110,18 @@ function endpointProofs({
   const revision = target.intentSeq;
   const lifecycleSeq = observed.status.document?.lifecycleSeq ?? 0;
   const listeners = [
-    ...observed.listeners.private.map((url) => ({ url, host: hosts.private })),
-    ...(hosts.public === undefined ? [] : observed.listeners.public.map((url) => ({ url, host: hosts.public ?? '' }))),
-  ];
+    { urls: observed.listeners.private, host: hosts.private },
+    ...(hosts.public === undefined ? [] : [{ urls: observed.listeners.public, host: hosts.public }]),
+  ].filter(({ urls }) => urls.length > 0);
   return target.deployments.flatMap((deployment) =>
-    listeners.map(({ url, host }) => ({
+    listeners.map(({ urls, host }) => ({
       kind: 'prove' as const,
-      key: proofKeys.endpoint({ revision, lifecycleSeq, pool: deployment.modelId, url: `${host}@${url}` }),
+      key: proofKeys.endpoint({ revision, lifecycleSeq, pool: deployment.modelId, host }),
       pool: deployment.modelId,
       specRevision: revision,
       replicaId: null,
       host,
-      listenerUrls: [url],
+      listenerUrls: urls,
       model: modelNames(deployment)[0] ?? deployment.slug,
       why: `revision ${revision} has to answer through ${host}`,
     })),

@@ -20,12 +20,18 @@ export interface Progress {
   tornDown: boolean;
   /** The newest spec has answered through every listener. */
   proved: boolean;
+  /** What the endpoint's proofs failed with, or null as long as it does not count as unreachable. */
+  unanswered: string | null;
 }
 
 const done: PodStage = { phase: 'done', reason: 'Ready', message: 'Every replica has answered.' };
 
 /** Measures a living endpoint by the documents that routers see. Pure. */
-export function measure(target: Target, observed: ObservedState, wanted: WantedPools): Omit<Progress, 'proved'> {
+export function measure(
+  target: Target,
+  observed: ObservedState,
+  wanted: WantedPools,
+): Omit<Progress, 'proved' | 'unanswered'> {
   const listed = new Map<string, PoolReplica['state']>();
   for (const { replicas } of wanted.values()) for (const { replicaId, state } of replicas) listed.set(replicaId, state);
   const pools = target.deployments.map((deployment) => {

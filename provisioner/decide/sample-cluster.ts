@@ -1,12 +1,11 @@
 import { kindOf, type KubeKind } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { labels } from '../manifests/labels.ts';
-import type { ObservedState, Sequenced } from '../observed-state.ts';
+import type { ObservedState, ProofRecord, Sequenced } from '../observed-state.ts';
 import { planEndpoint, type Plan } from '../plan.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
 import type { DesiredEntry } from '../desired-map.ts';
-import type { ProofOutcome } from '../proof/prover.ts';
 import type { Step } from '../step.ts';
 import { nextStatus } from './next-status.ts';
 import { sampleIds, sampleNow, sampleObserved, sampleSettings } from './sample-endpoint.ts';
@@ -19,7 +18,7 @@ import { viewPod } from './pod-view.ts';
 export class SampleCluster {
   readonly objects = new Map<string, KubeObject>();
   readonly pools = new Map<string, Sequenced<PoolDocument>>();
-  readonly proofs = new Map<string, ProofOutcome>();
+  readonly proofs = new Map<string, ProofRecord>();
   /** Replicas with requests in flight: their drains do not end. */
   readonly busy = new Set<string>();
   /** Steps that were taken, as text. */
@@ -35,6 +34,11 @@ export class SampleCluster {
   /** From now on proofs fail. */
   failProofs(): void {
     this.#proofsAnswer = false;
+  }
+
+  /** From now on proofs succeed again. */
+  answerProofs(): void {
+    this.#proofsAnswer = true;
   }
 
   observe(): ObservedState {
@@ -103,10 +107,15 @@ export class SampleCluster {
         this.#version += 1;
         return void this.pools.set(step.pool, { document: null, seq: step.expectedSeq + 1 });
       case 'prove':
-        return void this.proofs.set(step.key, this.#proofsAnswer ? { ok: true } : { ok: false, reason: 'no answer' });
+        return void this.proofs.set(step.key, this.#prove(this.proofs.get(step.key)?.failures ?? 0));
       case 'confirm-gone':
       case 'tell':
     }
+  }
+
+  #prove(failed: number): ProofRecord {
+    if (this.#proofsAnswer) return { ok: true, at: this.now, failures: 0 };
+    return { ok: false, reason: 'no answer', at: this.now, failures: failed + 1 };
   }
 
   /** Deployments get and lose pods by deletion cost, newest first; pods are ready at once; deleted things go. */

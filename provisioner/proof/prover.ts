@@ -19,8 +19,8 @@ export interface ProofRequest {
   signal: AbortSignal;
 }
 
-/** Proven, or why not. */
-export type ProofOutcome = { ok: true } | { ok: false; reason: string };
+/** Proven, or why not; `busy`: the router had no room for it, which says nothing about the endpoint. */
+export type ProofOutcome = { ok: true } | { ok: false; reason: string; busy?: boolean };
 
 /** Proves replicas and endpoints. Never throws. */
 export interface Prover {
@@ -35,6 +35,7 @@ export interface ProverOptions {
   dispatcher?: Dispatcher;
 }
 
+const overloadedSchema = z.object({ error: z.object({ code: z.literal('overloaded') }) });
 const completionSchema = z.object({
   choices: z.array(z.unknown()).min(1),
   usage: z.object({ completion_tokens: z.int().min(1) }),
@@ -71,10 +72,20 @@ async function ask(options: ProverOptions, proof: ProofRequest): Promise<ProofOu
     ...(options.dispatcher !== undefined && { dispatcher: options.dispatcher }),
   });
   const text = await response.body.text();
-  if (response.statusCode !== 200)
-    return { ok: false, reason: `the router answered ${response.statusCode}: ${text.slice(0, 300)}` };
+  if (response.statusCode !== 200) {
+    const reason = `the router answered ${response.statusCode}: ${text.slice(0, 300)}`;
+    return { ok: false, reason, busy: isOverloaded(text) };
+  }
   const completion = completionSchema.safeParse(JSON.parse(text));
   return completion.success
     ? { ok: true }
     : { ok: false, reason: 'the answer is not a completion with a token of output' };
+}
+
+function isOverloaded(text: string): boolean {
+  try {
+    return overloadedSchema.safeParse(JSON.parse(text)).success;
+  } catch {
+    return false;
+  }
 }
