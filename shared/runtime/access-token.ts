@@ -8,8 +8,16 @@ export type TokenKind = keyof typeof tokenPrefixes;
 
 const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
-/** A token of at least 24 random (or derived) bytes: prefix, base 62, CRC-32 as six base-62 digits. */
+/** Fewer could be guessed: 192 bits. */
+const bytesMin = 24;
+
+/**
+ * A token of at least 24 random (or derived) bytes: prefix, base 62, CRC-32 as six base-62 digits.
+ * @throws RangeError for fewer bytes, or so many that the token would not be accepted.
+ */
 export function formatToken(kind: TokenKind, bytes: Uint8Array): string {
+  if (bytes.length < bytesMin || bytes.length > 64)
+    throw new RangeError(`A token is made of 24 to 64 bytes, not of ${bytes.length}.`);
   const body = base62(BigInt(`0x${Buffer.from(bytes).toString('hex')}`), Math.ceil((bytes.length * 8) / Math.log2(62)));
   return `${tokenPrefixes[kind]}${body}_${checksum(body)}`;
 }
