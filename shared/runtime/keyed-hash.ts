@@ -1,4 +1,4 @@
-import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, hkdfSync } from 'node:crypto';
 
 /** HMAC-SHA-256 of a text as lower-case hex: how tokens are stored and looked up. */
 export function keyedHash(key: Uint8Array, text: string): string {
@@ -18,11 +18,4 @@ export function digest(text: string | Uint8Array): string {
 /** A 32-byte key for one purpose, derived from a root key (HKDF-SHA-256, RFC 5869). */
 export function deriveKey(root: Uint8Array, purpose: string): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', root, new Uint8Array(0), purpose, 32));
-}
-
-/** Compares two texts without telling by time where they differ. */
-export function sameText(left: string, right: string): boolean {
-  const a = Buffer.from(left);
-  const b = Buffer.from(right);
-  return a.length === b.length && timingSafeEqual(a, b);
 }
