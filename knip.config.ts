@@ -8,6 +8,7 @@ const config: KnipConfig = {
     'loadtest/**/main.ts',
     'loadtest/stack/run-*.ts',
     'loadtest/bench/figures.ts',
+    'k8s/write-manifests.ts',
     '**/*.{test,bench}.ts',
     '.config/*.ts',
   ],
