@@ -54,6 +54,22 @@ export interface ObservedState {
 /** Names of proofs. A container that restarted is another replica; a lost endpoint has to be proven again. */
 export const proofKeys = {
   replica: (pod: Pick<PodView, 'replicaId' | 'restarts'>): string => `replica/${pod.replicaId}/${pod.restarts}`,
-  endpoint: (at: { revision: number; lifecycleSeq: number; pool: string; host: string }): string =>
-    `endpoint/${at.revision}/${at.lifecycleSeq}/${at.pool}/${at.host}`,
+  endpoint: (at: EndpointMoment & { pool: string; host: string }): string =>
+    `${endpointPrefix(at)}${at.pool}/${at.host}`,
 } as const;
+
+/** What an endpoint's proofs hold for. */
+interface EndpointMoment {
+  revision: number;
+  lifecycleSeq: number;
+}
+
+const endpointPrefix = ({ revision, lifecycleSeq }: EndpointMoment): string => `endpoint/${revision}/${lifecycleSeq}/`;
+
+/** Keys of the successes that still say something: of pods that are there, and of the endpoint as it is now. */
+export function currentSuccesses({ desired, status, pods, proofs }: ObservedState): string[] {
+  const revision = desired.kind === 'absent' ? 0 : desired.revision;
+  const prefix = endpointPrefix({ revision, lifecycleSeq: status.document?.lifecycleSeq ?? 0 });
+  const replicas = new Set(pods.map(proofKeys.replica));
+  return [...proofs].flatMap(([key, { ok }]) => (ok && (replicas.has(key) || key.startsWith(prefix)) ? [key] : []));
+}

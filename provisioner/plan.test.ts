@@ -4,6 +4,7 @@ import type { SpecDocument } from '#shared/contract/desired.ts';
 import { SampleCluster, shapeOf } from './decide/sample-cluster.ts';
 import { sampleDeletion, sampleIds, sampleSettings, sampleSpec } from './decide/sample-endpoint.ts';
 import { intentSeqOf } from './manifests/labels.ts';
+import type { ObservedState } from './observed-state.ts';
 import { planEndpoint } from './plan.ts';
 
 const wish = (spec: SpecDocument, revision: number) => ({ kind: 'spec' as const, spec, revision });
@@ -138,6 +139,20 @@ describe('planEndpoint', () => {
       expect(new Set(cluster.taken)).toEqual(new Set(['prove ']));
     }
     expect(cluster.status).toBe(status);
+  });
+
+  it('proves each pool once through each listener that is enabled, by any router that is heard', () => {
+    const cluster = started(2);
+    cluster.now += sampleSettings.reproveMs;
+    const asked = (listeners: ObservedState['listeners'], enablePublicEndpoint = true) => {
+      cluster.desired = wish(sampleSpec(2, { enablePublicEndpoint }), 1);
+      const { steps } = planEndpoint({ ...cluster.observe(), listeners }, sampleSettings);
+      return steps.flatMap((step) => (step.kind === 'prove' ? [step.listenerUrls] : []));
+    };
+    const two = { public: ['http://a', 'http://b'], private: ['http://c', 'http://d'] };
+    expect(asked(two)).toEqual([two.private, two.public]);
+    expect(asked(two, false)).toEqual([two.private]);
+    expect(asked({ public: [], private: [] })).toEqual([]);
   });
 
   it('loses an endpoint after three failed proofs in a row, and has it back after a success', () => {

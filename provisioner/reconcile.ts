@@ -7,7 +7,7 @@ import { kindOf } from './kube/kinds.ts';
 import type { KubeObject } from './kube/kube-object.ts';
 import type { WroteAt } from './kube/wrote-at.ts';
 import { observe, type Observers } from './observe.ts';
-import type { ObservedState } from './observed-state.ts';
+import { currentSuccesses, type ObservedState } from './observed-state.ts';
 import { planEndpoint, type Plan } from './plan.ts';
 import type { ProofDesk } from './proof-desk.ts';
 import type { ProvisionerMetrics } from './provisioner-metrics.ts';
@@ -112,12 +112,12 @@ function noteWaiting({ waiting }: Reconciler, { endpointId, gates }: ObservedSta
 }
 
 /** What is remembered of an endpoint in this process ends with what it was about. */
-function keepOnlyCurrent(deps: Reconciler, { endpointId, desired, status, proofs }: ObservedState, plan: Plan): void {
+function keepOnlyCurrent(deps: Reconciler, observed: ObservedState, plan: Plan): void {
+  const { endpointId, desired, status } = observed;
   const over = desired.kind === 'absent' || desired.kind === 'tombstone' || status.document?.state === 'gone';
   if (!over) {
     const wanted = plan.steps.flatMap((step) => (step.kind === 'prove' ? [step.key] : []));
-    const good = [...proofs].flatMap(([key, { ok }]) => (ok ? [key] : []));
-    return deps.proofs.retain(endpointId, new Set([...wanted, ...good]));
+    return deps.proofs.retain(endpointId, new Set([...wanted, ...currentSuccesses(observed)]));
   }
   deps.proofs.forget(endpointId);
   deps.refusals.forget(endpointId);

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { kindOf, type KubeKind } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { labels } from '../manifests/labels.ts';
@@ -136,6 +137,8 @@ export class SampleCluster {
     for (const pod of pods.slice(replicas)) this.#kill(pod);
     for (let missing = pods.length; missing < replicas; missing += 1) this.#birth(template.metadata.labels ?? {});
     const after = { observedGeneration: deployment.metadata.generation, replicas };
+    // What a controller has seen is news too: a plan may have waited for it.
+    if (!isDeepStrictEqual(deployment['status'], after)) this.#version += 1;
     deployment['status'] = after;
   }
 
