@@ -176,6 +176,23 @@ describe('a view', () => {
     await writer;
   });
 
+  it('is synced, with every document once, also when its first reading is interrupted', async () => {
+    const count = 3000;
+    for (let start = 0; start < count; start += 100)
+      await Promise.all(Array.from({ length: 100 }, (_, index) => write(`doc.${start + index}`)));
+    let interrupted: Promise<number> | undefined;
+    await using followed = view({
+      apply: (message) => {
+        seen.push(message);
+        if (seen.length === 1) interrupted = removeConsumers();
+      },
+    });
+    await followed.whenSynced(soon(20_000));
+    expect(await interrupted).toBe(1);
+    expect(new Set(subjectsSeen()).size).toBe(count);
+    expect(seen).toHaveLength(count);
+  });
+
   it('reaches a sequence whose message was removed before it was delivered', async () => {
     await write('doc.a');
     const seq = await write('doc.gone');

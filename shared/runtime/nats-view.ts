@@ -201,7 +201,8 @@ class View implements NatsView {
     // A reading that was interrupted may already have met a new stream.
     this.#streamIsNew = streamIsNew || (this.#streamIsNew && this.#met !== undefined);
     this.#known?.startReading(streamIsNew);
-    if (this.#known !== undefined || !this.#synced) this.#met = new Set();
+    // Without `onAbsent` a reading goes on where the last one was interrupted, and what that one has met counts.
+    if (this.#known !== undefined || (!this.#synced && this.#applied === 0)) this.#met = new Set();
     const consumer = await nats.js.consumers.get(stream, {
       filter_subjects: subjects,
       inactive_threshold: 30_000,

@@ -126,6 +126,8 @@ async function follow(nc: NatsConnection, log: Logger, tell: (up: boolean) => vo
     } else if (status.type === 'reconnect') {
       tell(true);
       log.info('nats.up');
+    } else if (status.type === 'close') {
+      tell(false);
     } else if (status.type === 'error') {
       log.warn({ reason: String(status.error) }, 'nats.failing');
     }
