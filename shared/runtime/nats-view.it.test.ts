@@ -176,6 +176,14 @@ describe('a view', () => {
     await writer;
   });
 
+  it('is synced as soon as it has them', async () => {
+    for (const name of ['a', 'b', 'c']) await write(`doc.${name}`);
+    for (let round = 0; round < 100; round += 1) {
+      await using followed = view({ subjects: round % 2 === 0 ? ['doc.*'] : ['doc.a', 'doc.b'] });
+      await followed.whenSynced(soon(1500));
+    }
+  });
+
   it('is synced, with every document once, also when its first reading is interrupted', async () => {
     const count = 3000;
     for (let start = 0; start < count; start += 100)

@@ -57,7 +57,7 @@ const reading = { max_messages: 500, expires: 2000, idle_heartbeat: 1000, abort_
 const rereadEveryMs = 600_000;
 
 /** How long a reader waits for a message before the leader is asked whether it is there at all; doubled each time. */
-const checkAfterMs = { first: 250, most: 4000 };
+const checkAfterMs = { first: 250, most: 2000 };
 
 /**
  * Follows the last message of each subject and everything after it. When the consumer ends or fails it is made anew
@@ -232,10 +232,12 @@ class View implements NatsView {
    * tell: while a document is written again it may leave out both versions. So the leader is asked which subjects it has.
    */
   async #settle(met: ReadonlySet<string>, over: AbortSignal): Promise<void> {
-    do this.#unmet = await this.#unmetSubjects(met);
-    while (
-      !(await this.#until(() => this.#unmet?.size === 0, over, this.#unmet ? checkAfterMs.most : checkAfterMs.first))
-    );
+    const { first, most } = checkAfterMs;
+    do {
+      const present = await this.#presentSubjects();
+      // In one go with the answer: what is met in between must not count as unmet.
+      this.#unmet = present && new Set(present.filter((subject) => !met.has(subject)));
+    } while (!(await this.#until(() => this.#unmet?.size === 0, over, this.#unmet === undefined ? first : most)));
     this.#met = undefined;
     this.#unmet = undefined;
     for (const subject of this.#known?.endReading() ?? [])
@@ -244,15 +246,14 @@ class View implements NatsView {
     this.#wake();
   }
 
-  /** Undefined when the leader cannot say. */
-  async #unmetSubjects(met: ReadonlySet<string>): Promise<Set<string> | undefined> {
+  /** The subjects of which the leader has a message; undefined when it cannot say. */
+  async #presentSubjects(): Promise<string[] | undefined> {
     const { nats, stream, subjects } = this.#options;
     try {
       const infos = await Promise.all(
         subjects.map((filter) => nats.jsm.streams.info(stream, { subjects_filter: filter })),
       );
-      const present = infos.flatMap((info) => Object.keys(info.state.subjects ?? {}));
-      return new Set(present.filter((subject) => !met.has(subject)));
+      return infos.flatMap((info) => Object.keys(info.state.subjects ?? {}));
     } catch {
       return undefined;
     }
