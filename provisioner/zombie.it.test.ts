@@ -112,7 +112,7 @@ describe('a provisioner that wakes up too late', () => {
 
 describe('two provisioners', () => {
   it('share the endpoints, and one takes over when the other ends', async () => {
-    await using lab = await startProvisionerLab({ nodes: 2 });
+    await using lab = await startProvisionerLab({ nodes: 4 });
     const specs: SpecDocument[] = [];
     const writers = new Set<string>();
     await using _a = await lab.start({ FAIRWAY_INSTANCE_ID: 'a' });
