@@ -26,7 +26,7 @@ describe('routing by prefix and load', () => {
   let endpointId: string;
   let client: OpenAI;
   beforeAll(async () => {
-    fairway = await startTestStack({ timeScale: 0.4, regionals: 1, provisioners: 1 });
+    fairway = await startTestStack({ timeScale: 0.4, routers: 2, regionals: 1, provisioners: 1 });
     const { dedicated_inference, token } = await fairway.create('affinity', 2);
     endpointId = dedicated_inference.id;
     client = fairway.openai(token.value ?? '');
