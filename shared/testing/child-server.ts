@@ -14,6 +14,17 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** Starts a server on a free port; on another one when somebody took that port first. @throws the third failure. */
+export async function onFreePort<T>(start: (port: number) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await start(await freePort());
+    } catch (error) {
+      if (attempt === 3 || !/address (is )?already in use/i.test(String(error))) throw error;
+    }
+  }
+}
+
 /**
  * The path of a server binary: the variable that set-up leaves, else the first of `names` on PATH.
  * @throws naming the variable and the command that gets it.

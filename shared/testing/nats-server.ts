@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findBinary, freePort, startChildServer, type ChildServer } from './child-server.ts';
+import { findBinary, onFreePort, startChildServer, type ChildServer } from './child-server.ts';
 
 /** A nats-server of a test, and the folder with every byte that it stores. */
 export interface NatsTestServer extends ChildServer {
@@ -15,7 +15,10 @@ export interface NatsTestServer extends ChildServer {
  * further lines of its configuration.
  */
 export async function startNatsServer(settings = ''): Promise<NatsTestServer> {
-  const port = await freePort();
+  return onFreePort((port) => startOn(port, settings));
+}
+
+async function startOn(port: number, settings: string): Promise<NatsTestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'fairway-nats-'));
   const config = join(folder, 'nats.conf');
   await writeFile(

@@ -3,11 +3,14 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findBinary, freePort, startChildServer, type ChildServer } from './child-server.ts';
+import { findBinary, onFreePort, startChildServer, type ChildServer } from './child-server.ts';
 
 /** A real Redis or Valkey on a free port, without persistence. */
 export async function startRedisServer(): Promise<ChildServer> {
-  const port = await freePort();
+  return onFreePort(startOn);
+}
+
+async function startOn(port: number): Promise<ChildServer> {
   const folder = await mkdtemp(join(tmpdir(), 'fairway-redis-'));
   return startChildServer({
     url: `redis://127.0.0.1:${port}`,
