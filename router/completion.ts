@@ -82,7 +82,10 @@ export async function serveCompletion(
 /** The connection ends with this answer: what the client still sends is read first, or it would see a reset instead. */
 async function refuse({ replies, clock }: CompletionDeps, incoming: IncomingMessage): Promise<void> {
   discardRest(incoming, clock, discardMs);
-  if (!incoming.complete) await Promise.race([once(incoming, 'end').catch(() => {}), clock.sleep(discardMs / 2)]);
+  const over = new AbortController();
+  const late = clock.sleep(discardMs / 2, over.signal).catch(() => {});
+  if (!incoming.complete) await Promise.race([once(incoming, 'end').catch(() => {}), late]);
+  over.abort();
   replies.assertOpen();
 }
 

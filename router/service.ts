@@ -169,5 +169,7 @@ async function letStreamsEnd({ replies, clock, config }: CompletionDeps, log: Lo
   over.abort();
   if (replies.size > 0) log.warn({ streams: replies.size }, 'router.streams_ended');
   replies.endAll();
-  await Promise.race([ended, clock.sleep(lastBytesMs)]);
+  const sent = new AbortController();
+  await Promise.race([ended, clock.sleep(lastBytesMs, sent.signal).catch(() => {})]);
+  sent.abort();
 }

@@ -35,8 +35,12 @@ const logBytesMax = 64 * 1024 * 1024;
 const guard =
   'exec 3<&0; "$@" </dev/null 3<&- & p=$!; echo "$p"; (cat <&3 >/dev/null; kill -9 "$p") 2>/dev/null & wait "$p"';
 
-/** Starts a process and waits until it is ready. @throws with the last lines it printed when it ends or is too slow. */
-export async function startProcess(spec: ProcessSpec): Promise<RunningProcess> {
+/**
+ * Starts a process and waits until it is ready. @throws with the last lines it printed when it ends or is too slow; the
+ * signal's reason when it aborts, with the process ended.
+ */
+export async function startProcess(spec: ProcessSpec, signal: AbortSignal): Promise<RunningProcess> {
+  signal.throwIfAborted();
   const foreign = spec.ready !== undefined;
   const [command, args] = foreign
     ? ['/bin/sh', ['-c', guard, spec.name, spec.command, ...spec.args]]
@@ -50,8 +54,9 @@ export async function startProcess(spec: ProcessSpec): Promise<RunningProcess> {
     throw new Error(`${spec.name} ended before it was ready: ${reason}\n${output.tail()}`);
   });
   failed.catch(() => {});
-  const tooSlow = AbortSignal.timeout(spec.startTimeoutMs);
+  const tooSlow = AbortSignal.any([signal, AbortSignal.timeout(spec.startTimeoutMs)]);
   const slow = once(tooSlow, 'abort').then(() => {
+    signal.throwIfAborted();
     throw new Error(`${spec.name} was not ready after ${spec.startTimeoutMs} ms.\n${output.tail()}`);
   });
   slow.catch(() => {});
@@ -98,16 +103,16 @@ async function stopProcess(parts: {
   stopTimeoutMs: number;
 }): Promise<void> {
   const { child, pid, ended, stopTimeoutMs } = parts;
-  signal(pid, 'SIGTERM');
+  sendSignal(pid, 'SIGTERM');
   const hard = setTimeout(() => {
-    signal(pid, 'SIGKILL');
+    sendSignal(pid, 'SIGKILL');
     child.kill('SIGKILL');
   }, stopTimeoutMs);
   await ended;
   clearTimeout(hard);
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+function sendSignal(pid: number, name: NodeJS.Signals): void {
   try {
     if (pid > 0) process.kill(pid, name);
   } catch {

@@ -44,12 +44,13 @@ export function createSupervisor(clock: Clock, events: SupervisorEvents): Superv
       await clock.sleep(waitMs, stop.signal).catch(() => {});
       if (stop.signal.aborted) return undefined;
       try {
-        const next = await startProcess(spec);
+        const next = await startProcess(spec, stop.signal);
         running.set(spec.name, next);
         if (stop.signal.aborted) await next.stop();
         events.restarted(spec.name);
         return next;
       } catch (error) {
+        if (stop.signal.aborted) return undefined;
         events.stuck(spec.name, error instanceof Error ? error.message : String(error));
       }
     }
@@ -59,7 +60,7 @@ export function createSupervisor(clock: Clock, events: SupervisorEvents): Superv
     async run(spec) {
       const startedAt = clock.monotonic();
       stop.signal.throwIfAborted();
-      const process = await startProcess(spec);
+      const process = await startProcess(spec, stop.signal);
       running.set(spec.name, process);
       events.ready(spec.name, clock.monotonic() - startedAt);
       if (stop.signal.aborted) return process.stop();

@@ -54,7 +54,10 @@ export class EdgeFeed implements AsyncDisposable {
   /** Waits until what was reported is with the server, within a second. */
   async flush(): Promise<void> {
     const { clock } = this.#options;
-    if (this.#nats?.up() === true) await Promise.race([this.#nats.nc.flush().catch(() => {}), clock.sleep(1000)]);
+    if (this.#nats?.up() !== true) return;
+    const flushed = new AbortController();
+    await Promise.race([this.#nats.nc.flush().catch(() => {}), clock.sleep(1000, flushed.signal).catch(() => {})]);
+    flushed.abort();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
