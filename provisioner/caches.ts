@@ -28,13 +28,16 @@ export interface CachesOptions {
   clock: Clock;
   log: Logger;
   onWake: (endpointId: string) => void;
-  onEvent?: (kind: string, event: ReflectorEvent) => void;
+  /** Gives the listener of one kind's reflector. */
+  onEvent?: (kind: string) => (event: ReflectorEvent) => void;
 }
 
 /** Local copies of every object that carries an endpoint's label. */
 export interface Caches extends AsyncDisposable {
   /** The reflector of a kind; undefined for kinds that are not watched. */
   of(kind: KubeKind): Reflector | undefined;
+  /** Every reflector by its kind's name. */
+  reflectors(): Record<string, Reflector>;
   /** Objects of one kind of an endpoint. */
   objects(kind: KubeKind, endpointId: string): KubeObject[];
   /** Namespaced objects of an endpoint, pods left out. */
@@ -66,7 +69,7 @@ export function startCaches(options: CachesOptions): Caches {
         onChange: wake,
         // Half a minute of back-off after an outage would be most of what an endpoint may be behind.
         bounds: { backoffMaxMs: 5000 },
-        onEvent: (event) => options.onEvent?.(kind.kind, event),
+        ...(options.onEvent && { onEvent: options.onEvent(kind.kind) }),
       }),
     ]),
   );
@@ -74,6 +77,7 @@ export function startCaches(options: CachesOptions): Caches {
     reflectors.get(kind)?.store.indexed(endpointId) ?? [];
   return {
     of: (kind) => reflectors.get(kind),
+    reflectors: () => Object.fromEntries([...reflectors].map(([{ kind }, reflector]) => [kind, reflector])),
     objects,
     children: (endpointId) =>
       watched

@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Logger } from '#shared/runtime/log.ts';
+import { createKubeMetrics, type KubeMetrics } from './kube/kube-metrics.ts';
 import type { Step } from './step.ts';
 
 /** What the provisioner counts, and the log line that goes with a change. */
@@ -9,8 +10,8 @@ export interface ProvisionerMetrics {
   corrected: (what: 'missed_wake' | 'orphan') => void;
   parked: () => void;
   proof: (ok: boolean) => void;
-  watch: (kind: string, event: string) => void;
-  kubeCall: (method: string, status: number) => void;
+  /** Instruments of the client and of the local copies. */
+  kube: KubeMetrics;
 }
 
 /** Makes the instruments. `queueDepth` is read at each scrape. */
@@ -26,8 +27,6 @@ export function createProvisionerMetrics(
   const corrections = counter('resync_corrections_total', 'What resync had to put right.', 'what');
   const parked = counter('desired_parked_total', 'Desired documents that this build cannot read.');
   const proofs = counter('proofs_total', 'Proofs through a router, by outcome.', 'ok');
-  const watches = counter('watch_events_total', 'Listings and endings of watches.', 'kind', 'event');
-  const calls = counter('kube_calls_total', 'Calls to the API server, by method and status.', 'method', 'status');
   const depth: Gauge = new Gauge({
     name: 'fairway_provisioner_queue_keys',
     help: 'Endpoints that wait for or have a look.',
@@ -43,8 +42,7 @@ export function createProvisionerMetrics(
     corrected: (what) => corrections.inc({ what }),
     parked: () => parked.inc(),
     proof: (ok) => proofs.inc({ ok: String(ok) }),
-    watch: (kind, event) => watches.inc({ kind, event }),
-    kubeCall: (method, status) => calls.inc({ method, status: String(status) }),
+    kube: createKubeMetrics(registry),
   };
 }
 

@@ -16,7 +16,6 @@ import { createEndpointDocuments } from './documents.ts';
 import { startDrainRegistry } from './drain/drain-registry.ts';
 import { installFence } from './install-fence.ts';
 import { connectKube } from './kube/kube-client.ts';
-import type { CallSeen } from './kube/kube-transport.ts';
 import { WroteAt } from './kube/wrote-at.ts';
 import { startLeases } from './leases/leases.ts';
 import { proofKeyOf, upstreamKeyOf } from './proof/proof-key.ts';
@@ -119,8 +118,7 @@ async function connect(
   const nats = stack.use(await connectNats({ url, name: `provisioner-${instanceId}`, log, signal }));
   const { desired, status, events, edge, leases } = streams;
   await ensureStreams(nats, [desired, status, events, edge, leases], config.FAIRWAY_STREAM_REPLICAS);
-  const onCall = ({ method, status: answered }: CallSeen): void => metrics.kubeCall(method, answered);
-  const client = stack.use(await connectKube(config.FAIRWAY_KUBECONFIG, { log, onCall }));
+  const client = stack.use(await connectKube(config.FAIRWAY_KUBECONFIG, { log, onCall: metrics.kube.onCall }));
   await installFence({ kube: client, clock, log, signal });
   const forgetMs = config.FAIRWAY_ROUTER_FORGET_MS;
   const drains = stack.use(startDrainRegistry({ nats, clock, log, vpcId, forgetMs }));
@@ -153,6 +151,9 @@ function startReconciler(config: ProvisionerConfig, parts: ReconcilerParts, stac
       wake(endpointId);
     },
   });
+  const onEvent = metrics.kube.onEvent;
+  const caches = stack.use(startCaches({ client, clock, log, onWake: wake, onEvent }));
+  metrics.kube.observe(caches.reflectors());
   return {
     nats,
     log,
@@ -161,10 +162,10 @@ function startReconciler(config: ProvisionerConfig, parts: ReconcilerParts, stac
     drains,
     kube: context.wrapKube?.(client) ?? client,
     proofs: stack.use(proofs),
-    caches: stack.use(startCaches({ client, clock, log, onWake: wake, onEvent: metrics.watch })),
+    caches,
     desired: new DesiredMap(),
     documents: createEndpointDocuments(nats),
-    wroteAt: new WroteAt({ clock, waitMaxMs: 5000 }),
+    wroteAt: new WroteAt({ clock, waitMaxMs: 5000, onOverdue: metrics.kube.onOverdue }),
     refusals: new Refusals(),
     waiting: new Set(),
     vpcId: config.FAIRWAY_VPC_ID,
