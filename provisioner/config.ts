@@ -8,7 +8,7 @@ const ms = (least: number): z.ZodCoercedNumber => z.coerce.number().int().min(le
 
 /** Every setting of the provisioner; keys are the names of environment variables, times in milliseconds. */
 export const provisionerSchema = z.object({
-  FAIRWAY_NATS_URL: z.string().min(1).describe('NATS servers, comma-separated; may carry user and password'),
+  FAIRWAY_NATS_URL: secretText.describe('NATS servers, comma-separated; may carry user and password'),
   FAIRWAY_REGION: regionSchema.default('atl1').describe('region of this process'),
   FAIRWAY_STREAM_REPLICAS: z.coerce.number().int().min(1).max(5).default(1).describe('copies of each stream'),
   FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of /healthz, /readyz and /metrics'),

@@ -11,8 +11,8 @@ export const routerConfigSchema = z.object({
   FAIRWAY_PORT: count(0).max(65_535).default(0).describe('port that clients connect to; 0 takes a free one'),
   FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of /healthz, /readyz and /metrics'),
   FAIRWAY_ADMIN_PORT: count(0).max(65_535).default(0).describe('port of the admin listener; 0 takes a free one'),
-  FAIRWAY_NATS_URL: z.string().min(1).describe('NATS of the region, nats://user:password@host:port'),
-  FAIRWAY_REDIS_URL: z.string().min(1).describe('Redis or Valkey of the cluster, redis://host:port'),
+  FAIRWAY_NATS_URL: secretText.describe('NATS of the region, nats://user:password@host:port'),
+  FAIRWAY_REDIS_URL: secretText.describe('Redis or Valkey of the cluster, redis://host:port'),
   FAIRWAY_VPC_ID: uuidSchema.describe('the VPC whose endpoints this router serves'),
   FAIRWAY_ROUTER_ID: z
     .string()

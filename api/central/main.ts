@@ -1,5 +1,10 @@
+import { maskConfig } from '#shared/runtime/read-config.ts';
 import { runService } from '#shared/runtime/run-service.ts';
-import { readCentralConfig } from './config.ts';
+import { readCentralConfig, centralConfigSchema } from './config.ts';
 import { startCentralApi } from './service.ts';
 
-await runService('api-central', ({ log }) => startCentralApi(readCentralConfig(), { log }));
+await runService('api-central', ({ log }) => {
+  const config = readCentralConfig();
+  log.info({ config: maskConfig(centralConfigSchema, config) }, 'config.read');
+  return startCentralApi(config, { log });
+});

@@ -1,5 +1,10 @@
+import { maskConfig } from '#shared/runtime/read-config.ts';
 import { runService } from '#shared/runtime/run-service.ts';
-import { readRegionalConfig } from './config.ts';
+import { readRegionalConfig, regionalConfigSchema } from './config.ts';
 import { startRegionalApi } from './service.ts';
 
-await runService('api-regional', ({ log }) => startRegionalApi(readRegionalConfig(), { log }));
+await runService('api-regional', ({ log }) => {
+  const config = readRegionalConfig();
+  log.info({ config: maskConfig(regionalConfigSchema, config) }, 'config.read');
+  return startRegionalApi(config, { log });
+});
