@@ -6,15 +6,15 @@ const config: KnipConfig = {
     'setup.mjs',
     '{api,provisioner,router}/**/main.ts',
     'loadtest/**/main.ts',
-    'loadtest/stack/run-*.ts',
+    'setup/checks/run-*.ts',
     'loadtest/bench/figures.ts',
     'k8s/write-manifests.ts',
     '**/*.{test,bench}.ts',
     '.config/*.ts',
   ],
-  project: ['{shared,api,provisioner,router,loadtest,k8s}/**/*.ts'],
+  project: ['{shared,api,provisioner,router,loadtest,k8s,setup}/**/*.ts'],
   ignoreExportsUsedInFile: true,
-  // Started by path in loadtest/stack/run-checks.ts.
+  // Started by path in setup/checks/run-checks.ts.
   ignoreDependencies: ['oxfmt', 'oxlint', 'oxlint-tsgolint'],
 };
 export default config;

@@ -1,20 +1,20 @@
 import type { QueueVerdict } from '#shared/runtime/keyed-queue.ts';
-import { act, type Acted } from './act.ts';
-import type { Caches } from './caches.ts';
-import { nextLook } from './decide/next-look.ts';
-import type { Progress } from './decide/progress.ts';
+import { act, type Acted } from './act/act.ts';
+import type { Caches } from './observe/caches.ts';
+import { nextLook } from './plan/next-look.ts';
+import type { Progress } from './plan/progress.ts';
 import { kindOf } from './kube/kinds.ts';
 import type { KubeObject } from './kube/kube-object.ts';
 import type { WroteAt } from './kube/wrote-at.ts';
-import { observe, type Observers } from './observe.ts';
-import { currentSuccesses, type ObservedState } from './observed-state.ts';
-import { planEndpoint, type Plan } from './plan.ts';
-import type { ProofDesk } from './proof-desk.ts';
-import type { ProvisionerMetrics } from './provisioner-metrics.ts';
-import type { Refusals } from './refusals.ts';
-import { report, type ReportContext } from './report.ts';
-import { MovedOn } from './status-writer.ts';
-import type { KubeWrites, StepContext, StepEffect } from './steps/step-context.ts';
+import { observe, type Observers } from './observe/observe.ts';
+import { currentSuccesses, type ObservedState } from './observe/observed-state.ts';
+import { planEndpoint, type Plan } from './plan/plan.ts';
+import type { ProofDesk } from './proof/proof-desk.ts';
+import type { ProvisionerMetrics } from './report/metrics.ts';
+import type { Refusals } from './act/refusals.ts';
+import { report, type ReportContext } from './report/report.ts';
+import { MovedOn } from './report/status-writer.ts';
+import type { KubeWrites, StepContext, StepEffect } from './act/step-context.ts';
 
 /** Everything that one look at an endpoint needs. */
 export interface Reconciler extends ReportContext, Observers {

@@ -5,28 +5,28 @@ import { startKeyedQueue, type KeyedQueue } from '#shared/runtime/keyed-queue.ts
 import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
-import { connectNats } from '#shared/runtime/nats.ts';
-import { ensureStreams } from '#shared/runtime/nats-streams.ts';
+import { connectNats } from '#shared/runtime/nats/nats.ts';
+import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
 import { createWork } from './app.ts';
-import { startCaches } from './caches.ts';
+import { startCaches } from './observe/caches.ts';
 import type { ProvisionerConfig } from './config.ts';
-import { startSpecConsumer } from './consumer.ts';
-import { DesiredMap, type SpecMessage } from './desired-map.ts';
-import { createEndpointDocuments } from './documents.ts';
+import { startSpecConsumer } from './desired/consumer.ts';
+import { DesiredMap, type SpecMessage } from './desired/desired-map.ts';
+import { createEndpointDocuments } from './report/documents.ts';
 import { startDrainRegistry } from './drain/drain-registry.ts';
-import { installFence } from './install-fence.ts';
+import { installFence } from './cluster/install-fence.ts';
 import { connectKube } from './kube/kube-client.ts';
 import { WroteAt } from './kube/wrote-at.ts';
 import { startLeases } from './leases/leases.ts';
 import { proofKeyOf, upstreamKeyOf } from './proof/proof-key.ts';
 import { createProver, type Prover } from './proof/prover.ts';
-import { startProofDesk } from './proof-desk.ts';
-import { createProvisionerMetrics, type ProvisionerMetrics } from './provisioner-metrics.ts';
+import { startProofDesk } from './proof/proof-desk.ts';
+import { createProvisionerMetrics, type ProvisionerMetrics } from './report/metrics.ts';
 import type { Reconciler } from './reconcile.ts';
-import { Refusals } from './refusals.ts';
-import { resync } from './resync.ts';
-import type { PlanSettings } from './settings.ts';
-import type { KubeWrites } from './steps/step-context.ts';
+import { Refusals } from './act/refusals.ts';
+import { resync } from './desired/resync.ts';
+import type { PlanSettings } from './plan/settings.ts';
+import type { KubeWrites } from './act/step-context.ts';
 
 /** What the process gives; the rest is for tests. */
 export interface ProvisionerContext {

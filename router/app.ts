@@ -4,12 +4,12 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { Hono, type Context } from 'hono';
 import { AppError, toAppError } from '#shared/contract/errors.ts';
 import { authenticate } from './access/authenticate.ts';
-import { discardRest } from './admit/request-body.ts';
-import { serveCompletion, type CompletionDeps } from './completion.ts';
+import { discardRest } from './request/request-body.ts';
+import { serveCompletion, type CompletionDeps } from './request/serve-request.ts';
 import { dialects } from './dialects/dialects.ts';
-import { listModels } from './models.ts';
-import { openAiError, retryHeaders } from './openai-error.ts';
-import { assertPlainPath, modelIdOf } from './raw-path.ts';
+import { listModels } from './request/models.ts';
+import { openAiError, retryHeaders } from './dialects/openai-error.ts';
+import { assertPlainPath, modelIdOf } from './request/raw-path.ts';
 
 interface Bindings {
   Bindings: HttpBindings;

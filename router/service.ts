@@ -4,21 +4,21 @@ import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { serveAdmin, serveListener, type RunningServer } from '#shared/runtime/http-server.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
-import { EdgeCopy } from './access/edge-copy.ts';
-import { EdgeFeed } from './access/edge-feed.ts';
-import { StateFile } from './access/state-file.ts';
+import { EdgeCopy } from './edge/edge-copy.ts';
+import { EdgeFeed } from './edge/edge-feed.ts';
+import { StateFile } from './edge/state-file.ts';
 import { Admission } from './admit/admission.ts';
-import { BodyBudget } from './admit/body-budget.ts';
+import { BodyBudget } from './request/body-budget.ts';
 import { answerClientError, createApp, createListener } from './app.ts';
-import type { CompletionDeps } from './completion.ts';
+import type { CompletionDeps } from './request/serve-request.ts';
 import type { RouterConfig } from './config.ts';
-import { DrainReporter } from './drain-report.ts';
+import { DrainReporter } from './edge/drain-report.ts';
 import { UndiciUpstream } from './forward/undici-upstream.ts';
-import { RouterMetrics } from './metrics.ts';
-import { OpenReplies } from './open-replies.ts';
-import { RedisLedgerChannel } from './replicas/redis-ledger-channel.ts';
+import { RouterMetrics } from './request/metrics.ts';
+import { OpenReplies } from './request/open-replies.ts';
+import { RedisLedgerChannel } from './ledger/redis-ledger-channel.ts';
 import { ReplicaTable } from './replicas/replica-table.ts';
-import { describeReplicas, ledgerPrefix, startRoutingState } from './routing-state.ts';
+import { describeReplicas, ledgerPrefix, startRoutingState } from './pick/start-picker.ts';
 
 /** What a router gets from the process it runs in. */
 export interface RouterContext {

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { freePort, type ChildServer } from '#shared/testing/child-server.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
-import { createBody } from '../regional/test-create-body.ts';
-import { callApi, startTestRegion, type TestReply, type TestRegion } from '../regional/test-region.ts';
+import { createBody } from '../regional/testing/create-body.ts';
+import { callApi, startTestRegion, type TestReply, type TestRegion } from '../regional/testing/region-fixture.ts';
 import { readCentralConfig } from './config.ts';
 import { startCentralApi, type CentralApi } from './service.ts';
 

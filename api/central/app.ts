@@ -1,20 +1,20 @@
 import { Hono, type Context } from 'hono';
-import { authenticate } from '#shared/contract/authenticate.ts';
-import { errorResponse } from '#shared/contract/error-reply.ts';
+import { authenticate } from '../http/authenticate.ts';
+import { errorResponse } from '../http/error-reply.ts';
 import { AppError, toAppError } from '#shared/contract/errors.ts';
 import type { ApiTokenDocument } from '#shared/contract/identity.ts';
 import { regionOfId, regionSchema, type Region } from '#shared/contract/ids.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
-import { publicOrigin } from '#shared/runtime/public-origin.ts';
-import { BodyError, readBody } from '#shared/runtime/read-json-body.ts';
-import { requestScope, type ScopeVariables } from '#shared/runtime/request-scope.ts';
-import { readCreateHints, type CreateHints } from './create-hints.ts';
-import type { Forwarder, ForwardRequest } from './forward.ts';
-import { hopHeader } from './forwarded-headers.ts';
-import { listRegions } from './list-regions.ts';
-import type { CentralMetrics } from './metrics.ts';
-import { refuseTakenName } from './refuse-taken-name.ts';
+import { publicOrigin } from '../http/public-origin.ts';
+import { BodyError, readBody } from '../http/read-json-body.ts';
+import { requestScope, type ScopeVariables } from '../http/request-scope.ts';
+import { readCreateHints, type CreateHints } from './regions/create-hints.ts';
+import type { Forwarder, ForwardRequest } from './regions/forward.ts';
+import { hopHeader } from './regions/forwarded-headers.ts';
+import { listRegions } from './regions/list-regions.ts';
+import type { CentralMetrics } from './regions/metrics.ts';
+import { refuseTakenName } from './regions/refuse-taken-name.ts';
 
 /** What the app is made of. `regions` are those that it can reach, the first one answers what belongs to none. */
 export interface AppOptions {

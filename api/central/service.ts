@@ -1,22 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { unreadableRequest } from '#shared/contract/error-reply.ts';
+import { unreadableRequest } from '../http/error-reply.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import { apiTokenDocumentSchema } from '#shared/contract/identity.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { answerClientErrors } from '#shared/runtime/client-errors.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
-import { startDocumentMap } from '#shared/runtime/document-map.ts';
+import { startDocumentMap } from '#shared/runtime/nats/document-map.ts';
 import { serveAdmin, serveApp } from '#shared/runtime/http-server.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
-import { connectNats } from '#shared/runtime/nats.ts';
-import { ensureStreams } from '#shared/runtime/nats-streams.ts';
+import { connectNats } from '#shared/runtime/nats/nats.ts';
+import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
 import { retry } from '#shared/runtime/retry.ts';
 import { createApp } from './app.ts';
 import type { CentralConfig } from './config.ts';
-import { createForwarder } from './forward.ts';
-import { createCentralMetrics } from './metrics.ts';
+import { createForwarder } from './regions/forward.ts';
+import { createCentralMetrics } from './regions/metrics.ts';
 
 /** What a process or a test gives beside the configuration. */
 export interface CentralOverrides {

@@ -6,9 +6,9 @@ import { createTestClock } from '#shared/testing/test-clock.ts';
 import { createApp, type TokenLookup } from './app.ts';
 import { Committer } from './commit/committer.ts';
 import { MemoryDesiredLog } from './commit/memory-desired-log.ts';
-import { createApiMetrics } from './metrics.ts';
-import { deriveRegionKeys, type RegionContext } from './region-context.ts';
-import { createBody } from './test-create-body.ts';
+import { createApiMetrics } from './commit/metrics.ts';
+import { deriveRegionKeys, type RegionContext } from './endpoints/region-context.ts';
+import { createBody } from './testing/create-body.ts';
 
 /** An app over a log in memory; its view never gets current. */
 function startApp(lookup: TokenLookup) {

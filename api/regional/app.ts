@@ -1,13 +1,13 @@
 import { Hono } from 'hono';
-import { authenticate } from '#shared/contract/authenticate.ts';
+import { authenticate } from '../http/authenticate.ts';
 import { AppError, toAppError } from '#shared/contract/errors.ts';
-import { errorResponse } from '#shared/contract/error-reply.ts';
+import { errorResponse } from '../http/error-reply.ts';
 import type { ApiTokenDocument } from '#shared/contract/identity.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
-import { requestScope } from '#shared/runtime/request-scope.ts';
-import type { ApiMetrics } from './metrics.ts';
-import { apiRoutes, openApiDocument } from './openapi.ts';
+import { requestScope } from '../http/request-scope.ts';
+import type { ApiMetrics } from './commit/metrics.ts';
+import { apiRoutes, openApiDocument } from './routes/openapi.ts';
 import { idempotencyKeyOf, send, type ApiApp, type ApiEnv, type RouteOptions } from './routes/route.ts';
 
 /** Finds an API token's document. @throws AppError `unavailable` while the tokens are not yet known. */

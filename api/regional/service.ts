@@ -1,30 +1,30 @@
 import { randomUUID } from 'node:crypto';
-import { unreadableRequest } from '#shared/contract/error-reply.ts';
+import { unreadableRequest } from '../http/error-reply.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import { apiTokenDocumentSchema, type ApiTokenDocument } from '#shared/contract/identity.ts';
 import { createIdFactory } from '#shared/contract/ids.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { answerClientErrors } from '#shared/runtime/client-errors.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
-import { startDocumentMap, type DocumentMap } from '#shared/runtime/document-map.ts';
+import { startDocumentMap, type DocumentMap } from '#shared/runtime/nats/document-map.ts';
 import { serveAdmin, serveApp } from '#shared/runtime/http-server.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
-import { connectNats, type Nats } from '#shared/runtime/nats.ts';
-import { writeDocuments } from '#shared/runtime/nats-publish.ts';
-import { ensureStreams } from '#shared/runtime/nats-streams.ts';
+import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
+import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
+import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
 import { retry } from '#shared/runtime/retry.ts';
 import { createApp, type TokenLookup } from './app.ts';
-import { startCommands } from './commands.ts';
+import { startCommands } from './routes/commands.ts';
 import { Committer } from './commit/committer.ts';
 import { NatsDesiredLog } from './commit/nats-desired-log.ts';
 import type { RegionalConfig } from './config.ts';
-import { startEndpointView, type EndpointView } from './endpoint-view.ts';
-import { startFinishDeletes } from './finish-deletes.ts';
-import { createApiMetrics, type ApiMetrics } from './metrics.ts';
-import { createRecorder, type Recorder } from './recorder.ts';
-import { deriveRegionKeys, type RegionContext } from './region-context.ts';
+import { startEndpointView, type EndpointView } from './view/endpoint-view.ts';
+import { startFinishDeletes } from './endpoints/finish-deletes.ts';
+import { createApiMetrics, type ApiMetrics } from './commit/metrics.ts';
+import { createRecorder, type Recorder } from './commit/recorder.ts';
+import { deriveRegionKeys, type RegionContext } from './endpoints/region-context.ts';
 
 /** What a process or a test gives beside the configuration. */
 export interface RegionalOverrides {

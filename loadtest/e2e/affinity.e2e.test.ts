@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type OpenAI from 'openai';
 import { complete, type Completion } from '#loadtest/workload/completion.ts';
 import { ask, beginConversation, hear, proseOf } from '#loadtest/workload/conversation.ts';
-import { seededRandom } from '#loadtest/sim/seeded-random.ts';
+import { seededRandom } from '#shared/runtime/seeded-random.ts';
 import { directClients } from './direct-clients.ts';
 import { startTestStack, testModel, type TestStack } from './test-stack.ts';
 

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { runCommand, type CommandResult } from '#loadtest/stack/run-command.ts';
+import { runCommand, type CommandResult } from '#shared/testing/run-command.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createReplySchema } from '#shared/contract/deployment.ts';
 import { streams } from '#shared/contract/subjects.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
-import { connectNats } from '#shared/runtime/nats.ts';
+import { connectNats } from '#shared/runtime/nats/nats.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startStreamLoad } from '#loadtest/workload/stream-load.ts';
 import { watchHistory } from './history.ts';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Redis } from 'ioredis';
 import { streams } from '#shared/contract/subjects.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
-import { connectNats } from '#shared/runtime/nats.ts';
+import { connectNats } from '#shared/runtime/nats/nats.ts';
 import { kubeconfigOf, type StackPlan } from '#loadtest/stack/processes.ts';
 
 /** Where an endpoint's id or its namespace still stands: one line per find. Audit, events and tombstones are allowed. */

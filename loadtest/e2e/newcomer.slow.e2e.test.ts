@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { runCommand } from '#loadtest/stack/run-command.ts';
+import { runCommand } from '#shared/testing/run-command.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { Checkout, targetReport, type Env } from './checkout.ts';
 import { olderNode } from './older-node.ts';

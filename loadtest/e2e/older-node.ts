@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { runCommand } from '#loadtest/stack/run-command.ts';
+import { runCommand } from '#shared/testing/run-command.ts';
 
 /**
  * The program of a Node of version 20 to 23: one on the PATH, else one from npm, installed under `into`.

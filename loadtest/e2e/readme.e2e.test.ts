@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { runCommand } from '#loadtest/stack/run-command.ts';
+import { runCommand } from '#shared/testing/run-command.ts';
 import { trackedFiles } from '#shared/testing/tidy-files.ts';
 import { fencedBlocks, runnableScript, type FencedBlock } from './fenced-blocks.ts';
 import { startTestStack, testModel } from './test-stack.ts';

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { readFaults, type Fault } from './faults.ts';
-import { presetNames, presets, type PresetName } from './presets.ts';
+import { readFaults, type Fault } from './server/faults.ts';
+import { presetNames, presets, type PresetName } from './engine/presets.ts';
 
 /** Settings of the simulated model server; times in milliseconds. */
 export interface SimConfig {

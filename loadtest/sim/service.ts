@@ -1,8 +1,8 @@
 import { systemClock } from '#shared/runtime/clock.ts';
 import type { SimConfig } from './config.ts';
-import { createEngine } from './engine.ts';
-import { startModelServer, type ModelServer, type ModelServerOptions } from './model-server.ts';
-import { presets } from './presets.ts';
+import { createEngine } from './engine/engine.ts';
+import { startModelServer, type ModelServer, type ModelServerOptions } from './server/model-server.ts';
+import { presets } from './engine/presets.ts';
 
 /** Starts one simulated replica: an engine of the preset behind an HTTP server. */
 export async function startSim(config: SimConfig, overrides: Partial<ModelServerOptions> = {}): Promise<ModelServer> {

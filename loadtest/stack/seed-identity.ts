@@ -2,9 +2,9 @@ import { scopes, type ApiTokenDocument } from '#shared/contract/identity.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
 import type { Logger } from '#shared/runtime/log.ts';
-import { connectNats } from '#shared/runtime/nats.ts';
-import { writeDocuments } from '#shared/runtime/nats-publish.ts';
-import { ensureStreams } from '#shared/runtime/nats-streams.ts';
+import { connectNats } from '#shared/runtime/nats/nats.ts';
+import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
+import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
 
 /** Who gets rights, and with which token. */
 export interface Identity {

@@ -1,6 +1,6 @@
 import type OpenAI from 'openai';
 import { complete } from './completion.ts';
-import { seededRandom } from '#loadtest/sim/seeded-random.ts';
+import { seededRandom } from '#shared/runtime/seeded-random.ts';
 import { ask, beginConversation, hear, proseOf, type Conversation } from './conversation.ts';
 
 /** A closed loop of streaming users. */

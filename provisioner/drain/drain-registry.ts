@@ -1,6 +1,6 @@
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
-import type { Nats } from '#shared/runtime/nats.ts';
+import type { Nats } from '#shared/runtime/nats/nats.ts';
 import { drainReportSchema, type DrainReport } from '#shared/contract/replica.ts';
 import { subjects } from '#shared/contract/subjects.ts';
 import { decideDrain, type DrainQuestion, type DrainVerdict, type HeardRouter } from './decide-drain.ts';

@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
 import { readClusterConfig } from '#loadtest/cluster/config.ts';
-import { findKubelab, startKubelab } from '#loadtest/cluster/kubelab.ts';
+import { findKubelab, startKubelab } from '#loadtest/cluster/testing/kubelab.ts';
 import { startCluster } from '#loadtest/cluster/service.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { skipUnless } from '#shared/testing/skips.ts';

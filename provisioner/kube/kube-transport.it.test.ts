@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { kinds } from './kinds.ts';
 import { KubeClient, type KubeClientOptions } from './kube-client.ts';
 import type { CallSeen } from './kube-transport.ts';
-import { ScriptedApiServer, faults, pod } from './scripted-api-server.ts';
+import { ScriptedApiServer, faults, pod } from '../testing/scripted-api-server.ts';
 
 let stack: AsyncDisposableStack;
 beforeEach(() => void (stack = new AsyncDisposableStack()));

@@ -6,7 +6,7 @@ import { kinds } from './kinds.ts';
 import { KubeClient } from './kube-client.ts';
 import type { Change } from './object-store.ts';
 import { startReflector, type Reflector, type ReflectorBounds, type ReflectorEvent } from './reflector.ts';
-import { ScriptedApiServer, contentsOf, faults, goneEvent, line } from './scripted-api-server.ts';
+import { ScriptedApiServer, contentsOf, faults, goneEvent, line } from '../testing/scripted-api-server.ts';
 
 let clock: TestClock;
 let server: ScriptedApiServer;

@@ -3,9 +3,9 @@ import { lastToken, streams, subjects } from '#shared/contract/subjects.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';
-import type { Nats } from '#shared/runtime/nats.ts';
-import { writeDocuments } from '#shared/runtime/nats-publish.ts';
-import { startView, type ViewMessage } from '#shared/runtime/nats-view.ts';
+import type { Nats } from '#shared/runtime/nats/nats.ts';
+import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
+import { startView, type ViewMessage } from '#shared/runtime/nats/nats-view.ts';
 import { planLeases, shardOf, type LeaseStep, type ShardRow } from './plan-leases.ts';
 
 /** What leases need. `leaseMs`: a member that was silent for this long loses its shards. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sampleSettings, sampleSpec } from '../decide/sample-endpoint.ts';
+import { sampleSettings, sampleSpec } from '../testing/sample-endpoint.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { kindOf } from '../kube/kinds.ts';
 import { customResource } from './custom-resource.ts';

@@ -4,9 +4,9 @@ import { proofPrefix, type ProofPayload } from '#shared/contract/replica.ts';
 import { formatToken } from '#shared/runtime/access-token.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { accessDocument, poolDocument } from '../testing/documents.ts';
-import { AccessDirectory } from './access-directory.ts';
+import { AccessDirectory } from '../edge/access-directory.ts';
 import { authenticate } from './authenticate.ts';
-import { PoolDirectory } from './pool-directory.ts';
+import { PoolDirectory } from '../edge/pool-directory.ts';
 
 const tokenHashKey = new Uint8Array(32).fill(1);
 const token = formatToken('access', new Uint8Array(24).fill(7));

@@ -4,8 +4,8 @@ import { AppError } from '#shared/contract/errors.ts';
 import type { PoolDocument, ProofPayload } from '#shared/contract/replica.ts';
 import { hasTokenForm } from '#shared/runtime/access-token.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
-import type { AccessDirectory, Grant } from './access-directory.ts';
-import type { PoolDirectory } from './pool-directory.ts';
+import type { AccessDirectory, Grant } from '../edge/access-directory.ts';
+import type { PoolDirectory } from '../edge/pool-directory.ts';
 import { isProof, verifyProof } from './proof.ts';
 
 /** Who calls: a client with a token, or the provisioner with a probe credential. */

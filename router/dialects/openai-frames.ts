@@ -1,5 +1,5 @@
 import type { AppError } from '#shared/contract/errors.ts';
-import { openAiError } from '../openai-error.ts';
+import { openAiError } from './openai-error.ts';
 import type { FrameFacts } from './dialect.ts';
 import { findUsage } from './usage.ts';
 

@@ -1,9 +1,9 @@
 import { AppError, toAppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Dialect } from '../dialects/dialect.ts';
-import { openAiError, retryHeaders } from '../openai-error.ts';
+import { openAiError, retryHeaders } from '../dialects/openai-error.ts';
 import type { HeldAnswer } from './attempt.ts';
-import { Deadline } from './deadline.ts';
+import { Deadline } from '#shared/runtime/deadline.ts';
 import type { Outgoing } from './outgoing.ts';
 
 /** What a reply needs; times in milliseconds. */

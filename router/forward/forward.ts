@@ -1,6 +1,6 @@
 import { AppError } from '#shared/contract/errors.ts';
 import type { AttemptOutcome, Loss, LossReason } from './attempt.ts';
-import type { Placement, Slot, Work } from './placement.ts';
+import type { Placement, Slot, Work } from '../pick/picker.ts';
 import { StreamAttempt, type AttemptContext } from './stream-attempt.ts';
 import type { Upstream } from './upstream.ts';
 import { WholeAttempt } from './whole-attempt.ts';

@@ -2,9 +2,9 @@ import { AppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Dialect, FrameFacts, Usage } from '../dialects/dialect.ts';
 import type { AttemptMarks, AttemptOutcome, AttemptTimeouts, LossReason } from './attempt.ts';
-import { AnswerCollector } from './answer-collector.ts';
+import { AnswerCollector } from './engine-error.ts';
 import type { ClientReply } from './client-reply.ts';
-import { Deadline } from './deadline.ts';
+import { Deadline } from '#shared/runtime/deadline.ts';
 import { SseFrames } from './sse-frames.ts';
 import type { UpstreamCall, UpstreamFailure, UpstreamHandler, UpstreamHead } from './upstream.ts';
 

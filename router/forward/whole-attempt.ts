@@ -1,6 +1,6 @@
 import type { AttemptOutcome, HeldAnswer, LossReason } from './attempt.ts';
-import { AnswerCollector } from './answer-collector.ts';
-import { Deadline } from './deadline.ts';
+import { AnswerCollector } from './engine-error.ts';
+import { Deadline } from '#shared/runtime/deadline.ts';
 import type { AttemptContext } from './stream-attempt.ts';
 import type { UpstreamCall, UpstreamFailure, UpstreamHandler, UpstreamHead } from './upstream.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { LedgerMessage } from '../replicas/ledger-message.ts';
-import { MemoryLedgerHub } from '../replicas/memory-ledger-channel.ts';
-import { PrefixExchange } from '../replicas/prefix-exchange.ts';
+import type { LedgerMessage } from '../ledger/ledger-message.ts';
+import { MemoryLedgerHub } from '../ledger/memory-ledger-channel.ts';
+import { PrefixExchange } from '../ledger/prefix-sync.ts';
 import { PrefixIndex } from '../replicas/prefix-index.ts';
 import { ReplicaTable } from '../replicas/replica-table.ts';
 import type { ReplicaCondition } from '../replicas/replica-view.ts';

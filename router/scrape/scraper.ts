@@ -5,7 +5,7 @@ import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop, type Loop } from '#shared/runtime/loop.ts';
 import type { ReplicaSignals } from '../replicas/replica-view.ts';
 import { readGauges } from './read-gauges.ts';
-import type { ScrapeResult } from './replica-health.ts';
+import type { ScrapeResult } from '../replicas/replica-health.ts';
 
 /** What a look at one replica found. */
 export interface Scraped {

@@ -4,8 +4,8 @@ import type { LossReason } from '../forward/attempt.ts';
 import { ClientReply } from '../forward/client-reply.ts';
 import { forward, type ForwardOutcome } from '../forward/forward.ts';
 import { MemoryUpstream, type UpstreamStep } from '../forward/memory-upstream.ts';
-import type { Placement, SlotEnd } from '../forward/placement.ts';
-import { BookedSlot } from '../forward/slot.ts';
+import type { Placement, SlotEnd } from '../pick/picker.ts';
+import { BookedSlot } from '../pick/slot.ts';
 import { MemoryOutgoing } from './memory-outgoing.ts';
 
 /** A scripted answer per replica; a list of lists answers one attempt after the other. */

@@ -1,6 +1,6 @@
 /** Every subject, stream, bucket and Redis key, as functions and data: nobody writes one by hand. */
 
-/** A stream as data; `shared/runtime/nats-streams.ts` makes it exist. */
+/** A stream as data; `shared/runtime/nats/nats-streams.ts` makes it exist. */
 interface StreamRow {
   name: string;
   subjects: readonly string[];

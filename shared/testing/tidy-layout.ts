@@ -11,7 +11,7 @@ const TOP_LEVEL = new Set(`README.md LICENSE setup.mjs ${FOLDERS} ${SETTINGS}`.s
 /** Folders whose direct children are closed lists (design: layout). */
 const CHILDREN: Record<string, ReadonlySet<string>> = {
   shared: new Set(['contract', 'runtime', 'testing', 'README.md']),
-  api: new Set(['central', 'regional', 'cli', 'ui', 'README.md']),
+  api: new Set(['http', 'central', 'regional', 'cli', 'ui', 'README.md']),
   loadtest: new Set(['stack', 'sim', 'cluster', 'workload', 'scenarios', 'e2e', 'bench', 'report', 'README.md']),
 };
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import { createTestClock } from '#shared/testing/test-clock.ts';
-import { buildSpec } from '../test-spec.ts';
+import { buildSpec } from '../testing/spec.ts';
 import { commitIntent, type CommitResult, type PreparedIntent } from './commit-intent.ts';
 import { MemoryDesiredLog, type WriteFault } from './memory-desired-log.ts';
 

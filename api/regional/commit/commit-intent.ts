@@ -1,6 +1,6 @@
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
-import type { DocumentWrite, WriteOutcome } from '#shared/runtime/nats-publish.ts';
+import type { DocumentWrite, WriteOutcome } from '#shared/runtime/nats/nats-publish.ts';
 import { fullJitter } from '#shared/runtime/retry.ts';
 import type { DesiredLog } from './desired-log.ts';
 import { judgeIntent, type IntentVerdict } from './judge-intent.ts';

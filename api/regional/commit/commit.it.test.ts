@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { desiredSchema, type SpecDocument } from '#shared/contract/desired.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
-import { readLast, writeDocuments } from '#shared/runtime/nats-publish.ts';
+import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import { isPubAck, startTcpProxy, type TcpProxy } from '#shared/testing/tcp-proxy.ts';
-import { createBody } from '../test-create-body.ts';
-import { startTestRegion, type TestReply, type TestRegion } from '../test-region.ts';
+import { createBody } from '../testing/create-body.ts';
+import { startTestRegion, type TestReply, type TestRegion } from '../testing/region-fixture.ts';
 
 const collection = '/v2/dedicated-inferences';
 const apiCount = 3;

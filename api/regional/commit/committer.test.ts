@@ -1,8 +1,8 @@
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { createTestClock } from '#shared/testing/test-clock.ts';
-import { createApiMetrics } from '../metrics.ts';
-import { buildSpec } from '../test-spec.ts';
+import { createApiMetrics } from './metrics.ts';
+import { buildSpec } from '../testing/spec.ts';
 import type { PreparedIntent } from './commit-intent.ts';
 import { Committer } from './committer.ts';
 import { MemoryDesiredLog } from './memory-desired-log.ts';

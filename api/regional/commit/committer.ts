@@ -1,6 +1,6 @@
 import { AppError } from '#shared/contract/errors.ts';
 import { desiredFullRatio } from '#shared/contract/subjects.ts';
-import type { ApiMetrics } from '../metrics.ts';
+import type { ApiMetrics } from './metrics.ts';
 import { commitIntent, type CommitOptions, type CommitResult, type PreparedIntent } from './commit-intent.ts';
 
 /** Bounds of a committer. */

@@ -1,4 +1,4 @@
-import type { DocumentWrite, StoredDocument, WriteOutcome } from '#shared/runtime/nats-publish.ts';
+import type { DocumentWrite, StoredDocument, WriteOutcome } from '#shared/runtime/nats/nats-publish.ts';
 
 /** The region's log of desired state: documents with compare-and-set, written all or none. */
 export interface DesiredLog {

@@ -1,5 +1,5 @@
 import { desiredSchema, intentsMax, type SpecDocument } from '#shared/contract/desired.ts';
-import type { StoredDocument } from '#shared/runtime/nats-publish.ts';
+import type { StoredDocument } from '#shared/runtime/nats/nats-publish.ts';
 
 /** What the last message of a spec's subject says about one intent. */
 export type IntentVerdict =

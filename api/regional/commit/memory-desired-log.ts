@@ -1,4 +1,4 @@
-import type { DocumentWrite, StoredDocument, WriteOutcome } from '#shared/runtime/nats-publish.ts';
+import type { DocumentWrite, StoredDocument, WriteOutcome } from '#shared/runtime/nats/nats-publish.ts';
 import type { DesiredLog } from './desired-log.ts';
 
 /**

@@ -2,14 +2,14 @@ import { streams } from '#shared/contract/subjects.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop, type Loop } from '#shared/runtime/loop.ts';
-import type { Nats } from '#shared/runtime/nats.ts';
+import type { Nats } from '#shared/runtime/nats/nats.ts';
 import {
   writeDocuments,
   type DocumentWrite,
   type StoredDocument,
   type WriteOutcome,
-} from '#shared/runtime/nats-publish.ts';
-import { askLeader } from '../ask-leader.ts';
+} from '#shared/runtime/nats/nats-publish.ts';
+import { askLeader } from '#shared/runtime/nats/ask-leader.ts';
 import type { DesiredLog } from './desired-log.ts';
 
 /** What the log runs on. */

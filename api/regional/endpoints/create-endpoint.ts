@@ -1,11 +1,11 @@
-import { requireScope } from '#shared/contract/authenticate.ts';
+import { requireScope } from '../../http/authenticate.ts';
 import type { CreateReply } from '#shared/contract/deployment.ts';
 import type { RevisedSpec, SpecDocument } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import { formatToken } from '#shared/runtime/access-token.ts';
 import { keyedBytes, keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { seal } from '#shared/runtime/seal.ts';
-import { derivedId, type Answer, type Call, type RegionContext } from '../region-context.ts';
+import { derivedId, type Answer, type Call, type RegionContext } from './region-context.ts';
 import type { CreateOrder } from './create-order.ts';
 import { hashRequest, keyedIds, keyGenerationsMax } from './idempotency.ts';
 import { buildFirstSpec, keyHonouredMs, planCreate, type CreateFacts } from './intents.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '#shared/contract/errors.ts';
-import { createBody } from '../test-create-body.ts';
+import { createBody } from '../testing/create-body.ts';
 import { readCreateOrder } from './create-order.ts';
 
 function pathsOf(body: unknown): string[] {

@@ -1,6 +1,6 @@
-import { requireScope } from '#shared/contract/authenticate.ts';
+import { requireScope } from '../../http/authenticate.ts';
 import { AppError } from '#shared/contract/errors.ts';
-import type { Answer, Call, RegionContext } from '../region-context.ts';
+import type { Answer, Call, RegionContext } from './region-context.ts';
 import { hashRequest, seekIntent } from './idempotency.ts';
 import { requireMatch } from './if-match.ts';
 import { planDeletion } from './intents.ts';

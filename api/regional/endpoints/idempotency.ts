@@ -1,7 +1,7 @@
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
-import { derivedId, type Call, type RegionContext } from '../region-context.ts';
+import { derivedId, type Call, type RegionContext } from './region-context.ts';
 import { keyHonouredMs } from './intents.ts';
 
 /** How often one key may be used again after its day; then it counts as used up. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { accessSchema, intentsMax, nameSchema, specDocumentSchema } from '#shared/contract/desired.ts';
 import { releaseTtlMs, subjects, tombstoneTtlMs } from '#shared/contract/subjects.ts';
-import { buildSpec } from '../test-spec.ts';
+import { buildSpec } from '../testing/spec.ts';
 import type { CreateOrder } from './create-order.ts';
 import {
   buildFirstSpec,

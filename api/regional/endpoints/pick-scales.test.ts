@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { patchRequestSchema } from '#shared/contract/deployment.ts';
-import { buildSpec } from '../test-spec.ts';
+import { buildSpec } from '../testing/spec.ts';
 import { pickScales } from './pick-scales.ts';
 
 const id = (letter: string): string => `00000000-0000-8001-8000-00000000000${letter}`;

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { dedicatedInferenceSchema } from '#shared/contract/deployment.ts';
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
-import { buildSpec } from '../test-spec.ts';
-import { buildStatus } from '../test-status.ts';
+import { buildSpec } from '../testing/spec.ts';
+import { buildStatus } from '../testing/status.ts';
 import { project } from './project.ts';
 
 const endpointId = buildSpec().endpointId;

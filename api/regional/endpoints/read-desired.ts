@@ -8,7 +8,7 @@ import {
 import { AppError } from '#shared/contract/errors.ts';
 import { subjects } from '#shared/contract/subjects.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
-import type { StoredDocument } from '#shared/runtime/nats-publish.ts';
+import type { StoredDocument } from '#shared/runtime/nats/nats-publish.ts';
 import type { DesiredLog } from '../commit/desired-log.ts';
 
 /** The newest desired document of an endpoint, from the leader; null when there is none. @throws AppError `unavailable`. */

@@ -1,9 +1,9 @@
-import { requireScope } from '#shared/contract/authenticate.ts';
+import { requireScope } from '../../http/authenticate.ts';
 import type { DedicatedInference, ListQuery, ListReply } from '#shared/contract/deployment.ts';
 import { AppError } from '#shared/contract/errors.ts';
-import { pageLinks } from '#shared/contract/page-links.ts';
-import type { ViewedEndpoint } from '../endpoint-view.ts';
-import type { Answer, Call, RegionContext } from '../region-context.ts';
+import { pageLinks } from '../../http/page-links.ts';
+import type { ViewedEndpoint } from '../view/endpoint-view.ts';
+import type { Answer, Call, RegionContext } from './region-context.ts';
 
 import { project } from './project.ts';
 

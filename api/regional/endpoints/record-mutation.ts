@@ -1,6 +1,6 @@
 import type { AuditDocument } from '#shared/contract/audit.ts';
 import type { RevisedSpec } from '#shared/contract/desired.ts';
-import type { Call, RegionContext } from '../region-context.ts';
+import type { Call, RegionContext } from './region-context.ts';
 import type { IntentMark } from './intents.ts';
 
 /** An accepted mutation as it is told. */

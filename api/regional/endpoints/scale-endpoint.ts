@@ -1,8 +1,8 @@
-import { requireScope } from '#shared/contract/authenticate.ts';
+import { requireScope } from '../../http/authenticate.ts';
 import type { DedicatedInference, PatchRequest } from '#shared/contract/deployment.ts';
 import type { RevisedSpec } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
-import type { Answer, Call, RegionContext } from '../region-context.ts';
+import type { Answer, Call, RegionContext } from './region-context.ts';
 import { hashRequest, seekIntent } from './idempotency.ts';
 import { requireMatch } from './if-match.ts';
 import { planScale } from './intents.ts';

@@ -1,7 +1,7 @@
 import { listQuerySchema, listReplySchema } from '#shared/contract/deployment.ts';
 import { AppError } from '#shared/contract/errors.ts';
-import { inputProblems } from '#shared/contract/input-problems.ts';
-import { publicOrigin } from '#shared/runtime/public-origin.ts';
+import { inputProblems } from '../../http/input-problems.ts';
+import { publicOrigin } from '../../http/public-origin.ts';
 import { listEndpoints } from '../endpoints/read-endpoints.ts';
 import { collectionPath, describeRoute } from './route-doc.ts';
 import type { Route } from './route.ts';

@@ -1,6 +1,6 @@
 import { patchRequestSchema, resourceReplySchema } from '#shared/contract/deployment.ts';
 import { AppError } from '#shared/contract/errors.ts';
-import { inputProblems } from '#shared/contract/input-problems.ts';
+import { inputProblems } from '../../http/input-problems.ts';
 import { scaleEndpoint } from '../endpoints/scale-endpoint.ts';
 import { describeRoute, itemPath } from './route-doc.ts';
 import { bodyOf, endpointIdOf, type Route } from './route.ts';

@@ -2,10 +2,10 @@ import type { RouteConfig } from '@hono/zod-openapi';
 import type { Context, Hono } from 'hono';
 import { AppError, type ErrorCode } from '#shared/contract/errors.ts';
 import { uuidSchema } from '#shared/contract/ids.ts';
-import { BodyError, readJsonBody } from '#shared/runtime/read-json-body.ts';
-import type { ScopeVariables } from '#shared/runtime/request-scope.ts';
+import { BodyError, readJsonBody } from '../../http/read-json-body.ts';
+import type { ScopeVariables } from '../../http/request-scope.ts';
 import { entityTag } from '../endpoints/if-match.ts';
-import type { Answer, Call, RegionContext } from '../region-context.ts';
+import type { Answer, Call, RegionContext } from '../endpoints/region-context.ts';
 
 /** What the middleware leaves for handlers. */
 export interface ApiEnv {

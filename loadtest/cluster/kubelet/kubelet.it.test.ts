@@ -6,10 +6,10 @@ import { silentLogger } from '#shared/runtime/log.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { at, type JsonObject } from '../api/object.ts';
 import { readClusterConfig } from '../config.ts';
-import { KubeHttp } from '../kube-http.ts';
+import { KubeHttp } from './kube-http.ts';
 import { startCluster, type Cluster } from '../service.ts';
 import { readKubeletConfig } from './config.ts';
-import { alive, fieldRef, podsPath, readyPod, standIn, webPod } from './stand-in-pod.ts';
+import { alive, fieldRef, podsPath, readyPod, standIn, webPod } from '../testing/stand-in-pod.ts';
 
 describe('kubelet', () => {
   let folder: string;

@@ -1,7 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
-import { KubeHttp, type KubeEndpoint } from '../kube-http.ts';
+import { KubeHttp, type KubeEndpoint } from './kube-http.ts';
 import type { KubeletConfig } from './config.ts';
 import { Guard } from './guard.ts';
 import { PodAddresses } from './pod-addresses.ts';

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { errorReplySchema } from '#shared/contract/deployment.ts';
+import { errorResponse, renderError } from './error-reply.ts';
+import { AppError, errorTable, type ErrorCode } from '#shared/contract/errors.ts';
+
+const codes = Object.entries(errorTable).map(([code]) => code as ErrorCode);
+
+describe('the management dialect of errors', () => {
+  it.each(codes)('%s: has the shape, and Retry-After exactly where a retry helps', (code) => {
+    const { status, headers, body } = renderError(new AppError(code), 'r-1');
+    expect(errorReplySchema.parse(body)).toEqual({ id: code, message: errorTable[code].message, request_id: 'r-1' });
+    const helps = errorTable[code].retryable && [429, 502, 503, 504].includes(status);
+    expect(headers['retry-after']).toBe(helps ? '1' : undefined);
+  });
+
+  it('rounds Retry-After up to whole seconds, and lists problems and details', async () => {
+    const problems = [{ path: 'spec.name', message: 'is wrong' }];
+    const error = new AppError('overloaded', {
+      retryAfterMs: 1001,
+      problems,
+      details: { a: 1 },
+      cause: new Error('inner'),
+    });
+    const response = errorResponse(error, 'r-2');
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '2']);
+    const text = await response.text();
+    expect(JSON.parse(text)).toMatchObject({ errors: problems, details: { a: 1 } });
+    expect(text).not.toContain('inner');
+  });
+
+  it('says who may ask on 401 and which methods there are on 405', () => {
+    expect(renderError(new AppError('unauthorized'), 'r').headers['www-authenticate']).toBe('Bearer');
+    const allow = renderError(new AppError('method_not_allowed', { details: { allow: 'GET' } }), 'r').headers['allow'];
+    expect(allow).toBe('GET');
+  });
+});

@@ -1,0 +1,59 @@
+import { AppError, errorTable } from '#shared/contract/errors.ts';
+import type { ErrorReply } from '#shared/contract/deployment.ts';
+
+/** An error of the management API, ready to be sent. */
+export interface RenderedError {
+  status: number;
+  headers: Record<string, string>;
+  body: ErrorReply;
+}
+
+/** What a client waits before it tries again when the error does not say so itself. */
+const retryAfterDefaultMs = 1000;
+
+/** Statuses on which clients look for Retry-After. Never on 403 or 409: pydo repeats whatever carries it. */
+const waitStatuses = new Set([429, 502, 503, 504]);
+
+/**
+ * The management dialect of an error: DigitalOcean's `id`, `message` and `request_id`, every problem with its path, and
+ * Retry-After in whole seconds where the same request may succeed later.
+ */
+export function renderError(error: AppError, requestId: string): RenderedError {
+  const { status, retryable } = errorTable[error.code];
+  const headers: Record<string, string> = {};
+  if (retryable && waitStatuses.has(status))
+    headers['retry-after'] = String(Math.max(1, Math.ceil((error.retryAfterMs ?? retryAfterDefaultMs) / 1000)));
+  if (status === 401) headers['www-authenticate'] = 'Bearer';
+  const allow = error.details['allow'];
+  if (status === 405 && typeof allow === 'string') headers['allow'] = allow;
+  return {
+    status,
+    headers,
+    body: {
+      id: error.code,
+      message: error.publicMessage,
+      request_id: requestId,
+      ...(error.problems.length > 0 && { errors: error.problems }),
+      ...(Object.keys(error.details).length > 0 && { details: error.details }),
+    },
+  };
+}
+
+/** The same as a JSON response. */
+export function errorResponse(error: AppError, requestId: string): Response {
+  const { status, headers, body } = renderError(error, requestId);
+  return new Response(JSON.stringify(body), { status, headers: { ...headers, 'content-type': 'application/json' } });
+}
+
+/** The error for bytes that no request could be read from; the table has no time-out of a request's head, it is one of them. */
+export function unreadableRequest(
+  status: 400 | 408 | 431,
+  requestId: string,
+): { headers: Record<string, string>; body: string } {
+  const error = new AppError(status === 431 ? 'header_too_large' : 'bad_request');
+  const { headers, body } = renderError(error, requestId);
+  return {
+    headers: { ...headers, 'content-type': 'application/json', 'x-request-id': requestId },
+    body: JSON.stringify(body),
+  };
+}

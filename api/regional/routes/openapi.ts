@@ -1,0 +1,26 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute } from './create.ts';
+import { deleteRoute } from './delete.ts';
+import { getRoute } from './get.ts';
+import { listRoute } from './list.ts';
+import { patchRoute } from './patch.ts';
+import type { Route } from './route.ts';
+
+/** Every operation of the management API, in the order of the document. */
+export const apiRoutes: readonly Route[] = [createRoute, listRoute, getRoute, patchRoute, deleteRoute];
+
+/** The OpenAPI 3.1 document, made from the same schemas that requests are read with. */
+export function openApiDocument(): ReturnType<OpenAPIHono['getOpenAPI31Document']> {
+  const app = new OpenAPIHono();
+  for (const { doc } of apiRoutes) app.openAPIRegistry.registerPath(doc);
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
+  return app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: {
+      title: 'Fairway: dedicated inference',
+      version: '1.0.0',
+      description:
+        'Create, scale and delete endpoints that serve a model on GPUs of your own. Shaped as DigitalOcean Dedicated Inference.',
+    },
+  });
+}

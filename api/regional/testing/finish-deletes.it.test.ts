@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { specDocumentSchema } from '#shared/contract/desired.ts';
+import { auditDocumentSchema } from '#shared/contract/audit.ts';
+import { eventDocumentSchema } from '#shared/contract/status.ts';
+import { streams, subjects } from '#shared/contract/subjects.ts';
+import { digest } from '#shared/runtime/keyed-hash.ts';
+import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
+import type { ChildServer } from '#shared/testing/child-server.ts';
+import { eventually } from '#shared/testing/eventually.ts';
+import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { createBody } from './create-body.ts';
+import { startTestRegion, testVpcId, type TestReply, type TestRegion } from './region-fixture.ts';
+import { buildStatus } from './status.ts';
+
+const collection = '/v2/dedicated-inferences';
+
+describe('the end of an endpoint', () => {
+  let server: ChildServer;
+  let region: TestRegion;
+
+  beforeAll(async () => {
+    server = await startNatsServer();
+    region = await startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url, server.url, server.url] });
+  });
+  afterAll(async () => {
+    await region[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+
+  const create = (name: string, secret?: string): Promise<TestReply> =>
+    region.call(0, {
+      method: 'POST',
+      body: { ...createBody(name), ...(secret && { access_tokens: { hugging_face_token: secret } }) },
+    });
+  const remove = (id: string): Promise<TestReply> => region.call(1, { method: 'DELETE', path: `${collection}/${id}` });
+  const last = (subject: string): Promise<unknown> =>
+    readLast(region.nats, streams.desired.name, subject).then((stored) => stored?.body);
+  const tearDown = async (id: string, revision: number): Promise<void> => {
+    await region.publishStatus(id, buildStatus({ endpointId: id, state: 'gone', observedRevision: revision }));
+  };
+
+  it('leaves a tombstone without secrets, frees the name, and answers 404', async () => {
+    const id = (await create('short-lived', 'hf_a-secret-of-its-own')).body.dedicated_inference?.id ?? '';
+    expect((await remove(id)).status).toBe(202);
+    expect((await remove(id)).status).toBe(202);
+    const scaled = await region.call(0, { method: 'PATCH', path: `${collection}/${id}`, body: { spec: {} } });
+    expect([scaled.status, scaled.body.id]).toEqual([409, 'endpoint_deleting']);
+    const taken = await create('short-lived');
+    expect([taken.status, taken.body.id]).toEqual([409, 'name_taken']);
+    const deleting = await region.call(2, { path: `${collection}/${id}` });
+    expect(deleting.body.dedicated_inference?.status).toBe('deleting');
+    await tearDown(id, deleting.body.dedicated_inference?.revision ?? 0);
+    await eventually(async () => {
+      for (const index of [0, 1, 2])
+        expect((await region.call(index, { path: `${collection}/${id}` })).status).toBe(404);
+    });
+    expect((await remove(id)).status).toBe(404);
+    expect(await last(subjects.spec(id))).toEqual({
+      v: 1,
+      kind: 'tombstone',
+      endpointId: id,
+      team: 'alpha',
+      deletedAt: expect.any(String),
+    });
+    expect(await last(subjects.access(testVpcId, id))).toMatchObject({ kind: 'revoked' });
+    expect(await last(subjects.name('alpha', digest('short-lived')))).toEqual({ v: 1, kind: 'released' });
+    const again = await create('short-lived');
+    expect(again.status, again.text).toBe(202);
+    expect(again.body.dedicated_inference?.id).not.toBe(id);
+  });
+
+  it('does not release what the provisioner still holds, or what nobody wants deleted', async () => {
+    const id = (await create('alive')).body.dedicated_inference?.id ?? '';
+    await tearDown(id, 1);
+    await region.publishStatus(id, buildStatus({ endpointId: id, state: 'deleting', observedRevision: 1 }));
+    await remove(id);
+    const shown = await region.call(2, { path: `${collection}/${id}` });
+    expect([shown.status, shown.body.dedicated_inference?.status]).toEqual([200, 'deleting']);
+    expect(await last(subjects.spec(id))).toMatchObject({ kind: 'spec' });
+  });
+
+  it('is finished by a process that starts later', async () => {
+    const id = (await create('orphaned')).body.dedicated_inference?.id ?? '';
+    await region[Symbol.asyncDispose]();
+    region = await startTestRegion({ natsUrl: server.url, apiNatsUrls: [] });
+    await writeDeletion(id);
+    await tearDown(id, 1);
+    await region[Symbol.asyncDispose]();
+    region = await startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url, server.url, server.url] });
+    await eventually(async () => expect(await last(subjects.spec(id))).toMatchObject({ kind: 'tombstone' }));
+  });
+
+  it('tells each step in the audit log and in the timeline', async () => {
+    const id = (await create('told')).body.dedicated_inference?.id ?? '';
+    await remove(id);
+    await eventually(async () => {
+      const audit = await readLast(region.nats, streams.audit.name, subjects.audit(id));
+      expect(auditDocumentSchema.parse(audit?.body)).toMatchObject({ action: 'delete', actor: 'token-of-alpha' });
+      const event = await readLast(region.nats, streams.events.name, subjects.event(id));
+      expect(eventDocumentSchema.parse(event?.body)).toMatchObject({ type: 'DeletionRequested' });
+    });
+  });
+
+  async function writeDeletion(id: string): Promise<void> {
+    const stored = await readLast(region.nats, streams.desired.name, subjects.spec(id));
+    const spec = specDocumentSchema.parse(stored?.body);
+    const body = { ...spec, deletion: { requestedAt: spec.createdAt, requestedBy: 'a process that died' } };
+    const write = { subject: subjects.spec(id), body, expectedSeq: stored?.seq ?? 0 };
+    expect((await writeDocuments(region.nats, [write], '')).kind).toBe('stored');
+  }
+});

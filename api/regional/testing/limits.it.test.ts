@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { streams } from '#shared/contract/subjects.ts';
+import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
+import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
+import { eventually } from '#shared/testing/eventually.ts';
+import { startNatsServer, type NatsTestServer } from '#shared/testing/nats-server.ts';
+import { isPubAck, startTcpProxy, type TcpProxy } from '#shared/testing/tcp-proxy.ts';
+import { createBody } from './create-body.ts';
+import { startTestRegion, type TestReply, type TestRegion } from './region-fixture.ts';
+
+const collection = '/v2/dedicated-inferences';
+
+describe('the regional API at its limits', () => {
+  let server: NatsTestServer;
+  let proxy: TcpProxy;
+  let region: TestRegion;
+
+  beforeAll(async () => {
+    server = await startNatsServer();
+    proxy = await startTcpProxy({ port: Number(new URL(server.url).port) });
+    region = await startTestRegion({
+      natsUrl: server.url,
+      apiNatsUrls: [`nats://127.0.0.1:${proxy.port}`],
+      env: { FAIRWAY_PENDING_MAX: '4', FAIRWAY_PUBLISH_BUDGET_MS: '3000' },
+    });
+  });
+  afterAll(async () => {
+    await region[Symbol.asyncDispose]();
+    await proxy[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+
+  const create = (name: string): Promise<TestReply> => region.call(0, { method: 'POST', body: createBody(name) });
+  const scale = (id: string, count: number): Promise<TestReply> => {
+    const accelerators = [{ scale: count, type: 'prefill_decode', accelerator_slug: 'gpu-mi300x1-192gb' }];
+    const body = { spec: { model_deployments: [{ accelerators }] } };
+    return region.call(0, { method: 'PATCH', path: `${collection}/${id}`, body });
+  };
+  const remove = (id: string): Promise<TestReply> => region.call(0, { method: 'DELETE', path: `${collection}/${id}` });
+  const idOf = (reply: TestReply): string => reply.body.dedicated_inference?.id ?? '';
+
+  it('refuses more pending changes than its bound with 503 and Retry-After, and loses none of the others', async () => {
+    proxy.swallow(1000, isPubAck);
+    const replies = await Promise.all(Array.from({ length: 12 }, (_, index) => create(`many-${index}`)));
+    proxy.swallow(0, () => false);
+    const refused = replies.filter(({ status }) => status === 503);
+    expect(new Set(refused.map(({ body }) => body.id))).toEqual(new Set(['overloaded']));
+    expect(refused).toHaveLength(8);
+    for (const reply of refused) expect(Number(reply.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    for (const reply of replies.filter(({ status }) => status === 202))
+      expect((await region.call(0, { path: `${collection}/${idOf(reply)}` })).status).toBe(200);
+  });
+
+  it('answers no read with an old state: 503 within the barrier while NATS is silent, 200 afterwards', async () => {
+    const id = idOf(await create('frozen'));
+    proxy.freeze();
+    const startedAt = performance.now();
+    const reply = await region.call(0, { path: `${collection}/${id}` });
+    expect([reply.status, reply.body.id]).toEqual([503, 'unavailable']);
+    expect(reply.headers.get('retry-after')).toBe('1');
+    expect(performance.now() - startedAt).toBeLessThan(2500);
+    proxy.restore();
+    await eventually(async () => expect((await region.call(0, { path: `${collection}/${id}` })).status).toBe(200));
+  });
+
+  it('takes creates and changes until 80 % of the log, and deletes always', async () => {
+    const id = idOf(await create('before'));
+    for (let index = 0; index < 20; index += 1) {
+      const filler = { subject: `fairway.name.filler.${index}`, body: 'x'.repeat(10_000), expectedSeq: 0 };
+      expect((await writeDocuments(region.nats, [filler], '')).kind).toBe('stored');
+    }
+    const { state } = await region.nats.jsm.streams.info(streams.desired.name);
+    await ensureStreams(region.nats, [{ ...streams.desired, maxBytes: Math.floor(state.bytes / 0.85) }], 1);
+    await eventually(async () => expect((await create('too-late')).body.id).toBe('store_full'));
+    const full = await create('too-late');
+    expect([full.status, full.headers.get('retry-after')]).toEqual([503, '30']);
+    const scaled = await scale(id, 5);
+    expect([scaled.status, scaled.body.id]).toEqual([503, 'store_full']);
+    expect((await remove(id)).status).toBe(202);
+    await ensureStreams(region.nats, [streams.desired], 1);
+    await eventually(async () => expect((await create('room-again')).status).toBe(202));
+  });
+
+  it('keeps answering when the stores of events and audit are gone', async () => {
+    await region.nats.jsm.streams.delete(streams.events.name);
+    await region.nats.jsm.streams.delete(streams.audit.name);
+    const made = await create('untold');
+    expect(made.status, made.text).toBe(202);
+    expect((await remove(idOf(made))).status).toBe(202);
+    await ensureStreams(region.nats, [streams.events, streams.audit], 1);
+    await eventually(async () => {
+      const { state } = await region.nats.jsm.streams.info(streams.audit.name);
+      expect(state.messages).toBeGreaterThanOrEqual(2);
+    });
+  });
+
+  it('parks a document of a newer version: it is not shown wrongly, not overwritten, and nothing else suffers', async () => {
+    const id = idOf(await create('from-the-future'));
+    const { seq } = (await region.nats.jsm.streams.getMessage(streams.desired.name, {
+      last_by_subj: `fairway.spec.${id}`,
+    })) ?? { seq: 0 };
+    const future = { v: 2, kind: 'spec', endpointId: id };
+    await writeDocuments(region.nats, [{ subject: `fairway.spec.${id}`, body: future, expectedSeq: seq }], '');
+    expect((await region.call(0, { path: `${collection}/${id}` })).status).toBe(200);
+    for (const reply of [await scale(id, 4), await remove(id)])
+      expect([reply.status, reply.body.id], reply.text).toEqual([503, 'unavailable']);
+    expect(region.logText()).toContain('document.parked');
+    expect((await create('unharmed')).status).toBe(202);
+  });
+
+  it('shows what it does in its metrics, and when it is ready', async () => {
+    const admin = region.apis[0]?.adminUrl ?? '';
+    expect((await fetch(`${admin}/readyz`)).status).toBe(200);
+    const text = await (await fetch(`${admin}/metrics`)).text();
+    for (const line of [
+      /fairway_api_commits_total\{result="committed".*\} [1-9]/,
+      /fairway_api_refused_total\{reason="overloaded".*\} 8/,
+      /fairway_api_refused_total\{reason="store_full".*\} [1-9]/,
+      /fairway_api_requests_total\{operation="dedicatedInferences_create",status="202".*\} [1-9]/,
+    ])
+      expect(text).toMatch(line);
+    proxy.cut();
+    await eventually(async () => expect((await fetch(`${admin}/readyz`)).status).toBe(503));
+    proxy.restore();
+    await eventually(async () => expect((await fetch(`${admin}/readyz`)).status).toBe(200));
+  });
+});

@@ -1,0 +1,160 @@
+import { Writable } from 'node:stream';
+import type { CreateReply, DedicatedInference } from '#shared/contract/deployment.ts';
+import type { ApiTokenDocument } from '#shared/contract/identity.ts';
+import { scopes } from '#shared/contract/identity.ts';
+import { streams, subjects } from '#shared/contract/subjects.ts';
+import type { Clock } from '#shared/runtime/clock.ts';
+import { digest } from '#shared/runtime/keyed-hash.ts';
+import { createLogger, silentLogger, type Logger } from '#shared/runtime/log.ts';
+import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
+import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
+import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
+import { createSealKeys } from '#shared/runtime/seal.ts';
+import { readRegionalConfig } from '../config.ts';
+import { startRegionalApi, type RegionalApi } from '../service.ts';
+
+/** A region for tests: API processes in this process, and a connection of its own to look into the stores. */
+export interface TestRegion extends AsyncDisposable {
+  nats: Nats;
+  apis: RegionalApi[];
+  /** Sends a request to API number `index`. */
+  call(index: number, request: TestRequest): Promise<TestReply>;
+  /** Everything that the processes logged. */
+  logText(): string;
+  seedToken(token: string, document?: Partial<ApiTokenDocument>): Promise<void>;
+  /** Publishes a status as a provisioner would. */
+  publishStatus(endpointId: string, body: unknown): Promise<void>;
+}
+
+/** One request; the body is JSON unless it is text already. */
+export interface TestRequest {
+  method?: string;
+  path?: string;
+  token?: string;
+  headers?: Record<string, string>;
+  body?: unknown;
+  signal?: AbortSignal;
+}
+
+/** One reply. */
+export interface TestReply {
+  status: number;
+  headers: Headers;
+  text: string;
+  body: TestBody;
+}
+
+/** The members of replies that tests look at. */
+export interface TestBody extends Partial<CreateReply> {
+  id?: string;
+  message?: string;
+  request_id?: string;
+  errors?: { path: string; message: string }[];
+  details?: Record<string, unknown>;
+  dedicated_inferences?: DedicatedInference[];
+  links?: { pages?: Record<string, string> };
+  meta?: { total: number; unreachable?: string[] };
+}
+
+/** API token of team `alpha` with every scope. */
+export const alphaToken = 'fairwayapi_alpha-for-tests';
+
+/** API token of team `beta` with every scope. */
+export const betaToken = 'fairwayapi_beta-for-tests';
+
+/** A VPC for tests. */
+export const testVpcId = '11111111-2222-4333-8444-555555555555';
+
+/** How to start one. Each API may get a NATS address of its own: a proxy, for instance. */
+export interface TestRegionOptions {
+  natsUrl: string;
+  apiNatsUrls: string[];
+  env?: Record<string, string>;
+  clock?: Clock;
+}
+
+/** Starts a region. */
+export async function startTestRegion(options: TestRegionOptions): Promise<TestRegion> {
+  await using stack = new AsyncDisposableStack();
+  const nats = stack.use(await connectNats({ url: options.natsUrl, name: 'test', log: silentLogger() }));
+  await ensureStreams(nats, [streams.desired, streams.status, streams.identity, streams.events, streams.audit], 1);
+  const seedToken = seeder(nats);
+  await seedToken(alphaToken, { team: 'alpha' });
+  await seedToken(betaToken, { team: 'beta' });
+  const { log, text } = capturingLogger();
+  const apis: RegionalApi[] = [];
+  for (const apiNatsUrl of options.apiNatsUrls) {
+    const config = readRegionalConfig({ ...(await testEnvironment(apiNatsUrl)), ...options.env });
+    apis.push(stack.use(await startRegionalApi(config, { log, ...(options.clock && { clock: options.clock }) })));
+  }
+  const all = stack.move();
+  return {
+    nats,
+    apis,
+    seedToken,
+    logText: text,
+    call: (index, request) => callApi(apis[index]?.url ?? '', request),
+    publishStatus: async (endpointId, body) => {
+      const outcome = await writeDocuments(nats, [{ subject: subjects.status(endpointId), body }], '');
+      if (outcome.kind !== 'stored') throw new Error(outcome.reason);
+    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+/** An environment that fits; every process of a region has the same keys. */
+export async function testEnvironment(natsUrl: string): Promise<Record<string, string>> {
+  const { publicKey } = await createSealKeys();
+  return {
+    FAIRWAY_NATS_URL: natsUrl,
+    FAIRWAY_PORT: '0',
+    FAIRWAY_REGION_KEY: Buffer.alloc(32, 7).toString('base64url'),
+    FAIRWAY_SEAL_PUBLIC_KEY: publicKey,
+    FAIRWAY_DEFAULT_VPC_ID: testVpcId,
+  };
+}
+
+/** Sends one request. */
+export async function callApi(url: string, request: TestRequest): Promise<TestReply> {
+  const { method = 'GET', path = '/v2/dedicated-inferences', token = alphaToken, body } = request;
+  const response = await fetch(`${url}${path}`, {
+    method,
+    headers: {
+      ...(token !== '' && { authorization: `Bearer ${token}` }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...request.headers,
+    },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    ...(request.signal && { signal: request.signal }),
+  });
+  const text = await response.text();
+  const parsed: TestBody = text.startsWith('{') ? JSON.parse(text) : {};
+  return { status: response.status, headers: response.headers, text, body: parsed };
+}
+
+function seeder(nats: Nats): TestRegion['seedToken'] {
+  return async (token, document = {}) => {
+    const body: ApiTokenDocument = {
+      v: 1,
+      tokenId: `token-of-${document.team ?? 'alpha'}`,
+      team: 'alpha',
+      scopes: [...scopes],
+      expiresAt: null,
+      revoked: false,
+      ...document,
+    };
+    const outcome = await writeDocuments(nats, [{ subject: subjects.identity(digest(token)), body }], '');
+    if (outcome.kind !== 'stored') throw new Error(outcome.reason);
+  };
+}
+
+function capturingLogger(): { log: Logger; text: () => string } {
+  let text = '';
+  const destination = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      text += chunk.toString();
+      done();
+    },
+  });
+  return { log: createLogger('test', { level: 'debug', destination }), text: () => text };
+}

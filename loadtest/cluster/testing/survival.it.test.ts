@@ -1,0 +1,110 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '#shared/testing/eventually.ts';
+import { at, type JsonObject } from '../api/object.ts';
+import { KubeHttp } from '../kubelet/kube-http.ts';
+import { alive, podsPath, readyPod, standIn, webPod } from './stand-in-pod.ts';
+
+/** API server and kubelet as two processes, each killed without warning. */
+describe('a killed process', () => {
+  let folder: string;
+  let api: ChildProcess;
+  let kubelet: ChildProcess;
+  let kube: KubeHttp;
+
+  const start = (file: string): ChildProcess =>
+    spawn(process.execPath, [join(import.meta.dirname, file)], {
+      stdio: 'ignore',
+      env: {
+        ...process.env,
+        FAIRWAY_CLUSTER_STATE_DIR: folder,
+        FAIRWAY_CLUSTER_KUBELET: 'off',
+        FAIRWAY_KUBELET_KUBECONFIG: join(folder, 'kubeconfig'),
+        FAIRWAY_KUBELET_IMAGES: JSON.stringify(standIn),
+        FAIRWAY_KUBELET_NODES: '1',
+        FAIRWAY_KUBELET_BACKOFF_MS: '100',
+      },
+    });
+  const kill = async (child: ChildProcess): Promise<void> => {
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+  };
+  const answering = async (): Promise<void> =>
+    eventually(async () => expect((await kube.send('GET', '/api/v1/namespaces')).code).toBe(200));
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'fairway-survival-'));
+    api = start('main.ts');
+    const kubeconfig = await eventually(
+      async () => JSON.parse(await readFile(join(folder, 'kubeconfig'), 'utf8')) as JsonObject,
+    );
+    const [cluster, user] = [at(kubeconfig, 'clusters'), at(kubeconfig, 'users')] as [JsonObject[], JsonObject[]];
+    kube = new KubeHttp({
+      url: String(at(cluster[0], 'cluster', 'server')),
+      token: String(at(user[0], 'user', 'token')),
+    });
+    await answering();
+    kubelet = start('kubelet/main.ts');
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'keys' }, data: { upstream: btoa('k') } };
+    await kube.send('POST', '/api/v1/namespaces/default/secrets', { body: secret });
+    await kube.send('POST', podsPath, { body: webPod('web') });
+  });
+  afterEach(async () => {
+    await kube[Symbol.asyncDispose]();
+    if (kubelet.exitCode === null && kubelet.signalCode === null) await kill(kubelet);
+    if (api.exitCode === null && api.signalCode === null) await kill(api);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('API server: loses no acknowledged write, comes back where it was, and its pods never notice', async () => {
+    const { pid, url, pod } = await readyPod(kube, 'web');
+    const acknowledged = new Set<string>();
+    const writers = Array.from({ length: 8 }, async (_, writer) => {
+      for (let number = 0; ; number += 1) {
+        const name = `w-${writer}-${number}`;
+        const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } };
+        const { code } = await kube.send('POST', '/api/v1/namespaces/default/configmaps', { body });
+        if (code === 201) acknowledged.add(name);
+      }
+    });
+    const ended = Promise.allSettled(writers);
+    await eventually(() => expect(acknowledged.size).toBeGreaterThan(500));
+    await kill(api);
+    await ended;
+    expect((await fetch(url)).status).toBe(200);
+    api = start('main.ts');
+    await answering();
+
+    const { body } = await kube.send('GET', '/api/v1/namespaces/default/configmaps');
+    const names = (body['items'] as JsonObject[]).map((item) => String(at(item, 'metadata', 'name')));
+    expect([...acknowledged].filter((name) => !names.includes(name))).toEqual([]);
+    const versions = (body['items'] as JsonObject[]).map((item) => Number(at(item, 'metadata', 'resourceVersion')));
+    expect(Number(at(body, 'metadata', 'resourceVersion'))).toBeGreaterThanOrEqual(Math.max(...versions));
+    const after = await readyPod(kube, 'web');
+    expect([after.pid, at(after.pod, 'metadata', 'uid')]).toEqual([pid, at(pod, 'metadata', 'uid')]);
+    const made = await kube.send('POST', podsPath, { body: webPod('later') });
+    expect(made.code).toBe(201);
+    await readyPod(kube, 'later');
+    await kube.send('DELETE', `${podsPath}/web`, { body: {} });
+    await eventually(async () => expect(await alive(pid)).toBe(false));
+  });
+
+  it('kubelet: takes its pods with it, and starts them again when it is back', async () => {
+    const { pid } = await readyPod(kube, 'web');
+    await kill(kubelet);
+    await eventually(async () => expect(await alive(pid)).toBe(false));
+    kubelet = start('kubelet/main.ts');
+    const again = await eventually(async () => {
+      const next = await readyPod(kube, 'web');
+      expect(next.pid).not.toBe(pid);
+      return next;
+    });
+    expect(at(again.pod, 'status', 'containerStatuses')).toMatchObject([{ restartCount: 1 }]);
+    expect((await fetch(again.url)).status).toBe(200);
+  });
+});

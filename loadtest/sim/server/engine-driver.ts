@@ -1,0 +1,72 @@
+import type { Clock } from '#shared/runtime/clock.ts';
+import type { Engine, EngineRequest } from '../engine/engine.ts';
+
+/** What the owner of a request hears, in order. */
+export interface EngineListener {
+  admitted(cachedTokens: number): void;
+  /** So many output tokens are there now. */
+  tokens(count: number, last: boolean): void;
+}
+
+/** `timeScale` 1 is real time; 0.1 lets the engine run ten times as fast. */
+export interface EngineDriverOptions {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly timeScale: number;
+}
+
+/** Drives an engine in wall time: one timer, set to the end of the engine's step. */
+export class EngineDriver implements Disposable {
+  readonly #options: EngineDriverOptions;
+  readonly #startedAt: number;
+  readonly #listeners = new Map<string, EngineListener>();
+  #timer: NodeJS.Timeout | undefined;
+  #disposed = false;
+
+  constructor(options: EngineDriverOptions) {
+    this.#options = options;
+    this.#startedAt = options.clock.monotonic();
+  }
+
+  /** @throws RangeError when the request can never run. */
+  submit(request: EngineRequest, listener: EngineListener): void {
+    this.#run();
+    this.#options.engine.submit(request, this.#now());
+    this.#listeners.set(request.id, listener);
+    this.#run();
+  }
+
+  /** Frees the request's slot at once; nothing happens when it is over already. */
+  cancel(id: string): void {
+    this.#listeners.delete(id);
+    if (this.#options.engine.cancel(id)) this.#run();
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    clearTimeout(this.#timer);
+    this.#listeners.clear();
+  }
+
+  #now(): number {
+    return (this.#options.clock.monotonic() - this.#startedAt) / this.#options.timeScale;
+  }
+
+  #run(): void {
+    if (this.#disposed) return;
+    const { engine, timeScale } = this.#options;
+    const grown = new Map<string, { count: number; last: boolean }>();
+    for (const event of engine.advance(this.#now())) {
+      if (event.type === 'admitted') this.#listeners.get(event.id)?.admitted(event.cachedTokens);
+      else grown.set(event.id, { count: event.index + 1, last: event.last });
+    }
+    clearTimeout(this.#timer);
+    const next = engine.nextEventAt();
+    if (next !== undefined) this.#timer = setTimeout(() => this.#run(), Math.max(0, (next - this.#now()) * timeScale));
+    for (const [id, { count, last }] of grown) {
+      const listener = this.#listeners.get(id);
+      if (last) this.#listeners.delete(id);
+      listener?.tokens(count, last);
+    }
+  }
+}

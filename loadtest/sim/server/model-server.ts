@@ -1,0 +1,205 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { CompletionDesk, type CompletionDeskOptions } from './serve-completions.ts';
+import { SimConfigError } from '../config.ts';
+import { FaultError, readFaults } from './faults.ts';
+import { readBody } from './read-body.ts';
+import { sendJson } from './reply.ts';
+import { objectError, routeError, unauthorized, VllmError } from './vllm-errors.ts';
+
+/** Everything that a model server needs; times in milliseconds. */
+export interface ModelServerOptions extends CompletionDeskOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Without a key everything is open, as in vLLM. */
+  readonly apiKey?: string | undefined;
+  /** Until then `/health` is 503. */
+  readonly loadMs: number;
+  /** How long running streams get at the end. */
+  readonly drainTimeoutMs: number;
+  readonly maxBodyBytes: number;
+  /** Whether faults can be set over HTTP. */
+  readonly faultsEnabled: boolean;
+}
+
+/** A running model server. Disposing drains it: no new request, running ones end, then the sockets close. */
+export interface ModelServer extends AsyncDisposable {
+  readonly url: string;
+  readonly desk: CompletionDesk;
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
+
+interface Route {
+  readonly method: 'GET' | 'POST';
+  /** Answers without the API key. */
+  readonly open?: boolean;
+  readonly handle: Handler;
+}
+
+/** Starts listening at once; the model "loads" behind it. */
+export async function startModelServer(options: ModelServerOptions): Promise<ModelServer> {
+  const desk = new CompletionDesk(options);
+  const routes = routeTable(options, desk);
+  const server = createServer((request, response) => {
+    void dispatch({ routes, apiKey: options.apiKey }, request, response);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, options)));
+    server.listen({ host: options.host, port: options.port, backlog: 1024 }, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const loading = setTimeout(() => desk.loaded(), options.loadMs);
+  return {
+    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    desk,
+    async [Symbol.asyncDispose]() {
+      clearTimeout(loading);
+      await desk.drain(options.drainTimeoutMs);
+      await close(server);
+      desk[Symbol.dispose]();
+    },
+  };
+}
+
+function explain(error: NodeJS.ErrnoException, { host, port }: ModelServerOptions): Error {
+  if (error.code !== 'EADDRINUSE') return error;
+  return new SimConfigError(`Port ${port} on ${host} is taken. Stop the process that holds it or pass another --port.`);
+}
+
+async function close(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeAllConnections();
+  await closed;
+}
+
+function routeTable(options: ModelServerOptions, desk: CompletionDesk): ReadonlyMap<string, readonly Route[]> {
+  const { model, engine, clock } = options;
+  const completions = (kind: 'chat' | 'text'): Route => ({
+    method: 'POST',
+    handle: async (request, response) => {
+      const type = request.headers['content-type'] ?? '';
+      const message = "1 validation error:\n  Unsupported Media Type: Only 'application/json' is allowed";
+      if (!type.startsWith('application/json')) throw objectError({ status: 400, message, type: 'Bad Request' });
+      desk.refuseUnlessServing();
+      const text = await bodyText(request, response, options.maxBodyBytes);
+      desk.answer({ kind, text, response, requestId: String(response.getHeader('x-request-id')) });
+    },
+  });
+  const faults = (handle: Handler): Handler => (options.faultsEnabled ? handle : () => Promise.reject(routeError(404)));
+  const showFaults: Handler = (_, response) => sendJson(response, 200, { faults: desk.faults.list() });
+  const get = (handle: Handler, open = false): Route[] => [{ method: 'GET', open, handle }];
+  const created = Math.floor(clock.now() / 1000);
+  return new Map<string, readonly Route[]>([
+    ['/v1/chat/completions', [completions('chat')]],
+    ['/v1/completions', [completions('text')]],
+    ['/v1/models', get((_, response) => sendJson(response, 200, modelList(options, created)))],
+    ['/health', get((_, response) => sendJson(response, desk.healthy() ? 200 : 503, undefined), true)],
+    ['/ping', get((_, response) => sendJson(response, desk.healthy() ? 200 : 503, undefined), true)],
+    [
+      '/metrics',
+      get((_, response) => {
+        response.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8');
+        response.end(desk.metrics.render(engine.stats()));
+      }, true),
+    ],
+    ['/version', get((_, response) => sendJson(response, 200, { version: '0.32.0', simulates: model }))],
+    ['/load', get((_, response) => sendJson(response, 200, { server_load: desk.open }))],
+    [
+      '/fairway/faults',
+      [
+        { method: 'GET', handle: faults(showFaults) },
+        {
+          method: 'POST',
+          handle: faults(async (request, response) => {
+            const text = await bodyText(request, response, options.maxBodyBytes);
+            desk.setFaults(readFaults(parseJson(text)));
+            await showFaults(request, response);
+          }),
+        },
+      ],
+    ],
+  ]);
+}
+
+interface Dispatch {
+  readonly routes: ReadonlyMap<string, readonly Route[]>;
+  readonly apiKey: string | undefined;
+}
+
+async function dispatch(context: Dispatch, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  response.setHeader('x-request-id', requestId(request));
+  try {
+    const path = (request.url ?? '').split('?', 1)[0] ?? '';
+    const routes = context.routes.get(path);
+    const route = routes?.find(({ method }) => method === request.method);
+    if (route?.open !== true && !authorized(request, context.apiKey)) throw unauthorized();
+    if (routes === undefined) throw routeError(404);
+    if (route === undefined) {
+      response.setHeader('allow', routes.map(({ method }) => method).join(', '));
+      throw routeError(405);
+    }
+    await route.handle(request, response);
+  } catch (error) {
+    if (response.headersSent || response.destroyed) return void response.destroy();
+    const shown = asVllmError(error);
+    sendJson(response, shown.status, shown.body);
+  }
+}
+
+function asVllmError(error: unknown): VllmError {
+  if (error instanceof VllmError) return error;
+  if (error instanceof FaultError) return objectError({ status: 400, message: error.message, type: 'BadRequestError' });
+  return objectError({ status: 500, message: String(error), type: 'InternalServerError' });
+}
+
+async function bodyText(request: IncomingMessage, response: ServerResponse, maxBytes: number): Promise<string> {
+  const text = await readBody(request, maxBytes);
+  if (text !== undefined) return text;
+  response.setHeader('connection', 'close');
+  const message = `The body is longer than ${maxBytes} bytes. Send a shorter prompt.`;
+  throw objectError({ status: 413, message, type: 'BadRequestError' });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new FaultError('The body is not JSON.');
+  }
+}
+
+/** The caller's id when it can be a header value, else one of our own. */
+function requestId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && /^[\x21-\x7e]{1,128}$/.test(given) ? given : randomBytes(16).toString('hex');
+}
+
+function authorized(request: IncomingMessage, apiKey: string | undefined): boolean {
+  if (apiKey === undefined) return true;
+  const given = /^bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(given), digest(apiKey));
+}
+
+function modelList({ model, engine, maxModelTokens }: ModelServerOptions, created: number): unknown {
+  const permission = {
+    id: 'modelperm-simulated',
+    object: 'model_permission',
+    created,
+    allow_create_engine: false,
+    allow_sampling: true,
+    allow_logprobs: false,
+    allow_search_indices: false,
+    allow_view: true,
+    allow_fine_tuning: false,
+    organization: '*',
+    group: null,
+    is_blocking: false,
+  };
+  const root = `simulated:${engine.preset.name}`;
+  const entry = { id: model, object: 'model', created, owned_by: 'vllm', root, parent: null };
+  return { object: 'list', data: [{ ...entry, max_model_len: maxModelTokens, permission: [permission] }] };
+}

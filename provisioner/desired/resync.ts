@@ -1,0 +1,94 @@
+import { statusDocumentSchema } from '#shared/contract/status.ts';
+import { lastToken, streams, subjects } from '#shared/contract/subjects.ts';
+import type { Clock } from '#shared/runtime/clock.ts';
+import type { Logger } from '#shared/runtime/log.ts';
+import type { Nats } from '#shared/runtime/nats/nats.ts';
+import { startView, type ViewMessage } from '#shared/runtime/nats/nats-view.ts';
+import type { DesiredEntry, DesiredMap, SpecMessage } from './desired-map.ts';
+
+/** What resync needs. `objectsOf` names every endpoint of which the cluster has an object. */
+export interface ResyncOptions {
+  nats: Nats;
+  clock: Clock;
+  log: Logger;
+  desired: DesiredMap;
+  take: (message: SpecMessage) => boolean;
+  endpointsInCluster: () => Set<string>;
+  wake: (endpointId: string) => void;
+  onCorrected: (what: 'missed_wake' | 'orphan') => void;
+}
+
+/** What a status says for resync's purposes. */
+export interface StatusMark {
+  observedRevision: number;
+  state: string;
+}
+
+/**
+ * One round: reads all desired state and every status from the streams, and wakes the endpoints whose status is behind,
+ * that are not at rest, or that the cluster has and the stream has not. The source of truth is the stream, never the
+ * cluster. @throws when NATS does not answer.
+ */
+export async function resync(options: ResyncOptions, signal: AbortSignal): Promise<void> {
+  const { desired, take, wake, onCorrected } = options;
+  const present = new Set<string>();
+  const missed: string[] = [];
+  const { state } = await options.nats.jsm.streams.info(streams.desired.name);
+  await readAll(options, { stream: streams.desired.name, subject: subjects.everySpec, signal }, (message) => {
+    const endpointId = lastToken(message.subject);
+    if (!message.deleted) present.add(endpointId);
+    const news = take({ endpointId, revision: message.seq, text: message.text, deleted: message.deleted });
+    if (news) missed.push(endpointId);
+  });
+  desired.retain(present, state.last_seq);
+  const statuses = new Map<string, StatusMark>();
+  await readAll(options, { stream: streams.status.name, subject: subjects.everyStatus, signal }, (message) => {
+    const parsed = statusDocumentSchema.pick({ observedRevision: true, state: true }).safeParse(json(message.text));
+    if (parsed.success) statuses.set(lastToken(message.subject), parsed.data);
+  });
+  const inCluster = options.endpointsInCluster();
+  for (const _ of missed) onCorrected('missed_wake');
+  for (const endpointId of new Set([...desired.keys(), ...inCluster])) {
+    const why = whyWake(desired.get(endpointId), statuses.get(endpointId), inCluster.has(endpointId));
+    if (why === undefined) continue;
+    if (why === 'orphan') onCorrected('orphan');
+    wake(endpointId);
+  }
+}
+
+/** Why an endpoint needs a look, or undefined for one that is over. A living one always gets one: it may have drifted. */
+export function whyWake(
+  wish: DesiredEntry,
+  status: StatusMark | undefined,
+  inCluster: boolean,
+): 'alive' | 'orphan' | 'ending' | undefined {
+  switch (wish.kind) {
+    case 'parked':
+      return undefined;
+    case 'absent':
+    case 'tombstone':
+      return inCluster ? 'orphan' : undefined;
+    case 'spec':
+      if (wish.spec.deletion === undefined) return 'alive';
+      return status?.state === 'gone' && !inCluster ? undefined : 'ending';
+  }
+}
+
+/** Reads the last message of every subject once. */
+async function readAll(
+  { nats, clock, log }: ResyncOptions,
+  what: { stream: string; subject: string; signal: AbortSignal },
+  apply: (message: ViewMessage) => void,
+): Promise<void> {
+  const { stream, subject, signal } = what;
+  await using view = startView({ nats, clock, log, stream, subjects: [subject], apply });
+  await view.whenSynced(signal);
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

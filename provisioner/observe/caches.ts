@@ -1,0 +1,102 @@
+import type { Clock } from '#shared/runtime/clock.ts';
+import type { Logger } from '#shared/runtime/log.ts';
+import { kinds, type KubeKind } from '../kube/kinds.ts';
+import type { KubeClient } from '../kube/kube-client.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+import type { Change } from '../kube/object-store.ts';
+import { startReflector, type Reflector, type ReflectorEvent } from '../kube/reflector.ts';
+import { endpointOf, labels } from '../manifests/labels.ts';
+
+/** Kinds of which an endpoint has objects: all of them are watched, by the endpoint's label. */
+const watched = [
+  kinds.dedicatedInference,
+  kinds.namespace,
+  kinds.pod,
+  kinds.deployment,
+  kinds.service,
+  kinds.serviceAccount,
+  kinds.secret,
+  kinds.resourceQuota,
+  kinds.limitRange,
+  kinds.networkPolicy,
+  kinds.podDisruptionBudget,
+] as const;
+
+/** What the caches need. `onWake` gets the endpoint of each object that changed. */
+export interface CachesOptions {
+  client: Pick<KubeClient, 'list' | 'watch'>;
+  clock: Clock;
+  log: Logger;
+  onWake: (endpointId: string) => void;
+  /** Gives the listener of one kind's reflector. */
+  onEvent?: (kind: string) => (event: ReflectorEvent) => void;
+}
+
+/** Local copies of every object that carries an endpoint's label. */
+export interface Caches extends AsyncDisposable {
+  /** The reflector of a kind; undefined for kinds that are not watched. */
+  of(kind: KubeKind): Reflector | undefined;
+  /** Every reflector by its kind's name. */
+  reflectors(): Record<string, Reflector>;
+  /** Objects of one kind of an endpoint. */
+  objects(kind: KubeKind, endpointId: string): KubeObject[];
+  /** Namespaced objects of an endpoint, pods left out. */
+  children(endpointId: string): KubeObject[];
+  /** Every endpoint of which any object is there. */
+  endpoints(): Set<string>;
+  /** Resolves when every first list has been read. @throws the signal's reason. */
+  synced(signal: AbortSignal): Promise<void>;
+}
+
+/** Starts one reflector per kind. */
+export function startCaches(options: CachesOptions): Caches {
+  const { client, clock, log, onWake } = options;
+  const wake = (change: Change): void => {
+    const object = change.type === 'deleted' ? change.old : change.new;
+    const endpointId = endpointOf(object);
+    if (endpointId !== undefined) onWake(endpointId);
+  };
+  const reflectors = new Map<KubeKind, Reflector>(
+    watched.map((kind) => [
+      kind,
+      startReflector({
+        client,
+        kind,
+        clock,
+        log,
+        labelSelector: labels.endpoint,
+        indexBy: endpointOf,
+        onChange: wake,
+        // Half a minute of back-off after an outage would be most of what an endpoint may be behind.
+        bounds: { backoffMaxMs: 5000 },
+        ...(options.onEvent && { onEvent: options.onEvent(kind.kind) }),
+      }),
+    ]),
+  );
+  const objects = (kind: KubeKind, endpointId: string): KubeObject[] =>
+    reflectors.get(kind)?.store.indexed(endpointId) ?? [];
+  return {
+    of: (kind) => reflectors.get(kind),
+    reflectors: () => Object.fromEntries([...reflectors].map(([{ kind }, reflector]) => [kind, reflector])),
+    objects,
+    children: (endpointId) =>
+      watched
+        .filter((kind) => kind.namespaced && kind.kind !== kinds.pod.kind)
+        .flatMap((kind) => objects(kind, endpointId)),
+    endpoints() {
+      const found = new Set<string>();
+      for (const { store } of reflectors.values())
+        for (const object of store.list()) {
+          const endpointId = endpointOf(object);
+          if (endpointId !== undefined) found.add(endpointId);
+        }
+      return found;
+    },
+    async synced(signal) {
+      await Promise.all([...reflectors.values()].map((reflector) => reflector.synced(signal)));
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...reflectors.values()].map((reflector) => reflector[Symbol.asyncDispose]()));
+    },
+  };
+}

@@ -1,0 +1,144 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { deletionCosts, planScale, type GroupState } from './plan-scale.ts';
+import { samplePod } from '../testing/sample-endpoint.ts';
+
+type State = 'proving' | 'ready' | 'draining';
+const pods = [1, 2, 3, 4].map((index) => samplePod(index));
+const [oldest, second, third, newest] = pods as [
+  (typeof pods)[0],
+  (typeof pods)[0],
+  (typeof pods)[0],
+  (typeof pods)[0],
+];
+const listed = (...entries: [{ replicaId: string }, State][]): Map<string, State> =>
+  new Map(entries.map(([{ replicaId }, state]) => [replicaId, state]));
+const allReady = listed(...pods.map((pod): [typeof pod, State] => [pod, 'ready']));
+const group = (parts: Partial<GroupState>): GroupState => ({
+  wanted: 4,
+  current: 4,
+  settled: true,
+  pods,
+  listed: allReady,
+  gates: new Map(),
+  ...parts,
+});
+const names = (plan: { victims: readonly { name: string }[] }): string[] => plan.victims.map(({ name }) => name);
+const go = { go: true, reason: '' };
+
+describe('planScale', () => {
+  it('creates and grows at once', () => {
+    expect(planScale(group({ current: null, pods: [] })).replicas).toBe(4);
+    expect(planScale(group({ wanted: 7 }))).toEqual({ replicas: 7, victims: [], marks: [] });
+  });
+
+  it('chooses the newest and keeps the count until they are released', () => {
+    const plan = planScale(group({ wanted: 2 }));
+    expect(names(plan)).toEqual(['engine-4', 'engine-3']);
+    expect(plan.replicas).toBe(4);
+    expect(plan.marks.map(({ cost }) => cost)).toEqual([deletionCosts.draining, deletionCosts.draining]);
+  });
+
+  it('chooses those that serve nothing before those that do', () => {
+    const unready = { ...oldest, ready: false };
+    const state = group({
+      wanted: 3,
+      pods: [unready, second, third, newest],
+      listed: listed([second, 'ready'], [third, 'ready'], [newest, 'ready']),
+    });
+    expect(names(planScale(state))).toEqual(['engine-1']);
+  });
+
+  it('releases a victim that was never routed to without waiting', () => {
+    const state = group({ wanted: 3, listed: listed([oldest, 'ready'], [second, 'ready'], [third, 'ready']) });
+    expect(planScale(state).marks).toMatchObject([{ pod: { name: 'engine-4' }, cost: deletionCosts.released }]);
+  });
+
+  it('releases a draining victim when the gate says go, and lowers the count when the mark has been seen', () => {
+    const marked = { ...newest, deletionCost: deletionCosts.draining };
+    const draining = new Map([...allReady, [newest.replicaId, 'draining' as const]]);
+    const waiting = group({ wanted: 3, pods: [oldest, second, third, marked], listed: draining });
+    expect(planScale(waiting)).toMatchObject({ replicas: 4, marks: [] });
+    const free = { ...waiting, gates: new Map([[newest.replicaId, go]]) };
+    expect(planScale(free)).toMatchObject({ replicas: 4, marks: [{ cost: deletionCosts.released }] });
+    const released = { ...free, pods: [oldest, second, third, { ...newest, deletionCost: deletionCosts.released }] };
+    expect(planScale(released)).toMatchObject({ replicas: 3, marks: [] });
+    expect(planScale({ ...released, current: 3 })).toMatchObject({ replicas: 3, marks: [] });
+    expect(planScale({ ...released, current: 3, pods: [oldest, second, third] }).replicas).toBe(3);
+  });
+
+  it('lets one victim go while the other still streams', () => {
+    const gone = { ...newest, deletionCost: deletionCosts.released };
+    const streaming = { ...third, deletionCost: deletionCosts.draining };
+    const state = group({
+      wanted: 2,
+      pods: [oldest, second, streaming, gone],
+      listed: new Map([...allReady, [third.replicaId, 'draining'], [newest.replicaId, 'draining']]),
+      gates: new Map([[newest.replicaId, go]]),
+    });
+    expect(planScale(state).replicas).toBe(3);
+  });
+
+  it('takes a drain back when the target grows, the furthest on its way first to stay chosen', () => {
+    const released = { ...third, deletionCost: deletionCosts.released };
+    const marked = { ...newest, deletionCost: deletionCosts.draining };
+    const state = group({
+      wanted: 3,
+      pods: [oldest, second, released, marked],
+      listed: new Map([...allReady, [third.replicaId, 'draining'], [newest.replicaId, 'draining']]),
+      gates: new Map([[third.replicaId, go]]),
+    });
+    expect(names(planScale(state))).toEqual(['engine-3']);
+    expect(planScale(state).marks).toMatchObject([{ pod: { name: 'engine-4' }, cost: deletionCosts.keep }]);
+  });
+
+  it('takes the mark of a released pod back only when no controller can still act on the lower count', () => {
+    const released = { ...newest, deletionCost: deletionCosts.released };
+    const state = group({ current: 3, pods: [oldest, second, third, released] });
+    expect(planScale({ ...state, settled: false })).toEqual({ replicas: 4, victims: [], marks: [] });
+    expect(planScale({ ...state, current: 4, settled: false }).marks).toEqual([]);
+    expect(planScale({ ...state, current: 4 }).marks).toEqual([{ pod: released, cost: deletionCosts.keep }]);
+  });
+
+  it('waits for the controllers before it believes that pods are missing', () => {
+    const some = group({ wanted: 1, current: 4, pods: [oldest, second] });
+    expect(planScale({ ...some, settled: false }).replicas).toBe(4);
+    expect(planScale({ ...some, settled: true }).replicas).toBe(2);
+  });
+
+  it('never lowers the count below what unreleased pods need, whatever the state', () => {
+    const pod = fc.record({
+      index: fc.integer({ min: 1, max: 9 }),
+      ready: fc.boolean(),
+      cost: fc.constantFrom(...Object.values(deletionCosts)),
+      state: fc.constantFrom<(State | undefined)[]>('proving', 'ready', 'draining', undefined),
+      go: fc.boolean(),
+    });
+    const states = fc.record({
+      wanted: fc.integer({ min: 0, max: 9 }),
+      current: fc.option(fc.integer({ min: 0, max: 9 })),
+      settled: fc.boolean(),
+      pods: fc.uniqueArray(pod, { selector: ({ index }) => index, maxLength: 9 }),
+    });
+    fc.assert(
+      fc.property(states, (given) => {
+        const views = given.pods.map(({ index, ready, cost }) => samplePod(index, { ready, deletionCost: cost }));
+        const state: GroupState = {
+          ...given,
+          pods: views,
+          listed: new Map(
+            given.pods.flatMap(({ state: is }, i): [string, State][] => (is ? [[views[i]?.replicaId ?? '', is]] : [])),
+          ),
+          gates: new Map(given.pods.map(({ go: may }, i) => [views[i]?.replicaId ?? '', { go: may, reason: '' }])),
+        };
+        const plan = planScale(state);
+        const released = plan.victims.filter(({ deletionCost }) => deletionCost === deletionCosts.released).length;
+        expect(plan.victims).toHaveLength(Math.max(0, views.length - given.wanted));
+        expect(plan.replicas).toBeGreaterThanOrEqual(given.wanted);
+        // What a ReplicaSet would take of the pods that exist is never more than what was released.
+        if (given.current !== null && plan.replicas < given.current)
+          expect(views.length - plan.replicas).toBeLessThanOrEqual(released);
+      }),
+    );
+  });
+});

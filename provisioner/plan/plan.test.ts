@@ -1,0 +1,270 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { SpecDocument } from '#shared/contract/desired.ts';
+import { SampleCluster, shapeOf } from '../testing/sample-cluster.ts';
+import { sampleDeletion, sampleIds, sampleSettings, sampleSpec } from '../testing/sample-endpoint.ts';
+import { intentSeqOf } from '../manifests/labels.ts';
+import type { ObservedState } from '../observe/observed-state.ts';
+import { planEndpoint } from './plan.ts';
+
+const wish = (spec: SpecDocument, revision: number) => ({ kind: 'spec' as const, spec, revision });
+const started = (scale: number): SampleCluster => {
+  const cluster = new SampleCluster();
+  cluster.desired = wish(sampleSpec(scale), 1);
+  cluster.run();
+  return cluster;
+};
+const replicasOf = (cluster: SampleCluster): number =>
+  [...cluster.objects.values()].filter(({ kind }) => kind === 'Pod').length;
+const statesOf = (cluster: SampleCluster): string[] =>
+  (cluster.pools.get(sampleIds.pool)?.document?.replicas ?? [])
+    .map(({ state }) => state)
+    .toSorted((a, b) => a.localeCompare(b));
+
+describe('planEndpoint', () => {
+  it('makes the custom resource first and alone, then what it owns, then waits for proofs', () => {
+    const cluster = new SampleCluster();
+    cluster.desired = wish(sampleSpec(2), 1);
+    expect(cluster.look().steps.map(({ kind }) => kind)).toEqual(['create-resource']);
+    const kinds = cluster.look().steps.map((step) => ('object' in step ? step.object.kind : step.kind));
+    expect(kinds).toEqual([
+      'write-pool',
+      'Namespace',
+      'ServiceAccount',
+      'NetworkPolicy',
+      'NetworkPolicy',
+      'NetworkPolicy',
+      'ResourceQuota',
+      'LimitRange',
+      'Secret',
+      'Service',
+      'PodDisruptionBudget',
+      'Deployment',
+    ]);
+    cluster.run();
+    expect(cluster.status.document).toMatchObject({ state: 'active', phase: 'done', live: { revision: 1 } });
+    expect(statesOf(cluster)).toEqual(['ready', 'ready']);
+  });
+
+  it('rests once everything is as wanted', () => {
+    expect(started(2).look().steps).toEqual([]);
+  });
+
+  it('stamps every object with the newest revision, and writes the custom resource with its uid', () => {
+    const cluster = started(2);
+    cluster.desired = wish(sampleSpec(2, { name: 'other' }), 7);
+    const adopt = cluster.look().steps.find(({ kind }) => kind === 'apply');
+    expect(adopt).toMatchObject({ kind: 'apply', uid: expect.any(String), object: { spec: { intentSeq: 7 } } });
+    cluster.run();
+    const children = [...cluster.objects.values()].filter(
+      ({ kind }) => kind !== 'Pod' && kind !== 'DedicatedInference',
+    );
+    expect(children.map(intentSeqOf)).toEqual(children.map(() => 7));
+  });
+
+  it('removes what a smaller target does not have', () => {
+    const cluster = started(2);
+    expect(
+      cluster.objects.has([...cluster.objects.keys()].find((key) => key.startsWith('PodDisruptionBudget/')) ?? ''),
+    ).toBe(true);
+    cluster.desired = wish(sampleSpec(1), 2);
+    cluster.run();
+    expect([...cluster.objects.keys()].filter((key) => key.startsWith('PodDisruptionBudget/'))).toEqual([]);
+  });
+
+  it('scales down only over drained replicas, one by one as they become free', () => {
+    const cluster = started(4);
+    const [busy] = cluster.pools.get(sampleIds.pool)?.document?.replicas.slice(-1) ?? [];
+    cluster.busy.add(busy?.replicaId ?? '');
+    cluster.desired = wish(sampleSpec(1), 2);
+    cluster.run();
+    expect(replicasOf(cluster)).toBe(2);
+    expect(statesOf(cluster)).toEqual(['draining', 'ready']);
+    expect(cluster.status.document).toMatchObject({ state: 'active', observedRevision: 2 });
+    cluster.busy.clear();
+    cluster.run();
+    expect(replicasOf(cluster)).toBe(1);
+    expect(cluster.harmed).toEqual([]);
+  });
+
+  it('replaces pods of another template beside the old ones, which serve until the new ones are proven', () => {
+    const cluster = started(2);
+    const before = [...cluster.objects.keys()].filter((key) => key.startsWith('Deployment/'));
+    const [deployment] = sampleSpec(2).deployments;
+    const renamed = { ...deployment, slug: 'mistral/other' } as SpecDocument['deployments'][number];
+    cluster.desired = wish(sampleSpec(2, { deployments: [renamed] }), 2);
+    cluster.look();
+    cluster.settle();
+    expect(replicasOf(cluster)).toBe(4);
+    expect(statesOf(cluster).filter((state) => state === 'ready')).toHaveLength(2);
+    cluster.run();
+    const after = [...cluster.objects.keys()].filter((key) => key.startsWith('Deployment/'));
+    expect(after).toHaveLength(1);
+    expect(after).not.toEqual(before);
+    expect(statesOf(cluster)).toEqual(['ready', 'ready']);
+    expect(cluster.harmed).toEqual([]);
+  });
+
+  it('goes back to what is live when a change is rejected, under the newest number', () => {
+    const cluster = started(2);
+    cluster.failProofs();
+    cluster.desired = wish(sampleSpec(4), 2);
+    cluster.run();
+    expect(cluster.status.document).toMatchObject({ state: 'updating', replicas: { desired: 4, ready: 2 } });
+    cluster.now += sampleSettings.changeDeadlineMs;
+    cluster.run();
+    expect(cluster.status.document).toMatchObject({
+      state: 'active',
+      live: { revision: 1 },
+      rejection: { revision: 2, reason: 'ProofFailed' },
+    });
+    expect(replicasOf(cluster)).toBe(2);
+    expect(cluster.harmed).toEqual([]);
+    expect([...cluster.objects.values()].find(({ kind }) => kind === 'DedicatedInference')?.['spec']).toMatchObject({
+      intentSeq: 2,
+    });
+  });
+
+  it('proves an active endpoint again by age, without a word while it answers', () => {
+    const cluster = started(2);
+    const { status } = cluster;
+    cluster.taken.length = 0;
+    for (let round = 0; round < 3; round += 1) {
+      cluster.now += sampleSettings.reproveMs - 1;
+      cluster.run();
+      expect(cluster.taken).toHaveLength(2 * round);
+      cluster.now += 1;
+      cluster.run();
+      expect(cluster.taken).toHaveLength(2 * round + 2);
+      expect(new Set(cluster.taken)).toEqual(new Set(['prove ']));
+    }
+    expect(cluster.status).toBe(status);
+  });
+
+  it('proves each pool once through each listener that is enabled, by any router that is heard', () => {
+    const cluster = started(2);
+    cluster.now += sampleSettings.reproveMs;
+    const asked = (listeners: ObservedState['listeners'], enablePublicEndpoint = true) => {
+      cluster.desired = wish(sampleSpec(2, { enablePublicEndpoint }), 1);
+      const { steps } = planEndpoint({ ...cluster.observe(), listeners }, sampleSettings);
+      return steps.flatMap((step) => (step.kind === 'prove' ? [step.listenerUrls] : []));
+    };
+    const two = { public: ['http://a', 'http://b'], private: ['http://c', 'http://d'] };
+    expect(asked(two)).toEqual([two.private, two.public]);
+    expect(asked(two, false)).toEqual([two.private]);
+    expect(asked({ public: [], private: [] })).toEqual([]);
+  });
+
+  it('loses an endpoint after three failed proofs in a row, and has it back after a success', () => {
+    const cluster = started(2);
+    const { status } = cluster;
+    cluster.failProofs();
+    cluster.now += sampleSettings.reproveMs;
+    const reachable = () => cluster.status.document?.conditions.find(({ type }) => type === 'Reachable');
+    for (let failures = 1; failures <= 3; failures += 1) {
+      cluster.look();
+      expect(cluster.status).toBe(status);
+    }
+    cluster.look();
+    const lost = { state: 'updating', phase: 'proof', reason: 'ProofFailed', live: { revision: 1 } };
+    expect(cluster.status.document).toMatchObject(lost);
+    const { seq } = cluster.status;
+    cluster.run();
+    cluster.now += sampleSettings.changeDeadlineMs;
+    cluster.run();
+    expect(reachable()).toMatchObject({ status: 'False', reason: 'ProofFailed', message: 'no answer' });
+    expect(cluster.status).toMatchObject({ seq, document: { ...lost, rejection: null } });
+    cluster.answerProofs();
+    cluster.look();
+    cluster.run();
+    expect(cluster.status).toMatchObject({
+      seq: seq + 1,
+      document: { state: 'active', phase: 'done', live: { revision: 1 } },
+    });
+    expect(statesOf(cluster)).toEqual(['ready', 'ready']);
+  });
+
+  it('deletes over a drain, the namespace before the finalizer, and nothing twice', () => {
+    const cluster = started(2);
+    const [busy] = cluster.pools.get(sampleIds.pool)?.document?.replicas ?? [];
+    cluster.busy.add(busy?.replicaId ?? '');
+    cluster.desired = wish(sampleDeletion(2), 2);
+    cluster.run();
+    expect(statesOf(cluster)).toEqual(['draining', 'draining']);
+    expect(cluster.status.document).toMatchObject({ state: 'deleting', phase: 'teardown' });
+    expect(replicasOf(cluster)).toBe(2);
+    cluster.busy.clear();
+    cluster.taken.length = 0;
+    cluster.run();
+    expect(cluster.taken.filter((step) => !step.startsWith('confirm'))).toEqual([
+      'delete DedicatedInference',
+      'delete Namespace',
+      'remove-pool ',
+      'release-resource DedicatedInference',
+    ]);
+    expect(cluster.status.document).toMatchObject({ state: 'gone', live: null, hosts: null });
+    expect([...cluster.objects.keys()]).toEqual([]);
+    expect(cluster.harmed).toEqual([]);
+  });
+
+  it('ends an endpoint that never began', () => {
+    const cluster = new SampleCluster();
+    cluster.desired = wish(sampleDeletion(2), 1);
+    cluster.run();
+    expect(cluster.status.document).toMatchObject({ state: 'gone', lifecycleSeq: 2 });
+    expect(cluster.taken.every((step) => step.startsWith('confirm-gone'))).toBe(true);
+  });
+
+  it.each(['absent', 'tombstone'] as const)('sweeps what is there when the spec is %s, and reports nothing', (kind) => {
+    const cluster = started(2);
+    const { status } = cluster;
+    cluster.desired = kind === 'absent' ? { kind } : { kind, revision: 9 };
+    cluster.run();
+    expect([...cluster.objects.keys()]).toEqual([]);
+    expect(cluster.status).toBe(status);
+  });
+
+  it('touches nothing of a spec that it cannot read', () => {
+    const cluster = started(2);
+    cluster.desired = { kind: 'parked', revision: 9, reason: 'v is 2' };
+    expect(planEndpoint(cluster.observe(), sampleSettings)).toEqual({ steps: [], progress: null });
+  });
+
+  it('comes to the same end from wherever it dies, in any order of wishes, and harms no stream', () => {
+    const deaths = fc.array(fc.record({ steps: fc.nat({ max: 12 }), settle: fc.boolean() }), { maxLength: 8 });
+    const story = fc.array(fc.record({ scale: fc.integer({ min: 1, max: 4 }), deaths }), {
+      minLength: 1,
+      maxLength: 4,
+    });
+    fc.assert(
+      fc.property(story, fc.boolean(), (changes, deletes) => {
+        const cluster = new SampleCluster();
+        changes.forEach(({ scale, deaths: dies }, index) => {
+          cluster.desired = wish(sampleSpec(scale), index + 1);
+          for (const { steps, settle } of dies) {
+            cluster.look(steps);
+            if (settle) cluster.settle();
+          }
+        });
+        cluster.run();
+        const scale = changes.at(-1)?.scale ?? 0;
+        expect(statesOf(cluster)).toEqual(Array.from({ length: scale }, () => 'ready'));
+        expect(cluster.status.document).toMatchObject({ state: 'active', observedRevision: changes.length });
+        const straight = new SampleCluster();
+        straight.desired = cluster.desired;
+        straight.run();
+        const numbers = /"uid-\d+"/g;
+        expect(shapeOf(cluster).map((line) => line.replaceAll(numbers, 'uid'))).toEqual(
+          shapeOf(straight).map((line) => line.replaceAll(numbers, 'uid')),
+        );
+        if (deletes) {
+          cluster.desired = wish(sampleDeletion(scale), changes.length + 1);
+          cluster.run();
+          expect([...cluster.objects.keys()]).toEqual([]);
+        }
+        expect(cluster.harmed).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

@@ -1,0 +1,140 @@
+import { covers } from './covers.ts';
+import { chooseTarget, type ChosenTarget } from './choose-target.ts';
+import { planPoolWrites, wantedPools } from './plan-pools.ts';
+import { planProofs } from './plan-proofs.ts';
+import { planTeardown } from './plan-teardown.ts';
+import { planWorkloads, planWorkloadSteps, seen } from './plan-workloads.ts';
+import { measure, type Progress } from './progress.ts';
+import { kindOf, kinds } from '../kube/kinds.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+import { customResource } from '../manifests/custom-resource.ts';
+import { supportObjects } from '../manifests/endpoint-objects.ts';
+import type { Target } from '../manifests/target.ts';
+import type { ObservedState } from '../observe/observed-state.ts';
+import type { PlanSettings } from './settings.ts';
+import type { Step } from './step.ts';
+
+/** What to do next about one endpoint, and where it stands. `progress` is null when there is nothing to report. */
+export interface Plan {
+  steps: readonly Step[];
+  progress: Progress | null;
+  /** When the endpoint is to be proven again, milliseconds from now; undefined = not foreseen. */
+  proveInMs?: number | undefined;
+}
+
+const nothing: Plan = { steps: [], progress: null };
+const starting = {
+  replicas: { desired: 0, ready: 0 },
+  replicaList: [],
+  complete: false,
+  minimum: false,
+  unanswered: null,
+};
+
+/**
+ * The next steps towards what is desired, each with its reason. Pure and level-triggered: it looks at what is there,
+ * never at what was done, so that a process may die between any two steps.
+ */
+export function planEndpoint(observed: ObservedState, settings: PlanSettings): Plan {
+  const { desired, status } = observed;
+  switch (desired.kind) {
+    case 'parked':
+      return nothing;
+    case 'absent':
+    case 'tombstone':
+      return sweep(observed, settings);
+    case 'spec':
+      break;
+  }
+  if (desired.spec.deletion !== undefined || status.document?.state === 'deleting' || status.document?.state === 'gone')
+    return takeDown(observed, settings);
+  const chosen = chooseTarget(desired, observed);
+  if (observed.resource?.metadata.deletionTimestamp !== undefined) {
+    const why = 'somebody deleted the custom resource; it is finished and made anew';
+    const { steps } = planTeardown(observed, { drain: false, drainTimeoutMs: settings.drainTimeoutMs, why });
+    return { steps, progress: create(chosen.target) };
+  }
+  return bringUp(chosen, observed, settings);
+}
+
+function create(target: Target): Progress {
+  const desired = target.deployments
+    .flatMap(({ accelerators }) => accelerators)
+    .reduce((sum, { scale }) => sum + scale, 0);
+  const stage = { phase: 'capacity' as const, reason: 'Creating', message: 'The endpoint is being created.' };
+  return { ...starting, replicas: { desired, ready: 0 }, stage, tornDown: false, proved: false };
+}
+
+/** Objects that no spec asks for: made by a process that woke up too late, or left by a stream that was lost. */
+function sweep(observed: ObservedState, settings: PlanSettings): Plan {
+  const why = 'the endpoint has no spec';
+  const { steps } = planTeardown(observed, { drain: false, drainTimeoutMs: settings.drainTimeoutMs, why });
+  return { steps, progress: null };
+}
+
+function takeDown(observed: ObservedState, settings: PlanSettings): Plan {
+  const options = { drain: true, drainTimeoutMs: settings.drainTimeoutMs, why: 'deletion was asked for' };
+  const { steps, gone, message } = planTeardown(observed, options);
+  const over = observed.status.document?.state === 'gone';
+  const confirm: Step[] = gone && !over ? [{ kind: 'confirm-gone', why: 'the caches show nothing any more' }] : [];
+  const stage = { phase: 'teardown' as const, reason: gone ? 'TornDown' : 'Deleting', message };
+  return { steps: [...steps, ...confirm], progress: { ...starting, stage, tornDown: gone, proved: false } };
+}
+
+function bringUp(chosen: ChosenTarget, observed: ObservedState, settings: PlanSettings): Plan {
+  const { target } = chosen;
+  const { resource } = observed;
+  const wantedResource = customResource(target);
+  if (resource === null || resource.metadata.uid === undefined) {
+    const why = 'the endpoint has no custom resource';
+    const step: Step = { kind: 'create-resource', object: wantedResource, revision: target.intentSeq, why };
+    return { steps: [step], progress: create(target) };
+  }
+  const { uid, name } = resource.metadata;
+  const owner = { apiVersion: resource.apiVersion, kind: resource.kind, name, uid };
+  const adopt: Step[] = covers(resource, wantedResource)
+    ? []
+    : [{ kind: 'apply', object: wantedResource, uid, why: `revision ${target.intentSeq} was taken up` }];
+  const support = supportObjects(target, owner, (pool) => ({
+    upstreamKey: settings.upstreamKeyOf(pool),
+    huggingFaceToken: observed.huggingFaceToken,
+  }));
+  const workloads = planWorkloads(target, observed, settings);
+  const pools = wantedPools(target, observed, { victims: workloads.victims, settings });
+  const measured = measure(target, observed, pools);
+  const proofs = planProofs(chosen, observed, { measured, settings });
+  const { proved, unanswered, proveInMs } = proofs;
+  const shown = unanswered !== null || ['proof', 'done'].includes(measured.stage.phase);
+  const stage = (shown ? proofs.blocked : undefined) ?? measured.stage;
+  // Routers first: what they know of pods must not wait for an object that the cluster refuses.
+  const steps = [
+    ...planPoolWrites(pools, observed),
+    ...adopt,
+    ...planSupport(support, observed),
+    ...planWorkloadSteps(target, workloads, settings),
+    ...planPrune(support, observed),
+    ...proofs.steps,
+  ];
+  return { steps, progress: { ...measured, stage, proved, unanswered }, proveInMs };
+}
+
+function planSupport(wanted: readonly KubeObject[], { namespace, children }: ObservedState): Step[] {
+  return wanted.flatMap((object): Step[] => {
+    const live =
+      object.kind === 'Namespace' ? (namespace ?? undefined) : children.find((child) => isSame(child, object));
+    if (live !== undefined && covers(live, object)) return [];
+    return [{ kind: 'apply', object, why: live === undefined ? 'it is missing' : 'it differs from what is wanted' }];
+  });
+}
+
+/** Objects with the endpoint's label that this target does not have; Deployments go by their own rules. */
+function planPrune(wanted: readonly KubeObject[], { children }: ObservedState): Step[] {
+  return children
+    .filter((child) => child.kind !== kinds.deployment.kind && child.metadata.deletionTimestamp === undefined)
+    .filter((child) => !wanted.some((object) => isSame(object, child)))
+    .map((child): Step => ({ kind: 'delete', seen: seen(child, kindOf(child)), why: 'the target does not have it' }));
+}
+
+function isSame(a: KubeObject, b: KubeObject): boolean {
+  return a.kind === b.kind && a.apiVersion === b.apiVersion && a.metadata.name === b.metadata.name;
+}

@@ -1,0 +1,23 @@
+import type { ManifestSettings } from '../manifests/target.ts';
+
+/** What deciders need to know beside the observed state; times in milliseconds. Derived from the configuration once. */
+export interface PlanSettings {
+  manifests: ManifestSettings;
+  drainTimeoutMs: number;
+  /** A change that is not proven after this long is rejected. */
+  changeDeadlineMs: number;
+  /** A first deployment goes live with fewer replicas than asked for once it has waited this long for the rest. */
+  minimumAfterMs: number;
+  /** An active endpoint is proven again when its last proof is older than this; 0 = never. */
+  reproveMs: number;
+  /** Failed proofs in a row after which an active endpoint counts as lost. */
+  reproveFailures: number;
+  /** Domain under which endpoints have their host names. */
+  hostDomain: string;
+  /** API key of a pool's engines. */
+  upstreamKeyOf: (pool: string) => string;
+  /** Public key that a pool's probe credentials are checked with. */
+  proofKeyOf: (pool: string) => string;
+  /** Name of this provisioner in what it writes. */
+  writer: string;
+}

@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest';
+import { eventDocumentSchema } from '#shared/contract/status.ts';
+import { sampleSpec, sampleStatus } from '../testing/sample-endpoint.ts';
+import { eventsOf } from './events.ts';
+
+const spec = sampleSpec(1);
+
+it('tells of lifecycle and phases, a rejection with its hint, and nothing else', () => {
+  const before = sampleStatus({ phase: 'load' });
+  const rejection = { revision: 1, reason: 'Unschedulable', message: '0/1', hint: 'fewer', at: before.updatedAt };
+  const after = sampleStatus({ state: 'error', phase: 'node', rejection });
+  const lines = eventsOf({ spec, before, after, events: ['rejected'] });
+  expect(lines).toMatchObject([
+    { type: 'change.rejected', reason: 'Unschedulable', hint: 'fewer', team: 'team-a' },
+    { type: 'phase.changed', phase: 'node' },
+  ]);
+  for (const line of lines) expect(() => eventDocumentSchema.parse(line)).not.toThrow();
+  expect(eventsOf({ spec, before, after: before, events: [] })).toEqual([]);
+});

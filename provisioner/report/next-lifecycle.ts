@@ -1,0 +1,89 @@
+import { initialLifecycle, transition, type Lifecycle, type LifecycleEvent } from '#shared/contract/lifecycle.ts';
+import type { StatusDocument } from '#shared/contract/status.ts';
+import type { ObservedState } from '../observe/observed-state.ts';
+import type { Progress } from '../plan/progress.ts';
+import type { Wish } from '../plan/choose-target.ts';
+
+/** Why a change was given up. */
+type Rejection = NonNullable<StatusDocument['rejection']>;
+
+/** What happened to an endpoint since its last status. */
+export interface LifecycleStep {
+  lifecycle: Lifecycle;
+  events: LifecycleEvent[];
+  rejection: Rejection | null;
+}
+
+interface Facts {
+  wish: Wish;
+  observed: ObservedState;
+  progress: Progress;
+  changeDeadlineMs: number;
+}
+
+/** The lifecycle that a status stands for. */
+export function lifecycleOf(document: StatusDocument | null): Lifecycle {
+  if (document === null) return initialLifecycle;
+  return { state: document.state, lifecycleSeq: document.lifecycleSeq, live: document.live !== null };
+}
+
+/**
+ * Decides which events of the contract's table have happened, in order, and applies them. Pure.
+ * A change is rejected when it failed for good or ran out of time; an endpoint that lost its replicas or stopped
+ * answering is not a change and is never rejected.
+ */
+export function nextLifecycle(facts: Facts): LifecycleStep {
+  const { wish, observed, progress } = facts;
+  const document = observed.status.document;
+  const step: LifecycleStep = { lifecycle: lifecycleOf(document), events: [], rejection: null };
+  const take = (event: LifecycleEvent): void => {
+    step.lifecycle = transition(step.lifecycle, event);
+    step.events.push(event);
+  };
+  if (step.lifecycle.state === 'gone') return step;
+  if (wish.spec.deletion !== undefined || step.lifecycle.state === 'deleting') {
+    if (step.lifecycle.state !== 'deleting') take('deleteRequested');
+    else if (progress.tornDown) take('tornDown');
+    return step;
+  }
+  const fresh = document === null || wish.revision > document.observedRevision;
+  if (fresh) take('accepted');
+  else if (progress.proved && step.lifecycle.state !== 'active') take('proved');
+  else if (step.lifecycle.state === 'active' && (!progress.minimum || progress.unanswered !== null)) take('lost');
+  step.rejection = rejectionOf(facts, fresh);
+  if (step.rejection !== null && step.lifecycle.state !== 'active') take('rejected');
+  else step.rejection = null;
+  return step;
+}
+
+function rejectionOf({ wish, observed, progress, changeDeadlineMs }: Facts, fresh: boolean): Rejection | null {
+  const { failure, now, status } = observed;
+  const document = status.document;
+  const at = new Date(now).toISOString();
+  if (document?.rejection?.revision === wish.revision) return null;
+  if (failure?.revision === wish.revision) return { ...failure, at };
+  const recovers = document?.live?.revision === wish.revision;
+  if (fresh || document === null || recovers || progress.proved) return null;
+  if (now - Date.parse(document.changeSince) < changeDeadlineMs) return null;
+  const { reason, message } = progress.stage;
+  return { revision: wish.revision, reason, message, hint: hintOf(progress), at };
+}
+
+/** What a person can do about a change that did not come about. */
+function hintOf({ stage }: Progress): string {
+  switch (stage.phase) {
+    case 'capacity':
+    case 'node':
+      return 'Ask for fewer replicas or for another accelerator, or add nodes; then change the endpoint again.';
+    case 'image':
+    case 'weights':
+      return 'Check the name of the model and, for a gated one, the Hugging Face token; then change the endpoint again.';
+    case 'proof':
+      return 'Check that routers of the VPC are running; then change the endpoint again.';
+    case 'load':
+    case 'warm':
+    case 'done':
+    case 'teardown':
+      return 'See the events of the endpoint; change it again to have it tried anew.';
+  }
+}

@@ -1,0 +1,97 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { LifecycleEvent } from '#shared/contract/lifecycle.ts';
+import type { Phase, StatusDocument } from '#shared/contract/status.ts';
+import type { ObservedState } from '../observe/observed-state.ts';
+import type { PlanSettings } from '../plan/settings.ts';
+import { chooseTarget, hostsOf, type Wish } from '../plan/choose-target.ts';
+import { conditionsOf } from './conditions.ts';
+import { nextLifecycle } from './next-lifecycle.ts';
+import type { Progress } from '../plan/progress.ts';
+
+/** The next status and what happened, or null when there is nothing to write. */
+export type NextStatus = { document: StatusDocument; events: LifecycleEvent[] } | null;
+
+/** How many entries of the phase history are kept. */
+const historyMax = 64;
+
+/** The status after one look. Equal to the last one but for `updatedAt` means: nothing to write. Pure. */
+export function nextStatus(
+  wish: Wish,
+  observed: ObservedState,
+  given: { progress: Progress; settings: PlanSettings },
+): NextStatus {
+  const { progress, settings } = given;
+  const before = observed.status.document;
+  const at = new Date(observed.now).toISOString();
+  const { changeDeadlineMs } = settings;
+  const { lifecycle, events, rejection } = nextLifecycle({ wish, observed, progress, changeDeadlineMs });
+  if (before?.state === 'gone') return null;
+  const { target, of } = chooseTarget(wish, observed);
+  const shown = shownStage(lifecycle.state, progress);
+  const moved = before === null || before.phase !== shown.phase;
+  const began = events.some((event) => event === 'accepted' || event === 'lost' || event === 'deleteRequested');
+  const observedRevision = Math.max(wish.revision, before?.observedRevision ?? 0);
+  const document: StatusDocument = {
+    v: 1,
+    endpointId: wish.spec.endpointId,
+    state: lifecycle.state,
+    lifecycleSeq: lifecycle.lifecycleSeq,
+    observedRevision,
+    live: liveOf({ wish, of, proved: events.includes('proved'), ended: !lifecycle.live, before }),
+    phase: shown.phase,
+    phaseSince: moved ? at : before.phaseSince,
+    changeSince: before === null || began ? at : before.changeSince,
+    reason: shown.reason,
+    message: shown.message,
+    conditions: [],
+    replicas: progress.replicas,
+    replicaList: progress.replicaList.slice(0, 512),
+    hosts: lifecycle.state === 'gone' ? null : hostsOf(target, settings.hostDomain),
+    rejection: rejection ?? keptRejection(before, events),
+    history: moved ? [...(before?.history ?? []), entry(shown, at)].slice(-historyMax) : before.history,
+    updatedAt: at,
+    writer: settings.writer,
+  };
+  document.conditions = conditionsOf({ document, progress, before, at });
+  return before !== null && isSameStatus(before, document) ? null : { document, events };
+}
+
+/** While an endpoint serves, its phase says so; what is still missing stands in the conditions. */
+function shownStage(state: StatusDocument['state'], { stage, complete }: Progress): Progress['stage'] {
+  if (state !== 'active') return stage;
+  return complete
+    ? { phase: 'done', reason: 'Active', message: 'The endpoint answers.' }
+    : { phase: 'done', reason: 'Degraded', message: stage.message };
+}
+
+interface LiveInput {
+  wish: Wish;
+  of: 'desired' | 'live';
+  proved: boolean;
+  ended: boolean;
+  before: StatusDocument | null;
+}
+
+function liveOf({ wish, of, proved, ended, before }: LiveInput): StatusDocument['live'] {
+  if (ended) return null;
+  if (!proved || of === 'live') return before?.live ?? null;
+  const { version, name, enablePublicEndpoint, deployments, createdAt, updatedAt } = wish.spec;
+  return { revision: wish.revision, version, name, enablePublicEndpoint, deployments, createdAt, updatedAt };
+}
+
+/** A rejection is shown until another change has succeeded, or the same one after all. */
+function keptRejection(before: StatusDocument | null, events: readonly LifecycleEvent[]): StatusDocument['rejection'] {
+  const rejection = before?.rejection ?? null;
+  if (rejection === null || !events.includes('proved')) return rejection;
+  return rejection.revision === before?.observedRevision && before.live !== null ? rejection : null;
+}
+
+function entry({ phase, reason }: { phase: Phase; reason: string }, at: string): StatusDocument['history'][number] {
+  return { phase, at, reason };
+}
+
+function isSameStatus(a: StatusDocument, b: StatusDocument): boolean {
+  const { updatedAt: _atA, writer: _writerA, ...restA } = a;
+  const { updatedAt: _atB, writer: _writerB, ...restB } = b;
+  return isDeepStrictEqual(restA, restB);
+}

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SpecDocument } from '#shared/contract/desired.ts';
+import { eventually } from '#shared/testing/eventually.ts';
+import { kinds } from '../kube/kinds.ts';
+import { namespaceName } from '../manifests/names.ts';
+import { deleted, newDeployment, scaled, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
+import type { Provisioner } from '../service.ts';
+
+describe('a change that does not come about', () => {
+  let lab: ProvisionerLab;
+  let provisioner: Provisioner;
+  beforeAll(async () => {
+    lab = await startProvisionerLab();
+    provisioner = await lab.start({ FAIRWAY_CHANGE_DEADLINE_MS: '6000' });
+  });
+  afterAll(async () => {
+    await provisioner?.[Symbol.asyncDispose]();
+    await lab?.[Symbol.asyncDispose]();
+  });
+  const create = (spec: SpecDocument): Promise<number> => lab.create(spec);
+  const isActive = (spec: SpecDocument, revision: number): Promise<void> => lab.isActive(spec.endpointId, revision);
+  const isGone = ({ endpointId }: SpecDocument): Promise<void> => lab.isGone(endpointId);
+  const podsOf = async ({ endpointId }: SpecDocument) =>
+    (await lab.kube.list(kinds.pod, { namespace: namespaceName(endpointId) })).items;
+
+  it('is given up at its deadline, and the endpoint goes on serving what was live', async () => {
+    const spec = lab.newSpec();
+    const live = await create(spec);
+    const revision = await lab.publish(scaled(spec, 9));
+    await eventually(async () => expect(await lab.status(spec.endpointId)).toMatchObject({ phase: 'node' }));
+    await eventually(async () =>
+      expect(await lab.status(spec.endpointId)).toMatchObject({
+        state: 'active',
+        observedRevision: revision,
+        live: { revision: live },
+        rejection: { revision, reason: 'Unschedulable', message: expect.stringContaining('Insufficient') },
+        replicas: { desired: 2, ready: 2 },
+      }),
+    );
+    await eventually(async () => expect(await podsOf(spec)).toHaveLength(2));
+    await isActive(spec, await lab.publish({ ...scaled(spec, 1), version: 3 }));
+    expect(await lab.status(spec.endpointId)).toMatchObject({ rejection: null });
+    await lab.publish(deleted(spec));
+    await isGone(spec);
+  });
+
+  it('is an error of the endpoint when nothing was ever live, and recovers when it can', async () => {
+    lab.answer.proof = () => ({ ok: false, reason: 'the router answered 503' });
+    const spec = lab.newSpec({ deployments: [newDeployment(1)] });
+    const revision = await lab.publish(spec);
+    await eventually(async () =>
+      expect(await lab.status(spec.endpointId)).toMatchObject({
+        state: 'error',
+        live: null,
+        rejection: { revision, reason: 'ProofFailed', message: 'the router answered 503' },
+      }),
+    );
+    lab.answer.proof = () => ({ ok: true });
+    await isActive(spec, revision);
+    expect(await lab.status(spec.endpointId)).toMatchObject({ rejection: null });
+    await lab.publish(deleted(spec));
+    await isGone(spec);
+  });
+});

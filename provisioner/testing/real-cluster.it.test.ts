@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { findKubelab } from '#loadtest/cluster/testing/kubelab.ts';
+import { eventually } from '#shared/testing/eventually.ts';
+import { skipUnless } from '#shared/testing/skips.ts';
+import { kinds } from '../kube/kinds.ts';
+import { namespaceName } from '../manifests/names.ts';
+import { deleted, newDeployment, scaled, startProvisionerLab } from './provisioner-lab.ts';
+import { startRealCluster } from './real-cluster.ts';
+
+const kubelab = await findKubelab({ build: process.env['FAIRWAY_REQUIRE'] === 'all' }).catch(() => undefined);
+const requirement = {
+  what: 'a real kube-apiserver for the provisioner',
+  how: 'npm test -- --all, which builds it once per machine (Go ≥ 1.26, 4 to 15 minutes)',
+};
+
+describe('on a real API server', skipUnless(kubelab, requirement), () => {
+  it('an endpoint is created, scaled up and down, comes to rest, and is deleted without a trace', async () => {
+    await using lab = await startProvisionerLab({ cluster: (kubelet) => startRealCluster(kubelab ?? '', kubelet) });
+    await using _provisioner = await lab.start();
+    const spec = lab.newSpec({ deployments: [newDeployment(1)] });
+    const { endpointId } = spec;
+    await lab.create(spec);
+    await lab.isActive(endpointId, await lab.publish(scaled(spec, 3)));
+    await lab.isActive(endpointId, await lab.publish({ ...scaled(spec, 1), version: 3 }));
+    const namespace = namespaceName(endpointId);
+    await eventually(async () => expect((await lab.kube.list(kinds.pod, { namespace })).items).toHaveLength(1));
+    // Whatever the server fills in, no object is written again and again.
+    const versions = async (): Promise<string[]> => {
+      const lists = await Promise.all(
+        [kinds.service, kinds.networkPolicy, kinds.secret, kinds.deployment].map((kind) =>
+          lab.kube.list(kind, { namespace }),
+        ),
+      );
+      return lists.flatMap(({ items }) =>
+        items.map(({ metadata }) => `${metadata.name} ${JSON.stringify(metadata['managedFields'])}`),
+      );
+    };
+    const before = await versions();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(await versions()).toEqual(before);
+    await lab.publish(deleted(spec));
+    await lab.isGone(endpointId);
+  }, 120_000);
+});

@@ -1,0 +1,216 @@
+import { isDeepStrictEqual } from 'node:util';
+import { kindOf, type KubeKind } from '../kube/kinds.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+import { labels } from '../manifests/labels.ts';
+import type { ObservedState, ProofRecord, Sequenced } from '../observe/observed-state.ts';
+import { planEndpoint, type Plan } from '../plan/plan.ts';
+import type { PoolDocument } from '#shared/contract/replica.ts';
+import type { StatusDocument } from '#shared/contract/status.ts';
+import type { DesiredEntry } from '../desired/desired-map.ts';
+import type { Step } from '../plan/step.ts';
+import { nextStatus } from '../report/next-status.ts';
+import { sampleIds, sampleNow, sampleObserved, sampleSettings } from './sample-endpoint.ts';
+import { viewPod } from '../observe/pod-view.ts';
+
+/**
+ * A cluster, its controllers, routers and NATS in memory, as far as plans reach: for tests that run plans to their end.
+ * Steps take effect at once; controllers act when `settle` is called, and a namespace ends in one go.
+ */
+export class SampleCluster {
+  readonly objects = new Map<string, KubeObject>();
+  readonly pools = new Map<string, Sequenced<PoolDocument>>();
+  readonly proofs = new Map<string, ProofRecord>();
+  /** Replicas with requests in flight: their drains do not end. */
+  readonly busy = new Set<string>();
+  /** Steps that were taken, as text. */
+  readonly taken: string[] = [];
+  /** Pods that were deleted while they were not draining or had requests in flight. */
+  readonly harmed: string[] = [];
+  status: Sequenced<StatusDocument> = { document: null, seq: 0 };
+  desired: DesiredEntry = { kind: 'absent' };
+  now = sampleNow;
+  #version = 1;
+  #proofsAnswer = true;
+
+  /** From now on proofs fail. */
+  failProofs(): void {
+    this.#proofsAnswer = false;
+  }
+
+  /** From now on proofs succeed again. */
+  answerProofs(): void {
+    this.#proofsAnswer = true;
+  }
+
+  observe(): ObservedState {
+    const all = [...this.objects.values()];
+    const of = (kind: string): KubeObject[] => all.filter((object) => object.kind === kind);
+    const replicas = [...this.pools.values()].flatMap(({ document }) => document?.replicas ?? []);
+    const gates = replicas
+      .filter(({ state }) => state === 'draining')
+      .map(({ replicaId }) => [replicaId, { go: !this.busy.has(replicaId), reason: '' }] as const);
+    return sampleObserved({
+      desired: this.desired,
+      status: this.status,
+      resource: of('DedicatedInference')[0] ?? null,
+      namespace: of('Namespace')[0] ?? null,
+      children: all.filter(({ kind, metadata }) => metadata.namespace !== undefined && kind !== 'Pod'),
+      pods: of('Pod').map((pod) => viewPod(pod, 8000)),
+      pools: new Map(this.pools),
+      proofs: new Map(this.proofs),
+      gates: new Map(gates),
+      now: this.now,
+    });
+  }
+
+  /** One look: plans, takes the first `most` steps, and reports unless it died on the way. Tells what was planned. */
+  look(most = Number.POSITIVE_INFINITY): Plan {
+    const observed = this.observe();
+    const plan = planEndpoint(observed, sampleSettings);
+    for (const step of plan.steps.slice(0, most)) this.take(step);
+    if (plan.steps.length > most || observed.desired.kind !== 'spec' || plan.progress === null) return plan;
+    const given = { progress: plan.progress, settings: sampleSettings };
+    const next = nextStatus(observed.desired, observed, given);
+    if (next !== null) this.status = { document: next.document, seq: this.status.seq + 1 };
+    return plan;
+  }
+
+  /** Looks and lets controllers act until nothing moves; gives the number of looks. @throws when it never rests. */
+  run(looksMax = 60): number {
+    for (let looks = 1; looks <= looksMax; looks += 1) {
+      const before = this.#version + this.status.seq + this.proofs.size;
+      this.look();
+      this.settle();
+      if (before === this.#version + this.status.seq + this.proofs.size) return looks;
+    }
+    throw new Error(`it did not come to rest: ${this.taken.slice(-10).join(', ')}`);
+  }
+
+  take(step: Step): void {
+    this.taken.push(`${step.kind} ${'object' in step ? step.object.kind : 'seen' in step ? step.seen.kind.kind : ''}`);
+    switch (step.kind) {
+      case 'create-resource':
+      case 'apply':
+        return this.#put(step.object);
+      case 'delete':
+        return this.#delete(step.seen.kind, step.seen.name);
+      case 'mark-pod':
+        return this.#change('Pod', step.seen.name, (pod) => {
+          pod.metadata.annotations = { 'controller.kubernetes.io/pod-deletion-cost': String(step.cost) };
+        });
+      case 'release-resource':
+        this.#version += 1;
+        return void this.objects.delete(`DedicatedInference/${step.seen.name}`);
+      case 'write-pool':
+        this.#version += 1;
+        return void this.pools.set(step.document.pool, { document: step.document, seq: step.expectedSeq + 1 });
+      case 'remove-pool':
+        this.#version += 1;
+        return void this.pools.set(step.pool, { document: null, seq: step.expectedSeq + 1 });
+      case 'prove':
+        return void this.proofs.set(step.key, this.#prove(this.proofs.get(step.key)?.failures ?? 0));
+      case 'confirm-gone':
+      case 'tell':
+    }
+  }
+
+  #prove(failed: number): ProofRecord {
+    if (this.#proofsAnswer) return { ok: true, at: this.now, failures: 0 };
+    return { ok: false, reason: 'no answer', at: this.now, failures: failed + 1 };
+  }
+
+  /** Deployments get and lose pods by deletion cost, newest first; pods are ready at once; deleted things go. */
+  settle(): void {
+    const ending = [...this.objects.values()].filter(({ kind }) => kind === 'Namespace');
+    for (const object of ending) if (object.metadata.deletionTimestamp !== undefined) this.#empty(object);
+    for (const deployment of [...this.objects.values()].filter(({ kind }) => kind === 'Deployment'))
+      this.#scale(deployment);
+  }
+
+  #scale(deployment: KubeObject): void {
+    const { replicas, template } = deployment['spec'] as { replicas: number; template: Pick<KubeObject, 'metadata'> };
+    const revision = deployment.metadata.labels?.[labels.revision];
+    const cost = (pod: KubeObject): number => viewPod(pod, 8000).deletionCost;
+    const pods = [...this.objects.values()]
+      .filter(({ kind, metadata }) => kind === 'Pod' && metadata.labels?.[labels.revision] === revision)
+      .toSorted((a, b) => cost(b) - cost(a) || a.metadata.name.localeCompare(b.metadata.name));
+    for (const pod of pods.slice(replicas)) this.#kill(pod);
+    for (let missing = pods.length; missing < replicas; missing += 1) this.#birth(template.metadata.labels ?? {});
+    const after = { observedGeneration: deployment.metadata.generation, replicas };
+    // What a controller has seen is news too: a plan may have waited for it.
+    if (!isDeepStrictEqual(deployment['status'], after)) this.#version += 1;
+    deployment['status'] = after;
+  }
+
+  #birth(podLabels: Record<string, string>): void {
+    const number = (this.#version += 1);
+    const name = `pod-${String(number).padStart(5, '0')}`;
+    const uid = `${String(number).padStart(8, '0')}-0000-4000-8000-000000000000`;
+    const conditions = [
+      { type: 'PodScheduled', status: 'True' },
+      { type: 'Ready', status: 'True' },
+    ];
+    const status = { podIP: `10.0.0.${number}`, conditions, containerStatuses: [{ started: true }] };
+    const metadata = { name, namespace: 'n', uid, labels: podLabels, creationTimestamp: name };
+    this.objects.set(`Pod/${name}`, { apiVersion: 'v1', kind: 'Pod', metadata, status });
+  }
+
+  #kill(pod: KubeObject): void {
+    const { uid = '', name } = pod.metadata;
+    const replicas = [...this.pools.values()].flatMap(({ document }) => document?.replicas ?? []);
+    const state = replicas.find(({ replicaId }) => replicaId === uid)?.state;
+    if (this.busy.has(uid) || (state !== undefined && state !== 'draining')) this.harmed.push(name);
+    this.#version += 1;
+    this.objects.delete(`Pod/${name}`);
+  }
+
+  #put(object: KubeObject): void {
+    kindOf(object);
+    const key = `${object.kind}/${object.metadata.name}`;
+    const live = this.objects.get(key);
+    this.#version += 1;
+    const metadata = {
+      ...object.metadata,
+      uid: live?.metadata.uid ?? `uid-${this.#version}`,
+      resourceVersion: String(this.#version),
+      generation: this.#version,
+    };
+    this.objects.set(key, { ...live, ...object, metadata });
+  }
+
+  #change(kind: string, name: string, change: (object: KubeObject) => void): void {
+    const live = this.objects.get(`${kind}/${name}`);
+    if (live === undefined) return;
+    this.#version += 1;
+    change(live);
+  }
+
+  #delete(kind: KubeKind, name: string): void {
+    const key = `${kind.kind}/${name}`;
+    const live = this.objects.get(key);
+    if (live === undefined) return;
+    this.#version += 1;
+    if (kind.kind !== 'DedicatedInference' && kind.kind !== 'Namespace') return void this.objects.delete(key);
+    live.metadata.deletionTimestamp = new Date(this.now).toISOString();
+  }
+
+  #empty(namespace: KubeObject): void {
+    for (const [key, object] of this.objects) {
+      if (object.kind === 'Pod') this.#kill(object);
+      else if (object.metadata.namespace !== undefined) this.objects.delete(key);
+    }
+    this.objects.delete(`Namespace/${namespace.metadata.name}`);
+    this.#version += 1;
+  }
+}
+
+/** What the cluster holds, without versions and numbers: equal for equal ends. */
+export function shapeOf(cluster: SampleCluster): string[] {
+  return [...cluster.objects.values()]
+    .filter(({ kind }) => kind !== 'Pod')
+    .map(
+      ({ kind, metadata, spec }) =>
+        `${kind}/${metadata.name.replace(sampleIds.endpoint, '<id>')} ${JSON.stringify(spec)}`,
+    )
+    .toSorted();
+}

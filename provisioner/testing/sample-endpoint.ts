@@ -1,0 +1,177 @@
+import type { SpecDocument } from '#shared/contract/desired.ts';
+import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
+import type { StatusDocument } from '#shared/contract/status.ts';
+import type { ObservedState } from '../observe/observed-state.ts';
+import type { PlanSettings } from '../plan/settings.ts';
+import type { PodView } from '../observe/pod-view.ts';
+
+/** Plain data for tests of deciders: one endpoint with one pool. */
+export const sampleIds = {
+  endpoint: '01900000-0000-8001-8000-000000000001',
+  vpc: '01900000-0000-4000-8000-0000000000aa',
+  pool: '01900000-0000-8001-8000-000000000002',
+  accelerator: '01900000-0000-8001-8000-000000000003',
+} as const;
+
+/** The moment at which samples happen. */
+export const sampleNow = Date.UTC(2026, 0, 1);
+
+const at = (afterMs = 0): string => new Date(sampleNow + afterMs).toISOString();
+
+/** A spec of one model on `scale` replicas. */
+export function sampleSpec(scale: number, parts: Partial<SpecDocument> = {}): SpecDocument {
+  return {
+    v: 1,
+    kind: 'spec',
+    endpointId: sampleIds.endpoint,
+    team: 'team-a',
+    region: 'atl1',
+    vpcId: sampleIds.vpc,
+    vpcGiven: true,
+    name: 'coding',
+    enablePublicEndpoint: true,
+    deployments: [
+      {
+        modelId: sampleIds.pool,
+        slug: 'mistral/mistral-7b-instruct-v3',
+        provider: 'hugging_face',
+        providerModelId: 'mistralai/Mistral-7B-Instruct-v0.3',
+        accelerators: [
+          { acceleratorId: sampleIds.accelerator, slug: 'gpu-mi300x1-192gb', type: 'prefill_decode', scale },
+        ],
+      },
+    ],
+    version: 1,
+    createdAt: at(-60_000),
+    updatedAt: at(-60_000),
+    createdBy: 'token-1',
+    intents: [],
+    ...parts,
+  };
+}
+
+/** A spec that asks for its own end. */
+export function sampleDeletion(scale: number): SpecDocument {
+  return sampleSpec(scale, { deletion: { requestedAt: at(), requestedBy: 'token-1' } });
+}
+
+/** Settings with round times. */
+export const sampleSettings: PlanSettings = {
+  manifests: { graceMs: 600_000, preStopMs: 2000 },
+  drainTimeoutMs: 600_000,
+  changeDeadlineMs: 900_000,
+  minimumAfterMs: 60_000,
+  reproveMs: 300_000,
+  reproveFailures: 3,
+  hostDomain: 'inference.test',
+  upstreamKeyOf: () => 'upstream-key',
+  proofKeyOf: () => 'proof-key',
+  writer: 'tester',
+};
+
+/** Pod number `index`: ready, unless the parts say otherwise; higher numbers are newer. */
+export function samplePod(index: number, parts: Partial<PodView> = {}): PodView {
+  return {
+    replicaId: `0190000${index}-0000-4000-8000-0000000000bb`,
+    name: `engine-${index}`,
+    namespace: `fairway-${sampleIds.endpoint}`,
+    resourceVersion: String(100 + index),
+    pool: sampleIds.pool,
+    accelerator: sampleIds.accelerator,
+    revision: 'hash',
+    createdAt: at(index * 1000),
+    deletingAt: undefined,
+    address: `10.0.0.${index}`,
+    port: 8000,
+    ready: true,
+    restarts: 0,
+    stage: { phase: 'proof', reason: 'Proving', message: '' },
+    deletionCost: 0,
+    ...parts,
+  };
+}
+
+/** A pod as a pool document lists it. */
+export function sampleReplica(pod: PodView, state: PoolReplica['state'], drainDeadline?: string): PoolReplica {
+  const { replicaId, name, address = '', port, revision } = pod;
+  return { replicaId, name, address, port, revision, state, ...(drainDeadline !== undefined && { drainDeadline }) };
+}
+
+/** A pool document with these replicas. */
+export function samplePool(replicas: PoolReplica[]): PoolDocument {
+  return {
+    v: 1,
+    endpointId: sampleIds.endpoint,
+    team: 'team-a',
+    vpcId: sampleIds.vpc,
+    pool: sampleIds.pool,
+    specRevision: 1,
+    models: ['mistral/mistral-7b-instruct-v3'],
+    engine: {
+      profile: 'sim',
+      healthPath: '/health',
+      metricsPath: '/metrics',
+      metrics: { running: 'r', waiting: 'w', kvUse: 'k' },
+      kvTokens: 1,
+      blockTokens: 1,
+      contextTokensMax: 1,
+    },
+    upstreamKey: 'upstream-key',
+    proofKey: 'proof-key',
+    replicas,
+  };
+}
+
+/** A status at revision 1. */
+export function sampleStatus(parts: Partial<StatusDocument> = {}): StatusDocument {
+  return {
+    v: 1,
+    endpointId: sampleIds.endpoint,
+    state: 'provisioning',
+    lifecycleSeq: 1,
+    observedRevision: 1,
+    live: null,
+    phase: 'proof',
+    phaseSince: at(),
+    changeSince: at(),
+    reason: 'Proving',
+    message: '',
+    conditions: [],
+    replicas: { desired: 0, ready: 0 },
+    replicaList: [],
+    hosts: null,
+    rejection: null,
+    history: [],
+    updatedAt: at(),
+    writer: 'tester',
+    ...parts,
+  };
+}
+
+/** The live part of a status: `sampleSpec(scale)` at a revision. */
+export function sampleLive(scale: number, revision = 1): NonNullable<StatusDocument['live']> {
+  const { version, name, enablePublicEndpoint, deployments, createdAt, updatedAt } = sampleSpec(scale);
+  return { revision, version, name, enablePublicEndpoint, deployments, createdAt, updatedAt };
+}
+
+/** An endpoint of which nothing has been made yet, at revision 1. */
+export function sampleObserved(parts: Partial<ObservedState> = {}): ObservedState {
+  return {
+    endpointId: sampleIds.endpoint,
+    desired: { kind: 'spec', spec: sampleSpec(2), revision: 1 },
+    status: { document: null, seq: 0 },
+    resource: null,
+    namespace: null,
+    children: [],
+    pods: [],
+    pools: new Map(),
+    gates: new Map(),
+    proofs: new Map(),
+    proofsSince: sampleNow,
+    listeners: { public: ['http://public'], private: ['http://private'] },
+    failure: null,
+    huggingFaceToken: undefined,
+    now: sampleNow,
+    ...parts,
+  };
+}

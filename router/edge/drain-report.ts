@@ -1,0 +1,79 @@
+import type { DrainReport } from '#shared/contract/replica.ts';
+import { subjects } from '#shared/contract/subjects.ts';
+import type { Clock } from '#shared/runtime/clock.ts';
+import type { Logger } from '#shared/runtime/log.ts';
+import { startLoop, type Loop } from '#shared/runtime/loop.ts';
+import type { PoolDirectory } from './pool-directory.ts';
+import type { ReplicaTable } from '../replicas/replica-table.ts';
+
+/** While one of its replicas drains, and otherwise, milliseconds. */
+export const reportEveryMs = { draining: 500, idle: 2000 } as const;
+
+/** What reports are made of and where they go. */
+export interface DrainReporterOptions {
+  readonly identity: Pick<DrainReport, 'routerId' | 'vpcId' | 'epoch'>;
+  readonly listeners: () => DrainReport['listeners'];
+  readonly pools: PoolDirectory;
+  readonly table: ReplicaTable;
+  readonly edgeRevision: () => number;
+  /** Publishes without waiting; false when it cannot. */
+  readonly publish: (subject: string, text: string) => boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** One report. Pure but for the numbers that it reads. */
+export function drainReport(options: DrainReporterOptions, leaving: boolean): DrainReport {
+  const inFlight: Record<string, number> = {};
+  for (const replicaId of draining(options.pools)) {
+    const count = options.table.ownLoad(replicaId).inFlight;
+    if (count > 0) inFlight[replicaId] = count;
+  }
+  const { identity, listeners, edgeRevision } = options;
+  return { v: 1, ...identity, edgeRevision: edgeRevision(), listeners: listeners(), inFlight, leaving };
+}
+
+/** Reports on and on: each report says that this router is there, and what it still has on draining replicas. */
+export class DrainReporter implements AsyncDisposable {
+  readonly #options: DrainReporterOptions;
+  readonly #loop: Loop;
+  #reportedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: DrainReporterOptions) {
+    this.#options = options;
+    const { clock, log } = options;
+    this.#loop = startLoop({ name: 'drain.report', everyMs: reportEveryMs.draining, clock, log }, () => this.#turn());
+  }
+
+  /** Pools changed: the provisioner may wait for the newest revision. */
+  wake(): void {
+    this.#reportedAt = Number.NEGATIVE_INFINITY;
+    this.#loop.wake();
+  }
+
+  /** Ends the reports with one that says so. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#loop[Symbol.asyncDispose]();
+    this.#send(true);
+  }
+
+  #turn(): void {
+    const { clock, pools } = this.#options;
+    const now = clock.monotonic();
+    const isDraining = draining(pools).length > 0;
+    if (!isDraining && now - this.#reportedAt < reportEveryMs.idle - reportEveryMs.draining / 2) return;
+    if (this.#send(false)) this.#reportedAt = now;
+  }
+
+  #send(leaving: boolean): boolean {
+    const { identity, publish } = this.#options;
+    const subject = subjects.drain(identity.vpcId, identity.routerId);
+    return publish(subject, JSON.stringify(drainReport(this.#options, leaving)));
+  }
+}
+
+function draining(pools: PoolDirectory): string[] {
+  return pools
+    .documents()
+    .flatMap(({ replicas }) => replicas.filter(({ state }) => state === 'draining').map(({ replicaId }) => replicaId));
+}

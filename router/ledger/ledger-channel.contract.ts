@@ -1,0 +1,163 @@
+import { describe, expect, test } from 'vitest';
+import type { LedgerChannel } from './ledger-channel.ts';
+import type { LedgerMessage } from './ledger-message.ts';
+import { noLoad } from '../replicas/replica-view.ts';
+
+/** One medium that channels are opened on, and its faults. */
+export interface LedgerMedium extends AsyncDisposable {
+  open(router: string): LedgerChannel;
+  /** Lets time pass until `look` no longer throws. */
+  eventually(look: () => void): Promise<void>;
+  /** Makes the medium unreachable for all. */
+  cut(): Promise<void>;
+  heal(): Promise<void>;
+}
+
+const row = (from: string, seq: number): LedgerMessage => ({
+  kind: 'row',
+  from,
+  row: {
+    router: from,
+    epoch: 1,
+    seq,
+    replicas: { r1: { ...noLoad, inFlight: seq, prefillSecondsLeft: 0.25 } },
+    flows: { f: 2 },
+  },
+});
+
+const news: LedgerMessage = {
+  kind: 'news',
+  from: 'a',
+  news: {
+    replica: 'r1',
+    parentTip: 0xffff_ffff_ffff_ffffn,
+    newKeys: BigUint64Array.of(1n, 0xfedc_ba98_7654_3210n),
+    newBytes: Uint32Array.of(1024, 7),
+    touchedTip: 0xfedc_ba98_7654_3210n,
+    generated: { tokens: 3, bytes: 9 },
+  },
+};
+
+const bare: LedgerMessage = {
+  kind: 'news',
+  from: 'a',
+  news: {
+    replica: 'r1',
+    parentTip: 0n,
+    newKeys: new BigUint64Array(),
+    newBytes: new Uint32Array(),
+    touchedTip: 0n,
+  },
+};
+
+const ask: LedgerMessage = { kind: 'ask', from: 'a', to: 'b', replica: 'r1' };
+
+const piece: LedgerMessage = {
+  kind: 'index-piece',
+  from: 'a',
+  to: 'b',
+  replica: 'r1',
+  piece: 0,
+  pieces: 2,
+  keys: BigUint64Array.of(5n, 6n),
+  parents: BigUint64Array.of(0n, 5n),
+  bytes: Uint32Array.of(10, 20),
+};
+
+/** What every LedgerChannel does. `createMedium` makes a fresh medium without faults. */
+export function describeLedgerChannel(name: string, createMedium: () => Promise<LedgerMedium>): void {
+  describe(name, () => {
+    test('carries every kind of message to the others, unchanged and in order, and none to its sender', async () => {
+      await using medium = await createMedium();
+      await using a = medium.open('a');
+      await using b = medium.open('b');
+      await using c = medium.open('c');
+      const heard = record({ a, b, c });
+      await medium.eventually(() => expect([a.up(), b.up(), c.up()]).toEqual([true, true, true]));
+      const messages = [news, bare, ask, piece];
+      for (const message of messages) a.publish(message);
+      await medium.eventually(() => {
+        expect(heard.b.filter(isWord)).toEqual(messages);
+        expect(heard.c.filter(isWord)).toEqual(messages);
+      });
+      expect(heard.a.filter(({ from }) => from === 'a')).toEqual([]);
+    });
+
+    test('is up once it hears itself', async () => {
+      await using medium = await createMedium();
+      await using a = medium.open('a');
+      expect(a.up()).toBe(false);
+      await medium.eventually(() => expect(a.up()).toBe(true));
+    });
+
+    test('of many rows the newest arrives', async () => {
+      await using medium = await createMedium();
+      await using a = medium.open('a');
+      await using b = medium.open('b');
+      const heard = record({ b });
+      await medium.eventually(() => expect(a.up() && b.up()).toBe(true));
+      for (let seq = 1; seq <= 100; seq++) a.publish(row('a', seq));
+      await medium.eventually(() => expect(heard.b.filter(({ kind }) => kind === 'row').at(-1)).toEqual(row('a', 100)));
+    });
+
+    test('a row reaches who comes later', async () => {
+      await using medium = await createMedium();
+      await using a = medium.open('a');
+      await medium.eventually(() => expect(a.up()).toBe(true));
+      a.publish(row('a', 3));
+      await using b = medium.open('b');
+      const heard = record({ b });
+      await medium.eventually(() => expect(heard.b).toContainEqual(row('a', 3)));
+    });
+
+    test('says that it is down while the medium is, takes what is published meanwhile, and comes back', async () => {
+      await using medium = await createMedium();
+      await using a = medium.open('a');
+      await using b = medium.open('b');
+      const heard = record({ b });
+      await medium.eventually(() => expect(a.up() && b.up()).toBe(true));
+      await medium.cut();
+      await medium.eventually(() => expect(a.up() || b.up()).toBe(false));
+      for (let seq = 1; seq <= 50; seq++) {
+        a.publish(row('a', seq));
+        a.publish(news);
+      }
+      await medium.heal();
+      await medium.eventually(() => expect(a.up() && b.up()).toBe(true));
+      await medium.eventually(() => expect(heard.b.at(-1)).toEqual(row('a', 50)));
+      a.publish(ask);
+      await medium.eventually(() => expect(heard.b).toContainEqual(ask));
+    });
+
+    test('who has unsubscribed or is closed hears nothing more, and a closed channel says nothing', async () => {
+      await using medium = await createMedium();
+      await using a = medium.open('a');
+      const b = medium.open('b');
+      await using c = medium.open('c');
+      const heard = record({ b, c });
+      const extra: LedgerMessage[] = [];
+      c.subscribe((message) => extra.push(message))();
+      await medium.eventually(() => expect(a.up() && b.up() && c.up()).toBe(true));
+      await b[Symbol.asyncDispose]();
+      b.publish(ask);
+      a.publish(piece);
+      await medium.eventually(() => expect(heard.c).toContainEqual(piece));
+      expect(heard.b).not.toContainEqual(piece);
+      expect(heard.c).not.toContainEqual(ask);
+      expect(extra).toEqual([]);
+    });
+  });
+}
+
+/** Not a beat. */
+const isWord = ({ kind }: LedgerMessage): boolean => kind !== 'row' && kind !== 'hello';
+
+function record<Name extends string>(channels: Record<Name, LedgerChannel>): Record<Name, LedgerMessage[]> {
+  const heard: Partial<Record<Name, LedgerMessage[]>> = {};
+  for (const name in channels) {
+    const messages: LedgerMessage[] = [];
+    heard[name] = messages;
+    channels[name].subscribe((message) => messages.push(message));
+  }
+  return heard as Record<Name, LedgerMessage[]>;
+}

@@ -1,0 +1,109 @@
+import { pino } from 'pino';
+import { describe, expect, test } from 'vitest';
+import { systemClock } from '#shared/runtime/clock.ts';
+import { connectRedis } from '#shared/runtime/redis.ts';
+import { eventually } from '#shared/testing/eventually.ts';
+import { startRedisServer } from '#shared/testing/redis-server.ts';
+import { describeLedgerChannel } from './ledger-channel.contract.ts';
+import type { LedgerMedium } from './ledger-channel.contract.ts';
+import { RedisLedgerChannel } from './redis-ledger-channel.ts';
+import { noLoad } from '../replicas/replica-view.ts';
+
+const log = pino({ level: 'silent' });
+
+function open(url: string, router: string, epoch = 1): RedisLedgerChannel {
+  return new RedisLedgerChannel({ url, keyPrefix: 'fairway:vpc', router, epoch, clock: systemClock, log });
+}
+
+async function createMedium(): Promise<LedgerMedium> {
+  const server = await startRedisServer();
+  return {
+    open: (router) => open(server.url, router),
+    eventually: (look) => eventually(look),
+    cut: () => server.kill(),
+    heal: () => server.restart(),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+describeLedgerChannel('RedisLedgerChannel', createMedium);
+
+describe('RedisLedgerChannel on its own', () => {
+  const row = { router: 'a', epoch: 1, seq: 4, replicas: { r1: { ...noLoad, inFlight: 2 } }, flows: {} };
+
+  test('shows what it has under way in a key that ends with it', async () => {
+    await using server = await startRedisServer();
+    await using reader = connectRedis({ url: server.url, name: 'reader', log });
+    await using a = open(server.url, 'a');
+    a.publish({ kind: 'row', from: 'a', row });
+    await eventually(async () => {
+      const shown = await reader.client.hgetall('fairway:vpc:router:a');
+      expect(shown).toMatchObject({ epoch: '1', seq: '4', 'replica:r1': JSON.stringify(row.replicas.r1) });
+    });
+    const ttl = await reader.client.pttl('fairway:vpc:router:a');
+    expect(ttl).toBeGreaterThan(0);
+    expect(ttl).toBeLessThanOrEqual(5000);
+    await a[Symbol.asyncDispose]();
+    expect(await reader.client.exists('fairway:vpc:router:a')).toBe(0);
+  });
+
+  test('a server that hangs is down within 2 s; publishing goes on without waiting, and counts what is lost', async () => {
+    await using server = await startRedisServer();
+    await using a = open(server.url, 'a');
+    await eventually(() => expect(a.up()).toBe(true));
+    server.pause();
+    try {
+      await eventually(() => expect(a.up()).toBe(false), { timeoutMs: 2000 });
+      for (let i = 0; i < 1000; i++) a.publish({ kind: 'ask', from: 'a', to: 'b', replica: String(i) });
+      await eventually(() => expect(a.counts().dropped).toBeGreaterThanOrEqual(1000));
+    } finally {
+      server.resume();
+    }
+    await eventually(() => expect(a.up()).toBe(true));
+  });
+
+  test('works without a server, and finds it when it comes', async () => {
+    await using server = await startRedisServer();
+    await server.kill();
+    await using a = open(server.url, 'a');
+    a.publish({ kind: 'row', from: 'a', row });
+    await server.restart();
+    await eventually(() => expect(a.up()).toBe(true));
+  });
+
+  test('does not take the echo of an earlier process of the same name for its own, and refuses what it cannot read', async () => {
+    await using server = await startRedisServer();
+    await using writer = connectRedis({ url: server.url, name: 'writer', log });
+    await using old = open(server.url, 'a', 1);
+    await using a = open(server.url, 'a', 2);
+    await eventually(() => expect(old.up() && a.up()).toBe(true));
+    await eventually(() => expect(a.counts().received).toBeGreaterThan(0));
+    for (const text of [
+      'nonsense',
+      '{"v":2,"sender":"x","messages":[]}',
+      '{"v":1,"sender":"x","messages":[{"kind":"?"}]}',
+    ]) {
+      await writer.client.publish('fairway:vpc:ledger', text);
+    }
+    await eventually(() => expect(a.counts().refused).toBe(3));
+  });
+
+  test('pushes within 20 ms', async () => {
+    await using server = await startRedisServer();
+    await using a = open(server.url, 'a');
+    await using b = open(server.url, 'b');
+    await eventually(() => expect(a.up() && b.up()).toBe(true));
+    const took: number[] = [];
+    for (let i = 0; i < 20; i++) {
+      const start = systemClock.monotonic();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const stop = b.subscribe(({ kind }) => kind === 'ask' && resolve());
+      a.publish({ kind: 'ask', from: 'a', to: 'b', replica: 'r' });
+      await promise;
+      stop();
+      took.push(systemClock.monotonic() - start);
+    }
+    // The quick quarter: a busy machine may delay the others.
+    expect(took.toSorted((x, y) => x - y)[took.length / 4]).toBeLessThan(20);
+  });
+});

@@ -1,0 +1,261 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formatToken } from '#shared/runtime/access-token.ts';
+import { keyedHash } from '#shared/runtime/keyed-hash.ts';
+import { eventually } from '#shared/testing/eventually.ts';
+import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { startRedisServer } from '#shared/testing/redis-server.ts';
+import type { Router } from '../service.ts';
+import { contentOf } from './chat-frames.ts';
+import { ask } from './client.ts';
+import { replicaAt, accessDocument } from './documents.ts';
+import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
+import { answerJson, startScriptedUpstream, streamWords, type ScriptedUpstream } from './scripted-upstream.ts';
+
+let edge: Edge;
+let upstream: ScriptedUpstream;
+let router: Router;
+let endpoint: EdgeEndpoint;
+let other: EdgeEndpoint;
+
+beforeAll(async () => {
+  edge = await startEdge({ nats: await startNatsServer(), redis: await startRedisServer() });
+  upstream = await startScriptedUpstream(answerJson(200, { id: 'x', choices: [] }));
+  endpoint = await edge.addEndpoint([upstream.port], ['org/model-a', 'alias-a']);
+  other = await edge.addEndpoint([upstream.port], ['model-b']);
+  router = await edge.startRouter({ env: { FAIRWAY_BODY_BYTES_MAX: '200000', FAIRWAY_BODY_BUDGET_BYTES: '300000' } });
+});
+afterAll(async () => {
+  await router[Symbol.asyncDispose]();
+  await upstream[Symbol.asyncDispose]();
+  await edge[Symbol.asyncDispose]();
+});
+
+const auth = (one: EdgeEndpoint): Record<string, string> => ({ authorization: `Bearer ${one.token}` });
+const chat = (model: string, more: object = {}): string =>
+  JSON.stringify({ model, messages: [{ role: 'user', content: 'hi' }], ...more });
+const errorOf = (text: string): { code: string; message: string; param: string | null; type: string } =>
+  (JSON.parse(text) as { error: { code: string; message: string; param: string | null; type: string } }).error;
+
+describe('routes', () => {
+  it.each([
+    ['GET', '/', 404, 'unknown_route'],
+    ['POST', '/v1/embeddings', 404, 'unknown_route'],
+    ['GET', '/metrics', 404, 'unknown_route'],
+    ['GET', '/health', 404, 'unknown_route'],
+    ['GET', '/v1/models/a/b', 404, 'unknown_route'],
+    ['GET', '/v1/chat/completions', 405, 'method_not_allowed'],
+    ['PUT', '/v1/completions', 405, 'method_not_allowed'],
+    ['POST', '/v1/models', 405, 'method_not_allowed'],
+    ['DELETE', '/v1/models/alias-a', 405, 'method_not_allowed'],
+    ['POST', '//v1/chat/completions', 400, 'invalid_path'],
+    ['POST', '/v1\\chat\\completions', 400, 'invalid_path'],
+    ['POST', '/v1/../v1/chat/completions', 400, 'invalid_path'],
+    ['POST', '/v1/chat%2fcompletions', 400, 'invalid_path'],
+    ['POST', '/v1/chat/completions/', 400, 'invalid_path'],
+  ] as const)('%s %s is %i %s', async (...row) => {
+    const [method, path, status, code] = row;
+    const reply = await ask({ url: router.url, method, path, headers: auth(endpoint) });
+    expect([reply.status, errorOf(reply.text).code]).toEqual([status, code]);
+    expect(errorOf(reply.text)).toMatchObject({ type: 'invalid_request_error', param: null });
+    expect(reply.headers['x-request-id']).toMatch(/^req_/);
+    if (status === 405) expect(reply.headers.allow).toBe(path.startsWith('/v1/models') ? 'GET' : 'POST');
+  });
+
+  it('answers models from the endpoint’s pools, with %2f in the id', async () => {
+    const list = await ask({ url: router.url, method: 'GET', path: '/v1/models', headers: auth(endpoint) });
+    expect(JSON.parse(list.text)).toMatchObject({ object: 'list', data: [{ id: 'org/model-a' }, { id: 'alias-a' }] });
+    const one = await ask({
+      url: router.url,
+      method: 'GET',
+      path: '/v1/models/org%2Fmodel-a',
+      headers: auth(endpoint),
+    });
+    expect(JSON.parse(one.text)).toMatchObject({ id: 'org/model-a', status: 'ready', max_model_len: 262_144 });
+    const none = await ask({ url: router.url, method: 'GET', path: '/v1/models/model-b', headers: auth(endpoint) });
+    expect([none.status, errorOf(none.text).code]).toEqual([404, 'model_not_found']);
+    const noToken = await ask({ url: router.url, method: 'GET', path: '/v1/models' });
+    expect(noToken.status).toBe(401);
+    expect(upstream.seen).toEqual([]);
+  });
+
+  it('answers what is no HTTP in the same shape', async () => {
+    const raw = async (text: string): Promise<string> => {
+      const socket = connect(Number(new URL(router.url).port), '127.0.0.1');
+      socket.write(text);
+      const chunks: Buffer[] = [];
+      socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+      await once(socket, 'close');
+      return Buffer.concat(chunks).toString();
+    };
+    const large = `x-big: ${'a'.repeat(40_000)}`;
+    expect(await raw(`GET /v1/models HTTP/1.1\r\nhost: a\r\n${large}\r\n\r\n`)).toMatch(
+      /^HTTP\/1.1 431 .*header_too_large/s,
+    );
+    const both = 'host: a\r\ncontent-length: 2\r\ntransfer-encoding: chunked';
+    const smuggled = await raw(`POST /v1/chat/completions HTTP/1.1\r\n${both}\r\n\r\n2\r\n{}\r\n0\r\n\r\n`);
+    expect(smuggled).toMatch(/^HTTP\/1.1 400 .*bad_request/s);
+    expect(await raw('GET /v1/models HTTP/1.1\r\nhost: a b/c\r\nconnection: close\r\n\r\n')).toMatch(/^HTTP\/1.1 400 /);
+  });
+});
+
+describe('who may call what', () => {
+  it('binds token and host together', async () => {
+    const send = (host: string, one: EdgeEndpoint, model: string) =>
+      ask({ url: router.url, headers: { ...auth(one), host }, body: chat(model) });
+    expect((await send(endpoint.host, endpoint, 'alias-a')).status).toBe(200);
+    expect((await send(`${endpoint.host}:1234`, endpoint, 'alias-a')).status).toBe(200);
+    expect((await send('127.0.0.1', other, 'model-b')).status).toBe(200);
+    expect((await send(endpoint.host, other, 'model-b')).status).toBe(401);
+    expect((await send('unknown.example', endpoint, 'alias-a')).status).toBe(401);
+  });
+
+  it('names the models that may be asked for, and never another endpoint’s', async () => {
+    const reply = await ask({ url: router.url, headers: auth(endpoint), body: chat('model-b') });
+    expect(reply.status).toBe(404);
+    expect(errorOf(reply.text)).toMatchObject({ code: 'model_not_found', param: 'model' });
+    expect(errorOf(reply.text).message).toContain('org/model-a, alias-a');
+    const none = await ask({ url: router.url, headers: auth(endpoint), body: '{"messages":[]}' });
+    expect([none.status, errorOf(none.text).param]).toEqual([400, 'model']);
+  });
+
+  it('takes a new token and drops a revoked one as soon as the document changes', async () => {
+    const token = formatToken('access', new Uint8Array(24).fill(3));
+    const call = () => ask({ url: router.url, headers: { 'x-api-key': token }, body: chat('model-b') });
+    expect((await call()).status).toBe(401);
+    const before = other.access;
+    other.access = accessDocument({ ...other.document, hashes: [keyedHash(edge.hashKey, token)] });
+    await edge.publish(other);
+    await eventually(async () => expect((await call()).status).toBe(200));
+    other.access = before;
+    await edge.publish(other);
+    await eventually(async () => expect((await call()).status).toBe(401));
+  });
+});
+
+describe('bodies', () => {
+  it('go to the engine byte for byte', async () => {
+    const body =
+      ' {\r\n\t"model" : "org/model-a" , "x":1.0E+400,"y":123456789012345678901234567890,"z":"\\u00e9é\\ud83d\\ude00😀",\n"messages":[ {"content":"a\\/b","role":"user"} ]}\n';
+    await ask({ url: router.url, headers: auth(endpoint), body });
+    const seen = upstream.seen.at(-1);
+    expect(seen?.body.toString()).toBe(body);
+    expect(seen?.path).toBe('/v1/chat/completions');
+  });
+
+  it('carry the client’s headers without its credential and its hop’s', async () => {
+    const sent = {
+      cookie: 'a=b',
+      te: 'trailers',
+      connection: 'close, x-hop',
+      'x-hop': '1',
+      'x-trace': 't',
+      'x-request-id': 'mine',
+    };
+    const reply = await ask({ url: router.url, headers: { ...auth(endpoint), ...sent }, body: chat('org/model-a') });
+    const headers = upstream.seen.at(-1)?.headers ?? {};
+    expect(headers).toMatchObject({
+      authorization: 'Bearer upstream-secret',
+      'x-trace': 't',
+      'x-request-id': reply.headers['x-request-id'],
+    });
+    for (const name of ['cookie', 'te', 'x-hop', 'x-api-key']) expect(headers[name]).toBeUndefined();
+    expect(reply.headers).toMatchObject({
+      'x-client-request-id': 'mine',
+      'openai-processing-ms': expect.stringMatching(/^\d+$/),
+    });
+    expect(reply.headers['x-request-id']).not.toBe('mine');
+  });
+
+  it.each([
+    ['not json', 'invalid_body'],
+    ['[]', 'invalid_body'],
+    ['{"model":"alias-a","model":"model-b"}', 'ambiguous_body'],
+    ['{"mod\\u0065l":"alias-a"}', 'ambiguous_body'],
+    ['{"model":"alias-a","stream":"yes"}', 'invalid_body'],
+  ])('%s is refused as %s', async (body, code) => {
+    const reply = await ask({ url: router.url, headers: auth(endpoint), body });
+    expect([reply.status, errorOf(reply.text).code]).toEqual([400, code]);
+  });
+
+  it('are refused when they are compressed or no JSON', async () => {
+    for (const headers of [{ 'content-type': 'text/plain' }, { 'content-encoding': 'gzip' }])
+      expect(
+        (await ask({ url: router.url, headers: { ...auth(endpoint), ...headers }, body: chat('alias-a') })).status,
+      ).toBe(415);
+  });
+
+  it('that are too long get a readable 413, announced or not', async () => {
+    const body = chat('alias-a', { padding: 'x'.repeat(2_000_000) });
+    for (const sent of [body, new Blob([body]).stream()]) {
+      const reply = await fetch(`${router.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { ...auth(endpoint), 'content-type': 'application/json' },
+        body: sent,
+        duplex: 'half',
+      });
+      expect([reply.status, errorOf(await reply.text()).code]).toEqual([413, 'body_too_large']);
+    }
+  });
+
+  it('that do not fit into the process get a 503, and its memory is given back', async () => {
+    const waiting = Promise.withResolvers<void>();
+    upstream.script = async (seen) => {
+      await waiting.promise;
+      await answerJson(200, {})(seen);
+    };
+    const send = () =>
+      ask({ url: router.url, headers: auth(endpoint), body: chat('alias-a', { padding: 'x'.repeat(120_000) }) });
+    const before = upstream.seen.length;
+    const first = [send(), send()];
+    await eventually(() => expect(upstream.seen.length).toBe(before + 2));
+    const refused = await send();
+    expect([refused.status, errorOf(refused.text).code]).toEqual([503, 'overloaded']);
+    expect(Number(refused.headers['retry-after'])).toBeLessThanOrEqual(60);
+    waiting.resolve();
+    expect((await Promise.all(first)).map(({ status }) => status)).toEqual([200, 200]);
+    expect((await send()).status).toBe(200);
+    upstream.script = answerJson(200, { id: 'x', choices: [] });
+  });
+});
+
+describe('without the control plane', () => {
+  it('serves from memory while NATS is away, and from disk after a restart', async () => {
+    const files = await readdir(edge.stateDir);
+    const path = join(edge.stateDir, files.find((name) => name.endsWith('.json')) ?? '');
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    const call = (url: string) => ask({ url, headers: auth(endpoint), body: chat('alias-a', { stream: true }) });
+    upstream.script = streamWords('still', 'here');
+    await edge.nats.kill();
+    try {
+      expect(contentOf((await call(router.url)).text)).toBe('stillhere');
+      await using restarted = await edge.startRouter();
+      expect(contentOf((await call(restarted.url)).text)).toBe('stillhere');
+    } finally {
+      await edge.nats.restart();
+    }
+    other.document = { ...other.document, replicas: [...other.document.replicas, replicaAt(upstream.port)] };
+    await eventually(async () => {
+      await edge.publish(other);
+      const reply = await ask({ url: router.url, headers: auth(other), body: chat('model-b', { stream: true }) });
+      expect(reply.status).toBe(200);
+    });
+  });
+
+  it('serves while Redis is away', async () => {
+    await edge.redis.kill();
+    try {
+      const replies = await Promise.all(
+        Array.from({ length: 20 }, () =>
+          ask({ url: router.url, headers: auth(endpoint), body: chat('alias-a', { stream: true }) }),
+        ),
+      );
+      expect(new Set(replies.map(({ text }) => contentOf(text)))).toEqual(new Set(['stillhere']));
+    } finally {
+      await edge.redis.restart();
+    }
+  });
+});

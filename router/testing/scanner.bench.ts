@@ -1,0 +1,58 @@
+/** Run: node router/testing/scanner.bench.ts. Prints MB/s of one thread, best of several rounds, per shape of body. */
+import { blockKeys } from '../scan/block-keys.ts';
+import { createScanner } from '../scan/scanner.ts';
+import type { ScanResult } from '../scan/scan-result.ts';
+import { chatCompletionSpans } from '../scan/span-rules.ts';
+
+const BODY_BYTES = 450_000;
+const CHUNK_BYTES = 65_536;
+const ROUNDS = 12;
+const SCANS_PER_ROUND = 20;
+
+const code = 'if (a < b) {\n\treturn "x" + \'\\\\\';\n}\n';
+const prose = 'The quick brown fox jumps over the lazy dog and goes on for a while. ';
+
+/** Bodies of about 450 KB: few long or many short messages, code (an escape every dozen bytes) or prose. */
+const shapes: Record<string, Buffer> = {
+  'prose, 2 KB messages': body(prose, 2000),
+  'code, 2 KB messages': body(code, 2000),
+  'code, 20 KB messages': body(code, 20_000),
+  'code, 200 B messages': body(code, 200),
+};
+
+for (const [shape, bytes] of Object.entries(shapes)) {
+  const scanMs = best(() => scan(bytes));
+  const result = scan(bytes);
+  if (!result.ok) throw new Error(`the bench body was refused: ${result.code}`);
+  const keysMs = best(() => blockKeys(result, { cacheNamespace: 'bench', model: 'bench' }));
+  const blocks = result.spans.reduce((sum, span) => sum + span.hashes.length, 0);
+  const rate = (bytes.length / scanMs / 1000).toFixed(0);
+  process.stdout.write(
+    `${shape}: ${rate} MB/s, ${scanMs.toFixed(2)} ms, ${blocks} blocks, keys ${keysMs.toFixed(3)} ms\n`,
+  );
+}
+
+function scan(bytes: Buffer): ScanResult {
+  const scanner = createScanner(chatCompletionSpans);
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) scanner.write(bytes.subarray(at, at + CHUNK_BYTES));
+  return scanner.end();
+}
+
+function best(act: () => unknown): number {
+  let least = Infinity;
+  for (let round = 0; round < ROUNDS; round++) {
+    const start = performance.now();
+    for (let i = 0; i < SCANS_PER_ROUND; i++) act();
+    least = Math.min(least, (performance.now() - start) / SCANS_PER_ROUND);
+  }
+  return least;
+}
+
+function body(text: string, messageBytes: number): Buffer {
+  const content = text.repeat(Math.ceil(messageBytes / text.length));
+  const messages = [];
+  for (let bytes = 0; bytes < BODY_BYTES; bytes += JSON.stringify(content).length) {
+    messages.push({ role: messages.length % 2 === 0 ? 'user' : 'assistant', content });
+  }
+  return Buffer.from(JSON.stringify({ model: 'bench', stream: true, messages }));
+}

@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { redisKeys } from '#shared/contract/subjects.ts';
+import { silentLogger } from '#shared/runtime/log.ts';
+import { connectRedis, type RedisConnection } from '#shared/runtime/redis.ts';
+import { eventually } from '#shared/testing/eventually.ts';
+import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { startRedisServer } from '#shared/testing/redis-server.ts';
+import type { Router } from '../service.ts';
+import { contentOf, frames } from './chat-frames.ts';
+import { ask, start } from './client.ts';
+import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
+import { beginStream, startScriptedUpstream, streamWords, type ScriptedUpstream } from './scripted-upstream.ts';
+
+let edge: Edge;
+let redis: RedisConnection;
+let upstreams: ScriptedUpstream[];
+let endpoint: EdgeEndpoint;
+let routers: Router[];
+
+beforeAll(async () => {
+  edge = await startEdge({ nats: await startNatsServer(), redis: await startRedisServer() });
+  redis = connectRedis({ url: edge.redis.url, name: 'test', log: silentLogger() });
+  upstreams = await Promise.all([1, 2].map(() => startScriptedUpstream(streamWords('ok'))));
+  endpoint = await edge.addEndpoint(upstreams.map(({ port }) => port));
+  const names = ['router-a', 'router-b'];
+  routers = await Promise.all(names.map((name) => edge.startRouter({ env: { FAIRWAY_ROUTER_ID: name } })));
+  await eventually(async () => expect(await everywhere('ledger_up')).toEqual([1, 1]));
+});
+afterAll(async () => {
+  for (const part of [...routers, ...upstreams, redis, edge]) await part[Symbol.asyncDispose]();
+});
+
+/** A gauge as each router shows it. */
+function everywhere(name: string): Promise<number[]> {
+  return Promise.all(
+    routers.map(async ({ adminUrl }) => {
+      const text = await (await fetch(`${adminUrl}/metrics`)).text();
+      return Number(new RegExp(`^fairway_router_${name}\\S* (\\S+)$`, 'm').exec(text)?.[1]);
+    }),
+  );
+}
+
+const counts = () => upstreams.map(({ seen }) => seen.length);
+const requestTo = (router: number, messages: unknown) => ({
+  url: routers[router]?.url ?? '',
+  headers: { authorization: `Bearer ${endpoint.token}` },
+  body: JSON.stringify({ model: 'test-model', stream: true, messages }),
+});
+
+describe('two routers', () => {
+  it('stand in Redis, each with a row of its own', async () => {
+    const keys = ['router-a', 'router-b'].map((name) => redisKeys.routerRow(edge.vpcId, name));
+    await eventually(async () => expect(await redis.client.exists(...keys)).toBe(2));
+    expect(await redis.client.pttl(keys[0] ?? '')).toBeGreaterThan(0);
+    const [replica] = endpoint.document.replicas;
+    await eventually(async () => {
+      const shown = await redis.client.hget(keys[0] ?? '', `state:${replica?.replicaId}`);
+      expect(JSON.parse(shown ?? '{}')).toEqual({ condition: 'ready', inFlight: 0, running: 1 });
+    });
+  });
+
+  it('send the turns of a conversation to the replica that has it, whichever router gets them', async () => {
+    const messages = [{ role: 'user', content: `story ${'x'.repeat(5000)}` }];
+    const before = counts();
+    for (let turn = 0; turn < 6; turn += 1) {
+      const reply = await ask(requestTo(turn % 2, messages));
+      expect(contentOf(reply.text)).toBe('ok');
+      messages.push({ role: 'assistant', content: 'ok' }, { role: 'user', content: `turn ${turn}` });
+      await eventually(async () => {
+        const [a, b] = await everywhere('prefix_blocks');
+        expect(a).toBe(b);
+      });
+    }
+    const taken = counts().map((count, at) => count - (before[at] ?? 0));
+    expect(taken.toSorted((x, y) => x - y)).toEqual([0, 6]);
+  });
+
+  it('count each other’s requests: new conversations spread over the replicas', async () => {
+    const held = Promise.withResolvers<void>();
+    for (const upstream of upstreams)
+      upstream.script = async ({ response }) => {
+        beginStream(response);
+        response.write(frames.role + frames.text('a'));
+        await held.promise;
+        response.end(frames.finish + frames.done);
+      };
+    const before = counts();
+    const open = [];
+    for (let number = 1; number <= 8; number += 1) {
+      const started = start(requestTo(number % 2, [{ role: 'user', content: `hello ${number}` }]));
+      await started.response;
+      open.push(started);
+      await eventually(async () => expect(await everywhere('cluster_in_flight_requests')).toEqual([number, number]));
+    }
+    expect(counts().map((count, at) => count - (before[at] ?? 0))).toEqual([4, 4]);
+    for (const started of open) started.abort();
+    await eventually(async () => expect(await everywhere('cluster_in_flight_requests')).toEqual([0, 0]));
+    held.resolve();
+  });
+});

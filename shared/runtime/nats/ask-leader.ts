@@ -1,0 +1,54 @@
+import type { Clock } from '#shared/runtime/clock.ts';
+import type { Nats } from '#shared/runtime/nats/nats.ts';
+import { isNatsTrouble, readLast, type StoredDocument } from '#shared/runtime/nats/nats-publish.ts';
+import { retry } from '#shared/runtime/retry.ts';
+
+/** What a leader is asked. */
+export interface LeaderQuestion {
+  nats: Nats;
+  clock: Clock;
+  stream: string;
+  /** A wildcard gives the last message of all that match. */
+  subject: string;
+  /** Time for all attempts together, milliseconds. */
+  budgetMs: number;
+  signal?: AbortSignal;
+}
+
+/** A leader answers within a millisecond: after this time the question was lost with its connection. */
+const attemptMs = 500;
+
+class NoAnswer extends Error {
+  override name = 'NoAnswer';
+}
+
+/**
+ * The last message of a subject from its leader, asked again while none answers: a restart of nats-server takes about a
+ * second, and requests that were under way are lost without a word.
+ * @throws when the budget is over or the signal aborts.
+ */
+export async function askLeader(question: LeaderQuestion): Promise<StoredDocument | null> {
+  const { nats, clock, stream, subject, budgetMs, signal } = question;
+  return retry(
+    {
+      clock,
+      baseMs: 20,
+      maxMs: 200,
+      budgetMs,
+      classify: (error) => ({ retry: error instanceof NoAnswer || isNatsTrouble(error) }),
+      ...(signal && { signal }),
+    },
+    async () => {
+      const over = new AbortController();
+      const late = clock.sleep(attemptMs, over.signal).then(() => {
+        throw new NoAnswer(`the leader of ${stream} did not answer within ${attemptMs} ms`);
+      });
+      late.catch(() => {});
+      try {
+        return await Promise.race([readLast(nats, stream, subject), late]);
+      } finally {
+        over.abort();
+      }
+    },
+  );
+}

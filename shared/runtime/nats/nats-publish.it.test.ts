@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startNatsServer } from '#shared/testing/nats-server.ts';
+import type { ChildServer } from '#shared/testing/child-server.ts';
+import { silentLogger } from '../log.ts';
+import { connectNats, type Nats } from './nats.ts';
+import { readLast, writeDocuments } from './nats-publish.ts';
+import { ensureStreams, type StreamDefinition } from './nats-streams.ts';
+
+const documents: StreamDefinition = {
+  name: 'DOCS',
+  subjects: ['doc.*'],
+  keep: 'document',
+  maxBytes: 1_000_000,
+  maxMessageBytes: 100_000,
+  denyDelete: true,
+};
+const bucket: StreamDefinition = {
+  name: 'KV_b',
+  subjects: ['$KV.b.>'],
+  keep: 'document',
+  maxBytes: 1_000_000,
+  maxMessageBytes: 100_000,
+  bucket: true,
+};
+
+describe('writeDocuments', () => {
+  let server: ChildServer;
+  let nats: Nats;
+  const log = silentLogger();
+
+  beforeAll(async () => {
+    server = await startNatsServer();
+    nats = await connectNats({ url: server.url, name: 'test', log });
+    await ensureStreams(nats, [documents, bucket], 1);
+    await ensureStreams(nats, [documents, bucket], 1);
+  });
+  afterAll(async () => {
+    await nats[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+
+  it('stores all of a batch or nothing', async () => {
+    const first = await writeDocuments(
+      nats,
+      ['a', 'b', 'c'].map((name) => ({ subject: `doc.${name}`, body: { name }, expectedSeq: 0 })),
+      'batch-1',
+    );
+    expect(first.kind).toBe('stored');
+    const again = await writeDocuments(
+      nats,
+      ['d', 'b', 'e'].map((name) => ({ subject: `doc.${name}`, body: { name }, expectedSeq: 0 })),
+      'batch-2',
+    );
+    expect(again.kind).toBe('conflict');
+    expect(await readLast(nats, 'DOCS', 'doc.d')).toBeNull();
+    const seqs = first.kind === 'stored' ? first.seqs : [];
+    expect((await readLast(nats, 'DOCS', 'doc.c'))?.seq).toBe(seqs[2]);
+    expect((await readLast(nats, 'DOCS', 'doc.a'))?.body).toEqual({ name: 'a' });
+  });
+
+  it('refuses a stale compare-and-set and takes a fresh one', async () => {
+    const made = await writeDocuments(nats, [{ subject: 'doc.cas', body: 1, expectedSeq: 0 }], 'x');
+    const seq = made.kind === 'stored' ? (made.seqs[0] ?? 0) : 0;
+    expect((await writeDocuments(nats, [{ subject: 'doc.cas', body: 2, expectedSeq: seq }], 'x')).kind).toBe('stored');
+    expect((await writeDocuments(nats, [{ subject: 'doc.cas', body: 3, expectedSeq: seq }], 'x')).kind).toBe(
+      'conflict',
+    );
+    expect((await readLast(nats, 'DOCS', 'doc.cas'))?.body).toBe(2);
+  });
+
+  it('lets a message leave by its TTL, and a create succeeds afterwards', async () => {
+    await writeDocuments(nats, [{ subject: 'doc.ttl', body: 1, ttlMs: 1000 }], 'x');
+    await expect.poll(() => readLast(nats, 'DOCS', 'doc.ttl'), { timeout: 8000 }).toBeNull();
+    expect((await writeDocuments(nats, [{ subject: 'doc.ttl', body: 2, expectedSeq: 0 }], 'x')).kind).toBe('stored');
+  });
+
+  it('marks a key of a bucket as deleted', async () => {
+    await writeDocuments(nats, [{ subject: '$KV.b.k', body: { a: 1 } }], 'x');
+    expect((await readLast(nats, 'KV_b', '$KV.b.k'))?.deleted).toBe(false);
+    const gone = await writeDocuments(
+      nats,
+      [{ subject: '$KV.b.k', body: null, deleteMarker: true, ttlMs: 60_000 }],
+      'x',
+    );
+    expect(gone.kind).toBe('stored');
+    expect((await readLast(nats, 'KV_b', '$KV.b.k'))?.deleted).toBe(true);
+  });
+
+  it('tells doubt from refusal when the server is gone', async () => {
+    await server.kill();
+    const outcome = await writeDocuments(nats, [{ subject: 'doc.doubt', body: 1 }], 'x');
+    expect(outcome.kind).toBe('doubtful');
+    await server.restart();
+  });
+});
