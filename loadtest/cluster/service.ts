@@ -9,7 +9,7 @@ import { startLoop } from '#shared/runtime/loop.ts';
 import { Faults } from './api/faults.ts';
 import { FileJournal } from './api/file-journal.ts';
 import { serveKubernetes } from './api/http-api.ts';
-import { builtin } from './api/kinds.ts';
+import { builtin } from './objects/kinds.ts';
 import { Lists } from './api/lists.ts';
 import { Registry } from './api/registry.ts';
 import { Store } from './api/store.ts';

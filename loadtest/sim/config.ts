@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { ConfigError } from '#shared/runtime/config-error.ts';
 import { readFaults, type Fault } from './server/faults.ts';
 import { presetNames, presets, type PresetName } from './engine/presets.ts';
 
@@ -21,11 +22,6 @@ export interface SimConfig {
   readonly faults: readonly Fault[];
   /** Shares of its duration by which a step varies. */
   readonly jitter: number;
-}
-
-/** Thrown when flags or variables do not fit; the message lists every problem. */
-export class SimConfigError extends Error {
-  override name = 'ConfigError';
 }
 
 interface Setting {
@@ -77,7 +73,7 @@ const settings = {
 /**
  * Reads flags, then environment, then defaults. By hand instead of with zod: a replica is one of many small processes,
  * and the schema library would be a quarter of its memory.
- * @throws SimConfigError listing every value that does not fit.
+ * @throws ConfigError listing every value that does not fit.
  */
 export function readSimConfig(args: readonly string[], env: Readonly<Record<string, string | undefined>>): SimConfig {
   const problems: string[] = [];
@@ -111,7 +107,7 @@ export function readSimConfig(args: readonly string[], env: Readonly<Record<stri
     jitter: number('jitter', 0, 0.5),
   };
   if (problems.length > 0)
-    throw new SimConfigError(`The simulated model server cannot start:\n  ${problems.join('\n  ')}`);
+    throw new ConfigError(`The simulated model server cannot start:\n  ${problems.join('\n  ')}`);
   return config;
 }
 
@@ -124,7 +120,7 @@ function readText(
   try {
     flags = parseArgs({ args: [...args], options }).values;
   } catch (error) {
-    throw new SimConfigError(
+    throw new ConfigError(
       `${error instanceof Error ? error.message : String(error)}\nFlags: --${Object.keys(options).join(' --')}`,
     );
   }

@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { denied, forbidden, invalid, notFound, notServed } from './api-error.ts';
-import { policyExpression } from './cel.ts';
-import { prune, violations, type CrdSchema } from './crd-schema.ts';
-import { builtin, kindOfCrd, type KindInfo } from './kinds.ts';
-import { at, type Json, type KubeObject } from './object.ts';
+import { denied, forbidden, invalid, notFound, notServed } from '../objects/api-error.ts';
+import { policyExpression } from '../objects/cel.ts';
+import { prune, violations, type CrdSchema } from '../objects/crd-schema.ts';
+import { builtin, kindOfCrd, type KindInfo } from '../objects/kinds.ts';
+import { at, type Json, type KubeObject } from '../objects/object.ts';
 import { immutable } from './preconditions.ts';
 import type { Store } from './store.ts';
-import { completeSpec } from './workloads.ts';
+import { completeSpec } from '../objects/workloads.ts';
 
 /** A write before it is stored. `live` is absent for a create. */
 export interface Admitted {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Clock } from '#shared/runtime/clock.ts';
-import { ApiError, badRequest } from './api-error.ts';
-import type { KindInfo } from './kinds.ts';
+import { ApiError, badRequest } from '../objects/api-error.ts';
+import type { KindInfo } from '../objects/kinds.ts';
 import type { Lists } from './lists.ts';
-import type { JsonObject } from './object.ts';
+import type { JsonObject } from '../objects/object.ts';
 import type { Store } from './store.ts';
 import type { WatchHub } from './watch-hub.ts';
 

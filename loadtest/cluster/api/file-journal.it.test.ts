@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileJournal } from './file-journal.ts';
-import { builtin } from './kinds.ts';
+import { builtin } from '../objects/kinds.ts';
 import { Store } from './store.ts';
 
 describe('FileJournal', () => {

@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { KubeObject } from './object.ts';
+import type { KubeObject } from '../objects/object.ts';
 import type { Journal, Store, StoreEvent, StoreSeed } from './store.ts';
 
 type Line = { revision: number; kindId: string; object: KubeObject; deleted?: true };

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ApiError, badRequest, invalid, notServed } from './api-error.ts';
+import { ApiError, badRequest, invalid, notServed } from '../objects/api-error.ts';
 import type { Faults } from './faults.ts';
-import type { KindInfo } from './kinds.ts';
+import type { KindInfo } from '../objects/kinds.ts';
 import type { Lists } from './lists.ts';
-import { isObject, type JsonObject, type KubeObject } from './object.ts';
-import { jsonPatch, mergePatch } from './patch.ts';
+import { isObject, type JsonObject, type KubeObject } from '../objects/object.ts';
+import { jsonPatch, mergePatch } from '../objects/patch.ts';
 import type { Registry } from './registry.ts';
 import { readDeleteOptions, readObject } from './request-body.ts';
 import type { WatchHub } from './watch-hub.ts';

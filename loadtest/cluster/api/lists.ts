@@ -1,7 +1,7 @@
-import { ApiError, expired, notServed } from './api-error.ts';
-import { apiVersionOf, type KindInfo } from './kinds.ts';
-import { objectKey, type JsonObject, type KubeObject } from './object.ts';
-import { numberParam, requestTest } from './selectors.ts';
+import { ApiError, expired, notServed } from '../objects/api-error.ts';
+import { apiVersionOf, type KindInfo } from '../objects/kinds.ts';
+import { objectKey, type JsonObject, type KubeObject } from '../objects/object.ts';
+import { numberParam, requestTest } from '../objects/selectors.ts';
 import type { Store } from './store.ts';
 
 interface Snapshot {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { builtin } from './kinds.ts';
-import type { KubeObject } from './object.ts';
+import { builtin } from '../objects/kinds.ts';
+import type { KubeObject } from '../objects/object.ts';
 import { planDelete } from './plan-delete.ts';
 
 const now = Date.parse('2026-11-22T10:00:00Z');

@@ -1,5 +1,5 @@
-import type { KindInfo } from './kinds.ts';
-import { at, type KubeObject } from './object.ts';
+import type { KindInfo } from '../objects/kinds.ts';
+import { at, type KubeObject } from '../objects/object.ts';
 
 /** The body of a DELETE as far as it is served. */
 export interface DeleteOptions {

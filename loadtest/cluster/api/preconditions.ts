@@ -1,6 +1,6 @@
-import { conflict, invalid, type ApiError } from './api-error.ts';
-import type { KindInfo } from './kinds.ts';
-import type { KubeObject, ObjectMeta } from './object.ts';
+import { conflict, invalid, type ApiError } from '../objects/api-error.ts';
+import type { KindInfo } from '../objects/kinds.ts';
+import type { KubeObject, ObjectMeta } from '../objects/object.ts';
 import type { DeleteOptions } from './plan-delete.ts';
 
 /** An update that names a uid or a resourceVersion is meant for exactly that state. @throws ApiError 409. */

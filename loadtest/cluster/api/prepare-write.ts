@@ -1,6 +1,6 @@
-import { invalid } from './api-error.ts';
-import type { KindInfo } from './kinds.ts';
-import { at, isObject, type KubeObject, type ObjectMeta } from './object.ts';
+import { invalid } from '../objects/api-error.ts';
+import type { KindInfo } from '../objects/kinds.ts';
+import { at, isObject, type KubeObject, type ObjectMeta } from '../objects/object.ts';
 
 export type Subresource = 'status' | undefined;
 

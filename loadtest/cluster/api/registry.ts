@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { admitByPolicies, admitIntoNamespace, admitObject } from './admission.ts';
-import { alreadyExists, badRequest, notFound } from './api-error.ts';
-import { refuseUndeclared } from './crd-schema.ts';
-import { apiVersionOf, builtin, builtinKinds, kindOfCrd, type KindInfo } from './kinds.ts';
-import { applyFields, trackUpdate, type Writer } from './managed-fields.ts';
-import type { JsonObject, KubeObject } from './object.ts';
+import { alreadyExists, badRequest, notFound } from '../objects/api-error.ts';
+import { refuseUndeclared } from '../objects/crd-schema.ts';
+import { apiVersionOf, builtin, builtinKinds, kindOfCrd, type KindInfo } from '../objects/kinds.ts';
+import { applyFields, trackUpdate, type Writer } from '../objects/managed-fields.ts';
+import type { JsonObject, KubeObject } from '../objects/object.ts';
 import { planDelete, type DeleteOptions } from './plan-delete.ts';
 import { checkApply, checkDelete, checkUpdate } from './preconditions.ts';
 import {

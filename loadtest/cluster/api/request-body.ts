@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { badRequest, invalid, notServed } from './api-error.ts';
-import { apiVersionOf, type KindInfo } from './kinds.ts';
+import { badRequest, invalid, notServed } from '../objects/api-error.ts';
+import { apiVersionOf, type KindInfo } from '../objects/kinds.ts';
 import type { DeleteOptions } from './plan-delete.ts';
-import { isObject, type Json, type KubeObject } from './object.ts';
-import { numberParam } from './selectors.ts';
+import { isObject, type Json, type KubeObject } from '../objects/object.ts';
+import { numberParam } from '../objects/selectors.ts';
 
 const namePattern = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const strings = z.record(z.string(), z.string());

@@ -1,6 +1,6 @@
-import { expired } from './api-error.ts';
-import type { KindInfo } from './kinds.ts';
-import { objectKey, type KubeObject } from './object.ts';
+import { expired } from '../objects/api-error.ts';
+import type { KindInfo } from '../objects/kinds.ts';
+import { objectKey, type KubeObject } from '../objects/object.ts';
 
 /** One change, as watches see it. `object` of a deletion is the last state with the deletion's revision. */
 export interface StoreEvent {

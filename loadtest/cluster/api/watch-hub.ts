@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
-import { ApiError, invalid } from './api-error.ts';
-import { apiVersionOf, type KindInfo } from './kinds.ts';
-import type { JsonObject, KubeObject } from './object.ts';
-import { numberParam, requestTest } from './selectors.ts';
+import { ApiError, invalid } from '../objects/api-error.ts';
+import { apiVersionOf, type KindInfo } from '../objects/kinds.ts';
+import type { JsonObject, KubeObject } from '../objects/object.ts';
+import { numberParam, requestTest } from '../objects/selectors.ts';
 import type { Store, StoreEvent } from './store.ts';
 
 /** Bytes that a watch may have waiting in its socket before it is cut, and the longest life of a watch. */

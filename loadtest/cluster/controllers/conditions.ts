@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { at, type JsonObject, type KubeObject } from '../api/object.ts';
-import type { KindInfo } from '../api/kinds.ts';
+import { at, type JsonObject, type KubeObject } from '../objects/object.ts';
+import type { KindInfo } from '../objects/kinds.ts';
 import type { Registry } from '../api/registry.ts';
 
 export type Condition = { type: string; status: 'True' | 'False' | 'Unknown'; reason?: string; message?: string };

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { builtin } from '../api/kinds.ts';
-import type { JsonObject, KubeObject } from '../api/object.ts';
+import { builtin } from '../objects/kinds.ts';
+import type { JsonObject, KubeObject } from '../objects/object.ts';
 import type { Registry } from '../api/registry.ts';
-import type { Deployment, ReplicaSet } from '../api/workloads.ts';
+import type { Deployment, ReplicaSet } from '../objects/workloads.ts';
 import { setCondition, writeStatus, type Condition } from './conditions.ts';
 import { ownedBy, ownerReference } from './owners.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { builtin } from '../api/kinds.ts';
-import type { KubeObject } from '../api/object.ts';
+import { builtin } from '../objects/kinds.ts';
+import type { KubeObject } from '../objects/object.ts';
 import type { Registry } from '../api/registry.ts';
 
 /** Events kept in the whole cluster; the oldest go first. */

@@ -1,5 +1,5 @@
-import { builtin, type KindInfo } from '../api/kinds.ts';
-import type { KubeObject } from '../api/object.ts';
+import { builtin, type KindInfo } from '../objects/kinds.ts';
+import type { KubeObject } from '../objects/object.ts';
 import { crdFinalizer, foregroundFinalizer } from '../api/plan-delete.ts';
 import type { Registry } from '../api/registry.ts';
 

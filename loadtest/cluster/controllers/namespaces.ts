@@ -1,5 +1,5 @@
-import { builtin } from '../api/kinds.ts';
-import type { KubeObject } from '../api/object.ts';
+import { builtin } from '../objects/kinds.ts';
+import type { KubeObject } from '../objects/object.ts';
 import type { Registry } from '../api/registry.ts';
 
 const manager = 'namespace-controller';

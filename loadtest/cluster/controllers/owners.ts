@@ -1,4 +1,4 @@
-import type { KubeObject, OwnerReference } from '../api/object.ts';
+import type { KubeObject, OwnerReference } from '../objects/object.ts';
 
 /** The reference by which a controller owns what it makes. */
 export function ownerReference({ apiVersion, kind, metadata }: KubeObject): OwnerReference {

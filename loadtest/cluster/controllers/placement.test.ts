@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { KubeObject } from '../api/object.ts';
-import type { Pod } from '../api/workloads.ts';
+import type { KubeObject } from '../objects/object.ts';
+import type { Pod } from '../objects/workloads.ts';
 import { rankForDeletion } from './replica-sets.ts';
 import { placePod, quantity } from './scheduler.ts';
 

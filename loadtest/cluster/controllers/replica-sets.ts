@@ -1,7 +1,7 @@
-import { builtin } from '../api/kinds.ts';
-import { at, type JsonObject, type KubeObject } from '../api/object.ts';
+import { builtin } from '../objects/kinds.ts';
+import { at, type JsonObject, type KubeObject } from '../objects/object.ts';
 import type { Registry } from '../api/registry.ts';
-import type { Pod, ReplicaSet } from '../api/workloads.ts';
+import type { Pod, ReplicaSet } from '../objects/workloads.ts';
 import { hasCondition, writeStatus } from './conditions.ts';
 import { ownedBy, ownerReference } from './owners.ts';
 

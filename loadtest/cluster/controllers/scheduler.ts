@@ -1,7 +1,7 @@
-import { builtin } from '../api/kinds.ts';
-import { at, isObject, type KubeObject } from '../api/object.ts';
+import { builtin } from '../objects/kinds.ts';
+import { at, isObject, type KubeObject } from '../objects/object.ts';
 import type { Registry } from '../api/registry.ts';
-import type { Pod } from '../api/workloads.ts';
+import type { Pod } from '../objects/workloads.ts';
 import { setCondition, writeStatus } from './conditions.ts';
 import { recordEvent } from './events.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { at, type JsonObject } from '../api/object.ts';
+import { at, type JsonObject } from '../objects/object.ts';
 import { readClusterConfig } from '../config.ts';
 import { KubeHttp } from './kube-http.ts';
 import { startCluster, type Cluster } from '../service.ts';

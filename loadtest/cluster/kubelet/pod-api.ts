@@ -1,7 +1,7 @@
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
-import { at, type JsonObject } from '../api/object.ts';
-import type { Pod } from '../api/workloads.ts';
+import { at, type JsonObject } from '../objects/object.ts';
+import type { Pod } from '../objects/workloads.ts';
 import { eventOf, type EventNote } from '../controllers/events.ts';
 import type { KubeAnswer, KubeHttp } from './kube-http.ts';
 import { decodeSecret } from './resolve-command.ts';

@@ -1,6 +1,6 @@
 import { setCondition } from '../controllers/conditions.ts';
-import type { JsonObject } from '../api/object.ts';
-import type { Pod } from '../api/workloads.ts';
+import type { JsonObject } from '../objects/object.ts';
+import type { Pod } from '../objects/workloads.ts';
 import type { PodAddress } from './pod-addresses.ts';
 
 /** What a container does right now, in the words of `containerStatuses[].state`. */

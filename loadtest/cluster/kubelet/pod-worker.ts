@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import type { Container, Pod } from '../api/workloads.ts';
+import type { Container, Pod } from '../objects/workloads.ts';
 import type { KubeletConfig } from './config.ts';
 import { signalGroup, type Guard } from './guard.ts';
 import { PodApi, type PodApiContext } from './pod-api.ts';
@@ -12,7 +12,7 @@ import { podStatus, type PodFacts, type Terminated } from './pod-status.ts';
 import { runProbes } from './probes.ts';
 import {
   commandOfImage,
-  ContainerRefused,
+  ContainerRefusedError,
   expand,
   pidAnnotation,
   podPortAnnotation,
@@ -110,12 +110,12 @@ export class PodWorker implements AsyncDisposable {
   }
 
   /** One life of the container: its end, or the reason why it could not begin. */
-  async #runContainer(address: PodAddress): Promise<Terminated | ContainerRefused> {
+  async #runContainer(address: PodAddress): Promise<Terminated | ContainerRefusedError> {
     let command: ContainerCommand;
     try {
       command = await this.#resolve(address);
     } catch (error) {
-      if (error instanceof ContainerRefused) return error;
+      if (error instanceof ContainerRefusedError) return error;
       throw error;
     }
     const log = openLog(this.#pod, this.#context.config.FAIRWAY_KUBELET_LOG_DIR);
@@ -188,8 +188,8 @@ export class PodWorker implements AsyncDisposable {
     signalGroup(child.pid, 'SIGKILL');
   }
 
-  #isFinal(end: Terminated | ContainerRefused): boolean {
-    if (end instanceof ContainerRefused) return false;
+  #isFinal(end: Terminated | ContainerRefusedError): boolean {
+    if (end instanceof ContainerRefusedError) return false;
     const { restartPolicy } = this.#pod.spec;
     const failed = end.exitCode !== 0;
     if (restartPolicy === 'Always' || (restartPolicy === 'OnFailure' && failed)) return false;
@@ -198,8 +198,8 @@ export class PodWorker implements AsyncDisposable {
   }
 
   /** Waits before the next start, and says so as a real kubelet does. */
-  async #backOff(end: Terminated | ContainerRefused, waitMs: number): Promise<void> {
-    const refused = end instanceof ContainerRefused;
+  async #backOff(end: Terminated | ContainerRefusedError, waitMs: number): Promise<void> {
+    const refused = end instanceof ContainerRefusedError;
     const reason = refused ? end.reason : 'CrashLoopBackOff';
     const message = refused ? end.message : `back-off ${waitMs} ms restarting failed container ${this.#container.name}`;
     void this.#api.note({ type: 'Warning', reason: refused ? 'Failed' : 'BackOff', message });

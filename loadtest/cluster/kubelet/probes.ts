@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import type { Clock } from '#shared/runtime/clock.ts';
-import type { Container, Probe } from '../api/workloads.ts';
+import type { Container, Probe } from '../objects/workloads.ts';
 import type { PodAddress } from './pod-addresses.ts';
 
 export interface ProbeHooks {

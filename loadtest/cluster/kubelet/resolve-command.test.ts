@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { KubeObject } from '../api/object.ts';
-import type { Container, Pod } from '../api/workloads.ts';
-import { commandOfImage, ContainerRefused, expand, resolveEnv } from './resolve-command.ts';
+import type { KubeObject } from '../objects/object.ts';
+import type { Container, Pod } from '../objects/workloads.ts';
+import { commandOfImage, ContainerRefusedError, expand, resolveEnv } from './resolve-command.ts';
 
 const object: KubeObject = {
   apiVersion: 'v1',
@@ -23,7 +23,7 @@ describe('commandOfImage', () => {
   });
 
   it('refuses what the table does not name, in a kubelet’s words', () => {
-    expect(() => commandOfImage('registry:5000/vllm:1', table)).toThrow(ContainerRefused);
+    expect(() => commandOfImage('registry:5000/vllm:1', table)).toThrow(ContainerRefusedError);
     expect(() => commandOfImage('registry:5000/vllm:1', table)).toThrow('"registry:5000/vllm" is not in the table');
   });
 });

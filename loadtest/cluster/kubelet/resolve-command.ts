@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { at, type JsonObject } from '../api/object.ts';
-import type { Container, Pod } from '../api/workloads.ts';
+import { at, type JsonObject } from '../objects/object.ts';
+import type { Container, Pod } from '../objects/workloads.ts';
 import type { PodAddress } from './pod-addresses.ts';
 
 const repo = join(import.meta.dirname, '..', '..', '..');
@@ -13,16 +13,16 @@ export interface ContainerCommand {
 }
 
 /** A reason, in the words of a real kubelet, why a container cannot be made. */
-export class ContainerRefused extends Error {
-  override name = 'ContainerRefused';
+export class ContainerRefusedError extends Error {
+  override name = 'ContainerRefusedError';
   readonly reason: 'ErrImagePull' | 'CreateContainerConfigError';
-  constructor(reason: ContainerRefused['reason'], message: string) {
+  constructor(reason: ContainerRefusedError['reason'], message: string) {
     super(message);
     this.reason = reason;
   }
 }
 
-/** The command of an image by the closed table; its tag or digest does not matter. @throws ContainerRefused */
+/** The command of an image by the closed table; its tag or digest does not matter. @throws ContainerRefusedError */
 export function commandOfImage(image: string, table: Record<string, string[]>): [string, ...string[]] {
   const name = image.replace(/@sha256:.*$/, '').replace(/:[^/:]*$/, '');
   const [file, ...args] = (table[name] ?? []).map((part) =>
@@ -30,7 +30,10 @@ export function commandOfImage(image: string, table: Record<string, string[]>): 
   );
   if (file !== undefined) return [file, ...args];
   const known = Object.keys(table).join(', ');
-  throw new ContainerRefused('ErrImagePull', `image "${name}" is not in the table of this kubelet (known: ${known})`);
+  throw new ContainerRefusedError(
+    'ErrImagePull',
+    `image "${name}" is not in the table of this kubelet (known: ${known})`,
+  );
 }
 
 export interface ResolveContext {
@@ -39,7 +42,7 @@ export interface ResolveContext {
   secrets: Record<string, Record<string, string> | undefined>;
 }
 
-/** The container's environment, later entries seeing earlier ones. @throws ContainerRefused for a missing source. */
+/** The container's environment, later entries seeing earlier ones. @throws ContainerRefusedError for a missing source. */
 export function resolveEnv(pod: Pod, container: Container, context: ResolveContext): Record<string, string> {
   const env: Record<string, string> = {};
   for (const { name, value, valueFrom } of container.env ?? []) {
@@ -50,7 +53,7 @@ export function resolveEnv(pod: Pod, container: Container, context: ResolveConte
       const found = context.secrets[secret]?.[key];
       if (found !== undefined) env[name] = found;
       else if (optional !== true)
-        throw new ContainerRefused('CreateContainerConfigError', `secret "${secret}" has no key "${key}"`);
+        throw new ContainerRefusedError('CreateContainerConfigError', `secret "${secret}" has no key "${key}"`);
     }
   }
   return env;
@@ -65,7 +68,7 @@ function fieldOf(pod: Pod, path: string, address: PodAddress): string {
   if (path === 'status.podIP') return address.ip;
   const plain = ['metadata.name', 'metadata.namespace', 'metadata.uid', 'spec.nodeName'];
   if (plain.includes(path)) return String(at(pod, ...path.split('.')) ?? '');
-  throw new ContainerRefused('CreateContainerConfigError', `the field ${path} is not served by this kubelet`);
+  throw new ContainerRefusedError('CreateContainerConfigError', `the field ${path} is not served by this kubelet`);
 }
 
 /** Where the pod's server really listens: the container's port on an address of its own, else a port of its own. */

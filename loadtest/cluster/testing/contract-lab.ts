@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
-import { intentSeqPolicyExpression, intentSeqRule } from '../api/cel.ts';
-import { at, type Json, type JsonObject } from '../api/object.ts';
+import { intentSeqPolicyExpression, intentSeqRule } from '../objects/cel.ts';
+import { at, type Json, type JsonObject } from '../objects/object.ts';
 import type { KubeAnswer, KubeHttp, WatchEvent } from '../kubelet/kube-http.ts';
 
 /** Field manager of the suite unless a point needs another. */

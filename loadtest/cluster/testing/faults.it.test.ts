@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { at, type JsonObject } from '../api/object.ts';
+import { at, type JsonObject } from '../objects/object.ts';
 import { readClusterConfig } from '../config.ts';
 import { collect, core, engine, engineCrd, gpuDeployment, itemsOf, manager, meta, shown } from './contract-lab.ts';
 import { KubeHttp } from '../kubelet/kube-http.ts';

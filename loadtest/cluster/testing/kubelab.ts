@@ -12,25 +12,25 @@ const run = promisify(execFile);
 const recipe = join(import.meta.dirname, '../kubelab');
 
 /** Says what is missing; `how` says how to get it. */
-export class KubelabMissing extends Error {
-  override name = 'KubelabMissing';
+export class KubelabMissingError extends Error {
+  override name = 'KubelabMissingError';
   readonly how = 'npm test -- --all, with Go ≥ 1.26 on the PATH (once per machine: 4 to 15 minutes, 4 GB of disk)';
 }
 
 /**
  * The path of the kubelab binary (kube-apiserver, etcd, controllers and scheduler in one): from the cache, or built
  * when `build` is set, which needs Go ≥ 1.26 and takes 4 to 15 minutes once per machine.
- * @throws KubelabMissing with the reason and the next command.
+ * @throws KubelabMissingError with the reason and the next command.
  */
 export async function findKubelab(options: { build: boolean }): Promise<string> {
   const cached = await cachedBinary();
   if (cached !== undefined) return cached;
-  if (!options.build) throw new KubelabMissing('it is not built yet on this machine');
+  if (!options.build) throw new KubelabMissingError('it is not built yet on this machine');
   try {
     const { stdout } = await run(join(recipe, 'build.sh'), { maxBuffer: 64 * 1024 * 1024 });
     return stdout.trim();
   } catch (error) {
-    throw new KubelabMissing(`the real kube-apiserver could not be built (is Go ≥ 1.26 on the PATH?)`, {
+    throw new KubelabMissingError(`the real kube-apiserver could not be built (is Go ≥ 1.26 on the PATH?)`, {
       cause: error,
     });
   }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
-import { at } from '../api/object.ts';
+import { at } from '../objects/object.ts';
 import {
   annotated,
   causeOf,

@@ -1,12 +1,12 @@
 import { describe, it } from 'vitest';
 import { skipUnless } from '#shared/testing/skips.ts';
-import { findKubelab, KubelabMissing, startKubelab } from './kubelab.ts';
+import { findKubelab, KubelabMissingError, startKubelab } from './kubelab.ts';
 import { describeKubernetesContract } from './kubernetes.contract.ts';
 import { describeWorkloads } from './workloads.contract.ts';
 
 const build = process.env['FAIRWAY_REQUIRE'] === 'all' || process.env['FAIRWAY_KUBELAB'] === 'build';
 const found = await findKubelab({ build }).catch((error: unknown) => {
-  if (error instanceof KubelabMissing) return error;
+  if (error instanceof KubelabMissingError) return error;
   throw error;
 });
 

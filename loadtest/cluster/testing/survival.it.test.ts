@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
-import { at, type JsonObject } from '../api/object.ts';
+import { at, type JsonObject } from '../objects/object.ts';
 import { KubeHttp } from '../kubelet/kube-http.ts';
 import { alive, podsPath, readyPod, standIn, webPod } from './stand-in-pod.ts';
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
-import { at, type JsonObject } from '../api/object.ts';
+import { at, type JsonObject } from '../objects/object.ts';
 import { addNode, freshNamespace, gpuDeployment, itemsOf, makeReady, manager, podPath } from './contract-lab.ts';
 import type { KubeHttp } from '../kubelet/kube-http.ts';
 

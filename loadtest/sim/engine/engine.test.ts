@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { runEngine, type Arrival } from './engine-run.ts';
+import { runEngine, type Arrival } from '../testing/run-engine.ts';
 import { createEngine, type EngineEvent, type EngineRequest } from './engine.ts';
 import { presets, type EnginePreset } from './presets.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';

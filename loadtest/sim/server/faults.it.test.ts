@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { freePort } from '#shared/testing/child-server.ts';
-import { recordedVllm } from './recorded-vllm.ts';
+import { recordedVllm } from '../testing/recorded-vllm.ts';
 
 const key = 'sk-test';
 const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };

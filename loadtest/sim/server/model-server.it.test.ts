@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { readSimConfig } from '../config.ts';
 import type { ModelServer, ModelServerOptions } from './model-server.ts';
-import { recordedVllm } from './recorded-vllm.ts';
+import { recordedVllm } from '../testing/recorded-vllm.ts';
 import { startSim } from '../service.ts';
 
 const key = 'sk-test';

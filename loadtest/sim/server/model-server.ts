@@ -1,8 +1,8 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { ConfigError } from '#shared/runtime/config-error.ts';
 import { CompletionDesk, type CompletionDeskOptions } from './serve-completions.ts';
-import { SimConfigError } from '../config.ts';
 import { FaultError, readFaults } from './faults.ts';
 import { readBody } from './read-body.ts';
 import { sendJson } from './reply.ts';
@@ -66,7 +66,7 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
 
 function explain(error: NodeJS.ErrnoException, { host, port }: ModelServerOptions): Error {
   if (error.code !== 'EADDRINUSE') return error;
-  return new SimConfigError(`Port ${port} on ${host} is taken. Stop the process that holds it or pass another --port.`);
+  return new ConfigError(`Port ${port} on ${host} is taken. Stop the process that holds it or pass another --port.`);
 }
 
 async function close(server: Server): Promise<void> {

@@ -1,5 +1,11 @@
 import type { JsonObject } from './object.ts';
-import type { KindInfo } from './kinds.ts';
+
+/** As a message names a kind. */
+export interface KindName {
+  group: string;
+  kind: string;
+  plural: string;
+}
 
 export type Cause = { reason: string; message: string; field: string };
 
@@ -32,26 +38,26 @@ export class ApiError extends Error {
   }
 }
 
-const qualified = (kind: KindInfo): string => (kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`);
-const about = (kind: KindInfo, name: string): JsonObject => ({
+const qualified = (kind: KindName): string => (kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`);
+const about = (kind: KindName, name: string): JsonObject => ({
   name,
   ...(kind.group === '' ? {} : { group: kind.group }),
   kind: kind.plural,
 });
 
-export function notFound(kind: KindInfo, name: string): ApiError {
+export function notFound(kind: KindName, name: string): ApiError {
   return new ApiError(404, 'NotFound', {
     message: `${qualified(kind)} "${name}" not found`,
     details: about(kind, name),
   });
 }
 
-export function alreadyExists(kind: KindInfo, name: string): ApiError {
+export function alreadyExists(kind: KindName, name: string): ApiError {
   const message = `${qualified(kind)} "${name}" already exists`;
   return new ApiError(409, 'AlreadyExists', { message, details: about(kind, name) });
 }
 
-export function conflict(kind: KindInfo, name: string, why: string): ApiError {
+export function conflict(kind: KindName, name: string, why: string): ApiError {
   const message = `Operation cannot be fulfilled on ${qualified(kind)} "${name}": ${why}`;
   return new ApiError(409, 'Conflict', { message, details: about(kind, name) });
 }
@@ -64,7 +70,7 @@ export function applyConflict(causes: Cause[]): ApiError {
   return new ApiError(409, 'Conflict', { message, details: { causes } });
 }
 
-export function invalid(kind: KindInfo, name: string, causes: Cause[]): ApiError {
+export function invalid(kind: KindName, name: string, causes: Cause[]): ApiError {
   const shown = causes.map(({ field, message }) => `${field}: ${message}`);
   const list = shown.length === 1 ? shown[0] : `[${shown.join(', ')}]`;
   const title = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
@@ -72,14 +78,14 @@ export function invalid(kind: KindInfo, name: string, causes: Cause[]): ApiError
   return new ApiError(422, 'Invalid', { message: `${title} "${name}" is invalid: ${list}`, details });
 }
 
-export function forbidden(kind: KindInfo, name: string, refusal: { why: string; causes?: Cause[] }): ApiError {
+export function forbidden(kind: KindName, name: string, refusal: { why: string; causes?: Cause[] }): ApiError {
   const message = `${qualified(kind)} "${name}" is forbidden: ${refusal.why}`;
   const causes = refusal.causes === undefined ? {} : { causes: refusal.causes };
   return new ApiError(403, 'Forbidden', { message, details: { ...about(kind, name), ...causes } });
 }
 
 /** 422 of an admission policy. */
-export function denied(kind: KindInfo, name: string, why: string): ApiError {
+export function denied(kind: KindName, name: string, why: string): ApiError {
   const details = { ...about(kind, name), causes: [{ reason: 'Invalid', message: why, field: '' }] };
   return new ApiError(422, 'Invalid', { message: `${qualified(kind)} "${name}" is forbidden: ${why}`, details });
 }

@@ -1,4 +1,4 @@
-import type { Engine, EngineEvent, EngineRequest } from './engine.ts';
+import type { Engine, EngineEvent, EngineRequest } from '../engine/engine.ts';
 
 /** A request and when it comes in, engine milliseconds. */
 export interface Arrival {

@@ -1,17 +1,14 @@
 import { at, type KubeObject } from './object.ts';
-import { notServed } from './api-error.ts';
+import { notServed, type KindName } from './api-error.ts';
 import type { Shape } from './field-sets.ts';
 import { crdShape, readCrdSchema, type CrdSchema } from './crd-schema.ts';
 import { builtinShape } from './builtin-shape.ts';
 
 /** What the server knows of one kind. */
-export interface KindInfo {
+export interface KindInfo extends KindName {
   /** Where its objects are stored: `group/plural`. */
   id: string;
-  group: string;
   version: string;
-  kind: string;
-  plural: string;
   namespaced: boolean;
   /** Status is written through `/status` only. */
   hasStatus: boolean;
