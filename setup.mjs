@@ -16,7 +16,7 @@ import { ensurePackages } from './setup/packages.mjs';
 import { SetupError, say } from './setup/say.mjs';
 import { findServers } from './setup/servers.mjs';
 
-const USAGE = 'Usage: node setup.mjs [--no-servers] <target.ts> [args…], or node setup.mjs --clean';
+const usage = 'Usage: node setup.mjs [--no-servers] <target.ts> [args…], or node setup.mjs --clean';
 
 async function main(args) {
   refuseUnknownSystems();
@@ -26,7 +26,7 @@ async function main(args) {
   if (args[0] === '--clean') return clean(context);
   const noServers = args[0] === '--no-servers';
   const [target, ...rest] = noServers ? args.slice(1) : args;
-  if (!target || target.startsWith('-')) throw new SetupError(USAGE);
+  if (!target || target.startsWith('-')) throw new SetupError(usage);
   const { node, servers } = await prepare(context, { interrupt, noServers });
   process.exitCode = await launch(context, { node, target, args: rest, extraEnv: servers });
 }

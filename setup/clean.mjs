@@ -3,7 +3,7 @@ import path from 'node:path';
 import { explainDisk, say } from './say.mjs';
 
 /** What is kept in the cache: by set-up, by Node (compiled sources), by the build of the real kube-apiserver. */
-const CACHED = ['node', 'servers', 'compile', 'kube', 'locks', 'tmp'];
+const cached = ['node', 'servers', 'compile', 'kube', 'locks', 'tmp'];
 
 /**
  * Removes the user's cache, this checkout's state and its npm stamp. Of the cache only what we put there: FAIRWAY_CACHE may
@@ -11,7 +11,7 @@ const CACHED = ['node', 'servers', 'compile', 'kube', 'locks', 'tmp'];
  */
 export function clean(context) {
   const kept = [
-    ...CACHED.map((name) => path.join(context.cache, name)),
+    ...cached.map((name) => path.join(context.cache, name)),
     path.join(context.root, '.fairway'),
     path.join(context.root, 'node_modules', '.fairway-stamp'),
   ];

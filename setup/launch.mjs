@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
+const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
 
 /**
  * Starts the target under Node 24 and lives as long as it does: passes signals on, ends with its exit code or signal.
@@ -37,7 +37,7 @@ export function launch(context, { node, target, args, extraEnv }) {
 }
 
 function forwardSignals(child) {
-  const handlers = FORWARDED.map((signal) => [signal, () => child.kill(signal)]);
+  const handlers = forwarded.map((signal) => [signal, () => child.kill(signal)]);
   handlers.push(['SIGTSTP', () => suspend(child)], ['SIGCONT', () => signalGroup(child, 'SIGCONT')]);
   for (const [signal, handler] of handlers) process.on(signal, handler);
   return () => {

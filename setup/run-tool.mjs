@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const KEPT_OUTPUT = 64 * 1024;
-const SUPERVISE = fileURLToPath(new URL('supervise.mjs', import.meta.url));
+const keptOutput = 64 * 1024;
+const supervise = fileURLToPath(new URL('supervise.mjs', import.meta.url));
 
 /**
  * Runs a program to its end, without a shell. Never throws because of the program: `code` is its exit status, or null when
@@ -19,7 +19,7 @@ export function runTool(command, args, options = {}) {
       clearTimeout(timer);
       resolve({ code, output });
     };
-    const keep = (chunk) => (output = (output + chunk).slice(-KEPT_OUTPUT));
+    const keep = (chunk) => (output = (output + chunk).slice(-keptOutput));
     child.stdout.setEncoding('utf8').on('data', keep);
     child.stderr.setEncoding('utf8').on('data', keep);
     child.once('error', (error) => {
@@ -32,7 +32,7 @@ export function runTool(command, args, options = {}) {
 
 /** The same for a tool that takes long and writes much: it does not outlive us, however we end. */
 export function runLongTool(command, args, options) {
-  return runTool(process.execPath, [SUPERVISE, command, ...args], { ...options, stdin: 'pipe' });
+  return runTool(process.execPath, [supervise, command, ...args], { ...options, stdin: 'pipe' });
 }
 
 /** The last line of a program's output that says something. */

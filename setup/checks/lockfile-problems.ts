@@ -24,7 +24,7 @@ export interface PackageManifest {
   optionalDependencies?: Record<string, string>;
 }
 
-const PLATFORMS = [
+const platforms = [
   ['linux', 'x64', 'glibc'],
   ['linux', 'x64', 'musl'],
   ['linux', 'arm64', 'glibc'],
@@ -74,14 +74,14 @@ function bindingProblems(lock: Lockfile, owner: string, entry: LockEntry): strin
   const absent = found
     .filter((one) => one.entry === undefined)
     .map((one) => `${owner}: ${one.name} is not in the lock`);
-  const uncovered = PLATFORMS.filter((platform) => !bindings.some((binding) => fits(binding, platform)));
+  const uncovered = platforms.filter((platform) => !bindings.some((binding) => fits(binding, platform)));
   return [
     ...absent,
     ...uncovered.map((platform) => `${owner} has no binding for ${platform.filter(Boolean).join(' ')}`),
   ];
 }
 
-function fits(entry: LockEntry, [os, cpu, libc]: (typeof PLATFORMS)[number]): boolean {
+function fits(entry: LockEntry, [os, cpu, libc]: (typeof platforms)[number]): boolean {
   const rightLibc = libc === undefined || entry.libc === undefined || entry.libc.includes(libc);
   return Boolean(entry.os?.includes(os) && entry.cpu?.includes(cpu) && rightLibc);
 }

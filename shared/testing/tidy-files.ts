@@ -9,14 +9,14 @@ export interface TidyFile {
   text: string;
 }
 
-const BINARY = /\.(png|jpg|jpeg|gif|ico|woff2?|gz|zip|wasm)$/;
+const binary = /\.(png|jpg|jpeg|gif|ico|woff2?|gz|zip|wasm)$/;
 
 /** The files that git tracks, as they are in the working tree; those deleted there and not yet committed are left out. */
 export function trackedFiles(root: string): TidyFile[] {
   const listed = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
   return listed
     .split('\0')
-    .filter((name) => name !== '' && !BINARY.test(name) && existsSync(path.join(root, name)))
+    .filter((name) => name !== '' && !binary.test(name) && existsSync(path.join(root, name)))
     .map((name) => ({ name, text: readFileSync(path.join(root, name), 'utf8') }));
 }
 

@@ -2,8 +2,8 @@ import type { TidyFile } from './tidy-files.ts';
 import type { TidyRule } from './tidy-layout.ts';
 
 /** Files that name what they forbid, or that are made by a program. */
-const EXEMPT = /^(shared\/testing\/tidy|package-lock\.json$|\.oxlintrc\.json$)/;
-const PRODUCTION = /^(shared\/(contract|runtime)|api|provisioner|router)\//;
+const exempt = /^(shared\/testing\/tidy|package-lock\.json$|\.oxlintrc\.json$)/;
+const production = /^(shared\/(contract|runtime)|api|provisioner|router)\//;
 
 interface TextRule {
   pattern: RegExp;
@@ -14,11 +14,11 @@ interface TextRule {
   except?: RegExp;
 }
 
-const CODE = /\.(ts|tsx|mjs)$/;
-const RUNNING = /^(setup|shared\/(contract|runtime)|api|provisioner|router)\b.*\.(ts|mjs)$/;
-const TESTS = /\.(test|contract|bench)\.ts$|\/testing\//;
+const code = /\.(ts|tsx|mjs)$/;
+const running = /^(setup|shared\/(contract|runtime)|api|provisioner|router)\b.*\.(ts|mjs)$/;
+const tests = /\.(test|contract|bench)\.ts$|\/testing\//;
 
-const RULES: readonly TextRule[] = [
+const lineRules: readonly TextRule[] = [
   { pattern: /\b(TODO|FIXME|XXX|HACK)\b/, problem: 'what lies ahead stands under "Limits" in a README.md' },
   { pattern: /(?<![\w.~$}-])\/(home|root|Users|opt|work)\/\w/, problem: "a path of somebody's machine" },
   {
@@ -29,23 +29,38 @@ const RULES: readonly TextRule[] = [
   {
     pattern: /(oxlint|eslint)-disable(?!.* -- \S)/,
     problem: 'a disabled rule needs its reason: … -- because',
-    only: CODE,
+    only: code,
   },
-  { pattern: /@ts-(ignore|nocheck)/, problem: 'use @ts-expect-error with a reason', only: CODE },
-  { pattern: /@ts-expect-error\s*(\*\/)?$/, problem: 'an expected type error needs its reason', only: CODE },
-  { pattern: /\bas unknown as\b/, problem: 'narrow it, or parse it with its schema', only: CODE },
+  { pattern: /@ts-(ignore|nocheck)/, problem: 'use @ts-expect-error with a reason', only: code },
+  { pattern: /@ts-expect-error\s*(\*\/)?$/, problem: 'an expected type error needs its reason', only: code },
+  { pattern: /\bas unknown as\b/, problem: 'narrow it, or parse it with its schema', only: code },
   {
     pattern: /\bprocess\.exit\(/,
     problem: 'set process.exitCode and let the process end',
-    only: RUNNING,
-    except: TESTS,
+    only: running,
+    except: tests,
   },
-  { pattern: /(?<![.\w])setInterval\(/, problem: 'use startLoop of shared/runtime', only: RUNNING, except: TESTS },
+  { pattern: /(?<![.\w])setInterval\(/, problem: 'use startLoop of shared/runtime', only: running, except: tests },
   { pattern: /\b(describe|test|it)\.only\b/, problem: 'leaves out the other tests', only: /\.(test|contract)\.ts$/ },
+  {
+    pattern: /\bclass (?!\w*Error\b)\w+ extends \w*Error\b/,
+    problem: 'the name of an error class ends in Error',
+    only: code,
+  },
+  {
+    pattern: /^\s+(private|protected) (static |readonly |async |get |set )*\w+[(:;?= ]/,
+    problem: 'a #name keeps it private at run time, too',
+    only: code,
+  },
+  {
+    pattern: /^(export )?const [A-Z][A-Z0-9]*(_[A-Z0-9]+)+\b|^(export )?const [A-Z]{2}[A-Z0-9]*\b/,
+    problem: 'constants are camelCase',
+    only: code,
+  },
   {
     pattern: /\bconsole\.(log|error|warn|info|debug)\(/,
     problem: 'a process logs through shared/runtime/log.ts',
-    only: PRODUCTION,
+    only: production,
     except: /^api\/cli\/|\.(test|bench)\.ts$/,
   },
   {
@@ -58,10 +73,10 @@ const RULES: readonly TextRule[] = [
 ];
 
 /** Every rule about single lines; a breach names its line: `router/pick/pick.ts:12: …`. */
-export const tidyLines: TidyRule = (files) => files.filter((file) => !EXEMPT.test(file.name)).flatMap(breaches);
+export const tidyLines: TidyRule = (files) => files.filter((file) => !exempt.test(file.name)).flatMap(breaches);
 
 function breaches(file: TidyFile): string[] {
-  const rules = RULES.filter((rule) => (rule.only?.test(file.name) ?? true) && !rule.except?.test(file.name));
+  const rules = lineRules.filter((rule) => (rule.only?.test(file.name) ?? true) && !rule.except?.test(file.name));
   return file.text
     .split('\n')
     .flatMap((line, index) =>

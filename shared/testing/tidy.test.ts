@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { trackedFiles, type TidyFile } from './tidy-files.ts';
+import { noImportCircles, noRoomCircles, noUpwardImports, smallRooms, testSupportInTesting } from './tidy-imports.ts';
 import {
   knownEntriesOnly,
   reasonsForPackages,
@@ -17,7 +18,7 @@ import { contractsAreRun, tidyLines } from './tidy-text.ts';
  * that reads files: the tree is its input.
  */
 const files = trackedFiles(path.resolve(import.meta.dirname, '../..'));
-const RULES = {
+const rules = {
   knownEntriesOnly,
   smallFiles,
   speakingNames,
@@ -26,11 +27,27 @@ const RULES = {
   reasonsForPackages,
   tidyLines,
   contractsAreRun,
+  noImportCircles,
+  noRoomCircles,
+  noUpwardImports,
+  smallRooms,
+  testSupportInTesting,
 };
 
-test.each(Object.entries(RULES))('the tree obeys %s', (_name, rule) => {
+/** Breaches that are on their way out; the next commits of their folders end them, and this list with them. */
+const leaving = [
+  /^router\/(scan|replicas|ledger|pick|testing)\/.*: (a #name|constants)/,
+  /^(loadtest\/stack|provisioner\/report|router\/(forward|request|scan)|shared\/(contract|runtime\/nats))\/.*: the name of an error/,
+  /^loadtest\/stack\/demo.*: a circle/,
+  /^(provisioner|router)\/.*: rooms in a circle/,
+  /^(api\/regional\/routes\/commands|router\/request\/serve-request)\.ts: imports/,
+  /memory-(desired-log|upstream|ledger-channel)\.ts: only tests/,
+  /^provisioner\/reconcile\.ts: not in the layout/,
+];
+
+test.each(Object.entries(rules))('the tree obeys %s', (_name, rule) => {
   expect(files.length).toBeGreaterThan(5);
-  expect(rule(files)).toEqual([]);
+  expect(rule(files).filter((breach) => !leaving.some((known) => known.test(breach)))).toEqual([]);
 });
 
 const at = (name: string, text = ''): TidyFile => ({ name, text });
@@ -41,8 +58,10 @@ const manifest = at('package.json', '{"dependencies":{"hono":"1"}}');
 
 describe('each rule sees a planted breach', () => {
   test.each<[breach: string, problem: string, rule: TidyRule, ...planted: TidyFile[]]>([
-    ['an unknown top-level entry', 'docs: not in the layout', knownEntriesOnly, at('docs/a.md')],
+    ['an unknown top-level entry', 'notes: not in the layout', knownEntriesOnly, at('notes/a.md')],
     ['an unknown folder in shared', 'shared/lib: not in the layout', knownEntriesOnly, at('shared/lib/a.ts')],
+    ['an unknown room', 'router/balance: not in the layout', knownEntriesOnly, at('router/balance/a.ts')],
+    ['a fifth file', 'router/state.ts: not in the layout', knownEntriesOnly, at('router/state.ts')],
     ['a long file', 'a.ts: 301 lines', smallFiles, at('a.ts', lines(301))],
     ['a long test', 'a.test.ts: 401 lines', smallFiles, at('a.test.ts', lines(401))],
     ['a barrel', 'router/index.ts', speakingNames, at('router/index.ts')],
@@ -60,6 +79,50 @@ describe('each rule sees a planted breach', () => {
     ['a folder without README.md', 'router: has no README.md', shortReadmes, at('router/service.ts')],
     ['a long README.md', '81 lines', shortReadmes, at('router/README.md', lines(81))],
     ['a package without a reason', 'hono is named', reasonsForPackages, manifest, at('README.md', '`hono`')],
+    [
+      'a circle of types',
+      'b.ts → a.ts → b.ts: a circle',
+      noImportCircles,
+      at('a.ts', "import {\n  type B,\n} from './b.ts';\n"),
+      at('b.ts', "export type { A } from './a.ts';\n"),
+    ],
+    [
+      'a circle through an alias',
+      'shared/b.ts → router/a.ts → shared/b.ts: a circle',
+      noImportCircles,
+      at('router/a.ts', "const b = await import('#shared/b.ts');\n"),
+      at('shared/b.ts', "import '../router/a.ts';\n"),
+    ],
+    [
+      'rooms in a circle',
+      'router/scan → router/pick → router/scan: rooms in a circle',
+      noRoomCircles,
+      at('router/pick/a.ts', "import { b } from '../scan/b.ts';\n"),
+      at('router/pick/c.ts', ''),
+      at('router/scan/b.ts', ''),
+      at('router/scan/d.ts', "import type { C } from '../pick/c.ts';\n"),
+    ],
+    [
+      'a room that imports from its root',
+      'router/pick/a.ts: imports router/config.ts',
+      noUpwardImports,
+      at('router/pick/a.ts', "import type { RouterConfig } from '../config.ts';\n"),
+      at('router/config.ts'),
+    ],
+    [
+      'a crowded room',
+      'router/pick: 21 sources',
+      smallRooms,
+      ...Array.from({ length: 21 }, (_, index) => at(`router/pick/a${index}.ts`)),
+      at('router/pick/a1.test.ts'),
+    ],
+    [
+      'test support among the product',
+      'router/pick/a.ts: only tests use it',
+      testSupportInTesting,
+      at('router/pick/a.ts'),
+      at('router/pick/a.test.ts', "import { a } from './a.ts';\n"),
+    ],
     ['a suite that nobody runs', 'no test runs this suite', contractsAreRun, at('a.contract.ts'), at('b.test.ts')],
   ])('%s: %s', (...[, problem, rule, ...planted]) => {
     expect(rule(planted)).toEqual([expect.stringContaining(problem)]);
@@ -79,6 +142,12 @@ describe('each rule sees a planted breach', () => {
     ['a.test.ts', "test.only('a', () => {});"],
     ['router/a.ts', "console.log('a');"],
     ['a.test.ts', "import { createServer } from 'node:http';"],
+    ['a.ts', 'export class NotStored extends Error {'],
+    ['a.ts', 'class NotFound extends AppError {'],
+    ['a.ts', '  private readonly slots: Slot[] = [];'],
+    ['a.ts', '  private async release(slot: Slot): Promise<void> {'],
+    ['a.ts', 'const LONGEST_WAIT_MS = 5;'],
+    ['setup/a.mjs', 'export const RULES = [];'],
   ])('in %s: %s', (name, line) => {
     expect(tidyLines([at(name, `first\n${line}\n`)])).toEqual([expect.stringContaining(`${name}:2: `)]);
   });
@@ -88,6 +157,9 @@ describe('each rule sees a planted breach', () => {
     ['a.it.test.ts', "import { createServer } from 'node:http';"],
     ['api/cli/a.ts', "console.log('a');"],
     ['a.ts', "await kube.get('/apis/work/v1');"],
+    ['a.ts', 'export class NotStoredError extends Error {'],
+    ['a.ts', ' * private networks are refused: they …'],
+    ['a.ts', 'const endpointSchema = z.object({});'],
     ['a.ts', "import { setInterval } from 'node:timers/promises';"],
   ])('in %s this is allowed: %s', (name, line) => {
     expect(tidyLines([at(name, line)])).toEqual([]);
