@@ -17,7 +17,7 @@ describe('a killed process', () => {
   let kube: KubeHttp;
 
   const start = (file: string): ChildProcess =>
-    spawn(process.execPath, [join(import.meta.dirname, file)], {
+    spawn(process.execPath, [join(import.meta.dirname, '..', file)], {
       stdio: 'ignore',
       env: {
         ...process.env,
