@@ -1,6 +1,7 @@
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
+import { poolDocument, specDocument, statusDocument } from '#shared/testing/documents.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PlanSettings } from '../plan/settings.ts';
 import type { PodView } from '../observe/pod-view.ts';
@@ -20,16 +21,12 @@ const at = (afterMs = 0): string => new Date(sampleNow + afterMs).toISOString();
 
 /** A spec of one model on `scale` replicas. */
 export function sampleSpec(scale: number, parts: Partial<SpecDocument> = {}): SpecDocument {
-  return {
-    v: 1,
-    kind: 'spec',
+  return specDocument({
     endpointId: sampleIds.endpoint,
     team: 'team-a',
-    region: 'atl1',
     vpcId: sampleIds.vpc,
     vpcGiven: true,
     name: 'coding',
-    enablePublicEndpoint: true,
     deployments: [
       {
         modelId: sampleIds.pool,
@@ -41,13 +38,10 @@ export function sampleSpec(scale: number, parts: Partial<SpecDocument> = {}): Sp
         ],
       },
     ],
-    version: 1,
     createdAt: at(-60_000),
     updatedAt: at(-60_000),
-    createdBy: 'token-1',
-    intents: [],
     ...parts,
-  };
+  });
 }
 
 /** A spec that asks for its own end. */
@@ -99,53 +93,30 @@ export function sampleReplica(pod: PodView, state: PoolReplica['state'], drainDe
 
 /** A pool document with these replicas. */
 export function samplePool(replicas: PoolReplica[]): PoolDocument {
-  return {
-    v: 1,
+  return poolDocument({
     endpointId: sampleIds.endpoint,
-    team: 'team-a',
     vpcId: sampleIds.vpc,
     pool: sampleIds.pool,
-    specRevision: 1,
     models: ['mistral/mistral-7b-instruct-v3'],
-    engine: {
-      profile: 'sim',
-      healthPath: '/health',
-      metricsPath: '/metrics',
-      metrics: { running: 'r', waiting: 'w', kvUse: 'k' },
-      kvTokens: 1,
-      blockTokens: 1,
-      contextTokensMax: 1,
-    },
     upstreamKey: 'upstream-key',
     proofKey: 'proof-key',
     replicas,
-  };
+  });
 }
 
 /** A status at revision 1. */
 export function sampleStatus(parts: Partial<StatusDocument> = {}): StatusDocument {
-  return {
-    v: 1,
+  return statusDocument({
     endpointId: sampleIds.endpoint,
-    state: 'provisioning',
-    lifecycleSeq: 1,
-    observedRevision: 1,
-    live: null,
     phase: 'proof',
     phaseSince: at(),
     changeSince: at(),
     reason: 'Proving',
     message: '',
-    conditions: [],
-    replicas: { desired: 0, ready: 0 },
-    replicaList: [],
-    hosts: null,
-    rejection: null,
-    history: [],
     updatedAt: at(),
     writer: 'tester',
     ...parts,
-  };
+  });
 }
 
 /** The live part of a status: `sampleSpec(scale)` at a revision. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { proofPrefix, type ProofPayload } from '#shared/contract/replica.ts';
 import { formatToken } from '#shared/runtime/access-token.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
-import { accessDocument, poolDocument } from '../testing/documents.ts';
+import { accessDocument, poolDocument } from '#shared/testing/documents.ts';
 import { AccessDirectory } from '../edge/access-directory.ts';
 import { authenticate } from './authenticate.ts';
 import { PoolDirectory } from '../edge/pool-directory.ts';

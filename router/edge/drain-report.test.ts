@@ -6,7 +6,7 @@ import { PoolDirectory } from './pool-directory.ts';
 import { DrainReporter } from './drain-report.ts';
 import { ReplicaTable } from '../replicas/replica-table.ts';
 import { noLoad } from '../replicas/replica-view.ts';
-import { poolDocument, replicaAt } from '../testing/documents.ts';
+import { poolDocument, replicaAt } from '#shared/testing/documents.ts';
 
 function make() {
   const clock = createTestClock();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '#shared/runtime/log.ts';
-import { accessDocument, poolDocument } from '../testing/documents.ts';
+import { accessDocument, poolDocument } from '#shared/testing/documents.ts';
 import { EdgeCopy } from './edge-copy.ts';
 
 const [kept, gone] = [poolDocument(), poolDocument()];

@@ -5,7 +5,7 @@ import { PoolDirectory } from '../edge/pool-directory.ts';
 import { PrefixIndex, type PrefixNews } from '../replicas/prefix-index.ts';
 import { ReplicaTable } from '../replicas/replica-table.ts';
 import { ReplicaHealth } from '../replicas/replica-health.ts';
-import { poolDocument, replicaAt } from '../testing/documents.ts';
+import { poolDocument, replicaAt } from '#shared/testing/documents.ts';
 import type { Work } from './picker.ts';
 import { ReplicaPlacement } from './replica-picker.ts';
 import { TokenWeights } from './bytes-per-token.ts';

@@ -11,7 +11,7 @@ import { startRedisServer } from '#shared/testing/redis-server.ts';
 import type { Router } from '../service.ts';
 import { contentOf } from './chat-frames.ts';
 import { ask } from './client.ts';
-import { replicaAt, accessDocument } from './documents.ts';
+import { replicaAt, accessDocument } from '#shared/testing/documents.ts';
 import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
 import { answerJson, startScriptedUpstream, streamWords, type ScriptedUpstream } from './scripted-upstream.ts';
 

@@ -14,7 +14,7 @@ import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { retry } from '#shared/runtime/retry.ts';
 import { readRouterConfig, type RouterConfig } from '../config.ts';
 import { startRouter, type Router } from '../service.ts';
-import { accessDocument, poolDocument, replicaAt } from './documents.ts';
+import { accessDocument, poolDocument, replicaAt } from '#shared/testing/documents.ts';
 
 /** One endpoint with a token and a pool, written as the API and the provisioner write them. */
 export interface EdgeEndpoint {

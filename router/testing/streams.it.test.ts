@@ -10,7 +10,7 @@ import { startRedisServer } from '#shared/testing/redis-server.ts';
 import type { Router } from '../service.ts';
 import { contentOf, eventsOf, frames } from './chat-frames.ts';
 import { ask, readAll, start } from './client.ts';
-import { replicaAt } from './documents.ts';
+import { replicaAt } from '#shared/testing/documents.ts';
 import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
 import {
   answerJson,

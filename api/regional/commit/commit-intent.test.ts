@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import { createTestClock } from '#shared/testing/test-clock.ts';
-import { buildSpec } from '../testing/spec.ts';
+import { specDocument } from '#shared/testing/documents.ts';
 import { commitIntent, type CommitResult, type PreparedIntent } from './commit-intent.ts';
 import { MemoryDesiredLog, type WriteFault } from './memory-desired-log.ts';
 
@@ -28,7 +28,7 @@ function prepare(log: MemoryDesiredLog, intentId = uuid(1)): PreparedIntent {
     others: previous === undefined ? [{ subject: nameSubject, body: {}, expectedSeq: 0 }] : [],
     spec: {
       subject,
-      body: buildSpec({ intents: [...carried, entry(intentId)].slice(-32) }),
+      body: specDocument({ intents: [...carried, entry(intentId)].slice(-32) }),
       expectedSeq: previous?.seq ?? 0,
     },
   };
@@ -115,7 +115,7 @@ describe('a commit', () => {
   it('is a mismatch when its id stands there with another body', async () => {
     const log = new MemoryDesiredLog();
     const intent = prepare(log);
-    log.store([{ subject, body: buildSpec({ intents: [entry(uuid(1), 'other hash')] }) }]);
+    log.store([{ subject, body: specDocument({ intents: [entry(uuid(1), 'other hash')] }) }]);
     expect(await run(log, intent)).toEqual({ kind: 'mismatch' });
   });
 

@@ -2,7 +2,7 @@ import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { createTestClock } from '#shared/testing/test-clock.ts';
 import { createApiMetrics } from './metrics.ts';
-import { buildSpec } from '../testing/spec.ts';
+import { specDocument } from '#shared/testing/documents.ts';
 import type { PreparedIntent } from './commit-intent.ts';
 import { Committer } from './committer.ts';
 import { MemoryDesiredLog } from './memory-desired-log.ts';
@@ -20,7 +20,7 @@ function startCommitter(bounds: { pendingMax?: number; batchesMax?: number } = {
 
 function create(number: number): PreparedIntent {
   const intentId = `00000000-0000-8001-8000-${String(number).padStart(12, '0')}`;
-  const spec = buildSpec({ intents: [{ intentId, bodyHash: 'h', revision: null, at: 1 }] });
+  const spec = specDocument({ intents: [{ intentId, bodyHash: 'h', revision: null, at: 1 }] });
   return {
     intentId,
     bodyHash: 'h',

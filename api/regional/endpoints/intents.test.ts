@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { accessSchema, intentsMax, nameSchema, specDocumentSchema } from '#shared/contract/desired.ts';
 import { releaseTtlMs, subjects, tombstoneTtlMs } from '#shared/contract/subjects.ts';
-import { buildSpec } from '../testing/spec.ts';
+import { specDocument } from '#shared/testing/documents.ts';
 import type { CreateOrder } from './create-order.ts';
 import {
   buildFirstSpec,
@@ -76,7 +76,7 @@ describe('a change', () => {
   const first = { intentId: uuid(50), bodyHash: 'h0', revision: null, at: mark.at - 1000 };
 
   it('carries the intents forward and tells the one before its revision', () => {
-    const previous = { spec: buildSpec({ intents: [first] }), revision: 31 };
+    const previous = { spec: specDocument({ intents: [first] }), revision: 31 };
     const { spec } = planScale(previous, previous.spec.deployments, mark);
     expect(spec.expectedSeq).toBe(31);
     expect(spec.body).toMatchObject({ version: 2, updatedAt: '2026-11-22T00:00:00.000Z' });
@@ -96,7 +96,7 @@ describe('a change', () => {
       intentId: uuid(200 + index),
       revision: 2 + index,
     }));
-    const { spec } = planScale({ spec: buildSpec({ intents: [create, ...rest] }), revision: 99 }, [], mark);
+    const { spec } = planScale({ spec: specDocument({ intents: [create, ...rest] }), revision: 99 }, [], mark);
     expect(spec.body.intents).toHaveLength(intentsMax);
     expect(spec.body.intents[0]?.intentId === create.intentId).toBe(kept);
     expect(spec.body.intents[1]?.intentId).toBe(uuid(201));
@@ -105,7 +105,7 @@ describe('a change', () => {
 
   it('to deletion drops the sealed secret and keeps the rest', () => {
     const previous = {
-      spec: buildSpec({ sealedHuggingFaceToken: { enc: 'e', ct: 'c' }, intents: [first] }),
+      spec: specDocument({ sealedHuggingFaceToken: { enc: 'e', ct: 'c' }, intents: [first] }),
       revision: 5,
     };
     const { spec, others } = planDeletion(previous, mark);
@@ -116,7 +116,7 @@ describe('a change', () => {
 });
 
 describe('a release', () => {
-  const previous = { spec: buildSpec(), revision: 40 };
+  const previous = { spec: specDocument(), revision: 40 };
 
   it('is a tombstone without secrets, revoked access and a free name, each guarded and with an end', () => {
     const writes = planRelease(previous, { accessSeq: 7, name: { subject: 'n', seq: 6 } }, mark.at);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { patchRequestSchema } from '#shared/contract/deployment.ts';
-import { buildSpec } from '../testing/spec.ts';
+import { specDocument } from '#shared/testing/documents.ts';
 import { pickScales } from './pick-scales.ts';
 
 const id = (letter: string): string => `00000000-0000-8001-8000-00000000000${letter}`;
-const present = buildSpec({
+const present = specDocument({
   deployments: [
     {
       modelId: id('a'),

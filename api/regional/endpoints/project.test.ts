@@ -2,15 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { dedicatedInferenceSchema } from '#shared/contract/deployment.ts';
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
-import { buildSpec } from '../testing/spec.ts';
-import { buildStatus } from '../testing/status.ts';
+import { specDocument, statusDocument } from '#shared/testing/documents.ts';
 import { project } from './project.ts';
 
-const endpointId = buildSpec().endpointId;
+const endpointId = specDocument().endpointId;
 const https = { scheme: 'https' } as const;
 const deletion = { requestedAt: '2026-11-22T13:00:00.000Z', requestedBy: 'token-1' };
 const liveAt = (revision: number): StatusDocument['live'] => {
-  const { version, name, enablePublicEndpoint, deployments, createdAt, updatedAt } = buildSpec();
+  const { version, name, enablePublicEndpoint, deployments, createdAt, updatedAt } = specDocument();
   return { revision, version, name, enablePublicEndpoint, deployments, createdAt, updatedAt };
 };
 const rejection = {
@@ -20,7 +19,7 @@ const rejection = {
   hint: 'ask for less',
   at: '2026-11-22T13:00:00.000Z',
 };
-const status = (parts: Partial<StatusDocument>): StatusDocument => buildStatus({ endpointId, ...parts });
+const status = (parts: Partial<StatusDocument>): StatusDocument => statusDocument({ endpointId, ...parts });
 
 interface Case {
   what: string;
@@ -93,7 +92,7 @@ const cases: Case[] = [
 
 describe('the resource', () => {
   it.each(cases)('$what', ({ spec, status: reported, expected }) => {
-    const resource = project({ spec: buildSpec(spec), revision: 8 }, reported, https);
+    const resource = project({ spec: specDocument(spec), revision: 8 }, reported, https);
     expect(dedicatedInferenceSchema.safeParse(resource).error).toBeUndefined();
     expect({
       status: resource.status,
@@ -107,7 +106,7 @@ describe('the resource', () => {
 
   it('names its endpoints only once something is live, with scheme and port', () => {
     const hosts = { public: 'a-public-x.test', private: 'a-private-x.test' };
-    const revised = { spec: buildSpec(), revision: 8 };
+    const revised = { spec: specDocument(), revision: 8 };
     expect(project(revised, status({ hosts }), https).endpoints).toBeUndefined();
     const live = status({ state: 'active', observedRevision: 8, live: liveAt(8), hosts });
     expect(project(revised, live, https).endpoints).toEqual({
@@ -119,21 +118,21 @@ describe('the resource', () => {
   });
 
   it('counts the replicas that are wanted, none while deleting', () => {
-    const [model] = buildSpec().deployments;
+    const [model] = specDocument().deployments;
     const two =
       model === undefined
         ? []
         : [model, { ...model, accelerators: model.accelerators.map((group) => ({ ...group, scale: 3 })) }];
     const ready = status({ observedRevision: 8, replicas: { desired: 9, ready: 1 } });
-    expect(project({ spec: buildSpec({ deployments: two }), revision: 8 }, ready, https).replicas).toEqual({
+    expect(project({ spec: specDocument({ deployments: two }), revision: 8 }, ready, https).replicas).toEqual({
       desired: 5,
       ready: 1,
     });
-    expect(project({ spec: buildSpec({ deletion }), revision: 8 }, ready, https).replicas.desired).toBe(0);
+    expect(project({ spec: specDocument({ deletion }), revision: 8 }, ready, https).replicas.desired).toBe(0);
   });
 
   it('shows why a change was given up', () => {
     const rejected = status({ state: 'active', observedRevision: 8, live: liveAt(4), rejection });
-    expect(project({ spec: buildSpec(), revision: 8 }, rejected, https).last_rejection).toEqual(rejection);
+    expect(project({ spec: specDocument(), revision: 8 }, rejected, https).last_rejection).toEqual(rejection);
   });
 });

@@ -7,7 +7,7 @@ import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import { createBody } from './create-body.ts';
 import { betaToken, startTestRegion, type TestReply, type TestRegion, type TestRequest } from './region-fixture.ts';
-import { buildStatus } from './status.ts';
+import { statusDocument } from '#shared/testing/documents.ts';
 
 const collection = '/v2/dedicated-inferences';
 const nobody = '00000000-0000-8001-8000-000000000000';
@@ -263,7 +263,7 @@ describe('the regional API', () => {
   it('shows what the provisioner reports as soon as it is stored', async () => {
     const made = await create('reported');
     const id = idOf(made);
-    const status = buildStatus({ endpointId: id, observedRevision: made.body.dedicated_inference?.revision ?? 0 });
+    const status = statusDocument({ endpointId: id, observedRevision: made.body.dedicated_inference?.revision ?? 0 });
     for (let seq = 1; seq <= 10; seq += 1) {
       await region.publishStatus(id, { ...status, lifecycleSeq: seq });
       const shown = await region.call(seq % 2, { path: `${collection}/${id}` });

@@ -10,7 +10,7 @@ import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import { createBody } from './create-body.ts';
 import { startTestRegion, testVpcId, type TestReply, type TestRegion } from './region-fixture.ts';
-import { buildStatus } from './status.ts';
+import { statusDocument } from '#shared/testing/documents.ts';
 
 const collection = '/v2/dedicated-inferences';
 
@@ -36,7 +36,7 @@ describe('the end of an endpoint', () => {
   const last = (subject: string): Promise<unknown> =>
     readLast(region.nats, streams.desired.name, subject).then((stored) => stored?.body);
   const tearDown = async (id: string, revision: number): Promise<void> => {
-    await region.publishStatus(id, buildStatus({ endpointId: id, state: 'gone', observedRevision: revision }));
+    await region.publishStatus(id, statusDocument({ endpointId: id, state: 'gone', observedRevision: revision }));
   };
 
   it('leaves a tombstone without secrets, frees the name, and answers 404', async () => {
@@ -72,7 +72,7 @@ describe('the end of an endpoint', () => {
   it('does not release what the provisioner still holds, or what nobody wants deleted', async () => {
     const id = (await create('alive')).body.dedicated_inference?.id ?? '';
     await tearDown(id, 1);
-    await region.publishStatus(id, buildStatus({ endpointId: id, state: 'deleting', observedRevision: 1 }));
+    await region.publishStatus(id, statusDocument({ endpointId: id, state: 'deleting', observedRevision: 1 }));
     await remove(id);
     const shown = await region.call(2, { path: `${collection}/${id}` });
     expect([shown.status, shown.body.dedicated_inference?.status]).toEqual([200, 'deleting']);
