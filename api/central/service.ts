@@ -79,7 +79,7 @@ export async function startCentralApi(config: CentralConfig, overrides: CentralO
   });
   const address = { host: config.FAIRWAY_HOST, port: config.FAIRWAY_PORT };
   const server = stack.use(await serveApp(app, { ...address, drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS }));
-  answerClientErrors(server.server, (status) => ({ status, ...unreadableRequest(status, randomUUID()) }));
+  answerClientErrors(server.server, (status) => unreadableRequest(status, randomUUID()));
   log.info({ url: admin.url }, 'admin.started');
   const all = stack.move();
   return { url: server.url, adminUrl: admin.url, [Symbol.asyncDispose]: () => all.disposeAsync() };

@@ -1,4 +1,5 @@
-import { AppError, errorTable } from '#shared/contract/errors.ts';
+import { AppError, errorTable, unreadableCodes } from '#shared/contract/errors.ts';
+import type { ClientErrorStatus } from '#shared/runtime/client-errors.ts';
 import type { ErrorReply } from '#shared/contract/deployment.ts';
 
 /** An error of the management API, ready to be sent. */
@@ -45,13 +46,12 @@ export function errorResponse(error: AppError, requestId: string): Response {
   return new Response(JSON.stringify(body), { status, headers: { ...headers, 'content-type': 'application/json' } });
 }
 
-/** The error for bytes that no request could be read from; the table has no time-out of a request's head, it is one of them. */
+/** The error for bytes that no request could be read from. */
 export function unreadableRequest(
-  status: 400 | 408 | 431,
+  status: ClientErrorStatus,
   requestId: string,
 ): { headers: Record<string, string>; body: string } {
-  const error = new AppError(status === 431 ? 'header_too_large' : 'bad_request');
-  const { headers, body } = renderError(error, requestId);
+  const { headers, body } = renderError(new AppError(unreadableCodes[status]), requestId);
   return {
     headers: { ...headers, 'content-type': 'application/json', 'x-request-id': requestId },
     body: JSON.stringify(body),

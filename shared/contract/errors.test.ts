@@ -7,9 +7,9 @@ describe('the error table', () => {
     (code, { status, retryable, message }) => {
       expect(code).toMatch(/^[a-z]+(_[a-z]+)*$/);
       // Whoever may try again gets a status on which clients do, or a conflict that they resolve by reading.
-      if (retryable) expect([409, 429, 502, 503, 504]).toContain(status);
+      if (retryable) expect([408, 409, 429, 502, 503, 504]).toContain(status);
       // Clients repeat these by themselves, whatever the body says.
-      else expect([429, 502, 503, 504]).not.toContain(status);
+      else expect([408, 429, 502, 503, 504]).not.toContain(status);
       expect(status).toBeGreaterThanOrEqual(400);
       expect(status).toBeLessThan(600);
       expect(message).toMatch(/^[A-Z]/);

@@ -21,17 +21,16 @@ export const errorTable = {
   unknown_route: { status: 404, retryable: false, message: 'This route is not served here.' },
   model_not_found: { status: 404, retryable: false, message: 'The model is not served by this endpoint.' },
   method_not_allowed: { status: 405, retryable: false, message: 'This method is not allowed here.' },
+  header_timeout: { status: 408, retryable: true, message: 'The head of the request did not arrive in time.' },
   conflict: { status: 409, retryable: true, message: 'Somebody else changed the resource at the same time.' },
   name_taken: { status: 409, retryable: false, message: 'An endpoint with this name exists in the team.' },
   endpoint_deleting: { status: 409, retryable: false, message: 'The endpoint is being deleted.' },
-  endpoint_not_active: { status: 409, retryable: false, message: 'The endpoint is not active.' },
   version_mismatch: { status: 412, retryable: false, message: 'The resource has changed since it was read.' },
   body_too_large: { status: 413, retryable: false, message: 'The body is larger than this endpoint accepts.' },
   unsupported_media_type: { status: 415, retryable: false, message: 'Send the body as application/json.' },
   unprocessable: { status: 422, retryable: false, message: 'The request is well formed but cannot be accepted.' },
   idempotency_mismatch: { status: 422, retryable: false, message: 'This Idempotency-Key was used with another body.' },
   header_too_large: { status: 431, retryable: false, message: 'The request headers are too large.' },
-  too_many_requests: { status: 429, retryable: true, message: 'API rate limit exceeded.' },
   overloaded: { status: 503, retryable: true, message: 'The service has no room for this request right now.' },
   server_error: { status: 500, retryable: false, message: 'Unexpected server-side error' },
   upstream_error: { status: 502, retryable: true, message: 'The model server failed.' },
@@ -46,6 +45,13 @@ export const errorTable = {
 
 /** A key of the table. */
 export type ErrorCode = keyof typeof errorTable;
+
+/** The codes for bytes from which no request could be read, by the status that says what is wrong with them. */
+export const unreadableCodes = {
+  400: 'bad_request',
+  408: 'header_timeout',
+  431: 'header_too_large',
+} as const satisfies Record<number, ErrorCode>;
 
 /** One problem of an input, with its path (`spec.model_deployments.0.accelerators`) and what would fit. */
 export interface InputProblem {
