@@ -13,7 +13,7 @@ import type { ProofDesk } from './proof/proof-desk.ts';
 import type { ProvisionerMetrics } from './report/metrics.ts';
 import type { Refusals } from './act/refusals.ts';
 import { report, type ReportContext } from './report/report.ts';
-import { MovedOn } from './report/status-writer.ts';
+import { MovedOnError } from './report/status-writer.ts';
 import type { KubeWrites, StepContext, StepEffect } from './act/step-context.ts';
 
 /** Everything that one look at an endpoint needs. */
@@ -47,7 +47,7 @@ export async function reconcile(deps: Reconciler, endpointId: string, signal: Ab
   try {
     return await conclude(deps, { observed, plan, acted, revision });
   } catch (error) {
-    if (!(error instanceof MovedOn)) throw error;
+    if (!(error instanceof MovedOnError)) throw error;
     deps.log.debug({ endpointId, reason: error.message }, 'status.moved_on');
     return { requeueAfterMs: pauseMs.moved };
   }

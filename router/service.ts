@@ -4,6 +4,7 @@ import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { serveAdmin, serveListener, type RunningServer } from '#shared/runtime/http-server.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
+import { within } from '#shared/runtime/within.ts';
 import { EdgeCopy } from './edge/edge-copy.ts';
 import { EdgeFeed } from './edge/edge-feed.ts';
 import { StateFile } from './edge/state-file.ts';
@@ -163,13 +164,8 @@ async function startListener(config: RouterConfig, deps: CompletionDeps): Promis
 async function letStreamsEnd({ replies, clock, config }: CompletionDeps, log: Logger): Promise<void> {
   const ended = replies.close();
   if (replies.size > 0) log.info({ streams: replies.size }, 'router.draining');
-  const over = new AbortController();
-  const late = clock.sleep(config.FAIRWAY_DRAIN_TIMEOUT_MS, over.signal).catch(() => {});
-  await Promise.race([ended, late]);
-  over.abort();
+  await within(ended, config.FAIRWAY_DRAIN_TIMEOUT_MS, { clock }).catch(() => {});
   if (replies.size > 0) log.warn({ streams: replies.size }, 'router.streams_ended');
   replies.endAll();
-  const sent = new AbortController();
-  await Promise.race([ended, clock.sleep(lastBytesMs, sent.signal).catch(() => {})]);
-  sent.abort();
+  await within(ended, lastBytesMs, { clock }).catch(() => {});
 }

@@ -24,7 +24,7 @@ export interface DemoEndpoint {
 }
 
 /** What the management API refused, with its own words. */
-class ApiRefusal extends Error {
+class ApiRefusedError extends Error {
   readonly status: number;
 
   constructor(status: number, text: string) {
@@ -67,7 +67,7 @@ async function scaleEarlier(place: DemoPlace, { endpointId }: DemoEndpoint): Pro
     await call(place, `/${endpointId}`, { method: 'PATCH', body });
     return true;
   } catch (error) {
-    if (error instanceof ApiRefusal && error.status === 404) return false;
+    if (error instanceof ApiRefusedError && error.status === 404) return false;
     throw error;
   }
 }
@@ -153,6 +153,6 @@ async function call(
     signal: AbortSignal.any([place.signal, AbortSignal.timeout(30_000)]),
   });
   const text = await response.text();
-  if (!response.ok) throw new ApiRefusal(response.status, text);
+  if (!response.ok) throw new ApiRefusedError(response.status, text);
   return JSON.parse(text);
 }

@@ -1,4 +1,4 @@
-import { readStackOptions, UsageAsked } from './options.ts';
+import { readStackOptions, UsageAskedError } from './options.ts';
 import { runDev } from './run-dev.ts';
 
 const stop = new AbortController();
@@ -9,8 +9,8 @@ try {
     out: (text) => process.stdout.write(text),
   });
 } catch (error) {
-  const said = error instanceof UsageAsked || stop.signal.aborted;
-  if (error instanceof UsageAsked) process.stdout.write(`${error.message}\n`);
+  const said = error instanceof UsageAskedError || stop.signal.aborted;
+  if (error instanceof UsageAskedError) process.stdout.write(`${error.message}\n`);
   else if (!said)
     process.stderr.write(`\nFairway could not start.\n${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = said ? 0 : 1;

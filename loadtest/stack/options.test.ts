@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readStackOptions, UsageAsked } from './options.ts';
+import { readStackOptions, UsageAskedError } from './options.ts';
 
 describe('readStackOptions', () => {
   it('has defaults that need no flag', () => {
@@ -51,6 +51,6 @@ describe('readStackOptions', () => {
   });
 
   it('tells its usage', () => {
-    expect(() => readStackOptions(['-h'])).toThrow(UsageAsked);
+    expect(() => readStackOptions(['-h'])).toThrow(UsageAskedError);
   });
 });

@@ -51,9 +51,9 @@ export const usage = `npm run dev -- [options]
   --drain-timeout-ms N how long a replica's streams may hold up a scale-down (default 600000)`;
 
 /** Thrown for --help: the text goes to standard output and the exit code is 0. */
-export class UsageAsked extends Error {}
+export class UsageAskedError extends Error {}
 
-/** Reads the command line. @throws ConfigError with every problem and how to see the flags; UsageAsked for --help. */
+/** Reads the command line. @throws ConfigError with every problem and how to see the flags; UsageAskedError for --help. */
 export function readStackOptions(args: readonly string[]): StackOptions {
   let values: ReturnType<typeof parse>;
   try {
@@ -61,7 +61,7 @@ export function readStackOptions(args: readonly string[]): StackOptions {
   } catch (error) {
     throw new ConfigError(`${error instanceof Error ? error.message : String(error)}\nSee: npm run dev -- --help`);
   }
-  if (values.help === true) throw new UsageAsked(usage);
+  if (values.help === true) throw new UsageAskedError(usage);
   const problems: string[] = [];
   const number = (flag: keyof typeof values, fallback: number, [least, most]: [number, number]): number => {
     const given = values[flag];

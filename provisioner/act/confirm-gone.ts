@@ -1,7 +1,7 @@
 import { kinds } from '../kube/kinds.ts';
 import { isNotFound } from '../kube/kube-error.ts';
 import { namespaceName, resourceName } from '../manifests/names.ts';
-import { MovedOn } from '../report/status-writer.ts';
+import { MovedOnError } from '../report/status-writer.ts';
 import type { StepContext, StepEffect } from './step-context.ts';
 
 /** Asks the API server itself before an endpoint is called gone: the caches may be behind another provisioner. */
@@ -15,7 +15,7 @@ export async function confirmGone({ kube, endpointId, signal }: StepContext): Pr
       if (isNotFound(error)) return null;
       throw error;
     });
-    if (found !== null) throw new MovedOn(`${kind.kind} ${name} is still there; the cache has not shown it yet`);
+    if (found !== null) throw new MovedOnError(`${kind.kind} ${name} is still there; the cache has not shown it yet`);
   }
   return 'unchanged';
 }

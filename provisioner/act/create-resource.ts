@@ -1,5 +1,5 @@
 import type { KubeObject } from '../kube/kube-object.ts';
-import { MovedOn } from '../report/status-writer.ts';
+import { MovedOnError } from '../report/status-writer.ts';
 import type { StepContext, StepEffect } from './step-context.ts';
 
 /**
@@ -13,6 +13,6 @@ export async function createResource(
   const { kube, documents, endpointId, signal, wrote } = context;
   const newest = await documents.desired(endpointId);
   const wanted = newest.kind === 'spec' && newest.revision === step.revision && newest.spec.deletion === undefined;
-  if (!wanted) throw new MovedOn(`revision ${step.revision} of ${endpointId} is not the newest any more`);
+  if (!wanted) throw new MovedOnError(`revision ${step.revision} of ${endpointId} is not the newest any more`);
   return wrote(await kube.apply(step.object, { signal }));
 }

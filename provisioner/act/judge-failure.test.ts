@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { KubeError } from '../kube/kube-error.ts';
 import { fenceMessages, resourceDefinition } from '../manifests/fence.ts';
-import { MovedOn, NotStored } from '../report/status-writer.ts';
+import { MovedOnError, NotStoredError } from '../report/status-writer.ts';
 import type { Step } from '../plan/step.ts';
 import { judgeFailure } from './judge-failure.ts';
 
@@ -17,8 +17,8 @@ const table: [string, Step, unknown, string][] = [
   ['another version', confirm, kube(409), 'moved'],
   ['something that is gone', apply, kube(404), 'moved'],
   ['a namespace that ends', apply, kube(403, '', { causes: [{ reason: 'NamespaceTerminating' }] }), 'moved'],
-  ['a document that somebody else wrote', confirm, new MovedOn('x'), 'moved'],
-  ['NATS', confirm, new NotStored('x'), 'unknown'],
+  ['a document that somebody else wrote', confirm, new MovedOnError('x'), 'moved'],
+  ['NATS', confirm, new NotStoredError('x'), 'unknown'],
   ['an API server that is away', apply, kube(0), 'unknown'],
   ['a right that is missing', apply, kube(403), 'unknown'],
   ['a 422 to anything but an apply', confirm, kube(422), 'unknown'],

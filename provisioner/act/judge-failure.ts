@@ -1,7 +1,7 @@
 import { isConflict, isForbiddenTerminating, isInvalid, isNotFound, isPreconditionFailed } from '../kube/kube-error.ts';
 import { fenceMessages } from '../manifests/fence.ts';
 import type { PermanentFailure } from '../observe/observed-state.ts';
-import { MovedOn } from '../report/status-writer.ts';
+import { MovedOnError } from '../report/status-writer.ts';
 import type { Step } from '../plan/step.ts';
 
 /**
@@ -21,7 +21,7 @@ export function judgeFailure(step: Step, error: unknown): StepFailure {
   if (isInvalid(error) && Object.values(fenceMessages).some((text) => message.includes(text)))
     return { kind: 'stale', message };
   const moved = isPreconditionFailed(error) || isConflict(error) || isForbiddenTerminating(error);
-  if (moved || isNotFound(error) || error instanceof MovedOn) return { kind: 'moved', message };
+  if (moved || isNotFound(error) || error instanceof MovedOnError) return { kind: 'moved', message };
   const applies = step.kind === 'apply' || step.kind === 'create-resource';
   if (!applies || !isInvalid(error)) return { kind: 'unknown', error };
   const hint =

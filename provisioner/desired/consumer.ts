@@ -3,6 +3,7 @@ import { nanos } from '@nats-io/nats-core';
 import { lastToken, streams, subjects } from '#shared/contract/subjects.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
+import { isDeletion } from '#shared/runtime/nats/is-deletion.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
 import { fullJitter } from '#shared/runtime/retry.ts';
 import type { SpecMessage } from './desired-map.ts';
@@ -107,7 +108,6 @@ async function stopWhenMissing(messages: ConsumerMessages): Promise<void> {
 }
 
 function specMessage(message: JsMsg): SpecMessage {
-  const operation = message.headers?.get('KV-Operation');
-  const deleted = operation === 'PURGE' || operation === 'DEL' || (message.headers?.has('Nats-Marker-Reason') ?? false);
-  return { endpointId: lastToken(message.subject), revision: message.seq, text: message.string(), deleted };
+  const { subject, seq, headers } = message;
+  return { endpointId: lastToken(subject), revision: seq, text: message.string(), deleted: isDeletion(headers) };
 }

@@ -1,3 +1,5 @@
+import { isRecord } from '#shared/runtime/is-record.ts';
+
 /** One cause inside a Kubernetes Status. */
 export interface StatusCause {
   reason?: string;
@@ -130,10 +132,6 @@ function hasCause(error: KubeError, reason: string): boolean {
 
 function causes(error: KubeError): StatusCause[] {
   return Array.isArray(error.details.causes) ? error.details.causes : [];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 const reasons: Record<number, string> = {

@@ -1,4 +1,5 @@
 import type { Clock } from '#shared/runtime/clock.ts';
+import { OverdueError, within } from '#shared/runtime/within.ts';
 import { compareVersions, type KubeObject } from './kube-object.ts';
 import type { Reflector } from './reflector.ts';
 
@@ -81,12 +82,14 @@ export class WroteAt {
     const done = new AbortController();
     const either = signal === undefined ? done.signal : AbortSignal.any([signal, done.signal]);
     const waitMs = Math.max(0, write.overdueAt - this.#options.clock.monotonic());
-    const waits = [write.cache.reached(write.version, either), this.#options.clock.sleep(waitMs, either)];
+    const seen = write.cache.reached(write.version, either);
     try {
-      await Promise.race(waits);
+      await within(seen, waitMs, { clock: this.#options.clock, signal });
+    } catch (error) {
+      if (!(error instanceof OverdueError)) throw error;
     } finally {
       done.abort();
-      await Promise.allSettled(waits);
+      await seen.catch(() => {});
     }
   }
 }

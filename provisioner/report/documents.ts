@@ -8,8 +8,8 @@ import { readDesired, type DesiredEntry } from '../desired/desired-map.ts';
 import type { Sequenced } from '../observe/observed-state.ts';
 
 /** Thrown when a stored document is not what this build can read: it is left alone. */
-export class UnreadableDocument extends Error {
-  override name = 'UnreadableDocument';
+export class UnreadableDocumentError extends Error {
+  override name = 'UnreadableDocumentError';
 }
 
 /** The documents of one endpoint as their streams' leaders have them now. @throws when NATS does not answer. */
@@ -27,7 +27,7 @@ export function createEndpointDocuments(nats: Nats): EndpointDocuments {
     if (message.deleted || message.body === null) return { document: null, seq: message.seq };
     const parsed = schema.safeParse(message.body);
     if (parsed.success) return { document: parsed.data, seq: message.seq };
-    throw new UnreadableDocument(
+    throw new UnreadableDocumentError(
       `${subject} holds a document that this build cannot read; upgrade it: ${z.prettifyError(parsed.error)}`,
     );
   };

@@ -19,7 +19,7 @@ export interface ReportContext {
 
 /**
  * Writes the status when it says something new, then tells the timeline and the custom resource.
- * Gives the document that was written, or null. @throws MovedOn, NotStored.
+ * Gives the document that was written, or null. @throws MovedOnError, NotStoredError.
  */
 export async function report(
   context: ReportContext,

@@ -1,5 +1,6 @@
 import { AppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
+import { within } from '#shared/runtime/within.ts';
 
 /** Bounds of the step between reading a request and forwarding it. */
 export interface AdmissionLimits {
@@ -81,12 +82,10 @@ export class Admission {
   /** Resolves with a place taken; rejects with none. */
   async #turn({ flow, bytes, signal }: AdmissionRequest): Promise<void> {
     const { clock, turnTimeoutMs } = this.#limits;
-    const over = new AbortController();
     const { promise, resolve } = Promise.withResolvers<void>();
     const waiter: Waiter = { bytes, admit: resolve };
     this.#queue(flow, waiter);
-    await Promise.race([promise, clock.sleep(turnTimeoutMs, AbortSignal.any([over.signal, signal])).catch(() => {})]);
-    over.abort('over');
+    await within(promise, turnTimeoutMs, { clock, signal }).catch(() => {});
     const admitted = !this.#leave(flow, waiter);
     if (admitted && !signal.aborted) return;
     if (admitted) this.#giveBack();

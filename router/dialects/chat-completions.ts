@@ -1,6 +1,7 @@
 import { chatCompletionSpans } from '../scan/span-rules.ts';
 import type { Dialect } from './dialect.ts';
-import { isRecord, keepAlive, openAiErrorEnd, readOpenAiFrame, type HasContent } from './openai-frames.ts';
+import { isRecord } from '#shared/runtime/is-record.ts';
+import { keepAlive, openAiErrorEnd, readOpenAiFrame, type HasContent } from './openai-frames.ts';
 import { findUsage } from './usage.ts';
 
 /** Members of a delta that are content when they are not empty; `reasoning*` as vLLM, SGLang and llama.cpp name it. */

@@ -1,4 +1,5 @@
 import type { AppError } from '#shared/contract/errors.ts';
+import { isRecord } from '#shared/runtime/is-record.ts';
 import { openAiError } from './openai-error.ts';
 import type { FrameFacts } from './dialect.ts';
 import { findUsage } from './usage.ts';
@@ -85,11 +86,6 @@ function dataOf(frame: Buffer): Buffer | undefined {
 
 function facts(kind: FrameFacts['kind']): FrameFacts {
   return { kind, finished: false, usage: undefined };
-}
-
-/** A JSON object. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function parseJson(data: Buffer): unknown {

@@ -3,6 +3,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { startView, type NatsView } from '#shared/runtime/nats/nats-view.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
+import { within } from '#shared/runtime/within.ts';
 import type { EdgeCopy } from './edge-copy.ts';
 
 /** What the feed needs. */
@@ -55,9 +56,7 @@ export class EdgeFeed implements AsyncDisposable {
   async flush(): Promise<void> {
     const { clock } = this.#options;
     if (this.#nats?.up() !== true) return;
-    const flushed = new AbortController();
-    await Promise.race([this.#nats.nc.flush().catch(() => {}), clock.sleep(1000, flushed.signal).catch(() => {})]);
-    flushed.abort();
+    await within(this.#nats.nc.flush(), 1000, { clock }).catch(() => {});
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

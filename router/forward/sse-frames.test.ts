@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FrameTooLong, SseFrames } from './sse-frames.ts';
+import { FrameTooLongError, SseFrames } from './sse-frames.ts';
 
 function cut(text: string, sizes: readonly number[]): string[] {
   const frames: string[] = [];
@@ -37,6 +37,6 @@ describe('SseFrames', () => {
 
   it('refuses an event that is longer than the bound', () => {
     const reader = new SseFrames(10);
-    expect(() => reader.push(Buffer.from('data: 12345678'), () => {})).toThrow(FrameTooLong);
+    expect(() => reader.push(Buffer.from('data: 12345678'), () => {})).toThrow(FrameTooLongError);
   });
 });

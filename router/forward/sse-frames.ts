@@ -2,8 +2,8 @@ const newline = 0x0a;
 const carriageReturn = 0x0d;
 
 /** Thrown when an event is longer than the bound: no engine sends that. */
-export class FrameTooLong extends Error {
-  override name = 'FrameTooLong';
+export class FrameTooLongError extends Error {
+  override name = 'FrameTooLongError';
 }
 
 /**
@@ -26,7 +26,7 @@ export class SseFrames {
     return this.#held;
   }
 
-  /** Calls `take` for each event that ends in the chunk, blank line included. @throws FrameTooLong */
+  /** Calls `take` for each event that ends in the chunk, blank line included. @throws FrameTooLongError */
   push(chunk: Buffer, take: (frame: Buffer) => void): void {
     let start = 0;
     let at = 0;
@@ -65,7 +65,7 @@ export class SseFrames {
   #hold(piece: Buffer): void {
     if (piece.length === 0) return;
     this.#held += piece.length;
-    if (this.#held > this.#lengthMax) throw new FrameTooLong(`an event is longer than ${this.#lengthMax} bytes`);
+    if (this.#held > this.#lengthMax) throw new FrameTooLongError(`an event is longer than ${this.#lengthMax} bytes`);
     this.#pieces.push(piece);
   }
 }

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { Client, type Dispatcher } from 'undici';
+import { httpOrigin } from '#shared/runtime/http-origin.ts';
 import type {
   Upstream,
   UpstreamCall,
@@ -39,7 +40,7 @@ export class UndiciUpstream implements Upstream {
   }
 
   send(target: UpstreamTarget, request: UpstreamRequest, handler: UpstreamHandler): UpstreamCall {
-    const origin = originOf(target);
+    const origin = httpOrigin(target.address, target.port);
     const connection = (request.fresh ? undefined : this.#idle.get(origin)?.pop()) ?? this.#connect(origin);
     const call = new Call(connection, handler, (healthy) => this.#giveBack(connection, healthy));
     queueMicrotask(() => call.start(request));
@@ -47,7 +48,7 @@ export class UndiciUpstream implements Upstream {
   }
 
   forget(target: UpstreamTarget): void {
-    const origin = originOf(target);
+    const origin = httpOrigin(target.address, target.port);
     for (const { client } of this.#idle.get(origin) ?? []) void client.destroy();
     this.#idle.delete(origin);
   }
@@ -168,8 +169,4 @@ function readFailure(error: Error, sent: boolean, reusedSocket: boolean): Upstre
   if (!sent) return { kind: 'connect', reusedSocket, reason };
   const kind = code.startsWith('HPE_') || error.name === 'HTTPParserError' ? 'protocol' : 'reset';
   return { kind, reusedSocket, reason };
-}
-
-function originOf({ address, port }: UpstreamTarget): string {
-  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }

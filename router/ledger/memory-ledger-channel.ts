@@ -1,7 +1,7 @@
 import { BEAT_MS, ECHO_TTL_MS } from './ledger-channel.ts';
 import type { LedgerChannel } from './ledger-channel.ts';
 import type { LedgerMessage } from './ledger-message.ts';
-import { seededRandom } from '../replicas/seeded-random.ts';
+import { seededRandom } from '#shared/runtime/seeded-random.ts';
 
 /** How the memory channel misbehaves. Shares are between 0 and 1. */
 export interface MemoryLedgerOptions {

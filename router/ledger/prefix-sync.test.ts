@@ -4,7 +4,7 @@ import type { LedgerMessage } from './ledger-message.ts';
 import { MemoryLedgerHub } from './memory-ledger-channel.ts';
 import { PrefixExchange } from './prefix-sync.ts';
 import { PrefixIndex } from '../replicas/prefix-index.ts';
-import { seededRandom } from '../replicas/seeded-random.ts';
+import { seededRandom } from '#shared/runtime/seeded-random.ts';
 
 const BLOCK = 100;
 

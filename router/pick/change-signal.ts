@@ -1,4 +1,5 @@
 import type { Clock } from '#shared/runtime/clock.ts';
+import { within } from '#shared/runtime/within.ts';
 
 /** Wakes everybody who waits for a change; a change that nobody waited for is not remembered. */
 export class ChangeSignal {
@@ -17,11 +18,9 @@ export class ChangeSignal {
 
   /** Resolves at the next change, after `ms`, or when the signal aborts. Never rejects. */
   async wait(ms: number, signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiters.add(resolve);
-    await Promise.race([promise, this.#clock.sleep(ms, AbortSignal.any([over.signal, signal])).catch(() => {})]);
+    await within(promise, ms, { clock: this.#clock, signal }).catch(() => {});
     this.#waiters.delete(resolve);
-    over.abort('over');
   }
 }

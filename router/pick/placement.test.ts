@@ -5,7 +5,7 @@ import { PrefixExchange } from '../ledger/prefix-sync.ts';
 import { PrefixIndex } from '../replicas/prefix-index.ts';
 import { ReplicaTable } from '../replicas/replica-table.ts';
 import type { ReplicaCondition } from '../replicas/replica-view.ts';
-import { seededRandom } from '../replicas/seeded-random.ts';
+import { seededRandom } from '#shared/runtime/seeded-random.ts';
 import type { PromptKeys } from '../scan/block-keys.ts';
 import { hashText } from '../scan/hash64.ts';
 import { pick } from './pick.ts';

@@ -13,7 +13,7 @@ const probeBytesMax = 64 * 1024;
 
 /**
  * Reads and scans a body, piece by piece; a body that cannot be routed is refused as soon as that is known.
- * @throws AppError for a body that is too long, too slow, not JSON or ambiguous; BodyAborted when the client leaves.
+ * @throws AppError for a body that is too long, too slow, not JSON or ambiguous; BodyAbortedError when the client leaves.
  */
 export async function readRequest(
   incoming: IncomingMessage,

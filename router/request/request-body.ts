@@ -47,14 +47,14 @@ export class RequestBody implements Disposable {
 }
 
 /** Thrown when the client leaves before its body is whole. */
-export class BodyAborted extends Error {
-  override name = 'BodyAborted';
+export class BodyAbortedError extends Error {
+  override name = 'BodyAbortedError';
 }
 
 /**
  * Reads a body piece by piece into `body` and shows each piece to `see`. Node's stream is left flowing after an error, so that
  * the answer can be read: whoever answers bounds that with `discardRest`.
- * @throws AppError `body_too_large`, `overloaded`, `timeout`; BodyAborted when the client leaves; what `see` throws.
+ * @throws AppError `body_too_large`, `overloaded`, `timeout`; BodyAbortedError when the client leaves; what `see` throws.
  */
 export function readBody(
   incoming: IncomingMessage,
@@ -81,7 +81,7 @@ export function readBody(
       }
     };
     const onEnd = (): void => settle();
-    const onClose = (): void => settle(new BodyAborted('the client left before its body was whole'));
+    const onClose = (): void => settle(new BodyAbortedError('the client left before its body was whole'));
     const deadline = new Deadline(limits.clock, limits.timeoutMs, () =>
       settle(new AppError('timeout', { message: `The body was not sent within ${limits.timeoutMs} ms.` })),
     );

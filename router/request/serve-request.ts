@@ -4,10 +4,11 @@ import { AppError, toAppError } from '#shared/contract/errors.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
+import { within } from '#shared/runtime/within.ts';
 import { authenticate, type Caller, type Gate } from '../access/authenticate.ts';
 import type { Admission } from '../admit/admission.ts';
 import type { BodyBudget } from './body-budget.ts';
-import { BodyAborted, discardRest, RequestBody } from './request-body.ts';
+import { BodyAbortedError, discardRest, RequestBody } from './request-body.ts';
 import type { RouterConfig } from '../config.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { Exchange } from './request-log.ts';
@@ -67,7 +68,7 @@ export async function serveCompletion(
     outcome = await pass(deps, { dialect, incoming, exchange, reply, body });
     code = codeOf(outcome);
   } catch (error) {
-    const left = error instanceof BodyAborted || reply.gone.aborted;
+    const left = error instanceof BodyAbortedError || reply.gone.aborted;
     code = left ? 'client_gone' : toAppError(error).code;
     if (!left && !(error instanceof AppError))
       deps.log.error({ err: error, requestId: exchange.requestId }, 'request.failed');
@@ -82,10 +83,7 @@ export async function serveCompletion(
 /** The connection ends with this answer: what the client still sends is read first, or it would see a reset instead. */
 async function refuse({ replies, clock }: CompletionDeps, incoming: IncomingMessage): Promise<void> {
   discardRest(incoming, clock, discardMs);
-  const over = new AbortController();
-  const late = clock.sleep(discardMs / 2, over.signal).catch(() => {});
-  if (!incoming.complete) await Promise.race([once(incoming, 'end').catch(() => {}), late]);
-  over.abort();
+  if (!incoming.complete) await within(once(incoming, 'end'), discardMs / 2, { clock }).catch(() => {});
   replies.assertOpen();
 }
 

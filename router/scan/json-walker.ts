@@ -1,4 +1,4 @@
-import { ScanFailure } from './scan-failure.ts';
+import { ScanError } from './scan-error.ts';
 
 /**
  * What a walk over JSON text reports, in order. White space and colons are not reported. Offsets are bytes from the
@@ -69,7 +69,7 @@ export class JsonWalker {
     this.stack = new Uint8Array(maxDepth);
   }
 
-  /** Takes the next bytes. Throws ScanFailure; nothing may be written after that. */
+  /** Takes the next bytes. Throws ScanError; nothing may be written after that. */
   write(chunk: Uint8Array): void {
     let at = 0;
     while (at < chunk.length) {
@@ -80,9 +80,9 @@ export class JsonWalker {
     this.base += chunk.length;
   }
 
-  /** Throws ScanFailure unless one whole object has been written. */
+  /** Throws ScanError unless one whole object has been written. */
   end(): void {
-    if (this.expected !== EXPECT_NOTHING) throw new ScanFailure('invalid_json', this.base);
+    if (this.expected !== EXPECT_NOTHING) throw new ScanError('invalid_json', this.base);
   }
 
   private structure(chunk: Uint8Array, from: number): number {
@@ -106,7 +106,7 @@ export class JsonWalker {
       case EXPECT_KEY:
         return this.key(byte, at);
       case EXPECT_COLON:
-        if (byte !== COLON) throw new ScanFailure('invalid_json', at);
+        if (byte !== COLON) throw new ScanError('invalid_json', at);
         this.expected = EXPECT_VALUE;
         return;
       case EXPECT_COMMA:
@@ -114,18 +114,18 @@ export class JsonWalker {
       case EXPECT_TOP:
         return this.top(byte, at);
       default:
-        throw new ScanFailure('invalid_json', at);
+        throw new ScanError('invalid_json', at);
     }
   }
 
   private top(byte: number, at: number): void {
     if (byte === OPEN_OBJECT) return this.push(byte, at);
     const isJson = byte === OPEN_LIST || byte === QUOTE || startsPrimitive(byte);
-    throw new ScanFailure(isJson ? 'not_an_object' : 'invalid_json', at);
+    throw new ScanError(isJson ? 'not_an_object' : 'invalid_json', at);
   }
 
   private key(byte: number, at: number): void {
-    if (byte !== QUOTE) throw new ScanFailure('invalid_json', at);
+    if (byte !== QUOTE) throw new ScanError('invalid_json', at);
     this.token = KEY_TOKEN;
     this.sink.keyStart();
   }
@@ -140,7 +140,7 @@ export class JsonWalker {
       this.token = PRIMITIVE_TOKEN;
       this.sink.primitiveStart(at);
     } else {
-      throw new ScanFailure('invalid_json', at);
+      throw new ScanError('invalid_json', at);
     }
   }
 
@@ -150,7 +150,7 @@ export class JsonWalker {
   }
 
   private push(byte: number, at: number): void {
-    if (this.depth === this.stack.length) throw new ScanFailure('too_deep', at);
+    if (this.depth === this.stack.length) throw new ScanError('too_deep', at);
     this.stack[this.depth++] = byte;
     this.expected = byte === OPEN_OBJECT ? EXPECT_FIRST_KEY : EXPECT_FIRST_VALUE;
     this.sink.open(byte, at);
@@ -158,7 +158,7 @@ export class JsonWalker {
 
   private pop(byte: number, at: number): void {
     // In ASCII each closing bracket stands two after its opening one.
-    if (this.stack[this.depth - 1] !== byte - 2) throw new ScanFailure('invalid_json', at);
+    if (this.stack[this.depth - 1] !== byte - 2) throw new ScanError('invalid_json', at);
     this.depth--;
     this.expected = this.depth === 0 ? EXPECT_NOTHING : EXPECT_COMMA;
     this.sink.close(byte, at + 1);
@@ -183,7 +183,7 @@ export class JsonWalker {
       // Most bytes of most texts take this way: one comparison.
       if (byte > BACKSLASH) to += 1;
       else if (byte === QUOTE) break;
-      else if (byte < SPACE) throw new ScanFailure('invalid_json', this.base + to);
+      else if (byte < SPACE) throw new ScanError('invalid_json', this.base + to);
       else to += byte === BACKSLASH ? 2 : 1;
     }
     this.escaped = to > length;

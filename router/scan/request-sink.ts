@@ -2,7 +2,7 @@ import type { JsonSink } from './json-walker.ts';
 import { fieldKeys, readField } from './request-fields.ts';
 import type { FieldKey, RequestFields } from './request-fields.ts';
 import { RoutingKey } from './routing-key.ts';
-import { ScanFailure } from './scan-failure.ts';
+import { ScanError } from './scan-error.ts';
 import type { ByteRange, ScannedRequest, ScannedSpan } from './scan-result.ts';
 import { SpanHasher } from './span-hasher.ts';
 import type { ScanLimits, SpanRules } from './span-rules.ts';
@@ -114,8 +114,8 @@ export class RequestSink implements JsonSink {
     const key = this.key.read();
     const rule = key && this.rules.spans.find((span) => span.key === key.name);
     if (!key || !(rule || isField(key.name))) return;
-    if (key.escaped) throw new ScanFailure('escaped_key', at, key.name);
-    if (this.ranges.has(key.name)) throw new ScanFailure('duplicate_key', at, key.name);
+    if (key.escaped) throw new ScanError('escaped_key', at, key.name);
+    if (this.ranges.has(key.name)) throw new ScanError('duplicate_key', at, key.name);
     this.valueKey = key.name;
     this.valueStart = at;
     this.ranges.set(key.name, { start: at, end: at });
@@ -138,7 +138,7 @@ export class RequestSink implements JsonSink {
   private read(key: FieldKey, capture: ValueCapture): void {
     const json = capture.json();
     const read = json === undefined ? undefined : readField(key, parse(json));
-    if (!read) throw new ScanFailure('invalid_value', this.valueStart, key);
+    if (!read) throw new ScanError('invalid_value', this.valueStart, key);
     if (key === 'stream_options') this.streamOptionsJson = json;
     const maxTokens = Math.max(read.maxTokens ?? 0, this.values.maxTokens ?? 0);
     const hasMaxTokens = read.maxTokens !== undefined || this.values.maxTokens !== undefined;

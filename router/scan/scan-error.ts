@@ -18,7 +18,7 @@ export type ScanErrorCode =
   | 'invalid_value';
 
 /** Ends a scan; the scanner catches it and returns it as data. */
-export class ScanFailure extends Error {
+export class ScanError extends Error {
   readonly code: ScanErrorCode;
   /** Byte offset in the body. */
   readonly at: number;
@@ -27,7 +27,7 @@ export class ScanFailure extends Error {
 
   constructor(code: ScanErrorCode, at: number, key?: string) {
     super(code);
-    this.name = 'ScanFailure';
+    this.name = 'ScanError';
     this.code = code;
     this.at = at;
     this.key = key;

@@ -1,5 +1,5 @@
 import type { RequestFields } from './request-fields.ts';
-import type { ScanErrorCode } from './scan-failure.ts';
+import type { ScanErrorCode } from './scan-error.ts';
 import type { SpanKind } from './span-rules.ts';
 
 /** Half-open range of byte offsets in the body. */

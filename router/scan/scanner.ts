@@ -1,6 +1,6 @@
 import { JsonWalker } from './json-walker.ts';
 import { RequestSink } from './request-sink.ts';
-import { ScanFailure } from './scan-failure.ts';
+import { ScanError } from './scan-error.ts';
 import type { ScanProblem, ScanResult } from './scan-result.ts';
 import { defaultScanLimits } from './span-rules.ts';
 import type { ScanLimits, SpanRules } from './span-rules.ts';
@@ -29,7 +29,7 @@ export function createScanner(rules: SpanRules, limits: ScanLimits = defaultScan
     try {
       act();
     } catch (error) {
-      if (!(error instanceof ScanFailure)) throw error;
+      if (!(error instanceof ScanError)) throw error;
       problem = { ok: false, code: error.code, at: error.at, ...(error.key === undefined ? {} : { key: error.key }) };
     }
   };

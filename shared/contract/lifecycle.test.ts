@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
-  IllegalTransition,
+  IllegalTransitionError,
   initialLifecycle,
   lifecycleEvents,
   lifecycleStates,
@@ -27,7 +27,7 @@ describe('transition', () => {
         const previous = { state, lifecycleSeq: 7, live: false };
         expect(mayTransition(state, event)).toBe(cell !== '-');
         if (cell === '-') {
-          expect(() => transition(previous, event)).toThrow(IllegalTransition);
+          expect(() => transition(previous, event)).toThrow(IllegalTransitionError);
           return;
         }
         const next = transition(previous, event);

@@ -56,8 +56,8 @@ export const lifecycleTable = {
 export const initialLifecycle: Lifecycle = { state: 'new', lifecycleSeq: 0, live: false };
 
 /** Thrown for a cell that the table does not have. */
-export class IllegalTransition extends Error {
-  override name = 'IllegalTransition';
+export class IllegalTransitionError extends Error {
+  override name = 'IllegalTransitionError';
 }
 
 /** True when the table has a next state for this event. */
@@ -68,12 +68,12 @@ export function mayTransition(state: LifecycleState, event: LifecycleEvent): boo
 
 /**
  * The next lifecycle. Pure; `lifecycleSeq` grows exactly when the state changes.
- * @throws IllegalTransition when the table forbids the event in this state.
+ * @throws IllegalTransitionError when the table forbids the event in this state.
  */
 export function transition(previous: Lifecycle, event: LifecycleEvent): Lifecycle {
   const row: Row = lifecycleTable[previous.state];
   const listed = row[event];
-  if (listed === undefined) throw new IllegalTransition(`${event} is not possible in state ${previous.state}`);
+  if (listed === undefined) throw new IllegalTransitionError(`${event} is not possible in state ${previous.state}`);
   const state = event === 'rejected' && previous.live ? 'active' : listed;
   const live = event === 'proved' ? true : state === 'gone' || state === 'deleting' ? false : previous.live;
   const lifecycleSeq = state === previous.state ? previous.lifecycleSeq : previous.lifecycleSeq + 1;

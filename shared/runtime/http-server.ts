@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Registry } from 'prom-client';
 import { ConfigError } from './config-error.ts';
+import { httpOrigin } from './http-origin.ts';
 
 /** Anything with Hono's `fetch`; the bindings (`incoming`, `outgoing`) come from @hono/node-server. */
 export interface FetchApp {
@@ -40,8 +41,7 @@ export async function serveListener(listener: RequestListener, options: ServeOpt
   server.on('request', listener);
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
-  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-  return { url: `http://${host}:${port}`, server, [Symbol.asyncDispose]: drain };
+  return { url: httpOrigin(options.host, port), server, [Symbol.asyncDispose]: drain };
 }
 
 /**

@@ -4,6 +4,8 @@ import type { Clock } from '#shared/runtime/clock.ts';
 export interface TestClock extends Clock {
   /** Moves time and wakes every sleeper that is due, in order; lets their continuations run. */
   advance(ms: number): Promise<void>;
+  /** How many sleep now: a test's look for timers that were left behind. */
+  sleepers(): number;
 }
 
 interface Sleeper {
@@ -33,6 +35,7 @@ export function createTestClock(startMs = Date.UTC(2026, 0, 1)): TestClock {
           { once: true },
         );
       }),
+    sleepers: () => sleepers.length,
     async advance(ms) {
       const end = time + ms;
       await settle();

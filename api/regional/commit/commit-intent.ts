@@ -2,6 +2,7 @@ import type { SpecDocument } from '#shared/contract/desired.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { DocumentWrite, WriteOutcome } from '#shared/runtime/nats/nats-publish.ts';
 import { fullJitter } from '#shared/runtime/retry.ts';
+import { OverdueError, within } from '#shared/runtime/within.ts';
 import type { DesiredLog } from './desired-log.ts';
 import { judgeIntent, type IntentVerdict } from './judge-intent.ts';
 
@@ -51,15 +52,11 @@ const pause = { baseMs: 25, maxMs: 1000 };
 export async function commitIntent(intent: PreparedIntent, options: CommitOptions): Promise<CommitResult> {
   const { clock, budgetMs } = options;
   const deadline = clock.monotonic() + budgetMs;
-  const over = new AbortController();
-  const budget: Promise<CommitResult> = clock
-    .sleep(budgetMs, over.signal)
-    .then((): CommitResult => ({ kind: 'unknown' }));
-  budget.catch(() => {});
   try {
-    return await Promise.race([attemptUntil(deadline, intent, options), budget]);
-  } finally {
-    over.abort();
+    return await within(attemptUntil(deadline, intent, options), budgetMs, { clock });
+  } catch (error) {
+    if (error instanceof OverdueError) return { kind: 'unknown' };
+    throw error;
   }
 }
 

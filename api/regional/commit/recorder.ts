@@ -5,6 +5,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import type { DocumentWrite, WriteOutcome } from '#shared/runtime/nats/nats-publish.ts';
 import { retry } from '#shared/runtime/retry.ts';
+import { within } from '#shared/runtime/within.ts';
 
 /** What an accepted mutation leaves behind beside the new state. */
 export interface MutationRecord {
@@ -61,7 +62,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
     },
     async [Symbol.asyncDispose]() {
       const all = Promise.all(waiting).then(() => {});
-      await Promise.race([all, clock.sleep(2000, stop.signal).catch(() => {})]);
+      await within(all, 2000, { clock }).catch(() => {});
       stop.abort();
       await all;
     },

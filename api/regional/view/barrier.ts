@@ -1,5 +1,6 @@
 import { AppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
+import { within } from '#shared/runtime/within.ts';
 
 /** What a barrier asks and waits for. */
 export interface BarrierOptions {
@@ -48,13 +49,8 @@ export function createBarrier(options: BarrierOptions): Barrier {
 
 async function passOnce({ pass, clock, timeoutMs }: BarrierOptions): Promise<void> {
   const end = new AbortController();
-  const late = clock.sleep(timeoutMs, end.signal).then(() => {
-    end.abort();
-    throw new Error(`not current after ${timeoutMs} ms`);
-  });
-  late.catch(() => {});
   try {
-    await Promise.race([pass(end.signal), late]);
+    await within(pass(end.signal), timeoutMs, { clock });
   } catch (error) {
     throw new AppError('unavailable', {
       message: 'The newest state cannot be read right now, and an old one would be wrong.',

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { within } from '#shared/runtime/within.ts';
 import type { Container, Pod } from '../objects/workloads.ts';
 import type { KubeletConfig } from './config.ts';
 import { signalGroup, type Guard } from './guard.ts';
@@ -184,7 +185,7 @@ export class PodWorker implements AsyncDisposable {
     void this.#api.note({ type: 'Warning', reason: 'Unhealthy', message });
     signalGroup(child.pid, 'SIGTERM');
     const graceMs = this.#pod.spec.terminationGracePeriodSeconds * 1000;
-    await Promise.race([exited, this.#context.clock.sleep(graceMs, this.#over.signal).catch(() => {})]);
+    await within(exited, graceMs, { clock: this.#context.clock, signal: this.#over.signal }).catch(() => {});
     signalGroup(child.pid, 'SIGKILL');
   }
 

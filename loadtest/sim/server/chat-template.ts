@@ -1,4 +1,4 @@
-import { isRecord } from './json.ts';
+import { isRecord } from '#shared/runtime/is-record.ts';
 import type { Segment } from './tokens.ts';
 
 /** Tokens that one picture (or sound, or file) of a message takes, whatever its size. */

@@ -1,4 +1,4 @@
-import { isRecord } from './json.ts';
+import { isRecord } from '#shared/runtime/is-record.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 
 /**

@@ -2,6 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ConfigError } from '#shared/runtime/config-error.ts';
+import { httpOrigin } from '#shared/runtime/http-origin.ts';
 import { CompletionDesk, type CompletionDeskOptions } from './serve-completions.ts';
 import { FaultError, readFaults } from './faults.ts';
 import { readBody } from './read-body.ts';
@@ -53,7 +54,7 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
   const { port } = server.address() as AddressInfo;
   const loading = setTimeout(() => desk.loaded(), options.loadMs);
   return {
-    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    url: httpOrigin(options.host, port),
     desk,
     async [Symbol.asyncDispose]() {
       clearTimeout(loading);

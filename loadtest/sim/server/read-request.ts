@@ -1,5 +1,5 @@
 import { renderChat } from './chat-template.ts';
-import { isRecord } from './json.ts';
+import { isRecord } from '#shared/runtime/is-record.ts';
 import { tokenize, type Segment, type TokenizedPrompt } from './tokens.ts';
 import { badParameter, invalidBody, objectError } from './vllm-errors.ts';
 

@@ -2,6 +2,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
 import { isNatsTrouble, readLast, type StoredDocument } from '#shared/runtime/nats/nats-publish.ts';
 import { retry } from '#shared/runtime/retry.ts';
+import { OverdueError, within } from '#shared/runtime/within.ts';
 
 /** What a leader is asked. */
 export interface LeaderQuestion {
@@ -18,10 +19,6 @@ export interface LeaderQuestion {
 /** A leader answers within a millisecond: after this time the question was lost with its connection. */
 const attemptMs = 500;
 
-class NoAnswer extends Error {
-  override name = 'NoAnswer';
-}
-
 /**
  * The last message of a subject from its leader, asked again while none answers: a restart of nats-server takes about a
  * second, and requests that were under way are lost without a word.
@@ -35,20 +32,9 @@ export async function askLeader(question: LeaderQuestion): Promise<StoredDocumen
       baseMs: 20,
       maxMs: 200,
       budgetMs,
-      classify: (error) => ({ retry: error instanceof NoAnswer || isNatsTrouble(error) }),
+      classify: (error) => ({ retry: error instanceof OverdueError || isNatsTrouble(error) }),
       ...(signal && { signal }),
     },
-    async () => {
-      const over = new AbortController();
-      const late = clock.sleep(attemptMs, over.signal).then(() => {
-        throw new NoAnswer(`the leader of ${stream} did not answer within ${attemptMs} ms`);
-      });
-      late.catch(() => {});
-      try {
-        return await Promise.race([readLast(nats, stream, subject), late]);
-      } finally {
-        over.abort();
-      }
-    },
+    () => within(readLast(nats, stream, subject), attemptMs, { clock }),
   );
 }

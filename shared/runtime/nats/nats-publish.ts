@@ -7,6 +7,7 @@ import {
   type MsgHdrs,
 } from '@nats-io/nats-core';
 import { JetStreamApiError } from '@nats-io/jetstream';
+import { isDeletion } from './is-deletion.ts';
 import type { Nats } from './nats.ts';
 
 /** One message of a write: `expectedSeq` is the subject's last sequence (0 = the subject must be empty). */
@@ -118,12 +119,10 @@ function reasonOf(error: unknown): string {
 export async function readLast(nats: Nats, stream: string, subject: string): Promise<StoredDocument | null> {
   const message = await nats.jsm.streams.getMessage(stream, { last_by_subj: subject });
   if (message === null) return null;
-  const operation = message.header.get('KV-Operation');
-  const deleted = operation === 'PURGE' || operation === 'DEL' || message.header.has('Nats-Marker-Reason');
   return {
     subject: message.subject,
     seq: message.seq,
-    deleted,
+    deleted: isDeletion(message.header),
     body: message.data.length === 0 ? null : message.json(),
   };
 }

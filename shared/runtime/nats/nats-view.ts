@@ -1,5 +1,6 @@
 import { DeliverPolicy, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
 import type { Clock } from '../clock.ts';
+import { isDeletion } from './is-deletion.ts';
 import { KnownSubjects } from './known-subjects.ts';
 import type { Logger } from '../log.ts';
 import type { Nats } from './nats.ts';
@@ -215,9 +216,7 @@ class View implements NatsView {
 
   #take(message: JsMsg): void {
     const { subject, seq } = message;
-    const operation = message.headers?.get('KV-Operation');
-    const expired = message.headers?.has('Nats-Marker-Reason') ?? false;
-    const deleted = operation === 'PURGE' || operation === 'DEL' || expired;
+    const deleted = isDeletion(message.headers);
     const repeated = this.#known?.see(subject, seq, deleted) === 'again';
     if (!repeated)
       this.#guarded({ subject, seq }, () => this.#options.apply({ subject, seq, deleted, text: message.string() }));

@@ -3,6 +3,7 @@ import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManage
 import { systemClock } from '../clock.ts';
 import { ConfigError } from '../config-error.ts';
 import type { Logger } from '../log.ts';
+import { within } from '../within.ts';
 
 /** The one place that knows the NATS client: everything else takes this. */
 export interface Nats extends AsyncDisposable {
@@ -72,8 +73,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       return () => listeners.delete(listener);
     },
     async [Symbol.asyncDispose]() {
-      if (up)
-        await Promise.race([nc.drain().catch(() => {}), new Promise((resolve) => setTimeout(resolve, 2000).unref())]);
+      if (up) await within(nc.drain(), 2000, { clock: systemClock }).catch(() => {});
       await nc.close();
     },
   };
