@@ -1,6 +1,6 @@
 import { streams } from '#shared/contract/subjects.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
-import { serveAdmin } from '#shared/runtime/http-server.ts';
+import { serveAdmin } from '#shared/runtime/http/http-server.ts';
 import { startKeyedQueue, type KeyedQueue } from '#shared/runtime/keyed-queue.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';

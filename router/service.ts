@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
-import { serveAdmin, serveListener, type RunningServer } from '#shared/runtime/http-server.ts';
+import { serveAdmin, serveListener, type RunningServer } from '#shared/runtime/http/http-server.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
 import { within } from '#shared/runtime/within.ts';

@@ -1,5 +1,5 @@
 import { AppError, errorTable, unreadableCodes } from '#shared/contract/errors.ts';
-import type { ClientErrorStatus } from '#shared/runtime/client-errors.ts';
+import type { ClientErrorStatus } from '#shared/runtime/http/client-errors.ts';
 import type { ErrorReply } from '#shared/contract/deployment.ts';
 
 /** An error of the management API, ready to be sent. */

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
-import { serveListener } from '#shared/runtime/http-server.ts';
+import { serveListener } from '#shared/runtime/http/http-server.ts';
 import { createLogger, type Logger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';
 import { Faults } from './api/faults.ts';

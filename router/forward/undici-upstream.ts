@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { Client, type Dispatcher } from 'undici';
-import { httpOrigin } from '#shared/runtime/http-origin.ts';
+import { httpOrigin } from '#shared/runtime/http/http-origin.ts';
 import type {
   Upstream,
   UpstreamCall,

@@ -1,7 +1,7 @@
 import { Agent, request } from 'undici';
 import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
-import { httpOrigin } from '#shared/runtime/http-origin.ts';
+import { httpOrigin } from '#shared/runtime/http/http-origin.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop, type Loop } from '#shared/runtime/loop.ts';
 import type { ReplicaSignals } from '../replicas/replica-view.ts';

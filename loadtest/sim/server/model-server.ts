@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ConfigError } from '#shared/runtime/config-error.ts';
-import { httpOrigin } from '#shared/runtime/http-origin.ts';
+import { httpOrigin } from '#shared/runtime/http/http-origin.ts';
 import { CompletionDesk, type CompletionDeskOptions } from './serve-completions.ts';
 import { FaultError, readFaults } from './faults.ts';
 import { readBody } from './read-body.ts';

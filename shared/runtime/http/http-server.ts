@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server, type ServerOptions, ty
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Registry } from 'prom-client';
-import { ConfigError } from './config-error.ts';
+import { ConfigError } from '../config-error.ts';
 import { httpOrigin } from './http-origin.ts';
 
 /** Anything with Hono's `fetch`; the bindings (`incoming`, `outgoing`) come from @hono/node-server. */
