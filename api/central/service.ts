@@ -49,7 +49,7 @@ export async function startCentralApi(config: CentralConfig, overrides: CentralO
       clock,
       log,
       stream: streams.identity.name,
-      subject: subjects.everyIdentity,
+      subject: subjects.everyApiToken,
       parse: (json) => apiTokenDocumentSchema.safeParse(json).data ?? null,
     }),
   );
@@ -74,7 +74,7 @@ export async function startCentralApi(config: CentralConfig, overrides: CentralO
     bodyMaxBytes: config.FAIRWAY_BODY_MAX_BYTES,
     lookup: (token) => {
       if (!tokens.synced()) throw new AppError('unavailable', { message: 'The API tokens are still being read.' });
-      return tokens.get(subjects.identity(digest(token)))?.value;
+      return tokens.get(subjects.apiToken(digest(token)))?.value;
     },
   });
   const address = { host: config.FAIRWAY_HOST, port: config.FAIRWAY_PORT };

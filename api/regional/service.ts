@@ -100,13 +100,13 @@ export async function startRegionalApi(config: RegionalConfig, overrides: Region
 function startTokens({ nats, clock, log }: Base): DocumentMap<ApiTokenDocument> {
   const parse = (json: unknown): ApiTokenDocument | null => apiTokenDocumentSchema.safeParse(json).data ?? null;
   const { name: stream } = streams.identity;
-  return startDocumentMap({ nats, clock, log, stream, subject: subjects.everyIdentity, parse });
+  return startDocumentMap({ nats, clock, log, stream, subject: subjects.everyApiToken, parse });
 }
 
 function lookupIn(tokens: DocumentMap<ApiTokenDocument>): TokenLookup {
   return (token) => {
     if (!tokens.synced()) throw new AppError('unavailable', { message: 'The API tokens are still being read.' });
-    return tokens.get(subjects.identity(digest(token)))?.value;
+    return tokens.get(subjects.apiToken(digest(token)))?.value;
   };
 }
 

@@ -27,6 +27,6 @@ export async function seedIdentity(identity: Identity): Promise<void> {
     expiresAt: null,
     revoked: false,
   };
-  const outcome = await writeDocuments(nats, [{ subject: subjects.identity(hash), body }], '');
+  const outcome = await writeDocuments(nats, [{ subject: subjects.apiToken(hash), body }], '');
   if (outcome.kind !== 'stored') throw new Error(`The API token could not be stored in NATS: ${outcome.reason}`);
 }

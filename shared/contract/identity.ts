@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { teamSchema } from './desired.ts';
+import { regionSchema, uuidSchema } from './ids.ts';
 
 /** What an API token may do; both spellings of DigitalOcean's token scope are accepted. */
 export const scopes = [
@@ -13,7 +14,7 @@ export const scopes = [
 export type Scope = (typeof scopes)[number];
 
 /**
- * One API token on `fairway.identity.<hash>`: the hash is SHA-256 of the token (tokens are 192 random bits, so that a
+ * One API token on `fairway.identity.token.<hash>`: the hash is SHA-256 of the token (tokens are 192 random bits, so that a
  * plain digest cannot be searched), and the whole key of the subject, so that a lookup needs no list.
  */
 export const apiTokenDocumentSchema = z.object({
@@ -28,6 +29,18 @@ export const apiTokenDocumentSchema = z.object({
 
 /** One API token's rights. */
 export type ApiTokenDocument = z.infer<typeof apiTokenDocumentSchema>;
+
+/** A tenant, on `fairway.identity.team.<team>`. */
+export const teamDocumentSchema = z.object({ v: z.literal(1), team: teamSchema, createdAt: z.iso.datetime() });
+
+/** A VPC, on `fairway.identity.vpc.<vpcId>`: endpoints of the named teams alone may stand in it. */
+export const vpcDocumentSchema = z.object({
+  v: z.literal(1),
+  vpcId: uuidSchema,
+  region: regionSchema,
+  teams: z.array(teamSchema).min(1),
+  createdAt: z.iso.datetime(),
+});
 
 /** Who calls the control plane. */
 export interface Principal {

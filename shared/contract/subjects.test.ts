@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lastToken, streams, subjects } from './subjects.ts';
+import { edgeStreams, lastToken, streams, subjects } from './subjects.ts';
 
 /** Whether a subject falls under a filter with NATS's wildcards. */
 function matches(filter: string, subject: string): boolean {
@@ -25,10 +25,11 @@ describe('every document has one stream', () => {
     [subjects.status('e'), 'STATUS', subjects.everyStatus],
     [subjects.event('e'), 'EVENTS', undefined],
     [subjects.audit('e'), 'AUDIT', undefined],
-    [subjects.identity('h'), 'IDENTITY', subjects.everyIdentity],
+    [subjects.apiToken('h'), 'IDENTITY', subjects.everyApiToken],
+    [subjects.team('t'), 'IDENTITY', subjects.everyTeam],
+    [subjects.vpc('v'), 'IDENTITY', subjects.everyVpc],
     [subjects.pool('v', 'e', 'p'), 'KV_edge', subjects.poolsOfVpc('v')],
     [subjects.pool('v', 'e', 'p'), 'KV_edge', subjects.poolsOfEndpoint('v', 'e')],
-    [subjects.pool('v', 'e', 'p'), 'KV_edge', subjects.everyPool],
     [subjects.lease(3), 'KV_leases', subjects.everyLease],
     [subjects.member('i'), 'KV_leases', subjects.everyMember],
   ])('%s is in %s', (subject, stream, filter) => {
@@ -63,4 +64,9 @@ it('streams of documents keep one message per subject and refuse what has no roo
 it('the last token of a subject is its id', () => {
   expect(lastToken(subjects.access('v', 'e'))).toBe('e');
   expect(lastToken('plain')).toBe('plain');
+});
+
+it.each([edgeStreams.access('v'), edgeStreams.pools('v')])('$name mirrors documents of its VPC alone', (mirror) => {
+  expect(streamsOf(mirror.from.replace(/[>*]$/, 'e'))).toEqual([mirror.origin.name]);
+  expect(mirror.from).toContain('.v.');
 });

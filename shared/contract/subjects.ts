@@ -59,7 +59,7 @@ export const streams = {
   },
   identity: {
     name: 'IDENTITY',
-    subjects: ['fairway.identity.*'],
+    subjects: ['fairway.identity.*.*'],
     keep: 'document',
     maxBytes: 64 * mebibyte,
     maxMessageBytes: 64 * 1024,
@@ -68,6 +68,25 @@ export const streams = {
   infra: bucket('infra'),
   leases: bucket('leases'),
 } as const satisfies Record<string, StreamRow>;
+
+/**
+ * What the routers of one VPC read: whole streams of their own, mirrors of a part of another stream, since a right to read
+ * can be given for whole streams only. Sequences are those of the origin.
+ */
+export const edgeStreams = {
+  access: (vpcId: string) => ({
+    name: `ACCESS_${vpcId}`,
+    origin: streams.desired,
+    from: subjects.accessOfVpc(vpcId),
+    to: subjects.accessOfVpc(vpcId),
+  }),
+  pools: (vpcId: string) => ({
+    name: `POOLS_${vpcId}`,
+    origin: streams.edge,
+    from: subjects.poolsOfVpc(vpcId),
+    to: `pool.${vpcId}.>`,
+  }),
+} as const;
 
 /** The share of DESIRED's bytes above which creates and updates are refused; deletes never are. */
 export const desiredFullRatio = 0.8;
@@ -89,12 +108,15 @@ export const subjects = {
   everyStatus: 'fairway.status.*',
   event: (endpointId: string) => `fairway.event.${endpointId}`,
   audit: (endpointId: string) => `fairway.audit.${endpointId}`,
-  identity: (tokenHash: string) => `fairway.identity.${tokenHash}`,
-  everyIdentity: 'fairway.identity.*',
+  apiToken: (tokenHash: string) => `fairway.identity.token.${tokenHash}`,
+  everyApiToken: 'fairway.identity.token.*',
+  team: (team: string) => `fairway.identity.team.${team}`,
+  everyTeam: 'fairway.identity.team.*',
+  vpc: (vpcId: string) => `fairway.identity.vpc.${vpcId}`,
+  everyVpc: 'fairway.identity.vpc.*',
   pool: (vpcId: string, endpointId: string, pool: string) => `$KV.edge.pool.${vpcId}.${endpointId}.${pool}`,
   poolsOfVpc: (vpcId: string) => `$KV.edge.pool.${vpcId}.>`,
   poolsOfEndpoint: (vpcId: string, endpointId: string) => `$KV.edge.pool.${vpcId}.${endpointId}.>`,
-  everyPool: '$KV.edge.pool.>',
   lease: (shard: number) => `$KV.leases.shard.${shard}`,
   everyLease: '$KV.leases.shard.*',
   member: (instanceId: string) => `$KV.leases.member.${instanceId}`,

@@ -143,7 +143,7 @@ function seeder(nats: Nats): TestRegion['seedToken'] {
       revoked: false,
       ...document,
     };
-    const outcome = await writeDocuments(nats, [{ subject: subjects.identity(digest(token)), body }], '');
+    const outcome = await writeDocuments(nats, [{ subject: subjects.apiToken(digest(token)), body }], '');
     if (outcome.kind !== 'stored') throw new Error(outcome.reason);
   };
 }
