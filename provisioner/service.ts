@@ -22,7 +22,7 @@ import { proofKeyOf, upstreamKeyOf } from './proof/proof-key.ts';
 import { createProver, type Prover } from './proof/prover.ts';
 import { startProofDesk } from './proof/proof-desk.ts';
 import { createProvisionerMetrics, type ProvisionerMetrics } from './report/metrics.ts';
-import type { Reconciler } from './reconcile.ts';
+import type { Reconciler } from './app.ts';
 import { Refusals } from './act/refusals.ts';
 import { resync } from './desired/resync.ts';
 import type { PlanSettings } from './plan/settings.ts';

@@ -5,12 +5,12 @@ import { KubeError } from '../kube/kube-error.ts';
 import { kinds } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { customResource } from '../manifests/custom-resource.ts';
-import { targetOf } from '../manifests/target.ts';
+import { appliedSpec } from '../manifests/applied-spec.ts';
 import type { Step } from '../plan/step.ts';
 import type { KubeWrites, StepContext } from './step-context.ts';
 import { takeStep } from './take-step.ts';
 
-const resource = customResource(targetOf(sampleSpec(1), 7));
+const resource = customResource(appliedSpec(sampleSpec(1), 7));
 const seen = { kind: kinds.pod, name: 'engine-1', namespace: 'n', uid: 'uid-1', resourceVersion: '9' };
 const notFound = new KubeError({ status: 404, reason: 'NotFound', message: 'gone' });
 const conflict = new KubeError({ status: 409, reason: 'Conflict', message: 'another uid' });
@@ -51,15 +51,15 @@ describe('steps', () => {
     expect(calls).toMatchObject([['apply', resource, { uid: 'uid-1' }]]);
   });
 
-  it('create a custom resource only for the newest wish', async () => {
+  it('create a custom resource only for the newest spec', async () => {
     const step: Step = { kind: 'create-resource', object: resource, revision: 7, why: '' };
-    const wish = { kind: 'spec' as const, spec: sampleSpec(1), revision: 7 };
-    expect(await context(resource, wish).take(step)).toBe('changed');
+    const newest = { kind: 'spec' as const, spec: sampleSpec(1), revision: 7 };
+    expect(await context(resource, newest).take(step)).toBe('changed');
     const stale: DesiredEntry[] = [
-      { ...wish, revision: 8 },
+      { ...newest, revision: 8 },
       { kind: 'absent' },
       { kind: 'tombstone', revision: 9 },
-      { ...wish, spec: sampleSpec(1, { deletion: { requestedAt: '', requestedBy: '' } }) },
+      { ...newest, spec: sampleSpec(1, { deletion: { requestedAt: '', requestedBy: '' } }) },
     ];
     for (const desired of stale) {
       const { calls, take } = context(resource, desired);

@@ -1,13 +1,13 @@
-import { removePool, writePool } from '../report/pool-writer.ts';
-import type { Step } from '../plan/step.ts';
-import { applyObject } from './apply-object.ts';
-import { confirmGone } from './confirm-gone.ts';
-import { createResource } from './create-resource.ts';
-import { deleteObject } from './delete-object.ts';
-import { markPod } from './mark-pod.ts';
-import { releaseResource } from './release-resource.ts';
+import type { EventDocument } from '#shared/contract/status.ts';
+import { subjects } from '#shared/contract/subjects.ts';
+import { kinds } from '../kube/kinds.ts';
+import { isNotFound } from '../kube/kube-error.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+import { deletionCostAnnotation } from '../manifests/labels.ts';
+import { namespaceName, resourceName } from '../manifests/names.ts';
+import type { SeenObject, Step } from '../plan/step.ts';
+import { MovedOnError, removePool, writePool } from '../report/documents.ts';
 import type { StepContext, StepEffect } from './step-context.ts';
-import { tellEvent } from './tell-event.ts';
 
 /** Takes one step of a plan. Every step may be taken again, and dying after it loses nothing. */
 export async function takeStep(context: StepContext, step: Step): Promise<StepEffect> {
@@ -37,4 +37,101 @@ export async function takeStep(context: StepContext, step: Step): Promise<StepEf
       context.proofs.ask(endpointId, step);
       return 'unchanged';
   }
+}
+
+/**
+ * The one write without a uid: nothing in the cluster can fence the birth of an endpoint. So the stream's leader is asked
+ * right before it whether this is still desired; what slips through all the same is swept by resync.
+ */
+async function createResource(
+  context: StepContext,
+  step: { object: KubeObject; revision: number },
+): Promise<StepEffect> {
+  const { kube, documents, endpointId, signal, wrote } = context;
+  const newest = await documents.desired(endpointId);
+  const wanted = newest.kind === 'spec' && newest.revision === step.revision && newest.spec.deletion === undefined;
+  if (!wanted) throw new MovedOnError(`revision ${step.revision} of ${endpointId} is not the newest any more`);
+  return wrote(await kube.apply(step.object, { signal }));
+}
+
+/**
+ * Server-side apply of the full intent. With a uid it meets that object or none: an endpoint that was deleted meanwhile
+ * does not come back.
+ */
+async function applyObject(context: StepContext, step: { object: KubeObject; uid?: string }): Promise<StepEffect> {
+  const { kube, signal, wrote } = context;
+  return wrote(await kube.apply(step.object, { uid: step.uid, signal }));
+}
+
+/** Deletes exactly the object that was seen, in the state in which it was seen. */
+async function deleteObject({ kube, signal }: StepContext, seen: SeenObject): Promise<StepEffect> {
+  const { kind, name, namespace, uid, resourceVersion } = seen;
+  try {
+    await kube.delete(kind, { name, namespace }, { preconditions: { uid, resourceVersion }, signal });
+    return 'changed';
+  } catch (error) {
+    if (isNotFound(error)) return 'unchanged';
+    throw error;
+  }
+}
+
+/** Sets or takes back a pod's deletion cost: what a shrinking ReplicaSet takes first. */
+async function markPod(
+  { kube, signal, wrote }: StepContext,
+  { seen, cost }: { seen: SeenObject; cost: number },
+): Promise<StepEffect> {
+  const { kind, name, namespace, uid, resourceVersion } = seen;
+  const annotations = { [deletionCostAnnotation]: cost === 0 ? null : String(cost) };
+  const patch = { metadata: { uid, resourceVersion, annotations } };
+  try {
+    return wrote(await kube.patch(kind, { name, namespace }, { patch, signal }));
+  } catch (error) {
+    if (isNotFound(error)) return 'unchanged';
+    throw error;
+  }
+}
+
+/** Takes our finalizer from a custom resource whose endpoint is gone; with it the resource goes. */
+async function releaseResource(
+  { kube, signal }: StepContext,
+  { seen, finalizers }: { seen: SeenObject; finalizers: readonly string[] },
+): Promise<StepEffect> {
+  const { kind, name, uid, resourceVersion } = seen;
+  const patch = { metadata: { uid, resourceVersion, finalizers } };
+  try {
+    await kube.patch(kind, { name }, { patch, signal });
+    return 'changed';
+  } catch (error) {
+    if (isNotFound(error)) return 'unchanged';
+    throw error;
+  }
+}
+
+/** Asks the API server itself before an endpoint is called gone: the caches may be behind another provisioner. */
+async function confirmGone({ kube, endpointId, signal }: StepContext): Promise<StepEffect> {
+  const left = [
+    { kind: kinds.dedicatedInference, name: resourceName(endpointId) },
+    { kind: kinds.namespace, name: namespaceName(endpointId) },
+  ];
+  for (const { kind, name } of left) {
+    const found = await kube.get(kind, { name }, { signal }).catch((error: unknown) => {
+      if (isNotFound(error)) return null;
+      throw error;
+    });
+    if (found !== null) throw new MovedOnError(`${kind.kind} ${name} is still there; the cache has not shown it yet`);
+  }
+  return 'unchanged';
+}
+
+/** Adds a line to the timeline, once: the stream drops a repeated key within its window of two minutes. */
+async function tellEvent(
+  { nats, clock, endpointId }: StepContext,
+  step: { key: string; team: string; revision: number; type: string; message: string },
+): Promise<StepEffect> {
+  const { key, team, revision, type, message } = step;
+  const about = { endpointId, team, revision, type, message, reason: 'Unexpected', hint: '', phase: 'done' };
+  const line: EventDocument = { v: 1, at: new Date(clock.now()).toISOString(), actor: 'provisioner', ...about };
+  const body = new TextEncoder().encode(JSON.stringify(line));
+  const { duplicate } = await nats.js.publish(subjects.event(endpointId), body, { msgID: `${endpointId}/${key}` });
+  return duplicate ? 'unchanged' : 'changed';
 }

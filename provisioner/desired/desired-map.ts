@@ -34,7 +34,7 @@ function parse(text: string): ReturnType<typeof desiredSchema.safeParse> {
   }
 }
 
-/** The newest known wish per endpoint: a revision never replaces a newer one. Filled by the consumer and by resync. */
+/** The newest known spec of each endpoint: a revision never replaces a newer one. Filled by the consumer and by resync. */
 export class DesiredMap {
   readonly #entries = new Map<string, Exclude<DesiredEntry, { kind: 'absent' }>>();
 

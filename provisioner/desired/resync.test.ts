@@ -23,6 +23,6 @@ const table: [string, DesiredEntry, StatusMark | undefined, boolean, string | un
     undefined,
   ],
 ];
-it.each(table)('resync wakes %s', (...[, wish, status, inCluster, why]) =>
-  expect(whyWake(wish, status, inCluster)).toBe(why),
+it.each(table)('resync wakes %s', (...[, desired, status, inCluster, why]) =>
+  expect(whyWake(desired, status, inCluster)).toBe(why),
 );

@@ -58,18 +58,18 @@ export async function resync(options: ResyncOptions, signal: AbortSignal): Promi
 
 /** Why an endpoint needs a look, or undefined for one that is over. A living one always gets one: it may have drifted. */
 export function whyWake(
-  wish: DesiredEntry,
+  desired: DesiredEntry,
   status: StatusMark | undefined,
   inCluster: boolean,
 ): 'alive' | 'orphan' | 'ending' | undefined {
-  switch (wish.kind) {
+  switch (desired.kind) {
     case 'parked':
       return undefined;
     case 'absent':
     case 'tombstone':
       return inCluster ? 'orphan' : undefined;
     case 'spec':
-      if (wish.spec.deletion === undefined) return 'alive';
+      if (desired.spec.deletion === undefined) return 'alive';
       return status?.state === 'gone' && !inCluster ? undefined : 'ending';
   }
 }

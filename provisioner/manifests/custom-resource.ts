@@ -1,14 +1,14 @@
 import type { KubeObject } from '../kube/kube-object.ts';
 import { labelsOf } from './labels.ts';
 import { resourceName } from './names.ts';
-import type { Target } from './target.ts';
+import type { AppliedSpec } from './applied-spec.ts';
 
 /** Holds the custom resource until everything that it stands for is gone. */
 export const teardownFinalizer = 'fairway.dev/teardown';
 
 /** The endpoint as the cluster sees it; its `intentSeq` is what the fence compares. */
-export function customResource(target: Target): KubeObject {
-  const { endpointId, intentSeq, team, vpcId, version, name, enablePublicEndpoint, deployments } = target;
+export function customResource(spec: AppliedSpec): KubeObject {
+  const { endpointId, intentSeq, team, vpcId, version, name, enablePublicEndpoint, deployments } = spec;
   return {
     apiVersion: 'fairway.dev/v1',
     kind: 'DedicatedInference',

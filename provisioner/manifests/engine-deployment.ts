@@ -2,9 +2,9 @@ import { gpuSize, type EngineProfile } from '#shared/contract/catalog.ts';
 import type { ModelDeployment } from '#shared/contract/desired.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
-import { labels, labelsOf, podPortAnnotation } from './labels.ts';
+import { askedAnnotation, labels, labelsOf, podPortAnnotation } from './labels.ts';
 import { engineAccountName, namespaceName, poolName, poolSecretName, secretKeys } from './names.ts';
-import type { ManifestSettings } from './target.ts';
+import type { ManifestSettings } from './applied-spec.ts';
 
 /** One group of equal replicas of a pool. */
 export interface EngineGroup {
@@ -24,6 +24,14 @@ export function templateHash(group: EngineGroup, settings: ManifestSettings): st
   return digest(JSON.stringify(podTemplate(group, settings, ''))).slice(0, 10);
 }
 
+/** Hash of what a spec asks of a group, its count left out. */
+function askedHash({ deployment, accelerator, profile }: EngineGroup): string {
+  const { modelId, slug, provider, providerModelId } = deployment;
+  const { acceleratorId, type, slug: size } = accelerator;
+  const asked = [profile.name, modelId, slug, provider, providerModelId, acceleratorId, type, size];
+  return digest(JSON.stringify(asked)).slice(0, 10);
+}
+
 /** The Deployment of a group, named by pool and template hash; its template is never updated in place. */
 export function engineDeployment(group: EngineGroup, settings: ManifestSettings, replicas: number): KubeObject {
   const { endpointId, deployment, accelerator } = group;
@@ -37,6 +45,7 @@ export function engineDeployment(group: EngineGroup, settings: ManifestSettings,
       name: `${poolName(deployment.modelId)}-${hash}`,
       namespace: namespaceName(endpointId),
       labels: meta,
+      annotations: { [askedAnnotation]: askedHash(group) },
     },
     spec: {
       replicas,

@@ -3,31 +3,31 @@ import type { KubeObject, ObjectMeta } from '../kube/kube-object.ts';
 import { labelsOf } from './labels.ts';
 import { engineAccountName, namespaceName, systemNamespace } from './names.ts';
 import { poolScale } from './pool-objects.ts';
-import type { Target } from './target.ts';
+import type { AppliedSpec } from './applied-spec.ts';
 
-const meta = ({ endpointId }: Target, name: string, component: string): ObjectMeta => ({
+const meta = ({ endpointId }: AppliedSpec, name: string, component: string): ObjectMeta => ({
   name,
   namespace: namespaceName(endpointId),
   labels: labelsOf(endpointId, component),
 });
 
 /** Engines never speak to the API server. */
-export function engineAccount(target: Target): KubeObject {
+export function engineAccount(spec: AppliedSpec): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'ServiceAccount',
-    metadata: meta(target, engineAccountName, 'account'),
+    metadata: meta(spec, engineAccountName, 'account'),
     automountServiceAccountToken: false,
   };
 }
 
 /** Nothing in, nothing out but names; routers and the provisioner reach the engines' port. */
-export function networkPolicies(target: Target, enginePort: number): KubeObject[] {
-  const policy = (name: string, spec: object): KubeObject => ({
+export function networkPolicies(spec: AppliedSpec, enginePort: number): KubeObject[] {
+  const policy = (name: string, rules: object): KubeObject => ({
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
-    metadata: meta(target, name, 'network'),
-    spec: { podSelector: {}, ...spec },
+    metadata: meta(spec, name, 'network'),
+    spec: { podSelector: {}, ...rules },
   });
   const fromSystem = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': systemNamespace } } };
   const resolvers = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } } };
@@ -46,15 +46,15 @@ export function networkPolicies(target: Target, enginePort: number): KubeObject[
 }
 
 /** Twice the replicas (a rollout has both revisions) is the most that the namespace may ever hold. */
-export function quota(target: Target): KubeObject {
-  const replicas = target.deployments.reduce((sum, deployment) => sum + poolScale(deployment), 0);
-  const gpus = target.deployments
+export function quota(spec: AppliedSpec): KubeObject {
+  const replicas = spec.deployments.reduce((sum, deployment) => sum + poolScale(deployment), 0);
+  const gpus = spec.deployments
     .flatMap(({ accelerators }) => accelerators)
     .reduce((sum, { slug, scale }) => sum + scale * (gpuSize(slug)?.gpuCount ?? 1), 0);
   return {
     apiVersion: 'v1',
     kind: 'ResourceQuota',
-    metadata: meta(target, 'endpoint', 'quota'),
+    metadata: meta(spec, 'endpoint', 'quota'),
     spec: {
       hard: {
         pods: String(replicas * 2),
@@ -67,11 +67,11 @@ export function quota(target: Target): KubeObject {
 }
 
 /** What a container gets that asks for nothing. */
-export function limits(target: Target): KubeObject {
+export function limits(spec: AppliedSpec): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'LimitRange',
-    metadata: meta(target, 'endpoint', 'limits'),
+    metadata: meta(spec, 'endpoint', 'limits'),
     spec: { limits: [{ type: 'Container', defaultRequest: { cpu: '100m', memory: '128Mi' } }] },
   };
 }

@@ -14,6 +14,9 @@ export const labels = {
 /** The stream sequence of the spec that an object was last written for; the fence refuses a decrease. */
 export const intentSeqAnnotation = 'fairway.dev/intent-seq';
 
+/** What the spec asked for when a Deployment was made, as a hash: while it asks the same the template is kept. */
+export const askedAnnotation = 'fairway.dev/asked';
+
 /** Port that a pod really listens on, where pods share an address; written by the kubelet. */
 export const podPortAnnotation = 'fairway.dev/pod-port';
 

@@ -8,10 +8,10 @@ import { engineDeployment, modelNames, templateHash, type EngineGroup } from './
 import { fenceBinding, fencePolicy, resourceDefinition } from './fence.ts';
 import { sharedNamespace } from './namespace.ts';
 import { poolName } from './names.ts';
-import { targetOf } from './target.ts';
+import { appliedSpec } from './applied-spec.ts';
 
 const settings = sampleSettings.manifests;
-const target = (scale: number) => targetOf(sampleSpec(scale), 42);
+const target = (scale: number) => appliedSpec(sampleSpec(scale), 42);
 const owner = { apiVersion: 'fairway.dev/v1', kind: 'DedicatedInference', name: 'di-x', uid: 'uid-1' };
 const secretsOf = () => ({ upstreamKey: 'upstream-key', huggingFaceToken: 'hf_secret' });
 const group = (scale: number): EngineGroup => groupsOf(target(scale))[0] as EngineGroup;

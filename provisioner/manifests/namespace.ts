@@ -1,17 +1,17 @@
 import type { KubeObject, OwnerReference } from '../kube/kube-object.ts';
 import { labelsOf } from './labels.ts';
 import { namespaceName, systemNamespace } from './names.ts';
-import type { Target } from './target.ts';
+import type { AppliedSpec } from './applied-spec.ts';
 
 /** The endpoint's namespace, owned by its custom resource. Engines run as Pod Security "baseline". */
-export function namespace(target: Target, owner: OwnerReference): KubeObject {
+export function namespace(spec: AppliedSpec, owner: OwnerReference): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'Namespace',
     metadata: {
-      name: namespaceName(target.endpointId),
+      name: namespaceName(spec.endpointId),
       labels: {
-        ...labelsOf(target.endpointId, 'namespace'),
+        ...labelsOf(spec.endpointId, 'namespace'),
         'pod-security.kubernetes.io/enforce': 'baseline',
         'pod-security.kubernetes.io/warn': 'restricted',
       },

@@ -3,7 +3,7 @@ import type { ModelDeployment } from '#shared/contract/desired.ts';
 import type { KubeObject, ObjectMeta } from '../kube/kube-object.ts';
 import { labels, labelsOf } from './labels.ts';
 import { namespaceName, poolName, poolSecretName, secretKeys } from './names.ts';
-import type { PoolSecrets } from './target.ts';
+import type { PoolSecrets } from './applied-spec.ts';
 
 /** A pool of an endpoint. */
 export interface Pool {

@@ -7,7 +7,6 @@ import type { EndpointDocuments } from '../report/documents.ts';
 import type { DrainRegistry } from '../drain/drain-registry.ts';
 import type { DrainVerdict } from '../drain/decide-drain.ts';
 import { kinds } from '../kube/kinds.ts';
-import { profile } from '../manifests/endpoint-objects.ts';
 import type { ObservedState, PermanentFailure } from './observed-state.ts';
 import type { ProofDesk } from '../proof/proof-desk.ts';
 
@@ -43,13 +42,14 @@ export async function observe(
     resource: caches.objects(kinds.dedicatedInference, endpointId)[0] ?? null,
     namespace: caches.objects(kinds.namespace, endpointId)[0] ?? null,
     children: caches.children(endpointId),
-    pods: caches.objects(kinds.pod, endpointId).map((pod) => viewPod(pod, profile.port)),
+    pods: caches.objects(kinds.pod, endpointId).map(viewPod),
     pools,
     gates: gatesOf(pools, drains),
     proofs: proofs.outcomes(endpointId),
     proofsSince: proofs.since(endpointId),
     listeners: { public: unique(listeners.public), private: unique(listeners.private) },
     failure: token.failure === undefined ? failure : { revision, ...token.failure },
+    renew: false,
     huggingFaceToken: token.value,
     now: clock.now(),
   };

@@ -47,6 +47,8 @@ export interface ObservedState {
   /** Addresses of routers, without repetition. */
   listeners: { public: readonly string[]; private: readonly string[] };
   failure: PermanentFailure | null;
+  /** It is the endpoint's turn to get the pod templates that this build writes. */
+  renew: boolean;
   huggingFaceToken: string | undefined;
   now: number;
 }

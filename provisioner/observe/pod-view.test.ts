@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { viewPod } from './pod-view.ts';
 
 const scheduled = { type: 'PodScheduled', status: 'True' };
+const spec = { containers: [{ ports: [{ containerPort: 8000 }], resources: { limits: { 'nvidia.com/gpu': '8' } } }] };
 const view = (status: object, metadata: object = {}) =>
-  viewPod({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'engine-1', uid: 'u', ...metadata }, status }, 8000);
+  viewPod({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'engine-1', uid: 'u', ...metadata }, spec, status });
 
 describe('viewPod', () => {
   it.each([
@@ -56,13 +57,13 @@ describe('viewPod', () => {
     expect(view(status).stage.message).toBe('The engine ended with code 7: out of memory.');
   });
 
-  it('takes the port that the kubelet gave, and the mark for deletion', () => {
+  it('takes the port that the kubelet gave, else its container’s, its GPUs and the mark for deletion', () => {
     const annotations = { 'fairway.dev/pod-port': '41000', 'controller.kubernetes.io/pod-deletion-cost': '-1000' };
     expect(view({ podIP: '127.0.0.1' }, { annotations })).toMatchObject({
       port: 41_000,
       address: '127.0.0.1',
       deletionCost: -1000,
     });
-    expect(view({ podIP: '' })).toMatchObject({ port: 8000, address: undefined, deletionCost: 0 });
+    expect(view({ podIP: '' })).toMatchObject({ port: 8000, gpus: 8, address: undefined, deletionCost: 0 });
   });
 });

@@ -25,6 +25,8 @@ export interface PodView {
   deletingAt: string | undefined;
   address: string | undefined;
   port: number;
+  /** GPUs that it asks for. */
+  gpus: number;
   ready: boolean;
   /** Restarts of its container: each is another engine behind the same address. */
   restarts: number;
@@ -50,11 +52,17 @@ interface PodStatus {
   }[];
 }
 
-/** Reads a pod from its object. Pure. */
-export function viewPod(pod: KubeObject, enginePort: number): PodView {
+/** The parts of a pod's spec that are read. */
+interface PodSpec {
+  containers?: { ports?: { containerPort: number }[]; resources?: { limits?: Record<string, string> } }[];
+}
+
+/** Reads a pod from its object: an older pod may have another engine, and with it another port. Pure. */
+export function viewPod(pod: KubeObject): PodView {
   const { metadata } = pod;
   const status = (pod['status'] ?? {}) as PodStatus;
-  const port = Number(metadata.annotations?.[podPortAnnotation] ?? enginePort);
+  const engine = ((pod['spec'] ?? {}) as PodSpec).containers?.[0];
+  const port = Number(metadata.annotations?.[podPortAnnotation] ?? engine?.ports?.[0]?.containerPort ?? 0);
   return {
     replicaId: metadata.uid ?? '',
     name: metadata.name,
@@ -67,6 +75,7 @@ export function viewPod(pod: KubeObject, enginePort: number): PodView {
     deletingAt: metadata.deletionTimestamp,
     address: status.podIP === '' ? undefined : status.podIP,
     port,
+    gpus: Number(engine?.resources?.limits?.['nvidia.com/gpu'] ?? 0),
     ready: conditionOf(status, 'Ready')?.status === 'True',
     restarts: status.containerStatuses?.[0]?.restartCount ?? 0,
     stage: stageOf(status),

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import { modelNames } from '../manifests/engine-deployment.ts';
 import { profile } from '../manifests/endpoint-objects.ts';
-import type { Target } from '../manifests/target.ts';
+import type { AppliedSpec } from '../manifests/applied-spec.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PlanSettings } from './settings.ts';
 import type { Step } from './step.ts';
@@ -13,7 +13,7 @@ export type WantedPools = ReadonlyMap<string, PoolDocument>;
 
 /** Computes the documents of all pools of the target, and of pools that it no longer has while they have replicas. */
 export function wantedPools(
-  target: Target,
+  target: AppliedSpec,
   observed: ObservedState,
   context: { victims: ReadonlySet<string>; settings: PlanSettings },
 ): WantedPools {

@@ -2,7 +2,7 @@ import type { PodStage, PodView } from '../observe/pod-view.ts';
 import { modelNames } from '../manifests/engine-deployment.ts';
 import { proofKeys, type ObservedState } from '../observe/observed-state.ts';
 import type { ProofStep, Step } from './step.ts';
-import { hostsOf, type ChosenTarget } from './choose-target.ts';
+import { hostsOf, type ChosenSpec } from './choose-spec.ts';
 import { planReproofs } from './plan-reproofs.ts';
 import type { Progress } from './progress.ts';
 import type { PlanSettings } from './settings.ts';
@@ -31,7 +31,7 @@ const noRouter = proofStage('NoRouter', 'No router of this VPC has been heard; t
  * has become old. Only what is stored counts: a router cannot answer for more.
  */
 export function planProofs(
-  { target }: ChosenTarget,
+  { spec: target }: ChosenSpec,
   observed: ObservedState,
   context: { measured: Measured; settings: PlanSettings },
 ): ProofPlan {
@@ -103,7 +103,7 @@ function endpointProofs({
   observed,
   hosts,
 }: {
-  target: ChosenTarget['target'];
+  target: ChosenSpec['spec'];
   observed: ObservedState;
   hosts: ReturnType<typeof hostsOf>;
 }): (ProofStep & { why: string })[] {

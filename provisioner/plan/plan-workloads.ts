@@ -1,22 +1,23 @@
-import type { EngineGroup } from '../manifests/engine-deployment.ts';
-import { engineDeployment } from '../manifests/engine-deployment.ts';
-import { fenced, groupsOf } from '../manifests/endpoint-objects.ts';
+import { fenced } from '../manifests/endpoint-objects.ts';
 import { labels } from '../manifests/labels.ts';
-import type { Target } from '../manifests/target.ts';
+import type { AppliedSpec } from '../manifests/applied-spec.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { kinds } from '../kube/kinds.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PlanSettings } from './settings.ts';
 import type { SeenObject, Step } from './step.ts';
 import { covers } from './covers.ts';
+import { currentGroups, keptDeployment, scaledTo, type CurrentGroup } from './current-groups.ts';
 import type { PodView } from '../observe/pod-view.ts';
 import { deletionCosts, planScale, type ScalePlan } from './plan-scale.ts';
 
-/** A Deployment of an endpoint: one that the target wants (with its group), or an outdated one. */
+/** A Deployment of an endpoint. */
 interface Workload {
-  name: string;
+  /** As it was made, whatever its count. */
+  deployment: KubeObject;
   live: KubeObject | undefined;
-  group: EngineGroup | undefined;
+  /** No group of the spec runs on it any more. */
+  outdated: boolean;
   pods: readonly PodView[];
   /** Pods that are marked for deletion and still there. */
   ending: readonly PodView[];
@@ -36,48 +37,49 @@ export function seen(object: KubeObject, kind: SeenObject['kind']): SeenObject {
   return { kind, name, namespace, uid, resourceVersion };
 }
 
-/** Decides replica counts and victims of every Deployment, wanted and outdated. Pure. */
-export function planWorkloads(target: Target, observed: ObservedState, settings: PlanSettings): WorkloadPlan {
+/** Decides replica counts and victims of every Deployment, current and outdated. Pure. */
+export function planWorkloads(spec: AppliedSpec, observed: ObservedState, settings: PlanSettings): WorkloadPlan {
   const listed = listedReplicas(observed);
+  const current = currentGroups(spec, observed, settings);
   const live = observed.children.filter((child) => child.kind === 'Deployment');
-  const wanted = groupsOf(target).map((group) => {
-    const { metadata } = engineDeployment(group, settings.manifests, 0);
-    return { name: metadata.name, group, revision: metadata.labels?.[labels.revision] ?? '' };
-  });
-  const outdated = live
-    .filter((object) => !wanted.some(({ name }) => name === object.metadata.name))
-    .map(({ metadata }) => ({
-      name: metadata.name,
-      group: undefined,
-      revision: metadata.labels?.[labels.revision] ?? '',
-      pool: metadata.labels?.[labels.pool] ?? '',
-    }));
-  const replaced = (pool: string): boolean =>
-    wanted
-      .filter(({ group }) => group.deployment.modelId === pool)
-      .every(({ group, revision }) => {
-        const serving = observed.pods.filter(
-          (pod) => pod.revision === revision && listed.get(pod.replicaId) === 'ready' && pod.deletingAt === undefined,
-        );
-        return serving.length >= group.accelerator.scale;
-      });
-  const workloads = [...wanted, ...outdated].map(({ name, group, revision, ...rest }): Workload => {
-    const object = live.find(({ metadata }) => metadata.name === name);
-    const all = observed.pods.filter((pod) => pod.revision === revision);
+  const outdated = live.filter(
+    ({ metadata }) => !current.some(({ deployment }) => deployment.metadata.name === metadata.name),
+  );
+  const serves = ({ group, revision }: CurrentGroup): boolean => {
+    const serving = observed.pods.filter(
+      (pod) => pod.revision === revision && listed.get(pod.replicaId) === 'ready' && pod.deletingAt === undefined,
+    );
+    return serving.length >= group.accelerator.scale;
+  };
+  /** A pool that the spec no longer has is followed by all that it has now. */
+  const replaced = (pool: string | undefined): boolean => {
+    const successors = current.filter(({ group }) => group.deployment.modelId === pool);
+    return (successors.length > 0 ? successors : current).every(serves);
+  };
+  const plan = (deployment: KubeObject, scale: (current: number) => number): Workload => {
+    const object = live.find(({ metadata }) => metadata.name === deployment.metadata.name);
+    const all = observed.pods.filter((pod) => pod.revision === deployment.metadata.labels?.[labels.revision]);
     const pods = all.filter((pod) => pod.deletingAt === undefined);
     const ending = all.filter((pod) => pod.deletingAt !== undefined);
-    const current = object === undefined ? null : replicasOf(object);
-    const retired = 'pool' in rest && replaced(rest.pool);
-    const scale = group?.accelerator.scale ?? (retired ? 0 : (current ?? 0));
+    const count = object === undefined ? null : replicasOf(object);
     const settled = object !== undefined && isSettled(object, pods.length);
-    const plan = planScale({ wanted: scale, current, settled, pods, listed, gates: observed.gates });
-    return { name, live: object, group, pods, ending, plan };
-  });
-  return { workloads, victims: new Set(workloads.flatMap(({ plan }) => plan.victims.map((pod) => pod.replicaId))) };
+    const state = { wanted: scale(count ?? 0), current: count, settled, pods, listed, gates: observed.gates };
+    return { deployment, live: object, outdated: outdated.includes(deployment), pods, ending, plan: planScale(state) };
+  };
+  const workloads = [
+    ...current.map(({ deployment, group }) => plan(deployment, () => group.accelerator.scale)),
+    ...outdated.map((deployment) =>
+      plan(deployment, (count) => (replaced(deployment.metadata.labels?.[labels.pool]) ? 0 : count)),
+    ),
+  ];
+  return {
+    workloads,
+    victims: new Set(workloads.flatMap(({ plan: { victims } }) => victims.map((pod) => pod.replicaId))),
+  };
 }
 
 /** The steps towards a workload plan. Counts sink only for marks that have been seen, so a growing count may come first. */
-export function planWorkloadSteps(target: Target, plan: WorkloadPlan, settings: PlanSettings): Step[] {
+export function planWorkloadSteps(spec: AppliedSpec, plan: WorkloadPlan): Step[] {
   const marks = plan.workloads.flatMap(({ plan: { marks: due } }) =>
     due.map(({ pod, cost }): Step => {
       const { name, namespace, replicaId: uid, resourceVersion } = pod;
@@ -89,21 +91,18 @@ export function planWorkloadSteps(target: Target, plan: WorkloadPlan, settings: 
       };
     }),
   );
-  const writes = plan.workloads.flatMap(({ live, group, pods, plan: { replicas } }): Step[] => {
-    const object =
-      group === undefined ? outdatedAt(live, replicas) : engineDeployment(group, settings.manifests, replicas);
-    if (object === undefined) return [];
-    if (group === undefined && live !== undefined && replicas === 0 && replicasOf(live) === 0 && pods.length === 0)
+  const writes = plan.workloads.flatMap(({ deployment, live, outdated, pods, plan: { replicas } }): Step[] => {
+    if (outdated && live !== undefined && replicas === 0 && replicasOf(live) === 0 && pods.length === 0)
       return [{ kind: 'delete', seen: seen(live, kinds.deployment), why: 'an outdated revision has no replicas left' }];
-    const wanted = fenced(object, target.intentSeq);
+    const wanted = fenced(scaledTo(outdated ? keptDeployment(deployment) : deployment, replicas), spec.intentSeq);
     if (live !== undefined && covers(live, wanted)) return [];
     return [{ kind: 'apply', object: wanted, why: `${replicas} replicas are wanted now` }];
   });
-  return [...writes, ...marks, ...plan.workloads.flatMap((workload) => tellOfUnchosen(target, workload))];
+  return [...writes, ...marks, ...plan.workloads.flatMap((workload) => tellOfUnchosen(spec, workload))];
 }
 
 /** While released victims are still there no other pod of the Deployment should go: if one does, people must know. */
-function tellOfUnchosen({ team, intentSeq }: Target, { plan: { victims }, ending }: Workload): Step[] {
+function tellOfUnchosen({ team, intentSeq }: AppliedSpec, { plan: { victims }, ending }: Workload): Step[] {
   const waiting = victims.filter((pod) => pod.deletionCost === deletionCosts.released);
   if (waiting.length === 0) return [];
   const unchosen = ending.filter((pod) => pod.deletionCost === deletionCosts.keep);
@@ -116,20 +115,6 @@ function tellOfUnchosen({ team, intentSeq }: Target, { plan: { victims }, ending
     message: `${pod.name} is going although ${waiting.map(({ name }) => name).join(', ')} was chosen to go.`,
     why: 'a pod that was not chosen is being deleted during a scale-down',
   }));
-}
-
-/** An outdated Deployment keeps everything but its count. */
-function outdatedAt(live: KubeObject | undefined, replicas: number): KubeObject | undefined {
-  if (live === undefined) return undefined;
-  const { apiVersion, kind, metadata } = live;
-  const { name, namespace, labels: kept } = metadata;
-  const spec = { ...(live['spec'] as object), replicas };
-  return {
-    apiVersion,
-    kind,
-    metadata: { name, ...(namespace !== undefined && { namespace }), ...(kept && { labels: kept }) },
-    spec,
-  };
 }
 
 function whyMarked(cost: number): string {

@@ -7,10 +7,10 @@ import { intentSeqOf } from '../manifests/labels.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import { planEndpoint } from './plan.ts';
 
-const wish = (spec: SpecDocument, revision: number) => ({ kind: 'spec' as const, spec, revision });
+const revised = (spec: SpecDocument, revision: number) => ({ kind: 'spec' as const, spec, revision });
 const started = (scale: number): SampleCluster => {
   const cluster = new SampleCluster();
-  cluster.desired = wish(sampleSpec(scale), 1);
+  cluster.desired = revised(sampleSpec(scale), 1);
   cluster.run();
   return cluster;
 };
@@ -24,7 +24,7 @@ const statesOf = (cluster: SampleCluster): string[] =>
 describe('planEndpoint', () => {
   it('makes the custom resource first and alone, then what it owns, then waits for proofs', () => {
     const cluster = new SampleCluster();
-    cluster.desired = wish(sampleSpec(2), 1);
+    cluster.desired = revised(sampleSpec(2), 1);
     expect(cluster.look().steps.map(({ kind }) => kind)).toEqual(['create-resource']);
     const kinds = cluster.look().steps.map((step) => ('object' in step ? step.object.kind : step.kind));
     expect(kinds).toEqual([
@@ -52,7 +52,7 @@ describe('planEndpoint', () => {
 
   it('stamps every object with the newest revision, and writes the custom resource with its uid', () => {
     const cluster = started(2);
-    cluster.desired = wish(sampleSpec(2, { name: 'other' }), 7);
+    cluster.desired = revised(sampleSpec(2, { name: 'other' }), 7);
     const adopt = cluster.look().steps.find(({ kind }) => kind === 'apply');
     expect(adopt).toMatchObject({ kind: 'apply', uid: expect.any(String), object: { spec: { intentSeq: 7 } } });
     cluster.run();
@@ -67,7 +67,7 @@ describe('planEndpoint', () => {
     expect(
       cluster.objects.has([...cluster.objects.keys()].find((key) => key.startsWith('PodDisruptionBudget/')) ?? ''),
     ).toBe(true);
-    cluster.desired = wish(sampleSpec(1), 2);
+    cluster.desired = revised(sampleSpec(1), 2);
     cluster.run();
     expect([...cluster.objects.keys()].filter((key) => key.startsWith('PodDisruptionBudget/'))).toEqual([]);
   });
@@ -76,7 +76,7 @@ describe('planEndpoint', () => {
     const cluster = started(4);
     const [busy] = cluster.pools.get(sampleIds.pool)?.document?.replicas.slice(-1) ?? [];
     cluster.busy.add(busy?.replicaId ?? '');
-    cluster.desired = wish(sampleSpec(1), 2);
+    cluster.desired = revised(sampleSpec(1), 2);
     cluster.run();
     expect(replicasOf(cluster)).toBe(2);
     expect(statesOf(cluster)).toEqual(['draining', 'ready']);
@@ -92,7 +92,7 @@ describe('planEndpoint', () => {
     const before = [...cluster.objects.keys()].filter((key) => key.startsWith('Deployment/'));
     const [deployment] = sampleSpec(2).deployments;
     const renamed = { ...deployment, slug: 'mistral/other' } as SpecDocument['deployments'][number];
-    cluster.desired = wish(sampleSpec(2, { deployments: [renamed] }), 2);
+    cluster.desired = revised(sampleSpec(2, { deployments: [renamed] }), 2);
     cluster.look();
     cluster.settle();
     expect(replicasOf(cluster)).toBe(4);
@@ -105,10 +105,53 @@ describe('planEndpoint', () => {
     expect(cluster.harmed).toEqual([]);
   });
 
+  it('takes a removed pool down only after everything that follows it is proven', () => {
+    const cluster = started(2);
+    const [before] = sampleSpec(2).deployments;
+    const other = {
+      ...before,
+      modelId: sampleIds.endpoint,
+      slug: 'mistral/other',
+    } as SpecDocument['deployments'][number];
+    cluster.desired = revised(sampleSpec(2, { deployments: [other] }), 2);
+    cluster.failProofs();
+    cluster.run();
+    expect(replicasOf(cluster)).toBe(4);
+    expect(statesOf(cluster)).toEqual(['ready', 'ready']);
+    const secrets = () => [...cluster.objects.keys()].filter((key) => key.startsWith('Secret/'));
+    expect(secrets()).toHaveLength(2);
+    cluster.answerProofs();
+    cluster.look();
+    cluster.run();
+    expect(replicasOf(cluster)).toBe(2);
+    expect(statesOf(cluster)).toEqual([]);
+    expect(secrets()).toHaveLength(1);
+    expect(cluster.status.document).toMatchObject({ state: 'active', live: { revision: 2 } });
+    expect(cluster.harmed).toEqual([]);
+  });
+
+  it('keeps the template of what was applied when a build would write another, until its turn or another spec', () => {
+    const cluster = started(2);
+    const templates = () =>
+      [...cluster.objects.values()].flatMap(({ kind, spec }) => (kind === 'Deployment' ? [spec] : []));
+    const [before] = templates();
+    cluster.settings = { ...sampleSettings, manifests: { graceMs: 900_000, preStopMs: 0 } };
+    cluster.run();
+    expect(templates()).toEqual([before]);
+    cluster.desired = revised(sampleSpec(3), 2);
+    cluster.run();
+    expect(templates()).toEqual([{ ...(before as object), replicas: 3 }]);
+    cluster.renew = true;
+    cluster.run();
+    expect(templates()).toMatchObject([{ replicas: 3, template: { spec: { terminationGracePeriodSeconds: 900 } } }]);
+    expect(statesOf(cluster)).toEqual(['ready', 'ready', 'ready']);
+    expect(cluster.harmed).toEqual([]);
+  });
+
   it('goes back to what is live when a change is rejected, under the newest number', () => {
     const cluster = started(2);
     cluster.failProofs();
-    cluster.desired = wish(sampleSpec(4), 2);
+    cluster.desired = revised(sampleSpec(4), 2);
     cluster.run();
     expect(cluster.status.document).toMatchObject({ state: 'updating', replicas: { desired: 4, ready: 2 } });
     cluster.now += sampleSettings.changeDeadlineMs;
@@ -145,7 +188,7 @@ describe('planEndpoint', () => {
     const cluster = started(2);
     cluster.now += sampleSettings.reproveMs;
     const asked = (listeners: ObservedState['listeners'], enablePublicEndpoint = true) => {
-      cluster.desired = wish(sampleSpec(2, { enablePublicEndpoint }), 1);
+      cluster.desired = revised(sampleSpec(2, { enablePublicEndpoint }), 1);
       const { steps } = planEndpoint({ ...cluster.observe(), listeners }, sampleSettings);
       return steps.flatMap((step) => (step.kind === 'prove' ? [step.listenerUrls] : []));
     };
@@ -188,7 +231,7 @@ describe('planEndpoint', () => {
     const cluster = started(2);
     const [busy] = cluster.pools.get(sampleIds.pool)?.document?.replicas ?? [];
     cluster.busy.add(busy?.replicaId ?? '');
-    cluster.desired = wish(sampleDeletion(2), 2);
+    cluster.desired = revised(sampleDeletion(2), 2);
     cluster.run();
     expect(statesOf(cluster)).toEqual(['draining', 'draining']);
     expect(cluster.status.document).toMatchObject({ state: 'deleting', phase: 'teardown' });
@@ -209,7 +252,7 @@ describe('planEndpoint', () => {
 
   it('ends an endpoint that never began', () => {
     const cluster = new SampleCluster();
-    cluster.desired = wish(sampleDeletion(2), 1);
+    cluster.desired = revised(sampleDeletion(2), 1);
     cluster.run();
     expect(cluster.status.document).toMatchObject({ state: 'gone', lifecycleSeq: 2 });
     expect(cluster.taken.every((step) => step.startsWith('confirm-gone'))).toBe(true);
@@ -240,7 +283,7 @@ describe('planEndpoint', () => {
       fc.property(story, fc.boolean(), (changes, deletes) => {
         const cluster = new SampleCluster();
         changes.forEach(({ scale, deaths: dies }, index) => {
-          cluster.desired = wish(sampleSpec(scale), index + 1);
+          cluster.desired = revised(sampleSpec(scale), index + 1);
           for (const { steps, settle } of dies) {
             cluster.look(steps);
             if (settle) cluster.settle();
@@ -258,7 +301,7 @@ describe('planEndpoint', () => {
           shapeOf(straight).map((line) => line.replaceAll(numbers, 'uid')),
         );
         if (deletes) {
-          cluster.desired = wish(sampleDeletion(scale), changes.length + 1);
+          cluster.desired = revised(sampleDeletion(scale), changes.length + 1);
           cluster.run();
           expect([...cluster.objects.keys()]).toEqual([]);
         }

@@ -1,5 +1,5 @@
 import { covers } from './covers.ts';
-import { chooseTarget, type ChosenTarget } from './choose-target.ts';
+import { chooseSpec, type ChosenSpec } from './choose-spec.ts';
 import { planPoolWrites, wantedPools } from './plan-pools.ts';
 import { planProofs } from './plan-proofs.ts';
 import { planTeardown } from './plan-teardown.ts';
@@ -9,7 +9,8 @@ import { kindOf, kinds } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { customResource } from '../manifests/custom-resource.ts';
 import { supportObjects } from '../manifests/endpoint-objects.ts';
-import type { Target } from '../manifests/target.ts';
+import { labels } from '../manifests/labels.ts';
+import type { AppliedSpec } from '../manifests/applied-spec.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PlanSettings } from './settings.ts';
 import type { Step } from './step.ts';
@@ -48,17 +49,17 @@ export function planEndpoint(observed: ObservedState, settings: PlanSettings): P
   }
   if (desired.spec.deletion !== undefined || status.document?.state === 'deleting' || status.document?.state === 'gone')
     return takeDown(observed, settings);
-  const chosen = chooseTarget(desired, observed);
+  const chosen = chooseSpec(desired, observed);
   if (observed.resource?.metadata.deletionTimestamp !== undefined) {
     const why = 'somebody deleted the custom resource; it is finished and made anew';
     const { steps } = planTeardown(observed, { drain: false, drainTimeoutMs: settings.drainTimeoutMs, why });
-    return { steps, progress: create(chosen.target) };
+    return { steps, progress: create(chosen.spec) };
   }
   return bringUp(chosen, observed, settings);
 }
 
-function create(target: Target): Progress {
-  const desired = target.deployments
+function create(spec: AppliedSpec): Progress {
+  const desired = spec.deployments
     .flatMap(({ accelerators }) => accelerators)
     .reduce((sum, { scale }) => sum + scale, 0);
   const stage = { phase: 'capacity' as const, reason: 'Creating', message: 'The endpoint is being created.' };
@@ -81,27 +82,27 @@ function takeDown(observed: ObservedState, settings: PlanSettings): Plan {
   return { steps: [...steps, ...confirm], progress: { ...starting, stage, tornDown: gone, proved: false } };
 }
 
-function bringUp(chosen: ChosenTarget, observed: ObservedState, settings: PlanSettings): Plan {
-  const { target } = chosen;
+function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSettings): Plan {
+  const { spec } = chosen;
   const { resource } = observed;
-  const wantedResource = customResource(target);
+  const wantedResource = customResource(spec);
   if (resource === null || resource.metadata.uid === undefined) {
     const why = 'the endpoint has no custom resource';
-    const step: Step = { kind: 'create-resource', object: wantedResource, revision: target.intentSeq, why };
-    return { steps: [step], progress: create(target) };
+    const step: Step = { kind: 'create-resource', object: wantedResource, revision: spec.intentSeq, why };
+    return { steps: [step], progress: create(spec) };
   }
   const { uid, name } = resource.metadata;
   const owner = { apiVersion: resource.apiVersion, kind: resource.kind, name, uid };
   const adopt: Step[] = covers(resource, wantedResource)
     ? []
-    : [{ kind: 'apply', object: wantedResource, uid, why: `revision ${target.intentSeq} was taken up` }];
-  const support = supportObjects(target, owner, (pool) => ({
+    : [{ kind: 'apply', object: wantedResource, uid, why: `revision ${spec.intentSeq} was taken up` }];
+  const support = supportObjects(spec, owner, (pool) => ({
     upstreamKey: settings.upstreamKeyOf(pool),
     huggingFaceToken: observed.huggingFaceToken,
   }));
-  const workloads = planWorkloads(target, observed, settings);
-  const pools = wantedPools(target, observed, { victims: workloads.victims, settings });
-  const measured = measure(target, observed, pools);
+  const workloads = planWorkloads(spec, observed, settings);
+  const pools = wantedPools(spec, observed, { victims: workloads.victims, settings });
+  const measured = measure(spec, observed, pools);
   const proofs = planProofs(chosen, observed, { measured, settings });
   const { proved, unanswered, proveInMs } = proofs;
   const shown = unanswered !== null || ['proof', 'done'].includes(measured.stage.phase);
@@ -111,7 +112,7 @@ function bringUp(chosen: ChosenTarget, observed: ObservedState, settings: PlanSe
     ...planPoolWrites(pools, observed),
     ...adopt,
     ...planSupport(support, observed),
-    ...planWorkloadSteps(target, workloads, settings),
+    ...planWorkloadSteps(spec, workloads),
     ...planPrune(support, observed),
     ...proofs.steps,
   ];
@@ -127,14 +128,20 @@ function planSupport(wanted: readonly KubeObject[], { namespace, children }: Obs
   });
 }
 
-/** Objects with the endpoint's label that this target does not have; Deployments go by their own rules. */
+/** Objects with the endpoint's label that this spec does not have; Deployments go by their own rules, and what their pods need goes after them. */
 function planPrune(wanted: readonly KubeObject[], { children }: ObservedState): Step[] {
+  const removed = children.filter(({ kind }) => kind === kinds.deployment.kind).map(poolOf);
+  const serving = new Set(removed.filter((pool) => !wanted.some((object) => poolOf(object) === pool)));
   return children
     .filter((child) => child.kind !== kinds.deployment.kind && child.metadata.deletionTimestamp === undefined)
-    .filter((child) => !wanted.some((object) => isSame(object, child)))
-    .map((child): Step => ({ kind: 'delete', seen: seen(child, kindOf(child)), why: 'the target does not have it' }));
+    .filter((child) => !wanted.some((object) => isSame(object, child)) && !serving.has(poolOf(child)))
+    .map((child): Step => ({ kind: 'delete', seen: seen(child, kindOf(child)), why: 'the spec does not have it' }));
 }
 
 function isSame(a: KubeObject, b: KubeObject): boolean {
   return a.kind === b.kind && a.apiVersion === b.apiVersion && a.metadata.name === b.metadata.name;
+}
+
+function poolOf({ metadata }: KubeObject): string | undefined {
+  return metadata.labels?.[labels.pool];
 }

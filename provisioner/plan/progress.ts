@@ -2,7 +2,7 @@ import { phases, type StatusDocument } from '#shared/contract/status.ts';
 import type { PoolReplica } from '#shared/contract/replica.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { poolScale } from '../manifests/pool-objects.ts';
-import type { Target } from '../manifests/target.ts';
+import type { AppliedSpec } from '../manifests/applied-spec.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { WantedPools } from './plan-pools.ts';
 import type { PodStage, PodView } from '../observe/pod-view.ts';
@@ -28,7 +28,7 @@ const done: PodStage = { phase: 'done', reason: 'Ready', message: 'Every replica
 
 /** Measures a living endpoint by the documents that routers see. Pure. */
 export function measure(
-  target: Target,
+  target: AppliedSpec,
   observed: ObservedState,
   wanted: WantedPools,
 ): Omit<Progress, 'proved' | 'unanswered'> {
@@ -52,7 +52,7 @@ export function measure(
 }
 
 interface PoolContext {
-  deployment: Target['deployments'][number];
+  deployment: AppliedSpec['deployments'][number];
   listed: ReadonlyMap<string, PoolReplica['state']>;
   observed: ObservedState;
 }

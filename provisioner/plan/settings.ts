@@ -1,4 +1,4 @@
-import type { ManifestSettings } from '../manifests/target.ts';
+import type { ManifestSettings } from '../manifests/applied-spec.ts';
 
 /** What deciders need to know beside the observed state; times in milliseconds. Derived from the configuration once. */
 export interface PlanSettings {

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { poolDocumentSchema, type PoolDocument } from '#shared/contract/replica.ts';
 import { statusDocumentSchema, type StatusDocument } from '#shared/contract/status.ts';
-import { lastToken, streams, subjects } from '#shared/contract/subjects.ts';
+import { lastToken, releaseTtlMs, streams, subjects } from '#shared/contract/subjects.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
-import { readLast } from '#shared/runtime/nats/nats-publish.ts';
+import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import { readDesired, type DesiredEntry } from '../desired/desired-map.ts';
 import type { Sequenced } from '../observe/observed-state.ts';
 
 /** Thrown when a stored document is not what this build can read: it is left alone. */
-export class UnreadableDocumentError extends Error {
+class UnreadableDocumentError extends Error {
   override name = 'UnreadableDocumentError';
 }
 
@@ -50,4 +50,44 @@ export function createEndpointDocuments(nats: Nats): EndpointDocuments {
       return readDesired({ endpointId, revision, deleted, text: JSON.stringify(body) });
     },
   };
+}
+
+/** Thrown when somebody else wrote first: everything is observed anew, nothing is sent again. */
+export class MovedOnError extends Error {
+  override name = 'MovedOnError';
+}
+
+/** Thrown when NATS did not say whether it stored a document, or has no room for it. */
+export class NotStoredError extends Error {
+  override name = 'NotStoredError';
+}
+
+/** The status of an endpoint; `gone` leaves the stream by itself after readers have seen it. */
+export async function writeStatus(nats: Nats, document: StatusDocument, expectedSeq: number): Promise<void> {
+  const ttl = document.state === 'gone' ? { ttlMs: releaseTtlMs } : {};
+  await store(nats, { subject: subjects.status(document.endpointId), body: document, expectedSeq, ...ttl });
+}
+
+/** Stores one message or throws; shared by every document that the provisioner owns. @throws MovedOnError, NotStoredError. */
+async function store(nats: Nats, write: Parameters<typeof writeDocuments>[1][number]): Promise<number> {
+  const outcome = await writeDocuments(nats, [write], '');
+  if (outcome.kind === 'stored') return outcome.seqs[0] ?? 0;
+  if (outcome.kind === 'conflict') throw new MovedOnError(`${write.subject} was written by somebody else meanwhile`);
+  throw new NotStoredError(`${write.subject} was not stored: ${outcome.reason}`);
+}
+
+/** Writes what routers see of a pool. @throws MovedOnError, NotStoredError. */
+export async function writePool(nats: Nats, document: PoolDocument, expectedSeq: number): Promise<void> {
+  const { vpcId, endpointId, pool } = document;
+  await store(nats, { subject: subjects.pool(vpcId, endpointId, pool), body: document, expectedSeq });
+}
+
+/** Takes a pool from the routers; the marker itself leaves the bucket after a while. @throws MovedOnError, NotStoredError. */
+export async function removePool(
+  nats: Nats,
+  place: { vpcId: string; endpointId: string; pool: string },
+  expectedSeq: number,
+): Promise<void> {
+  const subject = subjects.pool(place.vpcId, place.endpointId, place.pool);
+  await store(nats, { subject, body: null, expectedSeq, deleteMarker: true, ttlMs: releaseTtlMs });
 }

@@ -35,8 +35,8 @@ const step = (parts: {
   const document = parts.status === undefined ? null : sampleStatus(parts.status);
   const observed = sampleObserved({ status: { document, seq: 1 }, ...parts.observed });
   const progress = { ...waiting, ...parts.progress };
-  const wish = { spec, revision: parts.revision ?? 1 };
-  return nextLifecycle({ wish, observed, progress, changeDeadlineMs: 900_000 });
+  const desired = { spec, revision: parts.revision ?? 1 };
+  return nextLifecycle({ desired, observed, progress, changeDeadlineMs: 900_000 });
 };
 const live = sampleLive(2);
 

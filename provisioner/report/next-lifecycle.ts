@@ -1,8 +1,8 @@
+import type { RevisedSpec } from '#shared/contract/desired.ts';
 import { initialLifecycle, transition, type Lifecycle, type LifecycleEvent } from '#shared/contract/lifecycle.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { Progress } from '../plan/progress.ts';
-import type { Wish } from '../plan/choose-target.ts';
 
 /** Why a change was given up. */
 type Rejection = NonNullable<StatusDocument['rejection']>;
@@ -15,7 +15,7 @@ export interface LifecycleStep {
 }
 
 interface Facts {
-  wish: Wish;
+  desired: RevisedSpec;
   observed: ObservedState;
   progress: Progress;
   changeDeadlineMs: number;
@@ -33,7 +33,7 @@ export function lifecycleOf(document: StatusDocument | null): Lifecycle {
  * answering is not a change and is never rejected.
  */
 export function nextLifecycle(facts: Facts): LifecycleStep {
-  const { wish, observed, progress } = facts;
+  const { desired, observed, progress } = facts;
   const document = observed.status.document;
   const step: LifecycleStep = { lifecycle: lifecycleOf(document), events: [], rejection: null };
   const take = (event: LifecycleEvent): void => {
@@ -41,12 +41,12 @@ export function nextLifecycle(facts: Facts): LifecycleStep {
     step.events.push(event);
   };
   if (step.lifecycle.state === 'gone') return step;
-  if (wish.spec.deletion !== undefined || step.lifecycle.state === 'deleting') {
+  if (desired.spec.deletion !== undefined || step.lifecycle.state === 'deleting') {
     if (step.lifecycle.state !== 'deleting') take('deleteRequested');
     else if (progress.tornDown) take('tornDown');
     return step;
   }
-  const fresh = document === null || wish.revision > document.observedRevision;
+  const fresh = document === null || desired.revision > document.observedRevision;
   if (fresh) take('accepted');
   else if (progress.proved && step.lifecycle.state !== 'active') take('proved');
   else if (step.lifecycle.state === 'active' && (!progress.minimum || progress.unanswered !== null)) take('lost');
@@ -56,17 +56,17 @@ export function nextLifecycle(facts: Facts): LifecycleStep {
   return step;
 }
 
-function rejectionOf({ wish, observed, progress, changeDeadlineMs }: Facts, fresh: boolean): Rejection | null {
+function rejectionOf({ desired, observed, progress, changeDeadlineMs }: Facts, fresh: boolean): Rejection | null {
   const { failure, now, status } = observed;
   const document = status.document;
   const at = new Date(now).toISOString();
-  if (document?.rejection?.revision === wish.revision) return null;
-  if (failure?.revision === wish.revision) return { ...failure, at };
-  const recovers = document?.live?.revision === wish.revision;
+  if (document?.rejection?.revision === desired.revision) return null;
+  if (failure?.revision === desired.revision) return { ...failure, at };
+  const recovers = document?.live?.revision === desired.revision;
   if (fresh || document === null || recovers || progress.proved) return null;
   if (now - Date.parse(document.changeSince) < changeDeadlineMs) return null;
   const { reason, message } = progress.stage;
-  return { revision: wish.revision, reason, message, hint: hintOf(progress), at };
+  return { revision: desired.revision, reason, message, hint: hintOf(progress), at };
 }
 
 /** What a person can do about a change that did not come about. */

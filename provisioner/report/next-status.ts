@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { RevisedSpec } from '#shared/contract/desired.ts';
 import type { LifecycleEvent } from '#shared/contract/lifecycle.ts';
 import type { Phase, StatusDocument } from '#shared/contract/status.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PlanSettings } from '../plan/settings.ts';
-import { chooseTarget, hostsOf, type Wish } from '../plan/choose-target.ts';
+import { chooseSpec, hostsOf } from '../plan/choose-spec.ts';
 import { conditionsOf } from './conditions.ts';
 import { nextLifecycle } from './next-lifecycle.ts';
 import type { Progress } from '../plan/progress.ts';
@@ -16,7 +17,7 @@ const historyMax = 64;
 
 /** The status after one look. Equal to the last one but for `updatedAt` means: nothing to write. Pure. */
 export function nextStatus(
-  wish: Wish,
+  desired: RevisedSpec,
   observed: ObservedState,
   given: { progress: Progress; settings: PlanSettings },
 ): NextStatus {
@@ -24,20 +25,20 @@ export function nextStatus(
   const before = observed.status.document;
   const at = new Date(observed.now).toISOString();
   const { changeDeadlineMs } = settings;
-  const { lifecycle, events, rejection } = nextLifecycle({ wish, observed, progress, changeDeadlineMs });
+  const { lifecycle, events, rejection } = nextLifecycle({ desired, observed, progress, changeDeadlineMs });
   if (before?.state === 'gone') return null;
-  const { target, of } = chooseTarget(wish, observed);
+  const { spec, of } = chooseSpec(desired, observed);
   const shown = shownStage(lifecycle.state, progress);
   const moved = before === null || before.phase !== shown.phase;
   const began = events.some((event) => event === 'accepted' || event === 'lost' || event === 'deleteRequested');
-  const observedRevision = Math.max(wish.revision, before?.observedRevision ?? 0);
+  const observedRevision = Math.max(desired.revision, before?.observedRevision ?? 0);
   const document: StatusDocument = {
     v: 1,
-    endpointId: wish.spec.endpointId,
+    endpointId: desired.spec.endpointId,
     state: lifecycle.state,
     lifecycleSeq: lifecycle.lifecycleSeq,
     observedRevision,
-    live: liveOf({ wish, of, proved: events.includes('proved'), ended: !lifecycle.live, before }),
+    live: liveOf({ desired, of, proved: events.includes('proved'), ended: !lifecycle.live, before }),
     phase: shown.phase,
     phaseSince: moved ? at : before.phaseSince,
     changeSince: before === null || began ? at : before.changeSince,
@@ -46,7 +47,7 @@ export function nextStatus(
     conditions: [],
     replicas: progress.replicas,
     replicaList: progress.replicaList.slice(0, 512),
-    hosts: lifecycle.state === 'gone' ? null : hostsOf(target, settings.hostDomain),
+    hosts: lifecycle.state === 'gone' ? null : hostsOf(spec, settings.hostDomain),
     rejection: rejection ?? keptRejection(before, events),
     history: moved ? [...(before?.history ?? []), entry(shown, at)].slice(-historyMax) : before.history,
     updatedAt: at,
@@ -65,18 +66,18 @@ function shownStage(state: StatusDocument['state'], { stage, complete }: Progres
 }
 
 interface LiveInput {
-  wish: Wish;
+  desired: RevisedSpec;
   of: 'desired' | 'live';
   proved: boolean;
   ended: boolean;
   before: StatusDocument | null;
 }
 
-function liveOf({ wish, of, proved, ended, before }: LiveInput): StatusDocument['live'] {
+function liveOf({ desired, of, proved, ended, before }: LiveInput): StatusDocument['live'] {
   if (ended) return null;
   if (!proved || of === 'live') return before?.live ?? null;
-  const { version, name, enablePublicEndpoint, deployments, createdAt, updatedAt } = wish.spec;
-  return { revision: wish.revision, version, name, enablePublicEndpoint, deployments, createdAt, updatedAt };
+  const { version, name, enablePublicEndpoint, deployments, createdAt, updatedAt } = desired.spec;
+  return { revision: desired.revision, version, name, enablePublicEndpoint, deployments, createdAt, updatedAt };
 }
 
 /** A rejection is shown until another change has succeeded, or the same one after all. */

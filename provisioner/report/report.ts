@@ -6,7 +6,7 @@ import type { Progress } from '../plan/progress.ts';
 import { publishEvents } from './events.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PlanSettings } from '../plan/settings.ts';
-import { writeStatus } from './status-writer.ts';
+import { writeStatus } from './documents.ts';
 import type { KubeWrites } from '../act/step-context.ts';
 
 /** Where reports go. */

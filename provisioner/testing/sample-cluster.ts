@@ -29,6 +29,8 @@ export class SampleCluster {
   status: Sequenced<StatusDocument> = { document: null, seq: 0 };
   desired: DesiredEntry = { kind: 'absent' };
   now = sampleNow;
+  settings = sampleSettings;
+  renew = false;
   #version = 1;
   #proofsAnswer = true;
 
@@ -55,10 +57,11 @@ export class SampleCluster {
       resource: of('DedicatedInference')[0] ?? null,
       namespace: of('Namespace')[0] ?? null,
       children: all.filter(({ kind, metadata }) => metadata.namespace !== undefined && kind !== 'Pod'),
-      pods: of('Pod').map((pod) => viewPod(pod, 8000)),
+      pods: of('Pod').map(viewPod),
       pools: new Map(this.pools),
       proofs: new Map(this.proofs),
       gates: new Map(gates),
+      renew: this.renew,
       now: this.now,
     });
   }
@@ -66,10 +69,10 @@ export class SampleCluster {
   /** One look: plans, takes the first `most` steps, and reports unless it died on the way. Tells what was planned. */
   look(most = Number.POSITIVE_INFINITY): Plan {
     const observed = this.observe();
-    const plan = planEndpoint(observed, sampleSettings);
+    const plan = planEndpoint(observed, this.settings);
     for (const step of plan.steps.slice(0, most)) this.take(step);
     if (plan.steps.length > most || observed.desired.kind !== 'spec' || plan.progress === null) return plan;
-    const given = { progress: plan.progress, settings: sampleSettings };
+    const given = { progress: plan.progress, settings: this.settings };
     const next = nextStatus(observed.desired, observed, given);
     if (next !== null) this.status = { document: next.document, seq: this.status.seq + 1 };
     return plan;
@@ -128,21 +131,24 @@ export class SampleCluster {
   }
 
   #scale(deployment: KubeObject): void {
-    const { replicas, template } = deployment['spec'] as { replicas: number; template: Pick<KubeObject, 'metadata'> };
+    const { replicas, template } = deployment['spec'] as {
+      replicas: number;
+      template: Pick<KubeObject, 'metadata' | 'spec'>;
+    };
     const revision = deployment.metadata.labels?.[labels.revision];
-    const cost = (pod: KubeObject): number => viewPod(pod, 8000).deletionCost;
+    const cost = (pod: KubeObject): number => viewPod(pod).deletionCost;
     const pods = [...this.objects.values()]
       .filter(({ kind, metadata }) => kind === 'Pod' && metadata.labels?.[labels.revision] === revision)
       .toSorted((a, b) => cost(b) - cost(a) || a.metadata.name.localeCompare(b.metadata.name));
     for (const pod of pods.slice(replicas)) this.#kill(pod);
-    for (let missing = pods.length; missing < replicas; missing += 1) this.#birth(template.metadata.labels ?? {});
+    for (let missing = pods.length; missing < replicas; missing += 1) this.#birth(template);
     const after = { observedGeneration: deployment.metadata.generation, replicas };
     // What a controller has seen is news too: a plan may have waited for it.
     if (!isDeepStrictEqual(deployment['status'], after)) this.#version += 1;
     deployment['status'] = after;
   }
 
-  #birth(podLabels: Record<string, string>): void {
+  #birth({ metadata: { labels: podLabels = {} }, spec }: Pick<KubeObject, 'metadata' | 'spec'>): void {
     const number = (this.#version += 1);
     const name = `pod-${String(number).padStart(5, '0')}`;
     const uid = `${String(number).padStart(8, '0')}-0000-4000-8000-000000000000`;
@@ -152,7 +158,7 @@ export class SampleCluster {
     ];
     const status = { podIP: `10.0.0.${number}`, conditions, containerStatuses: [{ started: true }] };
     const metadata = { name, namespace: 'n', uid, labels: podLabels, creationTimestamp: name };
-    this.objects.set(`Pod/${name}`, { apiVersion: 'v1', kind: 'Pod', metadata, status });
+    this.objects.set(`Pod/${name}`, { apiVersion: 'v1', kind: 'Pod', metadata, spec, status });
   }
 
   #kill(pod: KubeObject): void {

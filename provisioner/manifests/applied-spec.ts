@@ -1,7 +1,7 @@
 import type { ModelDeployment, SpecDocument } from '#shared/contract/desired.ts';
 
 /** What the objects of an endpoint are made from: a spec and its revision, or the live spec under a newer revision. */
-export interface Target {
+export interface AppliedSpec {
   endpointId: string;
   team: string;
   vpcId: string;
@@ -27,8 +27,8 @@ export interface PoolSecrets {
   huggingFaceToken?: string | undefined;
 }
 
-/** The target that a spec asks for. */
-export function targetOf(spec: SpecDocument, revision: number): Target {
+/** The spec as it is applied. */
+export function appliedSpec(spec: SpecDocument, revision: number): AppliedSpec {
   const { endpointId, team, vpcId, version, name, enablePublicEndpoint, deployments } = spec;
   return { endpointId, team, vpcId, version, name, enablePublicEndpoint, deployments, intentSeq: revision };
 }
