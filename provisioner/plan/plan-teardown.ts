@@ -50,15 +50,16 @@ export function planTeardown(observed: ObservedState, options: TeardownOptions):
   return plan(releaseSteps(resource), 'The custom resource is being released.');
 }
 
-/** All replicas of all pools go: one write per document that does not say so yet. */
+/** All replicas of all pools go, and none comes: one write per document that does not say so yet. */
 function drainSteps(observed: ObservedState, { drainTimeoutMs, why }: TeardownOptions): Step[] {
   const deadline = new Date(observed.now + drainTimeoutMs).toISOString();
   return [...observed.pools.values()].flatMap(({ document, seq }): Step[] => {
-    if (document === null || document.replicas.every(({ state }) => state === 'draining')) return [];
+    if (document === null) return [];
+    if (document.deleting === true && document.replicas.every(({ state }) => state === 'draining')) return [];
     const replicas = document.replicas.map((replica): PoolDocument['replicas'][number] =>
       replica.state === 'draining' ? replica : { ...replica, state: 'draining', drainDeadline: deadline },
     );
-    return [{ kind: 'write-pool', document: { ...document, replicas }, expectedSeq: seq, why }];
+    return [{ kind: 'write-pool', document: { ...document, replicas, deleting: true }, expectedSeq: seq, why }];
   });
 }
 

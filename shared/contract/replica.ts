@@ -27,6 +27,8 @@ export const poolEngineSchema = z.object({
   kvTokens: z.int(),
   blockTokens: z.int(),
   contextTokensMax: z.int(),
+  /** The engine goes on computing an answer whose client has left: its place counts as taken until it says otherwise. */
+  goesOnWithoutClient: z.boolean().optional(),
 });
 
 /** The replicas of one deployment, in bucket `edge` under `pool.<vpcId>.<endpointId>.<pool>`; provisioner alone writes. */
@@ -44,6 +46,10 @@ export const poolDocumentSchema = z.object({
   engine: poolEngineSchema,
   /** The engine's API key: an address that another tenant inherited answers 401. */
   upstreamKey: z.string(),
+  /** Secret of the pool's routers that prefix keys are salted with: nobody else can tell which prompts share one. */
+  prefixSalt: z.string().min(1).optional(),
+  /** The endpoint is being deleted: nothing waits for a replica of it any more. */
+  deleting: z.boolean().optional(),
   /** Ed25519 public key (raw, base64url) that probe credentials are checked with. */
   proofKey: z.string(),
   replicas: z.array(poolReplicaSchema).max(512),
