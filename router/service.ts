@@ -8,7 +8,6 @@ import { within } from '#shared/runtime/within.ts';
 import { EdgeCopy } from './edge/edge-copy.ts';
 import { EdgeFeed } from './edge/edge-feed.ts';
 import { StateFile } from './edge/state-file.ts';
-import { Admission } from './admit/admission.ts';
 import { BodyBudget } from './request/body-budget.ts';
 import { answerClientError, createApp, createListener } from './app.ts';
 import type { CompletionDeps } from './request/serve-request.ts';
@@ -18,6 +17,7 @@ import { UndiciUpstream } from './forward/undici-upstream.ts';
 import { RouterMetrics } from './request/metrics.ts';
 import { OpenReplies } from './request/open-replies.ts';
 import { RedisLedgerChannel } from './ledger/redis-ledger-channel.ts';
+import type { WaitLimits } from './pick/pool-wait.ts';
 import { ReplicaTable } from './replicas/replica-table.ts';
 import { describeReplicas, ledgerPrefix, startRoutingState } from './pick/start-picker.ts';
 
@@ -60,18 +60,18 @@ export async function startRouter(config: RouterConfig, context: RouterContext):
   const ledger = stack.use(new RedisLedgerChannel({ ...place, describe, clock, log }));
   const hitsKnown = (predicted: number, reported: number): void => metrics.hitsKnown(predicted, reported);
   const scrapeMs = config.FAIRWAY_SCRAPE_MS;
-  const routing = stack.use(
-    startRoutingState({ routerId, epoch, copy, upstream, table, ledger, scrapeMs, hitsKnown, clock, log }),
-  );
+  const limits = waitLimits(config);
+  const brain = { routerId, epoch, copy, upstream, table, ledger, scrapeMs, hitsKnown, limits, clock, log };
+  const routing = stack.use(startRoutingState(brain));
   const state = await file.read(vpcId);
   if (state !== undefined) copy.load(state);
   copy.onChange(() => copy.loaded && file.write(copy.state()));
   const feed = stack.use(new EdgeFeed({ url: config.FAIRWAY_NATS_URL, routerId, vpcId, copy, clock, log }));
 
-  const deps = completionDeps(config, { copy, upstream, placement: routing.placement, metrics, clock, log });
+  const deps = completionDeps(config, { copy, upstream, picker: routing.picker, metrics, clock, log });
   metrics.watch({
-    inFlight: () => deps.admission.inFlight,
-    queued: () => deps.admission.waiting,
+    inFlight: () => routing.picker.inFlight,
+    queued: () => routing.picker.waiting,
     bodyBytes: () => deps.budget.held,
     clusterInFlight: () => routing.clusterInFlight(),
     prefixBlocks: () => routing.index.size().blocks,
@@ -111,32 +111,30 @@ function listenersOf(config: RouterConfig, url: string): { public: string; priva
 function completionDeps(
   config: RouterConfig,
   parts: Pick<CompletionDeps, 'metrics' | 'clock' | 'log'> &
-    Pick<CompletionDeps['forwarding'], 'upstream' | 'placement'> & { copy: EdgeCopy },
+    Pick<CompletionDeps['forwarding'], 'upstream' | 'picker'> & { copy: EdgeCopy },
 ): CompletionDeps {
-  const { copy, upstream, placement, metrics, clock, log } = parts;
+  const { copy, upstream, picker, metrics, clock, log } = parts;
   const { access, pools } = copy;
   return {
     config,
     gate: { access, pools, tokenHashKey: Buffer.from(config.FAIRWAY_TOKEN_HASH_KEY, 'base64url') },
     budget: new BodyBudget(config.FAIRWAY_BODY_BUDGET_BYTES),
-    admission: new Admission({
-      inFlightMax: config.FAIRWAY_IN_FLIGHT_MAX,
-      queueMax: config.FAIRWAY_QUEUE_MAX,
-      queueBytesMax: config.FAIRWAY_QUEUE_BYTES_MAX,
-      turnTimeoutMs: config.FAIRWAY_TURN_TIMEOUT_MS,
-      clock,
-    }),
-    forwarding: {
-      upstream,
-      placement,
-      attemptsMax: config.FAIRWAY_ATTEMPTS_MAX,
-      capacityTimeoutMs: config.FAIRWAY_CAPACITY_TIMEOUT_MS,
-    },
+    forwarding: { upstream, picker, attemptsMax: config.FAIRWAY_ATTEMPTS_MAX },
     replies: new OpenReplies(),
     metrics,
     clock,
     log,
     newId: () => `req_${randomUUID().replaceAll('-', '')}`,
+  };
+}
+
+function waitLimits(config: RouterConfig): WaitLimits {
+  return {
+    inFlightMax: config.FAIRWAY_IN_FLIGHT_MAX,
+    queueMax: config.FAIRWAY_QUEUE_MAX,
+    queueBytesMax: config.FAIRWAY_QUEUE_BYTES_MAX,
+    turnTimeoutMs: config.FAIRWAY_TURN_TIMEOUT_MS,
+    capacityTimeoutMs: config.FAIRWAY_CAPACITY_TIMEOUT_MS,
   };
 }
 

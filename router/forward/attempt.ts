@@ -37,7 +37,12 @@ export type AttemptOutcome =
   | { readonly kind: 'done'; readonly usage: Usage | undefined }
   | { readonly kind: 'answered'; readonly answer: HeldAnswer }
   | Loss
-  | { readonly kind: 'broken'; readonly detail: string; readonly usage: Usage | undefined }
+  | {
+      readonly kind: 'broken';
+      readonly reason: LossReason;
+      readonly detail: string;
+      readonly usage: Usage | undefined;
+    }
   | { readonly kind: 'cancelled' };
 
 /** Times of one attempt, milliseconds. */

@@ -87,7 +87,8 @@ describe('before the commit point', () => {
 
   it('asks a replica again that was lost for now when nobody else is there, but not one that hung', async () => {
     const back = run({ a: [[...opening, { fail: 'reset' }], good] });
-    await back.clock.advance(benchTimes.capacityTimeoutMs);
+    await back.clock.advance(1);
+    back.changed();
     expect(await back.outcome).toMatchObject({ kind: 'done' });
     expect(contentOf(back.outgoing.text)).toBe('hi');
     const hung = run({ a: [[{ wait: true }], good] });
@@ -115,7 +116,7 @@ describe('before the commit point', () => {
   it('answers 503 with Retry-After when no replica comes in time', async () => {
     const bench = run({});
     await bench.clock.advance(benchTimes.capacityTimeoutMs);
-    expect(await bench.outcome).toEqual({ kind: 'unplaced' });
+    expect(await bench.outcome).toMatchObject({ kind: 'unplaced', error: { code: 'no_replica' } });
     expect(bench.outgoing.status).toBe(503);
     expect(bench.outgoing.text).toContain('no_replica');
   });

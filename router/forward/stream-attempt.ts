@@ -176,7 +176,7 @@ export class StreamAttempt implements UpstreamHandler {
     this.#flush();
     const message = `The answer broke off: ${detail}.`;
     this.#context.reply.sendError(new AppError('upstream_disconnected', { message }));
-    this.#finish({ kind: 'broken', detail, usage: this.#usage });
+    this.#finish({ kind: 'broken', reason, detail, usage: this.#usage });
   }
 
   #lose(reason: LossReason, detail: string, reusedSocket = false): void {

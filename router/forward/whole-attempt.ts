@@ -110,7 +110,7 @@ export class WholeAttempt implements UpstreamHandler {
   #fail(reason: LossReason, detail: string, reusedSocket = false): void {
     if (this.#state === 'holding') return this.#finish({ kind: 'lost', reason, detail, reusedSocket });
     this.#context.reply.cut();
-    this.#finish({ kind: 'broken', detail, usage: undefined });
+    this.#finish({ kind: 'broken', reason, detail, usage: undefined });
   }
 
   #finish(outcome: AttemptOutcome): void {

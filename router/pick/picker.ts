@@ -1,11 +1,15 @@
 import type { PoolReplica } from '#shared/contract/replica.ts';
-import type { Usage } from '../dialects/dialect.ts';
-import type { PassiveFailure } from '../replicas/replica-health.ts';
+import type { SlotEnd } from '../replicas/slot-end.ts';
 import type { PromptKeys } from '../scan/block-keys.ts';
+import type { Tried } from './tried.ts';
 
-/** One request as placement sees it. */
+/** What is asked for: one request as the brain sees it. */
 export interface Work {
   readonly pool: string;
+  /** Unit of fairness: the token's id, or the pool of a probe. */
+  readonly flow: string;
+  /** Held by its body while it waits. */
+  readonly bytes: number;
   readonly prompt: PromptKeys;
   /** Names the conversation, where the client says it. */
   readonly session?: string;
@@ -15,12 +19,6 @@ export interface Work {
   readonly maxTokens: number;
 }
 
-/** How a slot's request ended. */
-export type SlotEnd =
-  | { readonly kind: 'answered'; readonly usage: Usage | undefined }
-  | { readonly kind: 'failed'; readonly failure: PassiveFailure }
-  | { readonly kind: 'left' };
-
 /** One attempt's place on a replica: booked when it is made, given back exactly once, in whatever way the attempt ends. */
 export interface Slot extends Disposable {
   readonly replica: PoolReplica;
@@ -28,17 +26,29 @@ export interface Slot extends Disposable {
   readonly reason: string;
   /** Prompt tokens that its cache should hold. */
   readonly predictedCachedTokens: number;
-  /** What the attempt taught; without it the slot is just given back. */
+  /**
+   * Aborts when the replica answers neither scrapes nor any request any more: an attempt without a head goes elsewhere.
+   * Made when it is read.
+   */
+  readonly stalled: AbortSignal;
+  /** The engine has taken the work (a good head came): its cache will hold the prompt. Twice is once. */
+  accepted(): void;
+  /** A byte of the answer came: the replica is not stalled. Cheap; for every chunk. */
+  heard(): void;
+  /** What the attempt taught; without it the slot is just given back. Twice is once. */
   ended(end: SlotEnd): void;
 }
 
 /** Who decides where a request goes, and keeps the books. */
-export interface Placement {
+export interface Picker {
   /**
-   * Picks and books at once; undefined when no replica can take the request now. A replica that refused a connection is
-   * left out until it is seen again, whether it is excluded or not.
+   * Waits for a replica and a turn, and books: the only place where a request waits. Fair by flow, bounded in requests and
+   * bytes; nothing that other pools need is held meanwhile. A request that had a slot before (`tried`) goes before those
+   * that had none; one that an engine has answered does not wait at all.
+   * @throws AppError `no_replica` when none is there in time · `overloaded` when there is no room or no turn in time, both
+   * with Retry-After · `model_not_found` as soon as the pool is gone; the signal's reason when it aborts.
    */
-  place(work: Work, excluded: ReadonlySet<string>): Slot | undefined;
-  /** Resolves when another replica may be there, after `ms`, or when the signal aborts. Never rejects. */
-  changed(ms: number, signal: AbortSignal): Promise<void>;
+  acquire(work: Work, signal: AbortSignal, tried?: Tried): Promise<Slot>;
+  /** Whether a replica of the pool could take a request now. */
+  isServing(pool: string): boolean;
 }

@@ -6,18 +6,21 @@ import type { PrefixIndex, PrefixMatch, PrefixNews } from '../replicas/prefix-in
 import type { ReplicaTable } from '../replicas/replica-table.ts';
 import type { ReplicaCondition, ReplicaLoad } from '../replicas/replica-view.ts';
 import type { ReplicaHealth } from '../replicas/replica-health.ts';
-import { ChangeSignal } from './change-signal.ts';
-import type { Placement, Slot, SlotEnd, Work } from './picker.ts';
+import type { SlotEnd } from '../replicas/slot-end.ts';
+import type { Picker, Slot, Work } from './picker.ts';
+import { PoolWait, type WaitLimits } from './pool-wait.ts';
 import { BookedSlot } from './slot.ts';
+import { Tried } from './tried.ts';
 import type { TokenWeights } from './bytes-per-token.ts';
 
-/** The state that placement decides from and writes to; all of it is in memory. */
-export interface PlacementParts {
+/** The state that the picker decides from and writes to; all of it is in memory. */
+export interface PickerParts {
   readonly pools: PoolDirectory;
   readonly table: ReplicaTable;
   readonly index: PrefixIndex;
   readonly health: ReplicaHealth;
   readonly weights: TokenWeights;
+  readonly limits: WaitLimits;
   readonly clock: Clock;
   /** This router's row has changed: the others should know soon. */
   readonly rowChanged: () => void;
@@ -32,29 +35,43 @@ interface Choice {
   readonly match: PrefixMatch;
 }
 
+interface Request {
+  readonly work: Work;
+  readonly tried: Tried;
+}
+
 const noMatch: PrefixMatch = { block: -1, outputTokens: 0 };
 /** A prediction that falls short by less than this says nothing: engines cache whole blocks only. */
 const missTokens = 1024;
 
-/** Placement by `pick` over the replica table: no await between looking and booking, so that no two requests race. */
-export class ReplicaPlacement implements Placement {
-  readonly #parts: PlacementParts;
-  readonly #change: ChangeSignal;
+/** Picks by `pick` over the replica table: no await between looking and booking, so that no two requests race. */
+export class ReplicaPicker implements Picker {
+  readonly #parts: PickerParts;
+  readonly #wait: PoolWait;
 
-  constructor(parts: PlacementParts) {
+  constructor(parts: PickerParts) {
     this.#parts = parts;
-    this.#change = new ChangeSignal(parts.clock);
+    this.#wait = new PoolWait((work, tried, excluded) => this.#place(work, tried, excluded), parts.limits, parts.clock);
   }
 
-  place(work: Work, excluded: ReadonlySet<string>): Slot | undefined {
-    const pool = this.#parts.pools.pool(work.pool);
-    if (pool === undefined) return undefined;
-    const choice = work.only === undefined ? this.#pick(pool, work, excluded) : probed(pool, work.only, excluded);
-    return choice && this.#book(pool, work, choice);
+  get inFlight(): number {
+    return this.#wait.inFlight;
   }
 
-  changed(ms: number, signal: AbortSignal): Promise<void> {
-    return this.#change.wait(ms, signal);
+  get waiting(): number {
+    return this.#wait.waiting;
+  }
+
+  acquire(work: Work, signal: AbortSignal, tried = new Tried()): Promise<Slot> {
+    return this.#wait.acquire(work, signal, tried);
+  }
+
+  isServing(pool: string): boolean {
+    const { pools, health, clock } = this.#parts;
+    const now = clock.monotonic();
+    return (pools.pool(pool)?.replicas ?? []).some(
+      ({ replicaId, state }) => state === 'ready' && !health.isDown(replicaId, now),
+    );
   }
 
   /** Reads pools and health again; called whenever one of them may have changed. */
@@ -66,7 +83,14 @@ export class ReplicaPlacement implements Placement {
       for (const { replicaId, state } of replicas)
         conditions.set(replicaId, state === 'ready' && health.isDown(replicaId, now) ? 'down' : state);
     table.setReplicas(conditions);
-    this.#change.notify();
+    this.#wait.changed();
+  }
+
+  #place(work: Work, tried: Tried, excluded: ReadonlySet<string>): Slot | 'gone' | undefined {
+    const pool = this.#parts.pools.pool(work.pool);
+    if (pool === undefined || pool.deleting === true) return 'gone';
+    const choice = work.only === undefined ? this.#pick(pool, work, excluded) : probed(pool, work.only, excluded);
+    return choice && this.#book(pool, { work, tried }, choice);
   }
 
   #pick(pool: PoolDocument, work: Work, exclude: ReadonlySet<string>): Choice | undefined {
@@ -83,7 +107,7 @@ export class ReplicaPlacement implements Placement {
     return replica && { replica, reason: picked.reason, match: matches.get(picked.replica) ?? noMatch };
   }
 
-  #book(pool: PoolDocument, work: Work, { replica, reason, match }: Choice): Slot {
+  #book(pool: PoolDocument, { work, tried }: Request, { replica, reason, match }: Choice): Slot {
     const { table, index, weights, announce, rowChanged } = this.#parts;
     const { replicaId } = replica;
     const bytesPerToken = weights.bytesPerToken(pool.pool);
@@ -95,17 +119,23 @@ export class ReplicaPlacement implements Placement {
       privateContextTokens: Math.round((promptBytes - matchedBytes) / bytesPerToken),
       reservedOutputTokens: work.maxTokens,
     };
-    if (work.only === undefined && work.prompt.keys.length > 0) announce(index.insert(replicaId, work.prompt));
     table.change(replicaId, load);
     rowChanged();
     const predictedCachedTokens = Math.round(matchedBytes / bytesPerToken) + match.outputTokens;
     return new BookedSlot(
       { replica, reason, predictedCachedTokens },
       {
-        ended: (end) => this.#learn(pool, { work, replicaId, predictedCachedTokens }, end),
+        accepted: () => {
+          if (work.only === undefined && work.prompt.keys.length > 0) announce(index.insert(replicaId, work.prompt));
+        },
+        ended: (end) => {
+          tried.note(replicaId, end);
+          this.#learn(pool, { work, replicaId, predictedCachedTokens }, end);
+        },
         release: () => {
           table.change(replicaId, negated(load));
           rowChanged();
+          this.#wait.released(pool.pool);
         },
       },
     );
@@ -118,11 +148,12 @@ export class ReplicaPlacement implements Placement {
   ): void {
     const { health, index, clock } = this.#parts;
     const { replicaId } = booked;
-    if (end.kind === 'left') return;
-    if (end.kind === 'failed') {
-      health.failed(replicaId, end.failure, clock.monotonic());
+    if (end.kind === 'left' || end.kind === 'refused') return;
+    if (end.kind !== 'answered') {
+      const failure = end.kind === 'failed' ? end.failure : 'fault';
+      health.failed(replicaId, failure, clock.monotonic());
       // A process that is gone has taken its cache with it.
-      if (end.failure !== 'failed') index.dropReplica(replicaId);
+      if (failure === 'connect' || failure === 'unauthorized') index.dropReplica(replicaId);
       return this.refresh();
     }
     const wasDown = health.isDown(replicaId, clock.monotonic());

@@ -1,8 +1,11 @@
 import type { PoolReplica } from '#shared/contract/replica.ts';
-import type { Slot, SlotEnd } from './picker.ts';
+import type { SlotEnd } from '../replicas/slot-end.ts';
+import type { Slot } from './picker.ts';
 
-/** What a slot's owner does when something changes; each is called at most once. */
+/** What a slot's owner does when something changes; each but `heard` is called at most once. */
 export interface SlotBook {
+  readonly accepted?: () => void;
+  readonly heard?: () => void;
   readonly ended: (end: SlotEnd) => void;
   readonly release: () => void;
 }
@@ -13,14 +16,36 @@ export class BookedSlot implements Slot {
   readonly reason: string;
   readonly predictedCachedTokens: number;
   readonly #book: SlotBook;
+  #stall: AbortController | undefined;
+  #accepted = false;
   #ended = false;
   #released = false;
 
-  constructor(place: { replica: PoolReplica; reason: string; predictedCachedTokens: number }, book: SlotBook) {
+  constructor(place: Pick<Slot, 'replica' | 'reason' | 'predictedCachedTokens'>, book: SlotBook) {
     this.replica = place.replica;
     this.reason = place.reason;
     this.predictedCachedTokens = place.predictedCachedTokens;
     this.#book = book;
+  }
+
+  get stalled(): AbortSignal {
+    this.#stall ??= new AbortController();
+    return this.#stall.signal;
+  }
+
+  /** The replica is stalled: whoever has no head yet is told. */
+  stall(): void {
+    this.#stall?.abort('stalled');
+  }
+
+  accepted(): void {
+    if (this.#accepted || this.#ended || this.#released) return;
+    this.#accepted = true;
+    this.#book.accepted?.();
+  }
+
+  heard(): void {
+    this.#book.heard?.();
   }
 
   ended(end: SlotEnd): void {

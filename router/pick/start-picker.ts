@@ -4,7 +4,8 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';
 import type { EdgeCopy } from '../edge/edge-copy.ts';
-import { ReplicaPlacement } from './replica-picker.ts';
+import type { WaitLimits } from './pool-wait.ts';
+import { ReplicaPicker } from './replica-picker.ts';
 import { TokenWeights } from './bytes-per-token.ts';
 import type { Upstream } from '../forward/upstream.ts';
 import type { LedgerChannel } from '../ledger/ledger-channel.ts';
@@ -23,15 +24,16 @@ export interface RoutingOptions {
   readonly upstream: Upstream;
   readonly table: ReplicaTable;
   readonly ledger: LedgerChannel;
+  readonly limits: WaitLimits;
   readonly scrapeMs: number;
   readonly hitsKnown: (predicted: number, reported: number) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** Everything that placement decides from, kept current from pools, scrapes and the other routers. */
+/** Everything that the picker decides from, kept current from pools, scrapes and the other routers. */
 export interface RoutingState extends AsyncDisposable {
-  readonly placement: ReplicaPlacement;
+  readonly picker: ReplicaPicker;
   readonly index: PrefixIndex;
   /** Requests on replicas, of all routers, as far as the ledger tells. */
   clusterInFlight(): number;
@@ -66,12 +68,13 @@ export function startRoutingState(options: RoutingOptions): RoutingState {
   const index = new PrefixIndex({ capacityBytes: (replica) => capacityBytes(copy, weights, replica) });
   const publish = (message: LedgerMessage): void => ledger.publish(message);
   const exchange = new PrefixExchange({ router: routerId, index, publish });
-  const placement = new ReplicaPlacement({
+  const picker = new ReplicaPicker({
     pools,
     table,
     index,
     health,
     weights,
+    limits: options.limits,
     clock,
     rowChanged: () => publish({ kind: 'row', from: routerId, row: table.row() }),
     announce: (news) => exchange.announce(news),
@@ -80,7 +83,7 @@ export function startRoutingState(options: RoutingOptions): RoutingState {
   const known = new KnownReplicas(options, { health, index });
   copy.onChange((what) => {
     if (what === 'pools') known.update();
-    placement.refresh();
+    picker.refresh();
   });
   ledger.subscribe(listener({ table, exchange, copy, epoch, clock }));
   publish({ kind: 'row', from: routerId, row: table.row() });
@@ -94,12 +97,12 @@ export function startRoutingState(options: RoutingOptions): RoutingState {
       health.scraped(result.replicaId, result.health);
       table.setSignals(result.replicaId, result.signals, clock.monotonic());
     },
-    round: () => placement.refresh(),
+    round: () => picker.refresh(),
     clock,
     log,
   });
   return {
-    placement,
+    picker,
     index,
     clusterInFlight: () => table.view(clock.monotonic()).replicas.reduce((sum, { inFlight }) => sum + inFlight, 0),
     async [Symbol.asyncDispose]() {

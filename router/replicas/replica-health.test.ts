@@ -14,15 +14,15 @@ describe('ReplicaHealth', () => {
 
   it('takes it out after failures in a row, longer each time, whatever the scrape says', () => {
     const health = new ReplicaHealth({ failuresMax: 3, pauseMs: 1000, pauseMaxMs: 3000 });
-    for (const now of [0, 1]) health.failed('a', 'failed', now);
+    for (const now of [0, 1]) health.failed('a', 'reset', now);
     expect(health.isDown('a', 1)).toBe(false);
-    health.failed('a', 'failed', 2);
+    health.failed('a', 'reset', 2);
     health.scraped('a', 'healthy');
     expect([health.isDown('a', 1001), health.isDown('a', 1002)]).toEqual([true, false]);
-    health.failed('a', 'failed', 2000);
+    health.failed('a', 'reset', 2000);
     expect([health.isDown('a', 3999), health.isDown('a', 4000)]).toEqual([true, false]);
     health.succeeded('a');
-    health.failed('a', 'failed', 5000);
+    health.failed('a', 'reset', 5000);
     expect(health.isDown('a', 5000)).toBe(false);
   });
 

@@ -1,3 +1,5 @@
+import type { SlotFailure } from './slot-end.ts';
+
 /**
  * What was seen of a replica from outside its answers: `healthy` it answers · `unhealthy` it says that it cannot work ·
  * `refused` nobody listens · `unknown` nothing was learned, and what was known before still holds.
@@ -5,7 +7,7 @@
 export type ScrapeResult = 'healthy' | 'unhealthy' | 'refused' | 'unknown';
 
 /** How a request failed on a replica, as far as it tells something about the replica. */
-export type PassiveFailure = 'connect' | 'unauthorized' | 'failed';
+export type PassiveFailure = SlotFailure | 'fault';
 
 /** Bounds of `ReplicaHealth`, milliseconds. */
 export interface HealthLimits {
@@ -51,7 +53,7 @@ export class ReplicaHealth {
     const finding = this.#finding(replica);
     if (failure === 'unauthorized') finding.outUntil = now + pauseMaxMs;
     if (failure === 'connect') finding.scrape = 'refused';
-    if (failure !== 'failed') return;
+    if (failure === 'unauthorized' || failure === 'connect') return;
     finding.failures += 1;
     if (finding.failures < failuresMax) return;
     finding.outUntil = now + Math.min(pauseMaxMs, pauseMs * 2 ** finding.pauses);

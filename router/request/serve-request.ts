@@ -6,7 +6,6 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { within } from '#shared/runtime/within.ts';
 import { authenticate, type Caller, type Gate } from '../access/authenticate.ts';
-import type { Admission } from '../admit/admission.ts';
 import type { BodyBudget } from './body-budget.ts';
 import { BodyAbortedError, discardRest, RequestBody } from './request-body.ts';
 import type { RouterConfig } from '../config.ts';
@@ -28,7 +27,6 @@ export interface CompletionDeps {
   readonly config: RouterConfig;
   readonly gate: Gate;
   readonly budget: BodyBudget;
-  readonly admission: Admission;
   readonly forwarding: ForwardDeps;
   readonly replies: OpenReplies;
   readonly metrics: RouterMetrics;
@@ -97,22 +95,10 @@ async function pass(deps: CompletionDeps, passage: Passage): Promise<ForwardOutc
   const pool = choosePool(gate.pools, caller, scan.model);
   exchange.note({ pool: pool.pool, model: scan.model, stream: scan.stream === true, bodyBytes: body.bytes });
   if (scan.stream === true) reply.startHeartbeats();
-  using _turn = await enter(deps, caller, passage);
   const job = makeJob(deps, passage, { scan, caller, pool });
   const outcome = await forward(job, deps.forwarding);
   if ('usage' in outcome && caller.kind === 'token') exchange.used(outcome.usage);
   return outcome;
-}
-
-async function enter(deps: CompletionDeps, caller: Caller, { reply, body, exchange }: Passage): Promise<Disposable> {
-  const { clock, admission, metrics } = deps;
-  const flow = caller.kind === 'token' ? caller.tokenId : caller.pool.pool;
-  const from = clock.monotonic();
-  const turn = await admission.enter({ flow, bytes: body.bytes, signal: reply.gone });
-  const waitedMs = clock.monotonic() - from;
-  metrics.queue.observe(waitedMs / 1000);
-  exchange.note({ queueMs: Math.round(waitedMs) });
-  return turn;
 }
 
 function makeJob(
@@ -127,7 +113,7 @@ function makeJob(
     reply,
     dialect,
     clock,
-    work: makeWork(incoming, { scan, caller, pool }),
+    work: makeWork(incoming, body.bytes, { scan, caller, pool }),
     streamed: scan.stream === true,
     hideUsage: scan.includeUsage !== true,
     path: dialect.path,
@@ -147,7 +133,11 @@ function makeJob(
         if (scan.stream === true) exchange.token();
       },
     },
-    placed: (slot) => notePlaced(slot, exchange, metrics),
+    placed: (slot, waitedMs) => {
+      metrics.queue.observe(waitedMs / 1000);
+      exchange.note({ queueMs: Math.round(waitedMs) });
+      notePlaced(slot, exchange, metrics);
+    },
     lost: (loss, slot) => {
       metrics.losses.inc({ reason: loss.reason });
       exchange.note({ lostOn: slot.replica.replicaId, lostBy: loss.reason });
@@ -157,13 +147,16 @@ function makeJob(
 
 function makeWork(
   incoming: IncomingMessage,
+  bytes: number,
   { scan, caller, pool }: { scan: ScannedRequest; caller: Caller; pool: PoolDocument },
 ): Work {
   const session = incoming.headers['x-session-id'];
   const only = caller.kind === 'proof' ? (caller.payload.replicaId ?? undefined) : undefined;
   return {
     pool: pool.pool,
-    prompt: blockKeys(scan, { cacheNamespace: pool.endpointId, model: pool.models[0] ?? '' }),
+    flow: caller.kind === 'token' ? caller.tokenId : pool.pool,
+    bytes,
+    prompt: blockKeys(scan, { cacheNamespace: pool.prefixSalt ?? pool.endpointId, model: pool.models[0] ?? '' }),
     maxTokens: scan.maxTokens ?? 0,
     ...(typeof session === 'string' && session !== '' && { session }),
     ...(only !== undefined && { only }),
@@ -205,6 +198,6 @@ function codeOf(outcome: ForwardOutcome): string | undefined {
   if (outcome.kind === 'answered') return 'engine_refused';
   if (outcome.kind === 'broken') return 'upstream_disconnected';
   if (outcome.kind === 'cancelled') return 'client_gone';
-  if (outcome.kind === 'unplaced') return 'no_replica';
+  if (outcome.kind === 'unplaced') return toAppError(outcome.error).code;
   return outcome.reason === 'timeout' ? 'timeout' : 'upstream_error';
 }

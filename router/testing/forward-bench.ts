@@ -4,8 +4,10 @@ import type { LossReason } from '../forward/attempt.ts';
 import { ClientReply } from '../forward/client-reply.ts';
 import { forward, type ForwardOutcome } from '../forward/forward.ts';
 import { MemoryUpstream, type UpstreamStep } from '../forward/memory-upstream.ts';
-import type { Placement, SlotEnd } from '../pick/picker.ts';
+import type { Picker } from '../pick/picker.ts';
+import { PoolWait } from '../pick/pool-wait.ts';
 import { BookedSlot } from '../pick/slot.ts';
+import type { SlotEnd } from '../replicas/slot-end.ts';
 import { MemoryOutgoing } from './memory-outgoing.ts';
 
 /** A scripted answer per replica; a list of lists answers one attempt after the other. */
@@ -20,6 +22,8 @@ export interface ForwardBench {
   readonly ends: [string, SlotEnd][];
   /** Slots that are held now, and how often one was given back. */
   readonly slots: { held: number; released: number };
+  /** Something has changed: replicas that were lost for now may be asked again. */
+  readonly changed: () => void;
 }
 
 /** What differs from a stream with usual times. */
@@ -61,7 +65,7 @@ export function startForward(options: BenchOptions): ForwardBench {
   const losses: LossReason[] = [];
   const ends: [string, SlotEnd][] = [];
   const slots = { held: 0, released: 0 };
-  const placement = placementOf(Object.keys(scripts), { clock, ends, slots });
+  const { picker, changed } = pickerOf(Object.keys(scripts), { clock, ends, slots });
   const outcome = forward(
     {
       reply,
@@ -69,6 +73,8 @@ export function startForward(options: BenchOptions): ForwardBench {
       clock,
       work: {
         pool: 'p',
+        flow: 'token',
+        bytes: 2,
         prompt: { keys: new BigUint64Array(), bytesUpTo: new Float64Array(), firstUserEnd: -1 },
         maxTokens: 0,
       },
@@ -82,45 +88,48 @@ export function startForward(options: BenchOptions): ForwardBench {
       placed: () => {},
       lost: ({ reason }) => losses.push(reason),
     },
-    { upstream, placement, attemptsMax: options.attemptsMax ?? 3, capacityTimeoutMs: benchTimes.capacityTimeoutMs },
+    { upstream, picker, attemptsMax: options.attemptsMax ?? 3 },
   );
-  return { outgoing, upstream, outcome, losses, ends, slots };
+  return { outgoing, upstream, outcome, losses, ends, slots, changed };
 }
 
-function placementOf(
+function pickerOf(
   ids: readonly string[],
   { clock, ends, slots }: { clock: Clock; ends: [string, SlotEnd][]; slots: { held: number; released: number } },
-): Placement {
+): { picker: Picker; changed: () => void } {
   const down = new Set<string>();
-  return {
-    place: (_, excluded) => {
+  const { capacityTimeoutMs } = benchTimes;
+  const limits = { inFlightMax: 4, queueMax: 4, queueBytesMax: 400, turnTimeoutMs: 1000, capacityTimeoutMs };
+  const wait: PoolWait = new PoolWait(
+    (work, tried, excluded) => {
       const replicaId = ids.find((id) => !excluded.has(id) && !down.has(id));
       if (replicaId === undefined) return undefined;
       slots.held += 1;
-      const replica = {
-        replicaId,
-        name: replicaId,
-        address: '127.0.0.1',
-        port: 1,
-        revision: 'r',
-        state: 'ready',
-      } as const;
+      const place = { name: replicaId, address: '127.0.0.1', port: 1, revision: 'r', state: 'ready' } as const;
       return new BookedSlot(
-        { replica, reason: 'first', predictedCachedTokens: 0 },
+        { replica: { replicaId, ...place }, reason: 'first', predictedCachedTokens: 0 },
         {
           ended: (end) => {
+            tried.note(replicaId, end);
             ends.push([replicaId, end]);
             if (end.kind === 'failed' && end.failure === 'connect') down.add(replicaId);
           },
           release: () => {
             slots.held -= 1;
             slots.released += 1;
+            wait.released(work.pool);
           },
         },
       );
     },
-    changed: (ms, signal) => clock.sleep(ms, signal).catch(() => {}),
+    limits,
+    clock,
+  );
+  const picker: Picker = {
+    acquire: (work, signal, tried) => wait.acquire(work, signal, tried),
+    isServing: () => ids.length > down.size,
   };
+  return { picker, changed: () => wait.changed() };
 }
 
 function stepsOf(script: Scripts[string], attempt: number): readonly UpstreamStep[] {

@@ -1,0 +1,82 @@
+import type { Slot, Work } from './picker.ts';
+import type { Tried } from './tried.ts';
+
+/** What a request waits for. */
+export type Want = 'replica' | 'turn';
+
+/** One request that waits. */
+export interface Waiter {
+  readonly work: Work;
+  readonly tried: Tried;
+  want: Want;
+  /** Something has changed since it began to wait: replicas that were lost for now may be asked again. */
+  again: boolean;
+  /** Set when it is served, and when its pool is gone: then it waits no more. */
+  result: Slot | 'gone' | undefined;
+  /** Lets it look at its result and its clocks. */
+  wake: () => void;
+}
+
+/** Those who wait for one pool: who goes first, then flows, which take turns. */
+export class PoolLine {
+  readonly #first: Waiter[] = [];
+  /** In the order of turns: the flow that was served goes to the end. */
+  readonly #flows = new Map<string, Waiter[]>();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  add(waiter: Waiter): void {
+    this.#size += 1;
+    if (goesFirst(waiter)) return void this.#first.push(waiter);
+    const { flow } = waiter.work;
+    const flowing = this.#flows.get(flow);
+    if (flowing === undefined) this.#flows.set(flow, [waiter]);
+    else flowing.push(waiter);
+  }
+
+  /** Takes one out, if it is still in: its flow goes to the end if it was served. */
+  remove(waiter: Waiter): boolean {
+    const { flow } = waiter.work;
+    const among = goesFirst(waiter) ? this.#first : (this.#flows.get(flow) ?? []);
+    const at = among.indexOf(waiter);
+    if (at < 0) return false;
+    among.splice(at, 1);
+    this.#size -= 1;
+    if (among === this.#first) return true;
+    if (among.length === 0 || waiter.result !== undefined) this.#flows.delete(flow);
+    if (among.length > 0 && waiter.result !== undefined) this.#flows.set(flow, among);
+    return true;
+  }
+
+  /** Whose turn it is: everybody who goes first, then the first of the flow that waits for longest. */
+  turns(): Waiter[] {
+    const [flow] = this.#flows.values();
+    return [...this.#first, ...(flow?.slice(0, 1) ?? [])];
+  }
+
+  /** What those want who stand before it; undefined if nobody does. */
+  wantBefore(waiter: Waiter): Want | undefined {
+    const [flow] = goesFirst(waiter) ? [] : this.#flows.values();
+    return flow?.[0]?.want;
+  }
+
+  /** Those who do not go first: one of them wants what all of them want. */
+  others(): Waiter[] {
+    return [...this.#flows.values()].flat();
+  }
+
+  all(): Waiter[] {
+    return [...this.#first, ...this.others()];
+  }
+}
+
+/**
+ * A request that was placed before does not stand in line for a second time, and a probe asks for a replica of its own:
+ * others need not wait behind either.
+ */
+export function goesFirst({ work, tried }: Pick<Waiter, 'work' | 'tried'>): boolean {
+  return !tried.none || work.only !== undefined;
+}

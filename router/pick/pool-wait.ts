@@ -1,0 +1,187 @@
+import { AppError } from '#shared/contract/errors.ts';
+import type { Clock } from '#shared/runtime/clock.ts';
+import { SharedRoom } from '../admit/shared-room.ts';
+import type { Slot, Work } from './picker.ts';
+import { goesFirst, PoolLine, type Waiter, type Want } from './pool-line.ts';
+import { Tried } from './tried.ts';
+
+/** Bounds of the process, shared out among its pools; times in milliseconds. */
+export interface WaitLimits {
+  readonly inFlightMax: number;
+  readonly queueMax: number;
+  readonly queueBytesMax: number;
+  /** How long a request waits for its turn, and how long for a replica to be there. */
+  readonly turnTimeoutMs: number;
+  readonly capacityTimeoutMs: number;
+}
+
+/** Picks and books at once: undefined when no replica can take it now, `gone` when its pool is no more. */
+export type Place = (work: Work, tried: Tried, excluded: ReadonlySet<string>) => Slot | 'gone' | undefined;
+
+const retryAfterMs = 5000;
+
+/**
+ * The one wait of a request: for its turn among the flows of its pool, and for a replica. A pool without replicas, or with
+ * more work than it can take, fills its own share of the room and nobody else's.
+ */
+export class PoolWait {
+  readonly #place: Place;
+  readonly #limits: WaitLimits;
+  readonly #clock: Clock;
+  readonly #lines = new Map<string, PoolLine>();
+  readonly #inFlight: SharedRoom;
+  readonly #queued: SharedRoom;
+  readonly #queuedBytes: SharedRoom;
+
+  constructor(place: Place, limits: WaitLimits, clock: Clock) {
+    this.#place = place;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#inFlight = new SharedRoom(limits.inFlightMax);
+    this.#queued = new SharedRoom(limits.queueMax);
+    this.#queuedBytes = new SharedRoom(limits.queueBytesMax);
+  }
+
+  get inFlight(): number {
+    return this.#inFlight.total;
+  }
+
+  get waiting(): number {
+    return this.#queued.total;
+  }
+
+  /** As `Picker.acquire` says. */
+  async acquire(work: Work, signal: AbortSignal, tried = new Tried()): Promise<Slot> {
+    signal.throwIfAborted();
+    const waiter: Waiter = { work, tried, want: 'turn', again: false, result: undefined, wake: () => {} };
+    const found = this.#lines.get(work.pool)?.wantBefore(waiter) ?? this.#book(waiter);
+    if (found === 'gone') throw gone();
+    if (typeof found !== 'string') return found;
+    if (tried.answered) throw late(found, 0);
+    waiter.want = found;
+    this.#enter(waiter);
+    try {
+      return await this.#served(waiter, signal);
+    } catch (error) {
+      this.#leave(waiter);
+      if (typeof waiter.result === 'object') waiter.result[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** A slot of the pool was given back. */
+  released(pool: string): void {
+    this.#inFlight.giveBack(pool, 1);
+    this.#serve();
+  }
+
+  /** Pools or the health of replicas have changed: whoever waits for that is looked at again. */
+  changed(): void {
+    for (const line of this.#lines.values()) for (const waiter of line.all()) waiter.again = true;
+    this.#serve();
+  }
+
+  #enter(waiter: Waiter): void {
+    const { pool, bytes } = waiter.work;
+    if (goesFirst(waiter)) this.#queued.add(pool, 1);
+    else if (!this.#queued.take(pool, 1)) throw overloaded('The queue of this endpoint is full.');
+    if (goesFirst(waiter)) this.#queuedBytes.add(pool, bytes);
+    else if (!this.#queuedBytes.take(pool, bytes)) {
+      this.#queued.giveBack(pool, 1);
+      throw overloaded('The requests that wait for this endpoint take all of its memory.');
+    }
+    const line = this.#lines.get(pool) ?? new PoolLine();
+    this.#lines.set(pool, line);
+    line.add(waiter);
+  }
+
+  #leave(waiter: Waiter): void {
+    const { pool, bytes } = waiter.work;
+    const line = this.#lines.get(pool);
+    if (line?.remove(waiter) !== true) return;
+    if (line.size === 0) this.#lines.delete(pool);
+    this.#queued.giveBack(pool, 1);
+    this.#queuedBytes.giveBack(pool, bytes);
+  }
+
+  async #served(waiter: Waiter, signal: AbortSignal): Promise<Slot> {
+    const { turnTimeoutMs, capacityTimeoutMs } = this.#limits;
+    const { waitedMs } = waiter.tried;
+    while (waiter.result === undefined) {
+      const { want } = waiter;
+      const limitMs = want === 'turn' ? turnTimeoutMs : capacityTimeoutMs;
+      const leftMs = limitMs - waitedMs[want];
+      if (leftMs <= 0) throw late(want, limitMs);
+      const from = this.#clock.monotonic();
+      await this.#pause(waiter, leftMs, signal);
+      waitedMs[want] += this.#clock.monotonic() - from;
+      signal.throwIfAborted();
+    }
+    if (waiter.result === 'gone') throw gone();
+    return waiter.result;
+  }
+
+  async #pause(waiter: Waiter, ms: number, signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    waiter.wake = resolve;
+    await Promise.race([promise, this.#clock.sleep(ms, AbortSignal.any([over.signal, signal])).catch(() => {})]);
+    over.abort('over');
+  }
+
+  /** Pools take turns, too: one each, until nobody can be served. */
+  #serve(): void {
+    for (let served = true; served;) {
+      served = false;
+      for (const [pool, line] of this.#lines.entries().toArray()) {
+        if (!this.#serveOne(line)) continue;
+        served = true;
+        if (this.#lines.delete(pool) && line.size > 0) this.#lines.set(pool, line);
+      }
+    }
+  }
+
+  #serveOne(line: PoolLine): boolean {
+    for (const waiter of line.turns()) {
+      const found = this.#book(waiter);
+      if (found !== 'replica' && found !== 'turn') {
+        waiter.result = found;
+        this.#leave(waiter);
+        waiter.wake();
+        return true;
+      }
+      if (goesFirst(waiter)) tell(waiter, found);
+      else for (const other of line.others()) tell(other, found);
+    }
+    return false;
+  }
+
+  #book({ work, tried, again }: Waiter): Slot | 'gone' | Want {
+    if (!this.#inFlight.take(work.pool, 1)) return 'turn';
+    let placed = this.#place(work, tried, tried.excluded(false));
+    if (placed === undefined && again) placed = this.#place(work, tried, tried.excluded(true));
+    if (typeof placed === 'object') return placed;
+    this.#inFlight.giveBack(work.pool, 1);
+    return placed ?? 'replica';
+  }
+}
+
+/** What it waits for decides which of its clocks runs. */
+function tell(waiter: Waiter, want: Want): void {
+  if (waiter.want === want) return;
+  waiter.want = want;
+  waiter.wake();
+}
+
+function late(want: Want, ms: number): AppError {
+  if (want === 'replica') return new AppError('no_replica', { retryAfterMs });
+  return overloaded(`No turn came within ${ms} ms.`);
+}
+
+function overloaded(message: string): AppError {
+  return new AppError('overloaded', { message, retryAfterMs });
+}
+
+function gone(): AppError {
+  return new AppError('model_not_found', { message: 'The model is served here no more.' });
+}
