@@ -50,6 +50,7 @@ export async function startCentralApi(config: CentralConfig, overrides: CentralO
       log,
       stream: streams.identity.name,
       subject: subjects.everyApiToken,
+      parked: 'goes',
       parse: (json) => apiTokenDocumentSchema.safeParse(json).data ?? null,
     }),
   );

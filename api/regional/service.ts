@@ -100,7 +100,7 @@ export async function startRegionalApi(config: RegionalConfig, overrides: Region
 function startTokens({ nats, clock, log }: Base): DocumentMap<ApiTokenDocument> {
   const parse = (json: unknown): ApiTokenDocument | null => apiTokenDocumentSchema.safeParse(json).data ?? null;
   const { name: stream } = streams.identity;
-  return startDocumentMap({ nats, clock, log, stream, subject: subjects.everyApiToken, parse });
+  return startDocumentMap({ nats, clock, log, stream, subject: subjects.everyApiToken, parse, parked: 'goes' });
 }
 
 function lookupIn(tokens: DocumentMap<ApiTokenDocument>): TokenLookup {

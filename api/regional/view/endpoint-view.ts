@@ -57,6 +57,7 @@ class NatsEndpointView implements EndpointView {
       log,
       stream: streams.desired.name,
       subject: subjects.everySpec,
+      parked: 'stays',
       parse: (json) => desiredSchema.safeParse(json).data ?? null,
       onChange: (subject) => this.#specChanged(lastToken(subject)),
     });
@@ -66,6 +67,7 @@ class NatsEndpointView implements EndpointView {
       log,
       stream: streams.status.name,
       subject: subjects.everyStatus,
+      parked: 'stays',
       parse: (json) => statusDocumentSchema.safeParse(json).data ?? null,
       onChange: (subject) => this.#statusChanged(lastToken(subject)),
     });

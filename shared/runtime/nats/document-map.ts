@@ -18,9 +18,13 @@ export interface DocumentMapOptions<T> {
   /** One wildcard subject. */
   subject: string;
   parse: (json: unknown) => T | null;
+  /**
+   * What becomes of the document before one that cannot be read: `stays` where the last known state is the best there is,
+   * `goes` where a document grants something, which may be what the unreadable one takes back.
+   */
+  parked: 'stays' | 'goes';
   /** Called after each change of a subject; must not throw. */
   onChange?: (subject: string) => void;
-  /** How often it looks for documents that have expired (default 10 minutes): the stream does not tell. */
   rereadEveryMs?: number;
 }
 
@@ -34,8 +38,7 @@ export interface DocumentMap<T> extends NatsView {
 
 /**
  * A view that keeps parsed documents by subject. One that cannot be read (damaged, or of a newer version) is parked: it
- * is logged and the document before it stays. A deletion removes it; so does the absence of one that expired or was purged
- * while the map could not follow.
+ * is logged, and left where it is. A deletion removes a document, and so does its absence.
  */
 export function startDocumentMap<T>(options: DocumentMapOptions<T>): DocumentMap<T> {
   const documents = new Map<string, MappedDocument<T>>();
@@ -50,7 +53,8 @@ export function startDocumentMap<T>(options: DocumentMapOptions<T>): DocumentMap
       else {
         const value = parseText(text, options.parse);
         if (value === null) options.log.warn({ stream: options.stream, subject, seq }, 'document.parked');
-        else documents.set(subject, { value, seq });
+        if (value !== null) documents.set(subject, { value, seq });
+        else if (options.parked === 'goes') documents.delete(subject);
       }
       options.onChange?.(subject);
     },
@@ -65,6 +69,8 @@ export function startDocumentMap<T>(options: DocumentMapOptions<T>): DocumentMap
     synced: () => view.synced(),
     whenSynced: (signal) => view.whenSynced(signal),
     reached: (seq, signal) => view.reached(seq, signal),
+    caughtUp: (signal) => view.caughtUp(signal),
+    learn: (document) => view.learn(document),
     get: (subject) => documents.get(subject),
     entries: () => documents.entries(),
     forget: (subject) => void documents.delete(subject),

@@ -1,10 +1,12 @@
-import { DeliverPolicy, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
+import { DeliverPolicy, type ConsumerMessages, type JsMsg, type StreamInfo } from '@nats-io/jetstream';
 import type { Clock } from '../clock.ts';
 import { isDeletion } from './is-deletion.ts';
-import { KnownSubjects } from './known-subjects.ts';
 import type { Logger } from '../log.ts';
 import type { Nats } from './nats.ts';
+import type { StoredDocument } from './nats-publish.ts';
 import { fullJitter } from '../retry.ts';
+import { isLevel, StreamLeader } from './stream-leader.ts';
+import { allOf, Waiters } from './waiters.ts';
 
 /** One message as a view sees it. `deleted` is true for a deletion marker; `body` is then empty. */
 export interface ViewMessage {
@@ -20,15 +22,20 @@ export interface ViewOptions {
   clock: Clock;
   log: Logger;
   stream: string;
-  subjects: string[];
+  /** All of the stream's when it is left out. */
+  subjects?: string[] | undefined;
   /** Called once per message, in stream order. What it throws is logged, and the message counts as applied. */
   apply: (message: ViewMessage) => void;
+  /** Called for a subject that has a message no more although no mark said so: it was purged, or the stream is another. */
+  onAbsent?: (subject: string) => void;
   /**
-   * Called for a subject whose message is not in the stream any more, which the stream does not tell: it expired, it was
-   * purged, or (`streamIsNew`) the stream was deleted and made again. Who gives it pays with reading every subject again
-   * after each interruption and every `rereadEveryMs` (default 10 minutes).
+   * Asked with the stream's state before each reading and before its end. False: nothing is applied and nothing is absent;
+   * the view goes on with what it has, and asks again. Left out, every stream is believed.
    */
-  onAbsent?: (subject: string, streamIsNew: boolean) => void;
+  believe?: (info: StreamInfo) => boolean;
+  /** Called at the end of each reading, after `onAbsent`: all that the stream had then has been applied. */
+  onReading?: (info: StreamInfo) => void;
+  /** How often everything is read anew (default 10 minutes). */
   rereadEveryMs?: number;
 }
 
@@ -45,6 +52,13 @@ export interface NatsView extends AsyncDisposable {
    * no more; rejects when the signal aborts or the view is disposed.
    */
   reached(seq: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves when every document that was acknowledged before the call is there: at its newest version, or, while it is
+   * being changed, at the one before. Rejects when the signal aborts or the view is disposed.
+   */
+  caughtUp(signal: AbortSignal): Promise<void>;
+  /** Applies what was read from the leader, unless it is known: the view is never older than what was shown. */
+  learn(document: StoredDocument): void;
 }
 
 /**
@@ -52,40 +66,43 @@ export interface NatsView extends AsyncDisposable {
  * takes two missed heartbeats to notice a consumer that is gone. Its own defaults (30 s, 15 s) would leave views blind for
  * half a minute. A consumer or stream that is missing ends the reading: this file makes it anew.
  */
-const reading = { max_messages: 500, expires: 2000, idle_heartbeat: 1000, abort_on_missing_resource: true };
+const consuming = { max_messages: 500, expires: 2000, idle_heartbeat: 1000, abort_on_missing_resource: true };
 
-/** A view that tells absence reads everything again this often. */
 const rereadEveryMs = 600_000;
 
 /** How long a reader waits for a message before the leader is asked whether it is there at all; doubled each time. */
 const checkAfterMs = { first: 250, most: 2000 };
 
-/**
- * Follows the last message of each subject and everything after it. When the consumer ends or fails it is made anew
- * from the next sequence, for ever, with back-off from 100 ms to 5 s.
- */
+/** How often a list of what a busy stream has is chased before its names alone decide. */
+const chasesMax = 2;
+
+/** Follows the last message of each subject and everything after it, for ever, with back-off from 100 ms to 5 s. */
 export function startView(options: ViewOptions): NatsView {
   return new View(options);
 }
 
+/**
+ * Each connection, and every ten minutes, is a reading: the last message of every subject, then what follows. A reading
+ * is complete when it has met every subject that the leader names; what only earlier ones have met is absent.
+ */
 class View implements NatsView {
   readonly #options: ViewOptions;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
-  readonly #known: KnownSubjects | undefined;
+  readonly #known = new Map<string, { seq: number; reading: number; deleted: boolean }>();
+  readonly #leader: StreamLeader;
+  readonly #waiters: Waiters;
   #messages: ConsumerMessages | undefined;
   #streamCreated: string | undefined;
+  #reading = 0;
   #applied = 0;
-  #streamIsNew = false;
-  /** Subjects that the present reading has met, and those that it has still to meet; undefined when nobody asks. */
-  #met: Set<string> | undefined;
-  #unmet: Set<string> | undefined;
   #synced = false;
-  #waiters = new Set<() => void>();
+  #doubted = false;
 
   constructor(options: ViewOptions) {
     this.#options = options;
-    this.#known = options.onAbsent === undefined ? undefined : new KnownSubjects();
+    this.#leader = new StreamLeader(options);
+    this.#waiters = new Waiters(options.clock, this.#stop.signal);
     this.#running = this.#run();
   }
 
@@ -98,7 +115,7 @@ class View implements NatsView {
   }
 
   async whenSynced(signal?: AbortSignal): Promise<void> {
-    await this.#until(() => this.#synced, signal);
+    await this.#waiters.until(() => this.#synced, { signal });
   }
 
   /**
@@ -107,10 +124,37 @@ class View implements NatsView {
    */
   async reached(seq: number, signal: AbortSignal): Promise<void> {
     let waitMs = checkAfterMs.first;
-    while (!(await this.#until(() => this.#applied >= seq, signal, waitMs))) {
-      if (this.#applied >= (await this.#lastSeq())) return;
+    while (!(await this.#waiters.until(() => this.#applied >= seq, { signal, timeoutMs: waitMs }))) {
+      if (this.#applied >= ((await this.#leader.lastSeq()) ?? Number.POSITIVE_INFINITY)) return;
       waitMs = Math.min(checkAfterMs.most, 2 * waitMs);
     }
+  }
+
+  /**
+   * Reaching the last sequence is not enough: a document that was overwritten before it was delivered never comes, and its
+   * successor, which has a greater sequence, may still be under way. Where the leader has nothing new after that, there is
+   * no such successor; where it always has, what it names must at least be known.
+   */
+  async caughtUp(signal: AbortSignal): Promise<void> {
+    const over = AbortSignal.any([signal, this.#stop.signal]);
+    let last = -1;
+    for (let chase = 0; chase <= chasesMax; chase += 1) {
+      const now = await this.#leader.insist(() => this.#leader.lastSeq(), over);
+      if (now === last) return;
+      last = now;
+      await this.reached(now, signal);
+    }
+    const { present } = await this.#leader.insist(() => this.#leader.look(), over);
+    await this.#waiters.until(
+      allOf(present, (subject) => this.#known.has(subject)),
+      { signal },
+    );
+  }
+
+  learn({ subject, seq, deleted, body }: StoredDocument): void {
+    if ((this.#known.get(subject)?.seq ?? 0) >= seq) return;
+    this.#meet({ subject, seq, deleted, text: JSON.stringify(body) });
+    this.#waiters.wake();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -119,41 +163,12 @@ class View implements NatsView {
     await this.#running;
   }
 
-  /** Waits until it holds: true then, false after `timeoutMs`. @throws when the signal aborts or the view is disposed. */
-  async #until(holds: () => boolean, signal?: AbortSignal, timeoutMs = Number.POSITIVE_INFINITY): Promise<boolean> {
-    const over = AbortSignal.any(signal === undefined ? [this.#stop.signal] : [this.#stop.signal, signal]);
-    over.throwIfAborted();
-    if (holds()) return true;
-    const done = new AbortController();
-    const wake = (): void => void (holds() && done.abort());
-    this.#waiters.add(wake);
-    await this.#options.clock.sleep(timeoutMs, AbortSignal.any([over, done.signal])).catch(() => {});
-    this.#waiters.delete(wake);
-    if (holds()) return true;
-    over.throwIfAborted();
-    return false;
-  }
-
-  /** The newest sequence that the leader has for this view's subjects; infinite when it cannot say. */
-  async #lastSeq(): Promise<number> {
-    const { nats, stream, subjects } = this.#options;
-    try {
-      const last = await Promise.all(
-        subjects.map((subject) => nats.jsm.streams.getMessage(stream, { last_by_subj: subject })),
-      );
-      return Math.max(0, ...last.map((message) => message?.seq ?? 0));
-    } catch {
-      return Number.POSITIVE_INFINITY;
-    }
-  }
-
   async #run(): Promise<void> {
     const { clock, log, stream } = this.#options;
     for (let failures = 0; !this.#stop.signal.aborted;) {
       const before = this.#applied;
       try {
-        await this.#follow();
-        failures = 0;
+        failures = (await this.#follow()) ? 0 : failures + 1;
       } catch (error) {
         if (!this.#stop.signal.aborted) log.warn({ stream, reason: String(error) }, 'view.interrupted');
         failures = this.#applied > before ? 0 : failures + 1;
@@ -163,27 +178,34 @@ class View implements NatsView {
     }
   }
 
-  /** Until the consumer is lost, the connection was lost and is there again, it is time to read anew, or it is disposed. */
-  async #follow(): Promise<void> {
-    const { nats, clock } = this.#options;
+  /**
+   * Until the consumer is lost, the connection was lost and is there again, it is time to read anew, or it is disposed.
+   * False when the stream is not believed.
+   */
+  async #follow(): Promise<boolean> {
+    const { nats, clock, stream, subjects } = this.#options;
     const over = new AbortController();
-    let ended = false;
-    const end = (): void => {
-      ended = true;
-      this.#messages?.stop();
-    };
     // The consumer may outlive the connection, but what has left the stream meanwhile does not come through it.
-    const stopListening = nats.onReconnect(end);
-    const rereadMs =
-      this.#known === undefined ? Number.POSITIVE_INFINITY : (this.#options.rereadEveryMs ?? rereadEveryMs);
-    void clock.sleep(rereadMs, over.signal).then(end, () => {});
+    const stopListening = nats.onReconnect(() => over.abort());
+    over.signal.addEventListener('abort', () => this.#messages?.stop());
+    void clock.sleep(this.#options.rereadEveryMs ?? rereadEveryMs, over.signal).then(
+      () => over.abort(),
+      () => {},
+    );
     let settling = Promise.resolve();
     try {
-      const messages = await this.#consume();
+      if (!this.#begin(await nats.jsm.streams.info(stream))) return false;
+      const consumer = await nats.js.consumers.get(stream, {
+        ...(subjects && { filter_subjects: subjects }),
+        inactive_threshold: 30_000,
+        deliver_policy: DeliverPolicy.LastPerSubject,
+      });
+      const messages = await consumer.consume({ ...consuming });
       this.#messages = messages;
-      if (this.#met !== undefined) settling = this.#settle(this.#met, over.signal).catch(() => {});
-      if (ended || this.#stop.signal.aborted) messages.stop();
+      settling = this.#settle(over).catch(() => {});
+      if (over.signal.aborted || this.#stop.signal.aborted) messages.stop();
       for await (const message of messages) this.#take(message);
+      return true;
     } finally {
       over.abort();
       stopListening();
@@ -192,70 +214,75 @@ class View implements NatsView {
     }
   }
 
-  async #consume(): Promise<ConsumerMessages> {
-    const { nats, stream, subjects } = this.#options;
-    const { created, state } = await nats.jsm.streams.info(stream);
-    const streamIsNew = this.#streamCreated !== undefined && created !== this.#streamCreated;
-    // Its sequences are others: it is read from its beginning. So is one that was set back to an older copy.
-    if (streamIsNew || state.last_seq < this.#applied) this.#applied = 0;
-    this.#streamCreated = created;
-    // A reading that was interrupted may already have met a new stream.
-    this.#streamIsNew = streamIsNew || (this.#streamIsNew && this.#met !== undefined);
-    this.#known?.startReading(streamIsNew);
-    // Without `onAbsent` a reading goes on where the last one was interrupted, and what that one has met counts.
-    if (this.#known !== undefined || (!this.#synced && this.#applied === 0)) this.#met = new Set();
-    const consumer = await nats.js.consumers.get(stream, {
-      filter_subjects: subjects,
-      inactive_threshold: 30_000,
-      ...(this.#applied === 0 || this.#known !== undefined
-        ? { deliver_policy: DeliverPolicy.LastPerSubject }
-        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#applied + 1 }),
-    });
-    return consumer.consume({ ...reading });
+  /** Starts a reading. A stream that is another one, or was set back, has other messages under the same sequences. */
+  #begin(info: StreamInfo): boolean {
+    if (!this.#believes(info)) return false;
+    if (!this.#isSame(info)) {
+      this.#applied = 0;
+      for (const entry of this.#known.values()) entry.seq = 0;
+    }
+    this.#streamCreated = info.created;
+    this.#reading += 1;
+    return true;
+  }
+
+  #isSame({ created, state }: StreamInfo): boolean {
+    return created === (this.#streamCreated ?? created) && state.last_seq >= this.#applied;
+  }
+
+  #believes(info: StreamInfo): boolean {
+    const doubted = this.#options.believe?.(info) === false;
+    const { log, stream } = this.#options;
+    if (doubted && !this.#doubted)
+      log.error({ stream, created: info.created, seq: info.state.last_seq }, 'view.doubted');
+    this.#doubted = doubted;
+    return !doubted;
   }
 
   #take(message: JsMsg): void {
     const { subject, seq } = message;
-    const deleted = isDeletion(message.headers);
-    const repeated = this.#known?.see(subject, seq, deleted) === 'again';
-    if (!repeated)
-      this.#guarded({ subject, seq }, () => this.#options.apply({ subject, seq, deleted, text: message.string() }));
-    this.#met?.add(subject);
-    this.#unmet?.delete(subject);
+    this.#meet({ subject, seq, deleted: isDeletion(message.headers), text: message.string() });
     this.#applied = Math.max(this.#applied, seq);
-    this.#wake();
+    this.#waiters.wake();
+  }
+
+  /** A copy of the stream that lags behind its leader may send what is older than what is known: that is no news. */
+  #meet(message: ViewMessage): void {
+    const { subject, seq, deleted } = message;
+    const known = this.#known.get(subject);
+    if (known !== undefined && known.seq > seq) return;
+    this.#known.set(subject, { seq, deleted, reading: this.#reading });
+    if (known?.seq !== seq) this.#guarded(message, () => this.#options.apply(message));
   }
 
   /**
-   * Waits until every subject of the stream has been met, and says so. A consumer's count of pending messages does not
-   * tell: while a document is written again it may leave out both versions. So the leader is asked which subjects it has.
+   * Waits until the reading is complete, and says so. A consumer's count of pending messages does not tell: while a
+   * document is written again it may leave out both versions. So the leader is asked which subjects it has.
    */
-  async #settle(met: ReadonlySet<string>, over: AbortSignal): Promise<void> {
-    const { first, most } = checkAfterMs;
-    do {
-      const present = await this.#presentSubjects();
-      // In one go with the answer: what is met in between must not count as unmet.
-      this.#unmet = present && new Set(present.filter((subject) => !met.has(subject)));
-    } while (!(await this.#until(() => this.#unmet?.size === 0, over, this.#unmet === undefined ? first : most)));
-    this.#met = undefined;
-    this.#unmet = undefined;
-    for (const subject of this.#known?.endReading() ?? [])
-      this.#guarded({ subject, seq: 0 }, () => this.#options.onAbsent?.(subject, this.#streamIsNew));
-    this.#synced = true;
-    this.#wake();
+  async #settle(over: AbortController): Promise<void> {
+    const { signal } = over;
+    const isMet = (subject: string): boolean => this.#known.get(subject)?.reading === this.#reading;
+    for (let waitMs = checkAfterMs.first; ; waitMs = Math.min(checkAfterMs.most, 2 * waitMs)) {
+      const looked = await this.#leader.look();
+      if (looked === undefined || !isLevel(looked.info)) {
+        await this.#waiters.until(() => false, { signal, timeoutMs: waitMs });
+        continue;
+      }
+      if (!this.#isSame(looked.info) || !this.#believes(looked.info)) return over.abort();
+      if (await this.#waiters.until(allOf(looked.present, isMet), { signal, timeoutMs: checkAfterMs.most }))
+        return this.#complete(looked.info);
+    }
   }
 
-  /** The subjects of which the leader has a message; undefined when it cannot say. */
-  async #presentSubjects(): Promise<string[] | undefined> {
-    const { nats, stream, subjects } = this.#options;
-    try {
-      const infos = await Promise.all(
-        subjects.map((filter) => nats.jsm.streams.info(stream, { subjects_filter: filter })),
-      );
-      return infos.flatMap((info) => Object.keys(info.state.subjects ?? {}));
-    } catch {
-      return undefined;
+  #complete(info: StreamInfo): void {
+    for (const [subject, { reading, deleted }] of this.#known) {
+      if (reading === this.#reading) continue;
+      this.#known.delete(subject);
+      if (!deleted) this.#guarded({ subject, seq: 0 }, () => this.#options.onAbsent?.(subject));
     }
+    this.#guarded({ subject: '', seq: info.state.last_seq }, () => this.#options.onReading?.(info));
+    this.#synced = true;
+    this.#waiters.wake();
   }
 
   #guarded({ subject, seq }: { subject: string; seq: number }, call: () => void): void {
@@ -264,9 +291,5 @@ class View implements NatsView {
     } catch (error) {
       this.#options.log.error({ err: error, stream: this.#options.stream, subject, seq }, 'view.apply_failed');
     }
-  }
-
-  #wake(): void {
-    for (const wake of this.#waiters) wake();
   }
 }
