@@ -4,7 +4,7 @@ import { auditDocumentSchema } from './audit.ts';
 import { commandSchemas } from './commands.ts';
 import { accessSchema, desiredSchema, intentsMax, nameSchema } from './desired.ts';
 import { apiTokenDocumentSchema } from './identity.ts';
-import { drainReportSchema, poolDocumentSchema } from './replica.ts';
+import { drainReportSchema, poolDocumentSchema, routerRegistrationSchema } from './replica.ts';
 import { eventDocumentSchema, statusDocumentSchema } from './status.ts';
 
 const id = (number: number): string => `0190a1b2-c3d4-8001-8000-${String(number).padStart(12, '0')}`;
@@ -92,6 +92,7 @@ const pool = {
       address: '10.0.0.1',
       port: 8000,
       revision: 'r',
+      restarts: 2,
       state: 'draining',
       drainDeadline: at,
     },
@@ -168,6 +169,11 @@ const documents: [name: string, schema: z.ZodType, document: Record<string, unkn
     },
   ],
   [
+    'router registration',
+    routerRegistrationSchema,
+    { v: 1, routerId: 'r1', vpcId: id(9), epoch: 1, pod: { namespace: 'n', name: 'p', uid: 'u' } },
+  ],
+  [
     'API token',
     apiTokenDocumentSchema,
     { v: 1, tokenId: 'a', team: 't', scopes: ['dedicated_inference:read'], expiresAt: null, revoked: false },
@@ -186,7 +192,7 @@ describe.each(documents)('the %s', (_name, schema, document) => {
   });
 
   it('needs each of its members, but those that are optional', () => {
-    const optional = new Set(['sealedHuggingFaceToken', 'deletion', 'idempotencyKey']);
+    const optional = new Set(['sealedHuggingFaceToken', 'deletion', 'idempotencyKey', 'pod']);
     for (const key of Object.keys(document)) {
       const rest = Object.fromEntries(Object.entries(document).filter(([other]) => other !== key));
       expect([key, schema.safeParse(rest).success]).toEqual([key, optional.has(key)]);

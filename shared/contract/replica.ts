@@ -9,6 +9,8 @@ export const poolReplicaSchema = z.object({
   address: z.string(),
   port: z.int().min(1).max(65_535),
   revision: z.string(),
+  /** Restarts of its container when it was listed: one that has restarted since is another engine, unproven. */
+  restarts: z.int().min(0).optional(),
   /** `proving` takes probes only; `draining` takes nothing new and is waited for. */
   state: z.enum(['proving', 'ready', 'draining']),
   /** Only while draining: after this instant the replica goes, whatever is reported. */
@@ -58,9 +60,13 @@ export const poolDocumentSchema = z.object({
 /** One pool as routers see it. */
 export type PoolDocument = z.infer<typeof poolDocumentSchema>;
 
+/** The pod that a router runs in, where it runs in one: Kubernetes then tells when the router is gone. */
+const routerPodSchema = z.object({ namespace: z.string(), name: z.string(), uid: z.string() });
+
 /**
- * A router's report on `fairway.drain.<vpcId>.<routerId>`: every 500 ms while one of its pools drains, else every 2 s.
- * It is also the router's registration: one that has not been heard is unknown, and unknown is not 0.
+ * A router's report on `fairway.drain.<vpcId>.<routerId>`: at least every 500 ms while one of its pools drains, else
+ * every 2 s. The first one registers the router; of a registered router that is not heard nothing is known, and unknown
+ * is not 0.
  */
 export const drainReportSchema = z.object({
   v: z.literal(1),
@@ -68,6 +74,7 @@ export const drainReportSchema = z.object({
   vpcId: uuidSchema,
   /** Start of this router process, milliseconds since the epoch. */
   epoch: z.int(),
+  pod: routerPodSchema.optional(),
   /** Newest sequence of bucket `edge` that the router has applied. */
   edgeRevision: z.int(),
   /** Where endpoints are reached through this router. */
@@ -80,6 +87,22 @@ export const drainReportSchema = z.object({
 
 /** One report. */
 export type DrainReport = z.infer<typeof drainReportSchema>;
+
+/**
+ * A router that drains wait for, in bucket `infra` under `router.<vpcId>.<routerId>`. Provisioners write it when they
+ * first hear the router, and take it away when a report says `leaving` or the router's pod is gone; an operator may,
+ * too. A newer epoch of the same router takes the place of the older one.
+ */
+export const routerRegistrationSchema = drainReportSchema.pick({
+  v: true,
+  routerId: true,
+  vpcId: true,
+  epoch: true,
+  pod: true,
+});
+
+/** One registered router. */
+export type RouterRegistration = z.infer<typeof routerRegistrationSchema>;
 
 /**
  * What a probe credential says; signed with the pool's Ed25519 key, at most 60 s old, good for one token of output.

@@ -30,6 +30,7 @@ describe('every document has one stream', () => {
     [subjects.vpc('v'), 'IDENTITY', subjects.everyVpc],
     [subjects.pool('v', 'e', 'p'), 'KV_edge', subjects.poolsOfVpc('v')],
     [subjects.pool('v', 'e', 'p'), 'KV_edge', subjects.poolsOfEndpoint('v', 'e')],
+    [subjects.router('v', 'r'), 'KV_infra', subjects.routersOfVpc('v')],
     [subjects.lease(3), 'KV_leases', subjects.everyLease],
     [subjects.member('i'), 'KV_leases', subjects.everyMember],
   ])('%s is in %s', (subject, stream, filter) => {

@@ -121,6 +121,8 @@ export const subjects = {
   everyLease: '$KV.leases.shard.*',
   member: (instanceId: string) => `$KV.leases.member.${instanceId}`,
   everyMember: '$KV.leases.member.*',
+  router: (vpcId: string, routerId: string) => `$KV.infra.router.${vpcId}.${routerId}`,
+  routersOfVpc: (vpcId: string) => `$KV.infra.router.${vpcId}.*`,
   drain: (vpcId: string, routerId: string) => `fairway.drain.${vpcId}.${routerId}`,
   everyDrain: 'fairway.drain.*.*',
   command: (team: string, region: string, verb: string) => `fairway.v1.${team}.${region}.cmd.${verb}`,
