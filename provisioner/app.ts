@@ -43,8 +43,6 @@ export interface Reconciler extends ReportContext, Observers {
   proofs: ProofDesk;
   wroteAt: WroteAt;
   refusals: Refusals;
-  /** Endpoints that wait for what routers report; woken by the next report. */
-  waiting: Set<string>;
   metrics: ProvisionerMetrics;
 }
 
@@ -109,7 +107,6 @@ async function conclude(deps: Reconciler, { observed, plan, acted, revision }: L
   }
   const written = await report(deps, observed, plan.progress);
   keepOnlyCurrent(deps, observed, plan);
-  noteWaiting(deps, observed, plan);
   if (acted.changed || written !== null) return { requeueAfterMs: pauseMs.progress };
   const again = nextLook(observed, observed.status.document, plan);
   return again === undefined ? undefined : { requeueAfterMs: again };
@@ -123,12 +120,6 @@ function unreachable(progress: Progress | null, error: unknown): Progress | null
   const message = error instanceof Error ? error.message : String(error);
   const unsure = unproven(progress);
   return unsure === null ? null : { ...unsure, stage: { ...unsure.stage, reason: 'ClusterFailing', message } };
-}
-
-function noteWaiting({ waiting }: Reconciler, { endpointId, gates }: ObservedState, { progress }: Plan): void {
-  const drains = [...gates.values()].some(({ go }) => !go);
-  if (drains || progress?.stage.reason === 'NoRouter') waiting.add(endpointId);
-  else waiting.delete(endpointId);
 }
 
 /** What is remembered of an endpoint in this process ends with what it was about. */

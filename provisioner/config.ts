@@ -33,7 +33,9 @@ export const provisionerSchema = z.object({
   FAIRWAY_RESYNC_MS: ms(100).default(60_000).describe('time between comparisons of everything desired with what is'),
   FAIRWAY_LEASE_MS: ms(300).default(10_000).describe('a provisioner that was silent for this long loses its work'),
   FAIRWAY_SHARDS: z.coerce.number().int().min(1).max(1024).default(16).describe('shares of the work; equal everywhere'),
-  FAIRWAY_ROUTER_FORGET_MS: ms(100).default(15_000).describe('a router that was silent for this long is gone'),
+  FAIRWAY_ROUTER_SILENT_MS: ms(100)
+    .default(5000)
+    .describe('of a router that was silent for this long nothing is known'),
   FAIRWAY_GRACE_MS: ms(1000).default(615_000).describe('time between SIGTERM and SIGKILL, at least the longest stream'),
   FAIRWAY_PRESTOP_MS: ms(0).default(2000).describe('time between a pod’s mark for deletion and SIGTERM'),
   FAIRWAY_PROOF_TIMEOUT_MS: ms(100).default(30_000).describe('longest wait for the answer to a proof'),

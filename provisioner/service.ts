@@ -13,7 +13,7 @@ import type { ProvisionerConfig } from './config.ts';
 import { startSpecConsumer } from './desired/consumer.ts';
 import { DesiredMap, type SpecMessage } from './desired/desired-map.ts';
 import { createEndpointDocuments } from './report/documents.ts';
-import { startDrainRegistry } from './drain/drain-registry.ts';
+import { DrainRegistry } from './drain/drain-registry.ts';
 import { installFence } from './cluster/install-fence.ts';
 import { connectKube } from './kube/kube-client.ts';
 import { WroteAt } from './kube/wrote-at.ts';
@@ -60,12 +60,13 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
   };
   const registry = createRegistry('provisioner');
   const metrics = createProvisionerMetrics(registry, log, () => late.queue?.depth() ?? 0);
-  const outside = await connect(config, { ...context, clock, metrics }, stack);
+  const onSilence = (): void => late.wakeAll?.();
+  const outside = await connect(config, { ...context, clock, metrics, wake, onSilence }, stack);
   const reconciler = startReconciler(config, { ...outside, context, log, clock, metrics, wake }, stack);
-  const { nats, drains } = outside;
-  const { desired, caches, waiting } = reconciler;
+  const { nats } = outside;
+  const { desired, caches } = reconciler;
   const wakeAll = (): void => [...new Set([...desired.keys(), ...caches.endpoints()])].forEach(wake);
-  drains.onReport(() => waiting.forEach(wake));
+  late.wakeAll = wakeAll;
   const { FAIRWAY_INSTANCE_ID: instanceId, FAIRWAY_SHARDS: shards, FAIRWAY_LEASE_MS: leaseMs } = config;
   const leases = await startLeases({ nats, clock, log, instanceId, shards, leaseMs, onChange: wakeAll });
   stack.use(leases);
@@ -95,7 +96,11 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
   };
   stack.use(startLoop(loop, turn));
   const { FAIRWAY_ADMIN_HOST: host, FAIRWAY_ADMIN_PORT: port } = config;
-  const notReady = (): string[] => [...(nats.up() ? [] : ['nats']), ...(round > 0 ? [] : ['first resync'])];
+  const notReady = (): string[] => [
+    ...(nats.up() ? [] : ['nats']),
+    ...(round > 0 ? [] : ['first resync']),
+    ...outside.drains.problems(),
+  ];
   const admin = stack.use(await serveAdmin({ host, port, registry, notReady }));
   const running = stack.move();
   return { url: admin.url, [Symbol.asyncDispose]: () => running.disposeAsync() };
@@ -105,23 +110,30 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
 interface Late {
   queue?: KeyedQueue;
   owns?: (endpointId: string) => boolean;
+  wakeAll?: () => void;
 }
 
 /** Everything outside of the process: NATS, the cluster with its fence, the routers. */
 async function connect(
   config: ProvisionerConfig,
-  context: ProvisionerContext & { clock: Clock; metrics: ProvisionerMetrics },
+  context: ProvisionerContext & {
+    clock: Clock;
+    metrics: ProvisionerMetrics;
+    wake: (endpointId: string) => void;
+    onSilence: () => void;
+  },
   stack: AsyncDisposableStack,
 ) {
-  const { log, clock, metrics, signal = new AbortController().signal } = context;
+  const { log, clock, metrics, wake: onFreed, onSilence, signal = new AbortController().signal } = context;
   const { FAIRWAY_NATS_URL: url, FAIRWAY_INSTANCE_ID: instanceId, FAIRWAY_VPC_ID: vpcId } = config;
   const nats = stack.use(await connectNats({ url, name: `provisioner-${instanceId}`, log, signal }));
-  const { desired, status, events, edge, leases } = streams;
-  await ensureStreams(nats, [desired, status, events, edge, leases], config.FAIRWAY_STREAM_REPLICAS);
+  const { desired, status, events, edge, infra, leases } = streams;
+  await ensureStreams(nats, [desired, status, events, edge, infra, leases], config.FAIRWAY_STREAM_REPLICAS);
   const client = stack.use(await connectKube(config.FAIRWAY_KUBECONFIG, { log, onCall: metrics.kube.onCall }));
   await installFence({ kube: client, clock, log, signal });
-  const forgetMs = config.FAIRWAY_ROUTER_FORGET_MS;
-  const drains = stack.use(startDrainRegistry({ nats, clock, log, vpcId, forgetMs }));
+  const silentMs = config.FAIRWAY_ROUTER_SILENT_MS;
+  const drains = stack.use(new DrainRegistry({ nats, kube: client, clock, log, vpcId, silentMs, onFreed, onSilence }));
+  metrics.routers(() => drains.counts());
   return { nats, client, drains };
 }
 
@@ -167,7 +179,6 @@ function startReconciler(config: ProvisionerConfig, parts: ReconcilerParts, stac
     documents: createEndpointDocuments(nats),
     wroteAt: new WroteAt({ clock, waitMaxMs: 5000, onOverdue: metrics.kube.onOverdue }),
     refusals: new Refusals(),
-    waiting: new Set(),
     vpcId: config.FAIRWAY_VPC_ID,
     sealPrivateKey: config.FAIRWAY_SEAL_PRIVATE_KEY ?? null,
     settings: planSettings(config, provisionerKey),

@@ -18,7 +18,10 @@ export const routerConfigSchema = z.object({
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/)
     .optional()
-    .describe('name of this router, unique within the VPC; default: random'),
+    .describe('name of this router, unique within the VPC and the same after a restart; default: random'),
+  FAIRWAY_POD_NAMESPACE: z.string().optional().describe('namespace of the pod that this router runs in'),
+  FAIRWAY_POD_NAME: z.string().optional().describe('name of that pod'),
+  FAIRWAY_POD_UID: z.string().optional().describe('uid of that pod: once it is gone nobody waits for the router'),
   FAIRWAY_PUBLIC_URL: z.url().optional().describe('where public endpoints are reached through it; default: its own'),
   FAIRWAY_PRIVATE_URL: z.url().optional().describe('where private endpoints are reached through it; default: its own'),
   FAIRWAY_TOKEN_HASH_KEY: secretText

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Registry } from 'prom-client';
+import type { DrainReport } from '#shared/contract/replica.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { serveAdmin, serveListener, type RunningServer } from '#shared/runtime/http/http-server.ts';
 import type { Logger } from '#shared/runtime/log.ts';
@@ -83,7 +84,7 @@ export async function startRouter(config: RouterConfig, context: RouterContext):
   stack.defer(() => feed.flush());
   const reporter = stack.use(
     new DrainReporter({
-      identity: { routerId, vpcId, epoch },
+      identity: { routerId, vpcId, epoch, ...podOf(config) },
       listeners: () => listenersOf(config, server.url),
       pools: copy.pools,
       table,
@@ -102,6 +103,12 @@ export async function startRouter(config: RouterConfig, context: RouterContext):
     routerId,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+function podOf(config: RouterConfig): Pick<DrainReport, 'pod'> {
+  const { FAIRWAY_POD_NAMESPACE: namespace, FAIRWAY_POD_NAME: name, FAIRWAY_POD_UID: uid } = config;
+  const known = namespace !== undefined && name !== undefined && uid !== undefined;
+  return known ? { pod: { namespace, name, uid } } : {};
 }
 
 function listenersOf(config: RouterConfig, url: string): { public: string; private: string } {

@@ -98,7 +98,6 @@ export function provisionerProcess(plan: StackPlan, index: number): ProcessSpec 
       FAIRWAY_PROVISIONER_KEY: plan.secrets.provisionerKey,
       FAIRWAY_DRAIN_TIMEOUT_MS: String(drainTimeoutMs),
       FAIRWAY_LEASE_MS: String(leaseMs),
-      FAIRWAY_ROUTER_FORGET_MS: '5000',
     },
   });
 }

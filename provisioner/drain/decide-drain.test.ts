@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { decideDrain, type DrainState, type HeardRouter } from './decide-drain.ts';
+import type { DrainReport } from '#shared/contract/replica.ts';
+import { decideDrain, type DrainState, type KnownRouter } from './decide-drain.ts';
 
 const replicaId = '00000000-0000-8000-8000-000000000001';
 const question = { replicaId, edgeRevision: 10, deadline: '2026-01-01T00:10:00.000Z' };
 const early = Date.parse('2026-01-01T00:00:00.000Z');
 
-const heard = (edgeRevision: number, inFlight: number): HeardRouter => ({
-  heardAt: 0,
-  report: {
+const router = (edgeRevision: number, inFlight: number, parts: Partial<KnownRouter> = {}): KnownRouter => {
+  const report: DrainReport = {
     v: 1,
     routerId: 'r1',
     vpcId: replicaId,
@@ -16,25 +16,37 @@ const heard = (edgeRevision: number, inFlight: number): HeardRouter => ({
     listeners: { public: 'http://a', private: 'http://a' },
     inFlight: inFlight === 0 ? {} : { [replicaId]: inFlight },
     leaving: false,
-  },
-});
+  };
+  return { routerId: 'r1', epoch: 1, heard: { report, agoMs: 0 }, ...parts };
+};
+const agoMs = (ms: number): Partial<KnownRouter> => ({ heard: { report: router(10, 0).heard!.report, agoMs: ms } });
 const state = (parts: Partial<DrainState>): DrainState => ({
   routers: [],
   listeningForMs: 60_000,
-  forgetMs: 15_000,
+  silentMs: 5000,
   now: early,
   ...parts,
 });
 
 describe('decideDrain', () => {
   const table: [string, DrainState, boolean][] = [
-    ['every router saw it and has nothing in flight', state({ routers: [heard(10, 0), heard(12, 0)] }), true],
-    ['one router has not seen it', state({ routers: [heard(10, 0), heard(9, 0)] }), false],
-    ['one router still streams', state({ routers: [heard(10, 0), heard(10, 1)] }), false],
+    ['every router saw it and has nothing in flight', state({ routers: [router(10, 0), router(12, 0)] }), true],
+    ['one router has not seen it', state({ routers: [router(10, 0), router(9, 0)] }), false],
+    ['one router still streams', state({ routers: [router(10, 0), router(10, 1)] }), false],
     ['nobody is heard, but this process has just started', state({ listeningForMs: 100 }), false],
-    ['one answered, but another may exist', state({ routers: [heard(10, 0)], listeningForMs: 14_999 }), false],
-    ['there is no router, and it has been listened long enough', state({}), true],
-    ['a stream is left, but the deadline is over', state({ routers: [heard(10, 3)], now: early + 600_000 }), true],
+    ['one answered, but another may exist', state({ routers: [router(10, 0)], listeningForMs: 4999 }), false],
+    ['no router is registered, and it has been listened long enough', state({}), true],
+    ['a registered router was never heard', state({ routers: [router(0, 0, { heard: undefined })] }), false],
+    ['a router that said 0 has been silent since', state({ routers: [router(10, 0, agoMs(5001))] }), false],
+    ['a router that said 0 was heard a while ago', state({ routers: [router(10, 0, agoMs(5000))] }), true],
+    ['a newer process of a router that said 0 is registered', state({ routers: [router(10, 0, { epoch: 2 })] }), false],
+    ['there are more routers than are kept apart', state({ routers: Array(513).fill(router(10, 0)) }), false],
+    ['a stream is left, but the deadline is over', state({ routers: [router(10, 3)], now: early + 600_000 }), true],
+    [
+      'all are silent, but the deadline is over',
+      state({ routers: [router(0, 0, { heard: undefined })], now: early + 600_000 }),
+      true,
+    ],
   ];
   for (const [name, given, go] of table)
     it(`${go ? 'go' : 'wait'}: ${name}`, () => expect(decideDrain(question, given).go).toBe(go));

@@ -8,44 +8,57 @@ export interface DrainQuestion {
   deadline: string;
 }
 
-/** The answer with its reason, as it stands in the status. */
+/** The answer with its reason. */
 export interface DrainVerdict {
   go: boolean;
   reason: string;
 }
 
-/** A router with the time of its last report (monotonic milliseconds). */
-export interface HeardRouter {
-  report: DrainReport;
-  heardAt: number;
+/** A router that is registered or heard. */
+export interface KnownRouter {
+  routerId: string;
+  /** Start of its newest process that is known. */
+  epoch: number;
+  /** Its last report, and the time since, milliseconds; undefined = not heard by this process. */
+  heard: { report: DrainReport; agoMs: number } | undefined;
 }
 
-/** What is known about the routers. */
+/** What is known about the routers of a VPC. */
 export interface DrainState {
-  routers: readonly HeardRouter[];
-  /** How long this process has listened: a router reports at least every 2 s, so less than `forgetMs` proves nothing. */
+  routers: readonly KnownRouter[];
+  /** How long this process has known the registrations and listened without a break: less than `silentMs` proves nothing. */
   listeningForMs: number;
-  forgetMs: number;
+  /** A report that is older than this says nothing any more: silence is unknown, and unknown is not 0. */
+  silentMs: number;
   /** Wall clock, milliseconds. */
   now: number;
 }
 
-/**
- * The gate of design §6: every registered router has seen the mark and reports 0 in flight, or the deadline is over.
- * Before the process has listened for `forgetMs` a silent router may still exist, so nothing goes.
- */
+/** Routers of one VPC that are kept apart; beyond it nothing goes before its deadline. */
+export const routersMax = 512;
+
+/** The gate of a drain: every known router has seen the mark and reports 0 in flight, or the deadline is over. Pure. */
 export function decideDrain(question: DrainQuestion, state: DrainState): DrainVerdict {
-  if (state.now >= Date.parse(question.deadline)) return { go: true, reason: 'the drain deadline is over' };
-  for (const { report } of state.routers) {
-    if (report.edgeRevision < question.edgeRevision)
-      return { go: false, reason: `router ${report.routerId} has not seen the drain yet` };
-    const inFlight = report.inFlight[question.replicaId] ?? 0;
-    if (inFlight > 0) return { go: false, reason: `${inFlight} requests in flight at router ${report.routerId}` };
+  const { routers, listeningForMs, silentMs, now } = state;
+  if (now >= Date.parse(question.deadline)) return { go: true, reason: 'the drain deadline is over' };
+  if (listeningForMs < silentMs) return { go: false, reason: 'routers are listened for since a moment only' };
+  if (routers.length > routersMax)
+    return { go: false, reason: `more than ${routersMax} routers are registered: forget those that are gone` };
+  for (const router of routers) {
+    const reason = whyNot(question, router, silentMs);
+    if (reason !== undefined) return { go: false, reason };
   }
-  if (state.listeningForMs < state.forgetMs)
-    return {
-      go: false,
-      reason: `listening for routers for ${Math.ceil((state.forgetMs - state.listeningForMs) / 1000)} s more`,
-    };
-  return { go: true, reason: 'every router reports 0 in flight' };
+  return { go: true, reason: routers.length === 0 ? 'no router is registered' : 'every router reports 0 in flight' };
+}
+
+function whyNot(
+  { replicaId, edgeRevision }: DrainQuestion,
+  { routerId, epoch, heard }: KnownRouter,
+  silentMs: number,
+): string | undefined {
+  if (heard === undefined || heard.report.epoch < epoch || heard.agoMs > silentMs)
+    return `router ${routerId} is silent`;
+  if (heard.report.edgeRevision < edgeRevision) return `router ${routerId} has not seen the drain yet`;
+  const inFlight = heard.report.inFlight[replicaId] ?? 0;
+  return inFlight > 0 ? `${inFlight} requests in flight at router ${routerId}` : undefined;
 }

@@ -1,5 +1,6 @@
 import { Pool, type Dispatcher } from 'undici';
 import type { Logger } from '#shared/runtime/log.ts';
+import { parseJson } from '#shared/runtime/parse-json.ts';
 import { KubeError, kubeErrorFromStatus, parseRetryAfter } from './kube-error.ts';
 import type { KubeAccess } from './kubeconfig.ts';
 
@@ -187,12 +188,4 @@ function codeOf(error: Error): string {
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return codeOf(error) || error.message;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

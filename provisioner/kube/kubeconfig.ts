@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
+import { parseJson } from '#shared/runtime/parse-json.ts';
 
 /** How to reach and speak to one API server. `headers` is asked before each call, since tokens rotate. */
 export interface KubeAccess {
@@ -145,14 +146,6 @@ async function authenticate(
 function asText(pem: unknown): string | undefined {
   if (typeof pem === 'string') return pem;
   return Buffer.isBuffer(pem) ? pem.toString('utf8') : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 type Compact<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

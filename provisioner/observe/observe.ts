@@ -5,7 +5,7 @@ import { viewPod } from './pod-view.ts';
 import type { DesiredEntry, DesiredMap } from '../desired/desired-map.ts';
 import type { EndpointDocuments } from '../report/documents.ts';
 import type { DrainRegistry } from '../drain/drain-registry.ts';
-import type { DrainVerdict } from '../drain/decide-drain.ts';
+import type { DrainQuestion } from '../drain/decide-drain.ts';
 import { kinds } from '../kube/kinds.ts';
 import type { ObservedState, PermanentFailure } from './observed-state.ts';
 import type { ProofDesk } from '../proof/proof-desk.ts';
@@ -15,7 +15,7 @@ export interface Observers {
   desired: DesiredMap;
   documents: EndpointDocuments;
   caches: Caches;
-  drains: Pick<DrainRegistry, 'gate' | 'listeners'>;
+  drains: Pick<DrainRegistry, 'gates' | 'listeners'>;
   proofs: Pick<ProofDesk, 'outcomes' | 'since'>;
   clock: Clock;
   vpcId: string;
@@ -44,7 +44,7 @@ export async function observe(
     children: caches.children(endpointId),
     pods: caches.objects(kinds.pod, endpointId).map(viewPod),
     pools,
-    gates: gatesOf(pools, drains),
+    gates: drains.gates(endpointId, questionsOf(pools)),
     proofs: proofs.outcomes(endpointId),
     proofsSince: proofs.since(endpointId),
     listeners: { public: unique(listeners.public), private: unique(listeners.private) },
@@ -63,13 +63,12 @@ async function readWish({ desired, documents, vpcId }: Observers, endpointId: st
   return { kind: 'parked', revision: entry.revision, reason: 'it belongs to another VPC' };
 }
 
-function gatesOf(pools: ObservedState['pools'], drains: Observers['drains']): Map<string, DrainVerdict> {
-  const gates = new Map<string, DrainVerdict>();
-  for (const { document, seq } of pools.values())
-    for (const { replicaId, state, drainDeadline: deadline } of document?.replicas ?? [])
-      if (state === 'draining' && deadline !== undefined)
-        gates.set(replicaId, drains.gate({ replicaId, edgeRevision: seq, deadline }));
-  return gates;
+function questionsOf(pools: ObservedState['pools']): DrainQuestion[] {
+  return [...pools.values()].flatMap(({ document, seq: edgeRevision }) =>
+    (document?.replicas ?? []).flatMap(({ replicaId, state, drainDeadline: deadline }) =>
+      state === 'draining' && deadline !== undefined ? [{ replicaId, edgeRevision, deadline }] : [],
+    ),
+  );
 }
 
 interface OpenedToken {

@@ -10,6 +10,8 @@ export interface ProvisionerMetrics {
   corrected: (what: 'missed_wake' | 'orphan') => void;
   parked: () => void;
   proof: (ok: boolean) => void;
+  /** Shows the routers that drains wait for; read at each scrape. */
+  routers: (counts: () => { registered: number; silent: number }) => void;
   /** Instruments of the client and of the local copies. */
   kube: KubeMetrics;
 }
@@ -42,6 +44,15 @@ export function createProvisionerMetrics(
     corrected: (what) => corrections.inc({ what }),
     parked: () => parked.inc(),
     proof: (ok) => proofs.inc({ ok: String(ok) }),
+    routers: (counts) => {
+      const gauge: Gauge = new Gauge({
+        name: 'fairway_provisioner_routers',
+        help: 'Registered routers, and those of them that are silent: drains wait for them.',
+        labelNames: ['state'],
+        registers: [registry],
+        collect: () => Object.entries(counts()).forEach(([state, count]) => gauge.set({ state }, count)),
+      });
+    },
     kube: createKubeMetrics(registry),
   };
 }

@@ -76,7 +76,11 @@ export async function startProvisionerLab({ nodes = 1, cluster: start = startEmb
   };
   const cluster = stack.use(await start(kubelet));
   const nats = stack.use(await connectNats({ url: server.url, name: 'lab', log }));
-  await ensureStreams(nats, [streams.desired, streams.status, streams.events, streams.edge, streams.leases], 1);
+  await ensureStreams(
+    nats,
+    [streams.desired, streams.status, streams.events, streams.edge, streams.infra, streams.leases],
+    1,
+  );
   const kube = stack.use(await connectKube(cluster.kubeconfigPath));
   const documents = createEndpointDocuments(nats);
   const vpcId = randomUUID();
@@ -98,7 +102,7 @@ export async function startProvisionerLab({ nodes = 1, cluster: start = startEmb
       FAIRWAY_VPC_ID: vpcId,
       FAIRWAY_PROVISIONER_KEY: provisionerKey,
       FAIRWAY_PRESTOP_MS: '0',
-      FAIRWAY_ROUTER_FORGET_MS: '1000',
+      FAIRWAY_ROUTER_SILENT_MS: '1000',
       FAIRWAY_LEASE_MS: '600',
       FAIRWAY_INSTANCE_ID: `lab-${randomUUID().slice(0, 8)}`,
       ...overrides,

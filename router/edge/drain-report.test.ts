@@ -34,7 +34,7 @@ function make() {
 }
 
 describe('drain reports', () => {
-  it('come every 2 s, every 500 ms while something drains, and name draining replicas alone', async () => {
+  it('come every 2 s, every 400 ms while something drains, and name draining replicas alone', async () => {
     const { clock, reporter, sent, drain, draining } = make();
     await clock.advance(0);
     expect(sent).toHaveLength(1);
@@ -44,7 +44,7 @@ describe('drain reports', () => {
     expect(sent).toHaveLength(2);
     drain();
     reporter.wake();
-    await clock.advance(1500);
+    await clock.advance(1200);
     expect(sent).toHaveLength(6);
     const report = drainReportSchema.parse(sent.at(-1));
     expect(report).toMatchObject({ edgeRevision: 7, leaving: false, inFlight: { [draining.replicaId]: 3 } });

@@ -6,12 +6,12 @@ import { startLoop, type Loop } from '#shared/runtime/loop.ts';
 import type { PoolDirectory } from './pool-directory.ts';
 import type { ReplicaTable } from '../replicas/replica-table.ts';
 
-/** While one of its replicas drains, and otherwise, milliseconds. */
-export const reportEveryMs = { draining: 500, idle: 2000 } as const;
+/** While one of its replicas drains, and otherwise, milliseconds; less than the contract's 500 ms, since timers are late. */
+export const reportEveryMs = { draining: 400, idle: 2000 } as const;
 
 /** What reports are made of and where they go. */
 export interface DrainReporterOptions {
-  readonly identity: Pick<DrainReport, 'routerId' | 'vpcId' | 'epoch'>;
+  readonly identity: Pick<DrainReport, 'routerId' | 'vpcId' | 'epoch' | 'pod'>;
   readonly listeners: () => DrainReport['listeners'];
   readonly pools: PoolDirectory;
   readonly table: ReplicaTable;
@@ -61,7 +61,7 @@ export class DrainReporter implements AsyncDisposable {
     const { clock, pools } = this.#options;
     const now = clock.monotonic();
     const isDraining = draining(pools).length > 0;
-    if (!isDraining && now - this.#reportedAt < reportEveryMs.idle - reportEveryMs.draining / 2) return;
+    if (!isDraining && now - this.#reportedAt < reportEveryMs.idle) return;
     if (this.#send(false)) this.#reportedAt = now;
   }
 
