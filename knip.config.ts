@@ -7,7 +7,7 @@ const config: KnipConfig = {
     '{api,provisioner,router}/**/main.ts',
     'loadtest/**/main.ts',
     'setup/checks/run-*.ts',
-    'loadtest/bench/figures.ts',
+    'loadtest/bench/{figures,no-loss}.ts',
     'k8s/write-manifests.ts',
     '**/*.{test,bench}.ts',
     '.config/*.ts',

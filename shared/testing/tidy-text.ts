@@ -48,7 +48,7 @@ const lineRules: readonly TextRule[] = [
     only: code,
   },
   {
-    pattern: /^\s+(private|protected) (static |readonly |async |get |set )*\w+[(:;?= ]/,
+    pattern: /^\s+(private|protected) (?!constructor\()(static |readonly |async |get |set )*\w+[(:;?= ]/,
     problem: 'a #name keeps it private at run time, too',
     only: code,
   },

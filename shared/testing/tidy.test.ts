@@ -157,6 +157,7 @@ describe('each rule sees a planted breach', () => {
     ['api/cli/a.ts', "console.log('a');"],
     ['a.ts', "await kube.get('/apis/work/v1');"],
     ['a.ts', 'export class NotStoredError extends Error {'],
+    ['a.ts', '  private constructor(name: string) {'],
     ['a.ts', ' * private networks are refused: they …'],
     ['a.ts', 'const endpointSchema = z.object({});'],
     ['a.ts', "import { setInterval } from 'node:timers/promises';"],
