@@ -13,8 +13,8 @@ test('a median of an even number of values lies between the two in the middle', 
   expect([median([3]), median([5, 1, 3]), median([4, 1, 2, 3])]).toEqual([3, 3, 2.5]);
 });
 
-test('ratios are after ÷ before, of the medians and of each pair', () => {
-  expect(ratioOf(figure('cost', [1, 2, 4], [2, 2, 2]))).toEqual({ ratio: 1, least: 0.5, greatest: 2 });
+test('a ratio is after ÷ before of the pairs: what slows both down does not count', () => {
+  expect(ratioOf(figure('cost', [1, 2, 9], [1, 4, 27]))).toEqual({ ratio: 2, least: 1, greatest: 3 });
 });
 
 test.each<[Figure['kind'], number, boolean | undefined]>([

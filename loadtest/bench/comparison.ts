@@ -17,10 +17,10 @@ export function median(values: readonly number[]): number {
   return ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2;
 }
 
-/** After ÷ before: of the medians, and the least and the greatest of the pairs. */
+/** After ÷ before of the pairs, which drift together: the median, the least and the greatest. */
 export function ratioOf({ before, after }: Figure): { ratio: number; least: number; greatest: number } {
   const pairs = after.map((value, turn) => value / (before[turn] ?? Number.NaN));
-  return { ratio: median(after) / median(before), least: Math.min(...pairs), greatest: Math.max(...pairs) };
+  return { ratio: median(pairs), least: Math.min(...pairs), greatest: Math.max(...pairs) };
 }
 
 /** Whether a figure has not got worse than allowed; `undefined` for what is not judged. */

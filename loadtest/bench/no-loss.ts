@@ -77,7 +77,7 @@ async function firstTokens(trees: Pair<Clone>): Promise<Figure[]> {
     return (await tree.smoke()).seconds;
   });
   say('first token, warm');
-  const warm = await inTurns(5, trees, async (tree) => (await tree.smoke()).seconds);
+  const warm = await inTurns(7, trees, async (tree) => (await tree.smoke()).seconds);
   return [
     figure(['first token, every cache empty', 's', 'cost'], cold, itself),
     figure(['first token, warm caches', 's', 'cost'], warm, itself),
@@ -99,8 +99,8 @@ async function serving(trees: Pair<Clone>): Promise<Figure[]> {
   say('router');
   const warmUp = { streams: 600, tokens: 3, name: 'warm up' };
   await inTurns(1, stacks, ({ report }) => burst(routerOf(report), warmUp));
-  const cpu = await inTurns(5, stacks, ({ report }, turn) => routerCpu(report, `turn ${turn}`));
-  const added = await inTurns(5, stacks, ({ report }, turn) => addedTtft(report, `turn ${turn}`));
+  const cpu = await inTurns(7, stacks, ({ report }, turn) => routerCpu(report, `turn ${turn}`));
+  const added = await inTurns(7, stacks, ({ report }, turn) => addedTtft(report, `turn ${turn}`));
   return [
     figure(['memory of the whole tree (proportional)', 'MiB', 'cost'], memory, itself),
     figure(['create → active', 's', 'cost'], active, itself),
@@ -112,9 +112,9 @@ async function serving(trees: Pair<Clone>): Promise<Figure[]> {
 
 async function creates(trees: Pair<Clone>): Promise<Figure[]> {
   say('creates per second');
-  const seen = await inTurns(3, trees, async (tree) => {
+  const seen = await inTurns(4, trees, async (tree) => {
     const [bench = ''] = (await tree.output('git', ['ls-files', '*creates.bench.ts'])).split('\n');
-    const lines = (await tree.output('node', ['setup.mjs', bench, '1', '32'])).trim().split('\n');
+    const lines = (await tree.output('node', ['setup.mjs', bench, '2', '32'])).trim().split('\n');
     return JSON.parse(lines.at(-1) ?? '{}') as Record<'createsPerSecond' | 'apiCpuMsPerCreate', number>;
   });
   return [
@@ -127,7 +127,7 @@ async function creates(trees: Pair<Clone>): Promise<Figure[]> {
 async function affinity(trees: Pair<Clone>): Promise<Figure[]> {
   say('affinity, 4 replicas');
   const vitest = 'setup.mjs node_modules/vitest/vitest.mjs run --config .config/vitest.config.ts --project e2e';
-  const seen = await inTurns(1, trees, async (tree) => {
+  const seen = await inTurns(2, trees, async (tree) => {
     const only = ['loadtest/e2e/affinity.e2e.test.ts', '-t', 'on 4 replicas'];
     const text = await tree.output('node', [...vitest.split(' '), ...only]);
     const [, returned, served = ''] = /4 replicas: returned ([\d.]+) %.*served ([\d ]+)/.exec(text) ?? [];
@@ -145,7 +145,7 @@ function render(figures: readonly Figure[], commits: Pair<string>): string {
   return [
     `# ${commits.after} beside ${commits.before}`,
     '',
-    'Repeat: `node setup.mjs loadtest/bench/no-loss.ts <other checkout>` (writes this file). Both trees are measured in turns in the same run; a figure is the median of its turns, the spread that of the pairs, with their number.',
+    'Repeat: `node setup.mjs loadtest/bench/no-loss.ts <other checkout>` (writes this file). Both trees are measured in turns in the same run; a figure is the median of its turns, a ratio the median of the pairs, with their spread and number.',
     '',
     `Machine: ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}). Costs may grow to 1.05 times, rates may shrink to 0.95 times.`,
     '',
