@@ -18,7 +18,7 @@ import { installFence } from './cluster/install-fence.ts';
 import { connectKube } from './kube/kube-client.ts';
 import { WroteAt } from './kube/wrote-at.ts';
 import { startLeases } from './leases/leases.ts';
-import { proofKeyOf, upstreamKeyOf } from './proof/proof-key.ts';
+import { prefixSaltOf, proofKeyOf, upstreamKeyOf } from './proof/proof-key.ts';
 import { createProver, type Prover } from './proof/prover.ts';
 import { startProofDesk } from './proof/proof-desk.ts';
 import { createProvisionerMetrics, type ProvisionerMetrics } from './report/metrics.ts';
@@ -195,6 +195,7 @@ function planSettings(config: ProvisionerConfig, provisionerKey: Uint8Array): Pl
     reproveFailures: config.FAIRWAY_REPROVE_FAILURES,
     hostDomain: config.FAIRWAY_HOST_DOMAIN,
     upstreamKeyOf: (pool) => upstreamKeyOf(provisionerKey, pool),
+    prefixSaltOf: (pool) => prefixSaltOf(provisionerKey, pool),
     proofKeyOf: (pool) => proofKeyOf(provisionerKey, pool).publicKey,
     writer: config.FAIRWAY_INSTANCE_ID,
   };

@@ -41,6 +41,7 @@ export function wantedPools(
       models: modelNames(deployment),
       engine: { profile: name, healthPath, metricsPath, metrics, kvTokens, blockTokens, contextTokensMax },
       upstreamKey: context.settings.upstreamKeyOf(pool),
+      prefixSalt: context.settings.prefixSaltOf(pool),
       proofKey: context.settings.proofKeyOf(pool),
       replicas: replicasOf(pool, previous),
     });

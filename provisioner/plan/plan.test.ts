@@ -44,6 +44,8 @@ describe('planEndpoint', () => {
     cluster.run();
     expect(cluster.status.document).toMatchObject({ state: 'active', phase: 'done', live: { revision: 1 } });
     expect(statesOf(cluster)).toEqual(['ready', 'ready']);
+    const secrets = { upstreamKey: 'upstream-key', prefixSalt: 'prefix-salt' };
+    expect(cluster.pools.get(sampleIds.pool)?.document).toMatchObject(secrets);
   });
 
   it('rests once everything is as wanted', () => {

@@ -16,6 +16,8 @@ export interface PlanSettings {
   hostDomain: string;
   /** API key of a pool's engines. */
   upstreamKeyOf: (pool: string) => string;
+  /** Secret that its routers salt prefix keys with. */
+  prefixSaltOf: (pool: string) => string;
   /** Public key that a pool's probe credentials are checked with. */
   proofKeyOf: (pool: string) => string;
   /** Name of this provisioner in what it writes. */

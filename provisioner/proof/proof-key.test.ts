@@ -1,7 +1,7 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { proofPrefix } from '#shared/contract/replica.ts';
-import { proofKeyOf, signProof, upstreamKeyOf } from './proof-key.ts';
+import { prefixSaltOf, proofKeyOf, signProof, upstreamKeyOf } from './proof-key.ts';
 
 const root = new Uint8Array(32).fill(7);
 const pool = '00000000-0000-8000-8000-000000000001';
@@ -11,6 +11,8 @@ describe('proof keys', () => {
     expect(proofKeyOf(root, pool).publicKey).toBe(proofKeyOf(root, pool).publicKey);
     expect(proofKeyOf(root, pool).publicKey).not.toBe(proofKeyOf(root, pool.replace('1', '2')).publicKey);
     expect(upstreamKeyOf(root, pool)).not.toBe(upstreamKeyOf(new Uint8Array(32), pool));
+    expect(prefixSaltOf(root, pool)).not.toBe(prefixSaltOf(new Uint8Array(32), pool));
+    expect(prefixSaltOf(root, pool)).not.toBe(upstreamKeyOf(root, pool));
   });
 
   it('sign what the published half verifies', () => {

@@ -25,6 +25,11 @@ export function upstreamKeyOf(provisionerKey: Uint8Array, pool: string): string 
   return Buffer.from(keyedBytes(provisionerKey, `upstream:${pool}`)).toString('base64url');
 }
 
+/** The secret that a pool's routers salt prefix keys with, likewise derived: base64url of 32 bytes. */
+export function prefixSaltOf(provisionerKey: Uint8Array, pool: string): string {
+  return Buffer.from(keyedBytes(provisionerKey, `prefix:${pool}`)).toString('base64url');
+}
+
 /** Writes a probe credential. */
 export function signProof(payload: ProofPayload, key: KeyObject): string {
   const text = Buffer.from(JSON.stringify(payload)).toString('base64url');

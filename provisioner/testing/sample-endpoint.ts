@@ -59,6 +59,7 @@ export const sampleSettings: PlanSettings = {
   reproveFailures: 3,
   hostDomain: 'inference.test',
   upstreamKeyOf: () => 'upstream-key',
+  prefixSaltOf: () => 'prefix-salt',
   proofKeyOf: () => 'proof-key',
   writer: 'tester',
 };
@@ -100,6 +101,7 @@ export function samplePool(replicas: PoolReplica[]): PoolDocument {
     pool: sampleIds.pool,
     models: ['mistral/mistral-7b-instruct-v3'],
     upstreamKey: 'upstream-key',
+    prefixSalt: 'prefix-salt',
     proofKey: 'proof-key',
     replicas,
   });

@@ -156,7 +156,7 @@ function makeWork(
     pool: pool.pool,
     flow: caller.kind === 'token' ? caller.tokenId : pool.pool,
     bytes,
-    prompt: blockKeys(scan, { cacheNamespace: pool.prefixSalt ?? pool.endpointId, model: pool.models[0] ?? '' }),
+    prompt: blockKeys(scan, { cacheNamespace: pool.prefixSalt ?? pool.upstreamKey, model: pool.models[0] ?? '' }),
     maxTokens: scan.maxTokens ?? 0,
     ...(typeof session === 'string' && session !== '' && { session }),
     ...(only !== undefined && { only }),
