@@ -68,9 +68,18 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
   const wakeAll = (): void => [...new Set([...desired.keys(), ...caches.endpoints()])].forEach(wake);
   late.wakeAll = wakeAll;
   const { FAIRWAY_INSTANCE_ID: instanceId, FAIRWAY_SHARDS: shards, FAIRWAY_LEASE_MS: leaseMs } = config;
-  const leases = await startLeases({ nats, clock, log, instanceId, shards, leaseMs, onChange: wakeAll });
+  const leases = await startLeases({
+    nats,
+    clock,
+    log,
+    vpcId: config.FAIRWAY_VPC_ID,
+    instanceId,
+    shards,
+    leaseMs,
+    onChange: wakeAll,
+  });
   stack.use(leases);
-  const owns = context.owns ?? ((endpointId) => leases.owns(endpointId));
+  const owns = context.owns ?? ((endpointId) => leases.ownership(endpointId) === 'mine');
   late.owns = owns;
   late.queue = stack.use(startQueue(config, { log, clock }, createWork({ owns, reconciler })));
   wakeAll();

@@ -23,8 +23,14 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-const member = (instanceId: string, own: Nats, leaseMs = 600): Promise<Leases> =>
-  startLeases({ nats: own, clock: systemClock, log, instanceId, shards: 16, leaseMs, onChange: () => {} });
+const member = (instanceId: string, own: Nats, vpcId = 'vpc-1'): Promise<Leases> =>
+  startLeases({ nats: own, clock: systemClock, log, vpcId, instanceId, shards: 16, leaseMs: 600, onChange: () => {} });
+
+it('shares the work of each VPC among those who serve it', async () => {
+  await using a = await member('a', nats, 'vpc-2');
+  await using b = await member('b', nats, 'vpc-3');
+  for (const leases of [a, b]) await eventually(() => expect(leases.ownedShards()).toHaveLength(16));
+});
 
 it('shares shards between members, hands over on leave and takes over from the dead', async () => {
   const a = await member('a', nats);
@@ -45,5 +51,6 @@ it('shares shards between members, hands over on leave and takes over from the d
   await dying.nc.close();
   await eventually(() => expect(a.ownedShards()).toHaveLength(16), { timeoutMs: 15_000 });
   await eventually(() => expect(c.ownedShards()).toEqual([]), { timeoutMs: 15_000 });
+  expect([a.ownership('endpoint:x'), c.ownership('endpoint:x')]).toEqual(['mine', 'unsure']);
   await a[Symbol.asyncDispose]();
 });

@@ -11,6 +11,8 @@ import { planLeases, shardOf, type LeaseStep, type ShardRow } from './plan-lease
 /** What leases need. `leaseMs`: a member that was silent for this long loses its shards. */
 export interface LeaseOptions {
   nats: Nats;
+  /** Provisioners of one VPC share its work among themselves; who serves others has no part in it. */
+  vpcId: string;
   clock: Clock;
   log: Logger;
   instanceId: string;
@@ -20,9 +22,12 @@ export interface LeaseOptions {
   onChange: () => void;
 }
 
+/** Whose work a key is; `unsure`: this process could not beat in time, so it does not know what is its own. */
+export type Ownership = 'mine' | 'other' | 'unsure';
+
 /** Which keys are this provisioner's work. Leases save work; fences give correctness. */
 export interface Leases extends AsyncDisposable {
-  owns(key: string): boolean;
+  ownership(key: string): Ownership;
   ownedShards(): number[];
 }
 
@@ -35,13 +40,13 @@ const shardSchema = z.object({ v: z.literal(1), holder: z.string().nullable() })
  */
 export async function startLeases(options: LeaseOptions): Promise<Leases> {
   const state = new LeaseTable(options);
-  const { nats, clock, log, instanceId, leaseMs } = options;
+  const { nats, clock, log, vpcId, instanceId, leaseMs } = options;
   const view = startView({
     nats,
     clock,
     log,
     stream: streams.leases.name,
-    subjects: [subjects.everyLease, subjects.everyMember],
+    subjects: [subjects.leasesOfVpc(vpcId), subjects.membersOfVpc(vpcId)],
     apply: (message) => state.apply(message),
   });
   await view.whenSynced();
@@ -50,7 +55,7 @@ export async function startLeases(options: LeaseOptions): Promise<Leases> {
     const body = { v: 1, beat: clock.now() };
     const outcome = await writeDocuments(
       nats,
-      [{ subject: subjects.member(instanceId), body, ttlMs: leaseMs * 3 }],
+      [{ subject: subjects.member(vpcId, instanceId), body, ttlMs: leaseMs * 3 }],
       '',
     );
     if (outcome.kind === 'stored') state.beat(startedAt);
@@ -61,14 +66,14 @@ export async function startLeases(options: LeaseOptions): Promise<Leases> {
   };
   const loop = startLoop({ name: 'leases', everyMs: leaseMs / 3, clock, log }, turn);
   return {
-    owns: (key) => state.owned().has(shardOf(key, options.shards)),
+    ownership: (key) => state.ownership(shardOf(key, options.shards)),
     ownedShards: () => [...state.owned()],
     async [Symbol.asyncDispose]() {
       await loop[Symbol.asyncDispose]();
       const owned = [...state.owned()];
       // All at once: when NATS is gone this costs one time-out, and the beat that stops says the same.
       await Promise.all(owned.map((shard) => write(options, state, state.releaseOf(shard))));
-      const farewell = { subject: subjects.member(instanceId), body: null, deleteMarker: true, ttlMs: leaseMs };
+      const farewell = { subject: subjects.member(vpcId, instanceId), body: null, deleteMarker: true, ttlMs: leaseMs };
       await writeDocuments(nats, [farewell], '');
       await view[Symbol.asyncDispose]();
     },
@@ -77,7 +82,7 @@ export async function startLeases(options: LeaseOptions): Promise<Leases> {
 
 async function write(options: LeaseOptions, state: LeaseTable, step: LeaseStep): Promise<void> {
   const holder = step.kind === 'take' ? options.instanceId : null;
-  const subject = subjects.lease(step.shard);
+  const subject = subjects.lease(options.vpcId, step.shard);
   const outcome = await writeDocuments(
     options.nats,
     [{ subject, body: { v: 1, holder }, expectedSeq: step.expectedSeq }],
@@ -102,7 +107,7 @@ class LeaseTable {
 
   apply(message: ViewMessage): void {
     const name = lastToken(message.subject);
-    if (message.subject.startsWith(subjects.member(''))) {
+    if (message.subject.startsWith(subjects.member(this.#options.vpcId, ''))) {
       if (message.deleted) this.#beats.delete(name);
       else this.#beats.set(name, this.#options.clock.monotonic());
       return;
@@ -132,6 +137,11 @@ class LeaseTable {
     if (!this.#fresh()) return new Set();
     const mine = [...this.#rows.values()].filter((row) => row.holder === this.#options.instanceId);
     return new Set(mine.map((row) => row.shard));
+  }
+
+  ownership(shard: number): Ownership {
+    if (!this.#fresh()) return 'unsure';
+    return this.#rows.get(shard)?.holder === this.#options.instanceId ? 'mine' : 'other';
   }
 
   releaseOf(shard: number): LeaseStep {

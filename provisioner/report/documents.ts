@@ -69,7 +69,7 @@ export async function writeStatus(nats: Nats, document: StatusDocument, expected
 }
 
 /** Stores one message or throws; shared by every document that the provisioner owns. @throws MovedOnError, NotStoredError. */
-async function store(nats: Nats, write: Parameters<typeof writeDocuments>[1][number]): Promise<number> {
+export async function store(nats: Nats, write: Parameters<typeof writeDocuments>[1][number]): Promise<number> {
   const outcome = await writeDocuments(nats, [write], '');
   if (outcome.kind === 'stored') return outcome.seqs[0] ?? 0;
   if (outcome.kind === 'conflict') throw new MovedOnError(`${write.subject} was written by somebody else meanwhile`);

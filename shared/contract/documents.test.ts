@@ -5,6 +5,7 @@ import { commandSchemas } from './commands.ts';
 import { accessSchema, desiredSchema, intentsMax, nameSchema } from './desired.ts';
 import { apiTokenDocumentSchema } from './identity.ts';
 import { drainReportSchema, poolDocumentSchema, routerRegistrationSchema } from './replica.ts';
+import { clusterDocumentSchema, infraResourceSchema, quarantineDocumentSchema, wordDocumentSchema } from './infra.ts';
 import { eventDocumentSchema, statusDocumentSchema } from './status.ts';
 
 const id = (number: number): string => `0190a1b2-c3d4-8001-8000-${String(number).padStart(12, '0')}`;
@@ -172,6 +173,49 @@ const documents: [name: string, schema: z.ZodType, document: Record<string, unkn
     'router registration',
     routerRegistrationSchema,
     { v: 1, routerId: 'r1', vpcId: id(9), epoch: 1, pod: { namespace: 'n', name: 'p', uid: 'u' } },
+  ],
+  [
+    'cluster',
+    clusterDocumentSchema,
+    {
+      v: 1,
+      vpcId: id(9),
+      region: 'atl1',
+      state: 'ready',
+      reason: 'Ready',
+      message: '',
+      greatestIntentSeq: 17,
+      updatedAt: at,
+      writer: 'provisioner-1',
+    },
+  ],
+  [
+    'endpoint in quarantine',
+    quarantineDocumentSchema,
+    {
+      v: 1,
+      endpointId: id(1),
+      vpcId: id(9),
+      spec: { team: 't', version: 1, name: 'n', enablePublicEndpoint: true, deployments: [deployment] },
+      intentSeq: 17,
+      since: at,
+    },
+  ],
+  ['word of an operator', wordDocumentSchema, { v: 1, word: 'sweep', by: 'ann', at }],
+  [
+    'resource outside',
+    infraResourceSchema,
+    {
+      v: 1,
+      callerKey: 'pool_1',
+      vpcId: id(9),
+      kind: 'node_pool',
+      state: 'calling',
+      externalId: null,
+      users: [id(1)],
+      updatedAt: at,
+      writer: 'provisioner-1',
+    },
   ],
   [
     'API token',

@@ -31,8 +31,12 @@ describe('every document has one stream', () => {
     [subjects.pool('v', 'e', 'p'), 'KV_edge', subjects.poolsOfVpc('v')],
     [subjects.pool('v', 'e', 'p'), 'KV_edge', subjects.poolsOfEndpoint('v', 'e')],
     [subjects.router('v', 'r'), 'KV_infra', subjects.routersOfVpc('v')],
-    [subjects.lease(3), 'KV_leases', subjects.everyLease],
-    [subjects.member('i'), 'KV_leases', subjects.everyMember],
+    [subjects.lease('v', 3), 'KV_leases', subjects.leasesOfVpc('v')],
+    [subjects.member('v', 'i'), 'KV_leases', subjects.membersOfVpc('v')],
+    [subjects.quarantine('v', 'e'), 'KV_infra', subjects.quarantinesOfVpc('v')],
+    [subjects.cluster('v'), 'KV_infra', undefined],
+    [subjects.word('v', 'e'), 'KV_infra', undefined],
+    [subjects.resource('v', 'k'), 'KV_infra', undefined],
   ])('%s is in %s', (subject, stream, filter) => {
     expect(streamsOf(subject)).toEqual([stream]);
     if (filter !== undefined) expect(matches(filter, subject)).toBe(true);
