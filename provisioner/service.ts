@@ -68,16 +68,8 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
   const wakeAll = (): void => [...new Set([...desired.keys(), ...caches.endpoints()])].forEach(wake);
   late.wakeAll = wakeAll;
   const { FAIRWAY_INSTANCE_ID: instanceId, FAIRWAY_SHARDS: shards, FAIRWAY_LEASE_MS: leaseMs } = config;
-  const leases = await startLeases({
-    nats,
-    clock,
-    log,
-    vpcId: config.FAIRWAY_VPC_ID,
-    instanceId,
-    shards,
-    leaseMs,
-    onChange: wakeAll,
-  });
+  const lease = { nats, clock, log, vpcId: config.FAIRWAY_VPC_ID, instanceId, shards, leaseMs };
+  const leases = await startLeases({ ...lease, onChange: wakeAll });
   stack.use(leases);
   const owns = context.owns ?? ((endpointId) => leases.ownership(endpointId) === 'mine');
   late.owns = owns;
