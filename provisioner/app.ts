@@ -13,8 +13,9 @@ import type { ProofDesk } from './proof/proof-desk.ts';
 import type { ProvisionerMetrics } from './report/metrics.ts';
 import type { Refusals } from './act/refusals.ts';
 import { report, type ReportContext } from './report/report.ts';
-import { MovedOnError } from './report/documents.ts';
-import type { KubeWrites, StepContext, StepEffect } from './act/step-context.ts';
+import { MovedOnError } from './desired/documents.ts';
+import type { StepContext, StepEffect } from './act/step-context.ts';
+import type { KubeWrites } from './kube/kube-client.ts';
 
 /** What the chain needs. */
 export interface WorkOptions {

@@ -12,10 +12,9 @@ import { startCaches } from './observe/caches.ts';
 import type { ProvisionerConfig } from './config.ts';
 import { startSpecConsumer } from './desired/consumer.ts';
 import { DesiredMap, type SpecMessage } from './desired/desired-map.ts';
-import { createEndpointDocuments } from './report/documents.ts';
+import { createEndpointDocuments } from './desired/documents.ts';
 import { DrainRegistry } from './drain/drain-registry.ts';
 import { installFence } from './cluster/install-fence.ts';
-import { connectKube } from './kube/kube-client.ts';
 import { WroteAt } from './kube/wrote-at.ts';
 import { startLeases } from './leases/leases.ts';
 import { prefixSaltOf, proofKeyOf, upstreamKeyOf } from './proof/proof-key.ts';
@@ -26,7 +25,7 @@ import type { Reconciler } from './app.ts';
 import { Refusals } from './act/refusals.ts';
 import { resync } from './desired/resync.ts';
 import type { PlanSettings } from './plan/settings.ts';
-import type { KubeWrites } from './act/step-context.ts';
+import { connectKube, type KubeWrites } from './kube/kube-client.ts';
 
 /** What the process gives; the rest is for tests. */
 export interface ProvisionerContext {

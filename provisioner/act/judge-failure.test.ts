@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { KubeError } from '../kube/kube-error.ts';
 import { fenceMessages, resourceDefinition } from '../manifests/fence.ts';
-import { MovedOnError, NotStoredError } from '../report/documents.ts';
+import { MovedOnError, NotStoredError } from '../desired/documents.ts';
 import type { Step } from '../plan/step.ts';
 import { judgeFailure } from './judge-failure.ts';
 

@@ -1,7 +1,7 @@
 import { isConflict, isForbiddenTerminating, isInvalid, isNotFound, isPreconditionFailed } from '../kube/kube-error.ts';
 import { fenceMessages } from '../manifests/fence.ts';
 import type { PermanentFailure } from '../observe/observed-state.ts';
-import { MovedOnError } from '../report/documents.ts';
+import { MovedOnError } from '../desired/documents.ts';
 import type { Step } from '../plan/step.ts';
 
 /**

@@ -1,12 +1,9 @@
 import type { Nats } from '#shared/runtime/nats/nats.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
-import type { EndpointDocuments } from '../report/documents.ts';
-import type { KubeClient } from '../kube/kube-client.ts';
+import type { EndpointDocuments } from '../desired/documents.ts';
+import type { KubeWrites } from '../kube/kube-client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { ProofDesk } from '../proof/proof-desk.ts';
-
-/** The calls to Kubernetes that steps make; a test may stand in between. */
-export type KubeWrites = Pick<KubeClient, 'get' | 'apply' | 'applyStatus' | 'patch' | 'delete'>;
 
 /** What steps act on. */
 export interface StepContext {

@@ -7,8 +7,9 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import { customResource } from '../manifests/custom-resource.ts';
 import { appliedSpec } from '../manifests/applied-spec.ts';
 import type { Step } from '../plan/step.ts';
-import type { KubeWrites, StepContext } from './step-context.ts';
+import type { StepContext } from './step-context.ts';
 import { takeStep } from './take-step.ts';
+import type { KubeWrites } from '../kube/kube-client.ts';
 
 const resource = customResource(appliedSpec(sampleSpec(1), 7));
 const seen = { kind: kinds.pod, name: 'engine-1', namespace: 'n', uid: 'uid-1', resourceVersion: '9' };

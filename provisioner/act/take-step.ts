@@ -6,7 +6,7 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import { deletionCostAnnotation } from '../manifests/labels.ts';
 import { namespaceName, resourceName } from '../manifests/names.ts';
 import type { SeenObject, Step } from '../plan/step.ts';
-import { MovedOnError, removePool, writePool } from '../report/documents.ts';
+import { MovedOnError, removePool, writePool } from '../desired/documents.ts';
 import type { StepContext, StepEffect } from './step-context.ts';
 
 /** Takes one step of a plan. Every step may be taken again, and dying after it loses nothing. */

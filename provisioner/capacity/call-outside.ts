@@ -4,7 +4,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
 import { readLast } from '#shared/runtime/nats/nats-publish.ts';
 import type { Ownership } from '../leases/leases.ts';
-import { MovedOnError, store } from '../report/documents.ts';
+import { MovedOnError, store } from '../desired/documents.ts';
 
 /** What stands between this process and a call that costs money. */
 export interface OutsideGuard {

@@ -7,7 +7,7 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import { fenced } from '../manifests/endpoint-objects.ts';
 import { fenceBinding, fencePolicy, resourceDefinition } from '../manifests/fence.ts';
 import { sharedNamespace } from '../manifests/namespace.ts';
-import type { KubeWrites } from '../act/step-context.ts';
+import type { KubeWrites } from '../kube/kube-client.ts';
 
 /** What the installation needs. */
 export interface InstallFenceOptions {

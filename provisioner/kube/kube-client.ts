@@ -68,6 +68,9 @@ export async function connectKube(kubeconfigPath: string, options: KubeClientOpt
   return new KubeClient(await loadKubeconfig(kubeconfigPath, { context: options.context }), options);
 }
 
+/** The calls to Kubernetes that steps make; a test may stand in between. */
+export type KubeWrites = Pick<KubeClient, 'get' | 'apply' | 'applyStatus' | 'patch' | 'delete'>;
+
 /** Times that a list is begun anew after its continue token expired, before the caller gets the 410. */
 const listRestartsMax = 3;
 

@@ -3,7 +3,7 @@ import { open } from '#shared/runtime/seal.ts';
 import type { Caches } from './caches.ts';
 import { viewPod } from './pod-view.ts';
 import type { DesiredEntry, DesiredMap } from '../desired/desired-map.ts';
-import type { EndpointDocuments } from '../report/documents.ts';
+import type { EndpointDocuments } from '../desired/documents.ts';
 import type { DrainRegistry } from '../drain/drain-registry.ts';
 import type { DrainQuestion } from '../drain/decide-drain.ts';
 import { kinds } from '../kube/kinds.ts';

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { sampleObserved, samplePod, sampleStatus } from '../testing/sample-endpoint.ts';
-import { currentSuccesses, proofKeys, type ProofRecord } from './observed-state.ts';
+import { currentSuccesses } from './observed-state.ts';
+import { type ProofRecord, proofKeys } from '../proof/proof-record.ts';
 
 it('keeps the successes of pods that are there and of the endpoint as it is now', () => {
   const [pod, gone] = [samplePod(1), samplePod(2)];

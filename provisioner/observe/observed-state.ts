@@ -1,16 +1,11 @@
 import type { DesiredEntry } from '../desired/desired-map.ts';
+import type { Sequenced } from '../desired/documents.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
 import type { PodView } from './pod-view.ts';
 import type { DrainVerdict } from '../drain/decide-drain.ts';
-import type { ProofOutcome } from '../proof/prover.ts';
-
-/** A document with the sequence that its next write has to name; `document` is null when there is none (any more). */
-export interface Sequenced<T> {
-  document: T | null;
-  seq: number;
-}
+import { endpointPrefix, proofKeys, type ProofRecord } from '../proof/proof-record.ts';
 
 /** A change that cannot succeed however often it is tried. */
 export interface PermanentFailure {
@@ -19,12 +14,6 @@ export interface PermanentFailure {
   message: string;
   hint: string;
 }
-
-/**
- * The last answer to a proof. `at`: when it came, milliseconds since the epoch; `failures`: in a row, those left out in
- * which the router had no room.
- */
-export type ProofRecord = ProofOutcome & { at: number; failures: number };
 
 /** Everything that is known of one endpoint at one moment, as plain data: what deciders decide on. */
 export interface ObservedState {
@@ -52,21 +41,6 @@ export interface ObservedState {
   huggingFaceToken: string | undefined;
   now: number;
 }
-
-/** Names of proofs. A container that restarted is another replica; a lost endpoint has to be proven again. */
-export const proofKeys = {
-  replica: (pod: Pick<PodView, 'replicaId' | 'restarts'>): string => `replica/${pod.replicaId}/${pod.restarts}`,
-  endpoint: (at: EndpointMoment & { pool: string; host: string }): string =>
-    `${endpointPrefix(at)}${at.pool}/${at.host}`,
-} as const;
-
-/** What an endpoint's proofs hold for. */
-interface EndpointMoment {
-  revision: number;
-  lifecycleSeq: number;
-}
-
-const endpointPrefix = ({ revision, lifecycleSeq }: EndpointMoment): string => `endpoint/${revision}/${lifecycleSeq}/`;
 
 /** Keys of the successes that still say something: of pods that are there, and of the endpoint as it is now. */
 export function currentSuccesses({ desired, status, pods, proofs }: ObservedState): string[] {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { planReplicas, type PoolState } from './plan-pool.ts';
 import { sampleNow, samplePod, samplePool, sampleReplica } from '../testing/sample-endpoint.ts';
-import { proofKeys } from '../observe/observed-state.ts';
+import { proofKeys } from '../proof/proof-record.ts';
 
 const pod = samplePod(1);
 const ok = new Map([[proofKeys.replica(pod), { ok: true as const }]]);

@@ -1,8 +1,8 @@
 import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import type { ProofOutcome } from '../proof/prover.ts';
-import { proofKeys } from '../observe/observed-state.ts';
 import { deletionCosts } from './plan-scale.ts';
 import type { PodView } from '../observe/pod-view.ts';
+import { proofKeys } from '../proof/proof-record.ts';
 
 /** What decides the replicas of one pool document. */
 export interface PoolState {

@@ -1,11 +1,12 @@
 import type { PodStage, PodView } from '../observe/pod-view.ts';
 import { modelNames } from '../manifests/engine-deployment.ts';
-import { proofKeys, type ObservedState } from '../observe/observed-state.ts';
-import type { ProofStep, Step } from './step.ts';
+import { type ObservedState } from '../observe/observed-state.ts';
+import type { Step } from './step.ts';
 import { hostsOf, type ChosenSpec } from './choose-spec.ts';
 import { planReproofs } from './plan-reproofs.ts';
 import type { Progress } from './progress.ts';
 import type { PlanSettings } from './settings.ts';
+import { type ProofStep, proofKeys } from '../proof/proof-record.ts';
 
 /** Proofs that are due, and what the endpoint's proof says so far. */
 export interface ProofPlan {

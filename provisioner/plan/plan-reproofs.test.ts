@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import type { ObservedState, ProofRecord } from '../observe/observed-state.ts';
-import type { ProofStep } from './step.ts';
+import type { ObservedState } from '../observe/observed-state.ts';
 import { planReproofs } from './plan-reproofs.ts';
 import { sampleIds, sampleNow, sampleObserved, sampleStatus } from '../testing/sample-endpoint.ts';
+import type { ProofRecord, ProofStep } from '../proof/proof-record.ts';
 
 const proof = (key: string): ProofStep => ({
   kind: 'prove',

@@ -1,6 +1,6 @@
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PlanSettings } from './settings.ts';
-import type { ProofStep } from './step.ts';
+import type { ProofStep } from '../proof/proof-record.ts';
 
 /** Proofs of an active endpoint that have become too old, and what they say. */
 export interface ReproofPlan<Proof> {

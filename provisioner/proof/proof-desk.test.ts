@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createTestClock } from '#shared/testing/test-clock.ts';
 import type { ProofOutcome, ProofRequest } from './prover.ts';
 import { startProofDesk } from './proof-desk.ts';
-import type { ProofStep } from '../plan/step.ts';
+import type { ProofStep } from './proof-record.ts';
 
 const step: ProofStep = {
   kind: 'prove',

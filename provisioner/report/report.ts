@@ -6,8 +6,8 @@ import type { Progress } from '../plan/progress.ts';
 import { publishEvents } from './events.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PlanSettings } from '../plan/settings.ts';
-import { writeStatus } from './documents.ts';
-import type { KubeWrites } from '../act/step-context.ts';
+import { writeStatus } from '../desired/documents.ts';
+import type { KubeWrites } from '../kube/kube-client.ts';
 
 /** Where reports go. */
 export interface ReportContext {

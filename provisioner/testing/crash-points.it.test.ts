@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import { deleted, newDeployment, startProvisionerLab } from './provisioner-lab.ts';
-import type { KubeWrites } from '../act/step-context.ts';
+import type { KubeWrites } from '../kube/kube-client.ts';
 
 /** Dies for an endpoint right before or right after its n-th write: nothing of that write's answer is seen. */
 interface CrashPoint {

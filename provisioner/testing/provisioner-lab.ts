@@ -15,7 +15,7 @@ import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import { readProvisionerConfig, type ProvisionerConfig } from '../config.ts';
-import { createEndpointDocuments } from '../report/documents.ts';
+import { createEndpointDocuments } from '../desired/documents.ts';
 import { kinds } from '../kube/kinds.ts';
 import { connectKube, type KubeClient } from '../kube/kube-client.ts';
 import { labels } from '../manifests/labels.ts';

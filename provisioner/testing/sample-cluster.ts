@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { kindOf, type KubeKind } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { labels } from '../manifests/labels.ts';
-import type { ObservedState, ProofRecord, Sequenced } from '../observe/observed-state.ts';
+import type { ObservedState } from '../observe/observed-state.ts';
 import { planEndpoint, type Plan } from '../plan/plan.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
@@ -11,6 +11,8 @@ import type { Step } from '../plan/step.ts';
 import { nextStatus } from '../report/next-status.ts';
 import { sampleIds, sampleNow, sampleObserved, sampleSettings } from './sample-endpoint.ts';
 import { viewPod } from '../observe/pod-view.ts';
+import type { ProofRecord } from '../proof/proof-record.ts';
+import type { Sequenced } from '../desired/documents.ts';
 
 /**
  * A cluster, its controllers, routers and NATS in memory, as far as plans reach: for tests that run plans to their end.

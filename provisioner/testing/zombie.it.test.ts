@@ -6,7 +6,7 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import { intentSeqOf } from '../manifests/labels.ts';
 import { namespaceName, resourceName } from '../manifests/names.ts';
 import { deleted, newDeployment, scaled, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
-import type { KubeWrites } from '../act/step-context.ts';
+import type { KubeWrites } from '../kube/kube-client.ts';
 
 /** Holds back the first apply of a kind, as if the process were paused right before it; then shows how it ended. */
 function pausing(kind: string): {

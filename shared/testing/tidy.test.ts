@@ -38,7 +38,7 @@ const rules = {
 const leaving = [
   /^router\/(scan|replicas|ledger|pick|testing)\/.*: (a #name|constants)/,
   /^loadtest\/stack\/demo.*: a circle/,
-  /^(provisioner|router)\/.*: rooms in a circle/,
+  /^router\/.*: rooms in a circle/,
   /^(api\/regional\/routes\/commands|router\/request\/serve-request)\.ts: imports/,
   /memory-(desired-log|upstream|ledger-channel)\.ts: only tests/,
   // Waits for the first driver of `capacity/`.
