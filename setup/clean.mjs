@@ -3,7 +3,7 @@ import path from 'node:path';
 import { explainDisk, say } from './say.mjs';
 
 /** What is kept in the cache: by set-up, by Node (compiled sources), by the build of the real kube-apiserver. */
-const cached = ['node', 'servers', 'compile', 'kube', 'locks', 'tmp'];
+const cached = ['node', 'servers', 'compile', 'kube', 'tmp'];
 
 /**
  * Removes the user's cache, this checkout's state and its npm stamp. Of the cache only what we put there: FAIRWAY_CACHE may

@@ -6,30 +6,24 @@ const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
 
 /**
  * Starts the target under Node 24 and lives as long as it does: passes signals on, ends with its exit code or signal.
- * The target is in a session of its own, so that Ctrl-C reaches it exactly once, through us. It must not outlive us: it
- * holds one end of a pipe (file descriptor 3) whose other end only we have, and `lifeline.mjs`, loaded into it first,
- * sends it SIGTERM when that pipe closes, which happens also when we are killed outright.
+ * The target is in a session of its own, so that Ctrl-C reaches it exactly once, through us. It must not outlive us, nor
+ * we the npm that started us: `lifeline.mjs`, loaded into both, ends a process whose parent is gone.
  */
-export function launch(context, { node, target, args, extraEnv }) {
-  const env = { ...context.env, ...extraEnv, FAIRWAY_CACHE: context.cache, FAIRWAY_LIFELINE: String(process.pid) };
+export async function launch(context, { node, target, args, extraEnv }) {
+  const env = { ...context.env, ...extraEnv, FAIRWAY_CACHE: context.cache };
   env.PATH = [path.dirname(node), path.join(context.root, 'node_modules', '.bin'), env.PATH]
     .filter(Boolean)
     .join(path.delimiter);
   env.NODE_COMPILE_CACHE ??= path.join(context.cache, 'compile');
   const lifeline = pathToFileURL(path.join(context.root, 'setup', 'lifeline.mjs')).href;
-  const child = spawn(node, ['--import', lifeline, path.resolve(context.root, target), ...args], {
-    env,
-    detached: true,
-    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
-  });
+  const command = ['--import', lifeline, path.resolve(context.root, target), ...args];
+  const child = spawn(node, command, { env, detached: true, stdio: 'inherit' });
   const stopForwarding = forwardSignals(child);
-  const stopWatching = watchNpm(context.env, child);
-  return new Promise((resolve, reject) => {
+  if (context.env.npm_lifecycle_event) await import(lifeline);
+  return await new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code, signal) => {
       stopForwarding();
-      stopWatching();
-      child.stdio[3].destroy();
       if (signal) process.kill(process.pid, signal);
       resolve(code ?? 1);
     });
@@ -57,17 +51,4 @@ function signalGroup(child, signal) {
   } catch {
     // It has ended in this moment: its exit is on its way.
   }
-}
-
-/** When npm started us and is killed outright, nobody waits for us any more: the target is asked to stop. */
-function watchNpm(env, child) {
-  if (!env.npm_lifecycle_event) return () => undefined;
-  const parent = process.ppid;
-  let timer;
-  const look = () => {
-    if (process.ppid !== parent) child.kill('SIGTERM');
-    else timer = setTimeout(look, 1000).unref();
-  };
-  look();
-  return () => clearTimeout(timer);
 }

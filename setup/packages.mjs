@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { withLock } from './lock-folder.mjs';
+import { withLock } from './lock-file.mjs';
 import { npm } from './npm.mjs';
 import { platformKey } from './platform.mjs';
 import { explainDisk, step } from './say.mjs';

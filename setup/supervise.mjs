@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { argv, kill, stdin } from 'node:process';
 
 /**
- * `node supervise.mjs program args…`: runs a long tool (npm, pip, go) so that it ends when set-up does. Standard input is
+ * `node supervise.mjs program args…`: runs a long tool (npm, pip) so that it ends when set-up does. Standard input is
  * a pipe from set-up; when it closes, set-up was killed outright, and the tool goes with everything that it started: the
  * next set-up must not find it still writing.
  */

