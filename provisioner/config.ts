@@ -10,7 +10,6 @@ const ms = (least: number): z.ZodCoercedNumber => z.coerce.number().int().min(le
 export const provisionerSchema = z.object({
   FAIRWAY_NATS_URL: secretText.describe('NATS servers, comma-separated; may carry user and password'),
   FAIRWAY_REGION: regionSchema.default('atl1').describe('region of this process'),
-  FAIRWAY_STREAM_REPLICAS: z.coerce.number().int().min(1).max(5).default(1).describe('copies of each stream'),
   FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of /healthz, /readyz and /metrics'),
   FAIRWAY_ADMIN_PORT: port.default(0).describe('port of the same; 0 takes a free one'),
   FAIRWAY_KUBECONFIG: z.string().min(1).describe('path of the kubeconfig of the VPC’s cluster'),

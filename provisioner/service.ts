@@ -1,3 +1,4 @@
+import { foreignStamp } from '#shared/contract/stream-stamp.ts';
 import { streams } from '#shared/contract/subjects.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { serveAdmin } from '#shared/runtime/http/http-server.ts';
@@ -6,7 +7,7 @@ import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
 import { connectNats } from '#shared/runtime/nats/nats.ts';
-import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
+import { verifyStreams } from '#shared/runtime/nats/nats-streams.ts';
 import { createWork } from './app.ts';
 import { startCaches } from './observe/caches.ts';
 import type { ProvisionerConfig } from './config.ts';
@@ -128,7 +129,7 @@ async function connect(
   const { FAIRWAY_NATS_URL: url, FAIRWAY_INSTANCE_ID: instanceId, FAIRWAY_VPC_ID: vpcId } = config;
   const nats = stack.use(await connectNats({ url, name: `provisioner-${instanceId}`, log, signal }));
   const { desired, status, events, edge, infra, leases } = streams;
-  await ensureStreams(nats, [desired, status, events, edge, infra, leases], config.FAIRWAY_STREAM_REPLICAS);
+  await verifyStreams(nats, [desired, status, events, edge, infra, leases], foreignStamp(config.FAIRWAY_REGION));
   const client = stack.use(await connectKube(config.FAIRWAY_KUBECONFIG, { log, onCall: metrics.kube.onCall }));
   await installFence({ kube: client, clock, log, signal });
   const silentMs = config.FAIRWAY_ROUTER_SILENT_MS;

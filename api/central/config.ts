@@ -29,7 +29,6 @@ export const centralConfigSchema = z.object({
   FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of health, readiness and metrics'),
   FAIRWAY_ADMIN_PORT: port.default(0).describe('port of health, readiness and metrics; 0 takes a free one'),
   FAIRWAY_NATS_URL: secretText.describe('NATS with the mirror of API tokens, nats://user:password@host:port'),
-  FAIRWAY_STREAM_REPLICAS: z.coerce.number().int().min(1).max(5).default(1).describe('copies of each stream'),
   FAIRWAY_REGIONS: regionsText.describe('where each region is: atl1=http://host:port|http://host:port,nyc2=…'),
   FAIRWAY_CONNECT_TIMEOUT_MS: z.coerce.number().int().min(50).default(1000).describe('time to connect to a region'),
   FAIRWAY_READ_TIMEOUT_MS: z.coerce.number().int().min(100).default(2300).describe('time a region has for a read'),

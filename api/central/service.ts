@@ -11,8 +11,7 @@ import { digest } from '#shared/runtime/keyed-hash.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
 import { connectNats } from '#shared/runtime/nats/nats.ts';
-import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
-import { retry } from '#shared/runtime/retry.ts';
+import { verifyStreams } from '#shared/runtime/nats/nats-streams.ts';
 import { createApp } from './app.ts';
 import type { CentralConfig } from './config.ts';
 import { createForwarder } from './regions/forward.ts';
@@ -40,9 +39,7 @@ export async function startCentralApi(config: CentralConfig, overrides: CentralO
   const registry = createRegistry('api-central');
   const metrics = createCentralMetrics(registry);
   const nats = stack.use(await connectNats({ url: config.FAIRWAY_NATS_URL, name: 'api-central', log }));
-  await retry({ clock, baseMs: 100, maxMs: 2000, budgetMs: 60_000 }, () =>
-    ensureStreams(nats, [streams.identity], config.FAIRWAY_STREAM_REPLICAS),
-  );
+  await verifyStreams(nats, [streams.identity]);
   const tokens = stack.use(
     startDocumentMap({
       nats,

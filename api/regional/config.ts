@@ -16,13 +16,6 @@ export const regionalConfigSchema = z.object({
   FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of health, readiness and metrics'),
   FAIRWAY_ADMIN_PORT: port.default(0).describe('port of health, readiness and metrics; 0 takes a free one'),
   FAIRWAY_NATS_URL: secretText.describe('NATS with JetStream, nats://user:password@host:port'),
-  FAIRWAY_STREAM_REPLICAS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(5)
-    .default(1)
-    .describe('copies of each stream; 3 in production'),
   FAIRWAY_REGION: regionSchema.default('atl1').describe('the region that this process owns'),
   FAIRWAY_REGION_KEY: key32('root key of the region: token hashes, first tokens and idempotent ids derive from it'),
   FAIRWAY_SEAL_PUBLIC_KEY: key32('public key that secrets are sealed to; the provisioner holds the private one'),

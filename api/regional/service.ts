@@ -3,6 +3,7 @@ import { unreadableRequest } from '../http/error-reply.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import { apiTokenDocumentSchema, type ApiTokenDocument } from '#shared/contract/identity.ts';
 import { createIdFactory } from '#shared/contract/ids.ts';
+import { foreignStamp } from '#shared/contract/stream-stamp.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { answerClientErrors } from '#shared/runtime/http/client-errors.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
@@ -13,8 +14,7 @@ import type { Logger } from '#shared/runtime/log.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
-import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
-import { retry } from '#shared/runtime/retry.ts';
+import { verifyStreams } from '#shared/runtime/nats/nats-streams.ts';
 import { createApp, type TokenLookup } from './app.ts';
 import { startCommands } from './routes/commands.ts';
 import { Committer } from './commit/committer.ts';
@@ -65,9 +65,8 @@ export async function startRegionalApi(config: RegionalConfig, overrides: Region
   const metrics = createApiMetrics(registry);
   const nats = stack.use(await connectNats({ url: config.FAIRWAY_NATS_URL, name: 'api-regional', log }));
   const { desired, status, events, audit, identity } = streams;
-  await retry({ clock, baseMs: 100, maxMs: 2000, budgetMs: 60_000 }, () =>
-    ensureStreams(nats, [desired, status, events, audit, identity], config.FAIRWAY_STREAM_REPLICAS),
-  );
+  await verifyStreams(nats, [identity]);
+  await verifyStreams(nats, [desired, status, events, audit], foreignStamp(config.FAIRWAY_REGION));
   const base: Base = { config, nats, clock, log, metrics };
   const tokens = stack.use(startTokens(base));
   const watched = { onChange: (_endpointId: string): void => {} };

@@ -9,7 +9,7 @@ import { choosePorts } from './ports.ts';
 import * as processes from './processes.ts';
 import type { Progress } from './progress.ts';
 import { loadSecrets } from './secrets.ts';
-import { seedIdentity } from './seed-identity.ts';
+import { seedRegion } from './seed-region.ts';
 import { natsServer, redisServer } from './servers.ts';
 import { openStateFolder } from './state-folder.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
@@ -47,12 +47,7 @@ export async function startStack(
   // Cluster and Redis come up while NATS gets its streams; whoever needs something that is late waits for it.
   const seeded = async (): Promise<void> => {
     if (nats.spec !== undefined) await supervisor.run(nats.spec);
-    await seedIdentity({
-      natsUrl: nats.url,
-      log: silentLogger(),
-      team: processes.stackPlace.team,
-      apiToken: secrets.apiToken,
-    });
+    await seedRegion({ natsUrl: nats.url, log: silentLogger(), apiToken: secrets.apiToken });
   };
   const cluster = async (): Promise<void> => {
     await supervisor.run(processes.clusterProcess(plan));

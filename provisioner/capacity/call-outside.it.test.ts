@@ -4,7 +4,7 @@ import { systemClock } from '#shared/runtime/clock.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
-import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
+import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import type { Ownership } from '../leases/leases.ts';
@@ -17,7 +17,7 @@ let nats: Nats;
 beforeAll(async () => {
   server = await startNatsServer();
   nats = await connectNats({ url: server.url, name: 'outside', log: silentLogger() });
-  await ensureStreams(nats, [streams.infra], 1);
+  await makeTestStreams(nats, [streams.infra]);
 });
 afterAll(async () => {
   await nats[Symbol.asyncDispose]();

@@ -6,7 +6,7 @@ import { systemClock } from '#shared/runtime/clock.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
-import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
+import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import { KubeError } from '../kube/kube-error.ts';
@@ -22,7 +22,7 @@ let nats: Nats;
 beforeAll(async () => {
   server = await startNatsServer();
   nats = await connectNats({ url: server.url, name: 'drains', log: silentLogger() });
-  await ensureStreams(nats, [streams.infra], 1);
+  await makeTestStreams(nats, [streams.infra]);
 });
 afterAll(async () => {
   await nats?.[Symbol.asyncDispose]();

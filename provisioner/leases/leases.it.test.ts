@@ -3,7 +3,7 @@ import { streams } from '#shared/contract/subjects.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
-import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
+import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
@@ -16,7 +16,7 @@ let nats: Nats;
 beforeAll(async () => {
   server = await startNatsServer();
   nats = await connectNats({ url: server.url, name: 'leases', log });
-  await ensureStreams(nats, [streams.leases], 1);
+  await makeTestStreams(nats, [streams.leases]);
 });
 afterAll(async () => {
   await nats[Symbol.asyncDispose]();

@@ -4,7 +4,7 @@ import { systemClock } from '#shared/runtime/clock.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectNats } from '#shared/runtime/nats/nats.ts';
 import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
-import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
+import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import { consumerName, startSpecConsumer } from '../desired/consumer.ts';
@@ -14,7 +14,7 @@ it('delivers the newest of each endpoint, and goes on after its consumer was del
   await using server = await startNatsServer();
   const log = silentLogger();
   await using nats = await connectNats({ url: server.url, name: 'consumer', log });
-  await ensureStreams(nats, [streams.desired], 1);
+  await makeTestStreams(nats, [streams.desired]);
   const publish = async (endpointId: string, body: string): Promise<void> => {
     const outcome = await writeDocuments(nats, [{ subject: subjects.spec(endpointId), body }], '');
     expect(outcome.kind).toBe('stored');

@@ -11,7 +11,7 @@ import { streams, subjects } from '#shared/contract/subjects.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
-import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
+import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import { readProvisionerConfig, type ProvisionerConfig } from '../config.ts';
@@ -76,11 +76,7 @@ export async function startProvisionerLab({ nodes = 1, cluster: start = startEmb
   };
   const cluster = stack.use(await start(kubelet));
   const nats = stack.use(await connectNats({ url: server.url, name: 'lab', log }));
-  await ensureStreams(
-    nats,
-    [streams.desired, streams.status, streams.events, streams.edge, streams.infra, streams.leases],
-    1,
-  );
+  await makeTestStreams(nats, Object.values(streams));
   const kube = stack.use(await connectKube(cluster.kubeconfigPath));
   const documents = createEndpointDocuments(nats);
   const vpcId = randomUUID();

@@ -9,7 +9,7 @@ import { formatToken } from '#shared/runtime/access-token.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { silentLogger, type Logger } from '#shared/runtime/log.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
-import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
+import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { retry } from '#shared/runtime/retry.ts';
 import { readRouterConfig, type RouterConfig } from '../config.ts';
@@ -59,7 +59,7 @@ export interface RouterOptions {
 export async function startEdge(servers: { nats: ServerOfTest; redis: ServerOfTest }): Promise<Edge> {
   const { nats, redis } = servers;
   const client = await connectNats({ url: nats.url, name: 'test', log: silentLogger() });
-  await ensureStreams(client, [streams.desired, streams.edge], 1);
+  await makeTestStreams(client, [streams.desired, streams.edge]);
   const stateDir = await mkdtemp(join(tmpdir(), 'fairway-router-'));
   const vpcId = randomUUID();
   const hashKey = randomBytes(32);

@@ -40,6 +40,9 @@ export const quarantineDocumentSchema = z.object({
   since: z.iso.datetime(),
 });
 
+/** An operator's word is obeyed within this time, or not at all. */
+export const wordTtlMs = 24 * 60 * 60 * 1000;
+
 /** An operator's word on an endpoint in quarantine, under `word.<vpcId>.<endpointId>`: drain it and take it down. */
 export const wordDocumentSchema = z.object({
   v: z.literal(1),

@@ -9,11 +9,15 @@ interface StreamRow {
   maxAgeMs?: number;
   maxMessageBytes: number;
   denyDelete?: boolean;
+  markerTtlMs?: number;
   bucket?: boolean;
 }
 
 const mebibyte = 1024 * 1024;
 const dayMs = 24 * 60 * 60 * 1000;
+
+/** What expires is told by a marker that stays this long; who was away for longer finds that it is absent. */
+const markerTtlMs = 60 * 60 * 1000;
 
 const bucket = (name: string): StreamRow => ({
   name: `KV_${name}`,
@@ -21,6 +25,7 @@ const bucket = (name: string): StreamRow => ({
   keep: 'document',
   maxBytes: 64 * mebibyte,
   maxMessageBytes: mebibyte,
+  markerTtlMs,
   bucket: true,
 });
 
@@ -32,6 +37,7 @@ export const streams = {
     keep: 'document',
     maxBytes: 512 * mebibyte,
     maxMessageBytes: mebibyte,
+    markerTtlMs,
     denyDelete: true,
   },
   status: {
@@ -40,6 +46,7 @@ export const streams = {
     keep: 'document',
     maxBytes: 512 * mebibyte,
     maxMessageBytes: mebibyte,
+    markerTtlMs,
   },
   events: {
     name: 'EVENTS',
@@ -102,7 +109,7 @@ export const subjects = {
   spec: (endpointId: string) => `fairway.spec.${endpointId}`,
   everySpec: 'fairway.spec.*',
   access: (vpcId: string, endpointId: string) => `fairway.access.${vpcId}.${endpointId}`,
-  accessOfVpc: (vpcId: string) => `fairway.access.${vpcId}.*`,
+  accessOfVpc: (vpcId: string) => `fairway.access.${vpcId}.>`,
   name: (team: string, nameHash: string) => `fairway.name.${team}.${nameHash}`,
   status: (endpointId: string) => `fairway.status.${endpointId}`,
   everyStatus: 'fairway.status.*',
@@ -124,9 +131,11 @@ export const subjects = {
   member: (vpcId: string, instanceId: string) => `$KV.leases.member.${vpcId}.${instanceId}`,
   membersOfVpc: (vpcId: string) => `$KV.leases.member.${vpcId}.*`,
   cluster: (vpcId: string) => `$KV.infra.cluster.${vpcId}`,
+  everyCluster: '$KV.infra.cluster.*',
   quarantine: (vpcId: string, endpointId: string) => `$KV.infra.quarantine.${vpcId}.${endpointId}`,
   quarantinesOfVpc: (vpcId: string) => `$KV.infra.quarantine.${vpcId}.*`,
   word: (vpcId: string, endpointId: string) => `$KV.infra.word.${vpcId}.${endpointId}`,
+  everyWord: '$KV.infra.word.*.*',
   resource: (vpcId: string, callerKey: string) => `$KV.infra.resource.${vpcId}.${callerKey}`,
   drain: (vpcId: string, routerId: string) => `fairway.drain.${vpcId}.${routerId}`,
   everyDrain: 'fairway.drain.*.*',

@@ -3,7 +3,7 @@ import { streams } from '#shared/contract/subjects.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectNats } from '#shared/runtime/nats/nats.ts';
-import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
+import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import { describeDesiredLog, type LogUnderTest } from './desired-log.contract.ts';
@@ -14,7 +14,7 @@ async function startLog(maxBytes: number = streams.desired.maxBytes): Promise<Lo
   const log = silentLogger();
   const server = stack.use(await startNatsServer());
   const nats = stack.use(await connectNats({ url: server.url, name: 'test', log }));
-  await ensureStreams(nats, [{ ...streams.desired, maxBytes }], 1);
+  await makeTestStreams(nats, [{ ...streams.desired, maxBytes }]);
   const desired = stack.use(new NatsDesiredLog({ nats, clock: systemClock, log }));
   const all = stack.move();
   return { log: desired, [Symbol.asyncDispose]: () => all.disposeAsync() };

@@ -61,7 +61,11 @@ async function release(endpointId: string, { context, log, newBatchId }: FinishD
   const access = await readLeader(desired, subjects.access(vpcId, endpointId));
   const claim = await readName(desired, team, name);
   const own = claim.document?.kind === 'name' && claim.document.endpointId === endpointId;
-  const writes = planRelease(revised, { accessSeq: access?.seq ?? null, name: own ? claim : null }, clock.now());
+  const writes = planRelease(
+    revised,
+    { accessSeq: access?.deleted === false ? access.seq : null, name: own ? claim : null },
+    clock.now(),
+  );
   const outcome = await desired.write(writes, newBatchId());
   if (outcome.kind !== 'stored') throw new Error(`the release of ${endpointId} was not stored: ${outcome.reason}`);
   log.info({ endpointId, revision: outcome.seqs[0] }, 'endpoint.released');

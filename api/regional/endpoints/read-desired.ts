@@ -17,7 +17,7 @@ export async function readDesired(
   endpointId: string,
 ): Promise<{ document: DesiredDocument; revision: number } | null> {
   const last = await readLeader(log, subjects.spec(endpointId));
-  if (last === null) return null;
+  if (last === null || last.deleted) return null;
   const parsed = desiredSchema.safeParse(last.body);
   if (!parsed.success) throw newerVersion(last.subject, parsed.error);
   return { document: parsed.data, revision: last.seq };
@@ -44,17 +44,17 @@ export interface NameState {
 export async function readName(log: DesiredLog, team: string, name: string): Promise<NameState> {
   const subject = subjects.name(team, digest(name));
   const last = await readLeader(log, subject);
-  if (last === null) return { subject, seq: 0, document: null };
+  // What has expired left a marker: a claim must expect its sequence.
+  if (last === null || last.deleted) return { subject, seq: last?.seq ?? 0, document: null };
   const parsed = nameSchema.safeParse(last.body);
   if (!parsed.success) throw newerVersion(subject, parsed.error);
   return { subject, seq: last.seq, document: parsed.data };
 }
 
-/** The leader's last message of a subject. @throws AppError `unavailable`. */
+/** The leader's last message of a subject, also when that is a deletion. @throws AppError `unavailable`. */
 export async function readLeader(log: DesiredLog, subject: string): Promise<StoredDocument | null> {
   try {
-    const last = await log.last(subject);
-    return last?.deleted === true ? null : last;
+    return await log.last(subject);
   } catch (cause) {
     throw new AppError('unavailable', { message: 'The store of desired state does not answer right now.', cause });
   }

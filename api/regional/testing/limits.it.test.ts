@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { streams } from '#shared/contract/subjects.ts';
 import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
-import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
+import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer, type NatsTestServer } from '#shared/testing/nats-server.ts';
 import { isPubAck, startTcpProxy, type TcpProxy } from '#shared/testing/tcp-proxy.ts';
@@ -70,14 +70,14 @@ describe('the regional API at its limits', () => {
       expect((await writeDocuments(region.nats, [filler], '')).kind).toBe('stored');
     }
     const { state } = await region.nats.jsm.streams.info(streams.desired.name);
-    await ensureStreams(region.nats, [{ ...streams.desired, maxBytes: Math.floor(state.bytes / 0.85) }], 1);
+    await makeTestStreams(region.nats, [{ ...streams.desired, maxBytes: Math.floor(state.bytes / 0.85) }]);
     await eventually(async () => expect((await create('too-late')).body.id).toBe('store_full'));
     const full = await create('too-late');
     expect([full.status, full.headers.get('retry-after')]).toEqual([503, '30']);
     const scaled = await scale(id, 5);
     expect([scaled.status, scaled.body.id]).toEqual([503, 'store_full']);
     expect((await remove(id)).status).toBe(202);
-    await ensureStreams(region.nats, [streams.desired], 1);
+    await makeTestStreams(region.nats, [streams.desired]);
     await eventually(async () => expect((await create('room-again')).status).toBe(202));
   });
 
@@ -87,7 +87,7 @@ describe('the regional API at its limits', () => {
     const made = await create('untold');
     expect(made.status, made.text).toBe(202);
     expect((await remove(idOf(made))).status).toBe(202);
-    await ensureStreams(region.nats, [streams.events, streams.audit], 1);
+    await makeTestStreams(region.nats, [streams.events, streams.audit]);
     await eventually(async () => {
       const { state } = await region.nats.jsm.streams.info(streams.audit.name);
       expect(state.messages).toBeGreaterThanOrEqual(2);

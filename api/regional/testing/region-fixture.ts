@@ -8,7 +8,7 @@ import { digest } from '#shared/runtime/keyed-hash.ts';
 import { createLogger, silentLogger, type Logger } from '#shared/runtime/log.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
-import { ensureStreams } from '#shared/runtime/nats/nats-streams.ts';
+import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { createSealKeys } from '#shared/runtime/seal.ts';
 import { readRegionalConfig } from '../config.ts';
 import { startRegionalApi, type RegionalApi } from '../service.ts';
@@ -77,7 +77,8 @@ export interface TestRegionOptions {
 export async function startTestRegion(options: TestRegionOptions): Promise<TestRegion> {
   await using stack = new AsyncDisposableStack();
   const nats = stack.use(await connectNats({ url: options.natsUrl, name: 'test', log: silentLogger() }));
-  await ensureStreams(nats, [streams.desired, streams.status, streams.identity, streams.events, streams.audit], 1);
+  const { desired, status, identity, events, audit } = streams;
+  await makeTestStreams(nats, [desired, status, identity, events, audit], options.env?.['FAIRWAY_REGION']);
   const seedToken = seeder(nats);
   await seedToken(alphaToken, { team: 'alpha' });
   await seedToken(betaToken, { team: 'beta' });

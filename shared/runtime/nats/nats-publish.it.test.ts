@@ -4,7 +4,8 @@ import type { ChildServer } from '#shared/testing/child-server.ts';
 import { silentLogger } from '../log.ts';
 import { connectNats, type Nats } from './nats.ts';
 import { readLast, writeDocuments } from './nats-publish.ts';
-import { ensureStreams, type StreamDefinition } from './nats-streams.ts';
+import type { StreamDefinition } from './nats-streams.ts';
+import { makeTestStreams } from '#shared/testing/test-streams.ts';
 
 const documents: StreamDefinition = {
   name: 'DOCS',
@@ -31,8 +32,8 @@ describe('writeDocuments', () => {
   beforeAll(async () => {
     server = await startNatsServer();
     nats = await connectNats({ url: server.url, name: 'test', log });
-    await ensureStreams(nats, [documents, bucket], 1);
-    await ensureStreams(nats, [documents, bucket], 1);
+    await makeTestStreams(nats, [documents, bucket]);
+    await makeTestStreams(nats, [documents, bucket]);
   });
   afterAll(async () => {
     await nats[Symbol.asyncDispose]();

@@ -127,6 +127,13 @@ export async function readLast(nats: Nats, stream: string, subject: string): Pro
   };
 }
 
+/** The last message of each subject that the leader has under a wildcard, deletions left out. @throws when NATS does not answer. */
+export async function readEach(nats: Nats, stream: string, filter: string): Promise<StoredDocument[]> {
+  const { state } = await nats.jsm.streams.info(stream, { subjects_filter: filter });
+  const found = await Promise.all(Object.keys(state.subjects ?? {}).map((subject) => readLast(nats, stream, subject)));
+  return found.flatMap((document) => (document === null || document.deleted ? [] : [document]));
+}
+
 /** What the client throws while the server is away, hangs, or nobody answers for a stream. */
 const troubles = [TimeoutError, NoRespondersError, RequestError, ConnectionError];
 

@@ -8,6 +8,7 @@ import {
 } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/nats-core';
 import { systemClock } from '../clock.ts';
+import { ConfigError } from '../config-error.ts';
 import type { Nats } from './nats.ts';
 import { isNatsTrouble } from './nats-publish.ts';
 import { retry } from '../retry.ts';
@@ -23,6 +24,8 @@ export interface StreamDefinition {
   maxMessageBytes: number;
   /** Clients may not delete messages (`deny_delete`). */
   denyDelete?: boolean;
+  /** A document that expires leaves a marker for this long, so that who follows the stream is told. */
+  markerTtlMs?: number;
   /** A key-value bucket: the stream's name is `KV_<bucket>`, its subjects `$KV.<bucket>.>`. */
   bucket?: boolean;
 }
@@ -30,48 +33,53 @@ export interface StreamDefinition {
 /** How long a JetStream that is not ready yet (it starts, it elects a leader) is waited for. */
 const patience = { baseMs: 100, maxMs: 1000, budgetMs: 15_000 };
 
-/** Codes of nats-server's errors.json: stream not found, stream name already in use with a different configuration. */
+/** Code of nats-server's errors.json: stream not found. */
 const notFound = 10_059;
-const nameInUse = 10_058;
 
 /**
- * Makes each stream exist as defined: creates what is missing, updates what differs, leaves a mirror alone (the operator
- * made it). Safe to call from every process at every start, in any order and at the same time. `replicas` is 1 on a
- * single server and 3 in production.
- * @throws naming the stream and what the server said, or that it exists in a form that no update can change.
+ * Checks that each stream exists, with subjects and properties that this process relies on; sizes and copies are the
+ * operator's. `check` may object to its metadata. Waits for a JetStream that is not ready.
+ * @throws ConfigError with a sentence and the next command.
  */
-export async function ensureStreams(
+export async function verifyStreams(
   nats: Nats,
   definitions: readonly StreamDefinition[],
-  replicas: number,
+  check: (metadata: Record<string, string> | undefined) => string | undefined = () => undefined,
 ): Promise<void> {
-  const classify = (error: unknown): { retry: boolean } => ({ retry: isNatsTrouble(error) });
-  for (const definition of definitions) {
-    const wanted = streamConfig(definition, replicas);
-    try {
-      await retry({ clock: systemClock, ...patience, classify }, () => ensureStream(nats, wanted));
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`Stream ${wanted.name} cannot be made as it is needed: ${reason}`, { cause: error });
-    }
-  }
+  const problems = await Promise.all(
+    definitions.map((definition) =>
+      explained(definition.name, async () => {
+        const info = await findStream(nats, definition.name);
+        const problem = info === undefined ? 'is missing' : (misfit(definition, info) ?? check(info.config.metadata));
+        return problem === undefined ? [] : [`Stream ${definition.name} ${problem}.`];
+      }),
+    ),
+  );
+  if (problems.flat().length > 0)
+    throw new ConfigError(
+      `${problems.flat().join(' ')} If FAIRWAY_NATS_URL and FAIRWAY_REGION are right, run the step that makes and changes streams: npm run admin -- streams`,
+    );
 }
 
-type Wanted = Partial<StreamConfig> & { name: string };
+/** What a process relies on; the rest of a configuration is the operator's. */
+const relied = new Set(
+  'retention storage discard max_msgs_per_subject allow_msg_ttl allow_atomic allow_rollup_hdrs deny_delete'.split(' '),
+);
 
-async function ensureStream(nats: Nats, wanted: Wanted): Promise<void> {
-  const present = (await find(nats, wanted.name)) ?? (await create(nats, wanted));
-  if (present === undefined || present.config.mirror !== undefined) return;
-  const changes = differences(wanted, present.config);
-  for (const fixed of ['retention', 'storage'] as const)
-    if (fixed in changes)
-      throw new Error(
-        `it exists with ${fixed} "${present.config[fixed]}" instead of "${wanted[fixed]}", which no update can change. Save what is in it, delete it and start again.`,
-      );
-  if (Object.keys(changes).length > 0) await nats.jsm.streams.update(wanted.name, changes);
+function misfit(definition: StreamDefinition, { config }: StreamInfo): string | undefined {
+  if (config.mirror !== undefined) return undefined;
+  const lacking = definition.subjects.filter((subject) => !config.subjects.includes(subject));
+  if (lacking.length > 0) return `does not hold ${lacking.join(', ')}`;
+  if (config.max_msg_size !== -1 && config.max_msg_size < definition.maxMessageBytes)
+    return `takes messages of ${config.max_msg_size} bytes only, not of ${definition.maxMessageBytes}`;
+  const wanted = Object.entries(streamConfig(definition));
+  const needed = Object.fromEntries(wanted.filter(([key, value]) => relied.has(key) && Boolean(value)));
+  const [first] = Object.entries(differences(needed, config));
+  return first && `is not as this version needs it: ${first[0]} must be ${JSON.stringify(first[1])}`;
 }
 
-async function find(nats: Nats, name: string): Promise<StreamInfo | undefined> {
+/** A stream as it is; undefined when there is none. */
+export async function findStream(nats: Nats, name: string): Promise<StreamInfo | undefined> {
   try {
     return await nats.jsm.streams.info(name);
   } catch (error) {
@@ -80,25 +88,26 @@ async function find(nats: Nats, name: string): Promise<StreamInfo | undefined> {
   }
 }
 
-/** Undefined when it was created; the stream of somebody who was faster, and has other limits, otherwise. */
-async function create(nats: Nats, wanted: Wanted): Promise<StreamInfo | undefined> {
+/** Tries again while JetStream is not ready. @throws what failed, with the name of the stream. */
+export async function explained<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const classify = (error: unknown): { retry: boolean } => ({ retry: isNatsTrouble(error) });
   try {
-    await nats.jsm.streams.add(wanted);
-    return undefined;
+    return await retry({ clock: systemClock, ...patience, classify }, work);
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === nameInUse) return nats.jsm.streams.info(wanted.name);
-    throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`Stream ${name} cannot be had as it is needed: ${reason}`, { cause: error });
   }
 }
 
-/** The server leaves out what is false. */
-function differences(wanted: Wanted, present: StreamConfig): Partial<StreamConfig> {
+/** The members of a configuration that a stream has otherwise; the server leaves out what is false. */
+export function differences(wanted: Partial<StreamConfig>, present: StreamConfig): Partial<StreamConfig> {
   const shown = (value: unknown): string => JSON.stringify(value ?? false);
   const held: Record<string, unknown> = { ...present };
   return Object.fromEntries(Object.entries(wanted).filter(([key, value]) => shown(value) !== shown(held[key])));
 }
 
-function streamConfig(definition: StreamDefinition, replicas: number): Wanted {
+/** A definition in the words of the server. */
+export function streamConfig(definition: StreamDefinition): Partial<StreamConfig> & { name: string } {
   const documents = definition.keep === 'document';
   return {
     name: definition.name,
@@ -111,11 +120,12 @@ function streamConfig(definition: StreamDefinition, replicas: number): Wanted {
     max_age: definition.maxAgeMs === undefined ? 0 : nanos(definition.maxAgeMs),
     max_msg_size: definition.maxMessageBytes,
     duplicate_window: nanos(Math.min(120_000, definition.maxAgeMs ?? 120_000)),
-    num_replicas: replicas,
     deny_delete: definition.denyDelete ?? false,
-    allow_rollup_hdrs: definition.bucket ?? false,
+    // The server needs roll-ups for markers.
+    allow_rollup_hdrs: definition.bucket === true || definition.markerTtlMs !== undefined,
     allow_direct: definition.bucket ?? false,
     allow_msg_ttl: true,
     allow_atomic: documents && definition.bucket !== true,
+    ...(definition.markerTtlMs !== undefined && { subject_delete_marker_ttl: nanos(definition.markerTtlMs) }),
   };
 }

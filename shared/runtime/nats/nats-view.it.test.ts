@@ -7,7 +7,8 @@ import { startDocumentMap, type DocumentMap } from './document-map.ts';
 import { silentLogger } from '../log.ts';
 import { connectNats, type Nats } from './nats.ts';
 import { writeDocuments, type DocumentWrite } from './nats-publish.ts';
-import { ensureStreams, type StreamDefinition } from './nats-streams.ts';
+import type { StreamDefinition } from './nats-streams.ts';
+import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { startView, type NatsView, type ViewMessage, type ViewOptions } from './nats-view.ts';
 
 const documents: StreamDefinition = {
@@ -29,7 +30,7 @@ describe('a view', () => {
   beforeEach(async () => {
     server = await startNatsServer();
     nats = await connectNats({ url: server.url, name: 'test', log });
-    await ensureStreams(nats, [documents], 1);
+    await makeTestStreams(nats, [documents]);
     seen = [];
     absent = [];
   });
@@ -81,7 +82,7 @@ describe('a view', () => {
   it('waits for a stream that does not exist yet', async () => {
     await using early = view({ stream: 'LATE', subjects: ['late.*'] });
     await expect(early.whenSynced(soon(500))).rejects.toThrow();
-    await ensureStreams(nats, [{ ...documents, name: 'LATE', subjects: ['late.*'] }], 1);
+    await makeTestStreams(nats, [{ ...documents, name: 'LATE', subjects: ['late.*'] }]);
     await early.whenSynced(soon());
   });
 
@@ -119,7 +120,7 @@ describe('a view', () => {
     await using followed = watchful();
     await followed.whenSynced(soon());
     await nats.jsm.streams.delete('DOCS');
-    await ensureStreams(nats, [documents], 1);
+    await makeTestStreams(nats, [documents]);
     for (let index = 1; index < count; index += 1) await write(`doc.${index}`);
     const seq = await write('doc.kept', { body: 'anew' });
     await eventually(() => expect(seen.at(-1)).toMatchObject({ subject: 'doc.kept', seq, text: '"anew"' }));
@@ -246,7 +247,7 @@ describe('a view', () => {
     await followed.whenSynced(soon());
     expect([subjectsSeen(), readings]).toEqual([['doc.a', 'doc.b'], [2]]);
     await nats.jsm.streams.delete('DOCS');
-    await ensureStreams(nats, [documents], 1);
+    await makeTestStreams(nats, [documents]);
     await write('doc.b');
     await expect(eventually(() => expect(seen).toHaveLength(3), { timeoutMs: 1500 })).rejects.toThrow();
     expect(absent).toEqual([]);
@@ -319,7 +320,7 @@ describe('a document map', () => {
   it('keeps the newest document of each subject, parks what it cannot read, and drops what is deleted or absent', async () => {
     await using server = await startNatsServer();
     await using nats = await connectNats({ url: server.url, name: 'test', log });
-    await ensureStreams(nats, [{ ...documents, name: 'KV_m', subjects: ['$KV.m.>'], bucket: true }], 1);
+    await makeTestStreams(nats, [{ ...documents, name: 'KV_m', subjects: ['$KV.m.>'], bucket: true }]);
     const changed: string[] = [];
     const parse = (json: unknown): number | null => (typeof json === 'number' ? json : null);
     const options = {

@@ -23,6 +23,8 @@ export interface NatsOptions {
   log: Logger;
   /** Ends the wait for the first connection. */
   signal?: AbortSignal;
+  /** Where JetStream's API is reached (default `$JS.API`); another account may see it under another name. */
+  apiPrefix?: string;
   /** Time-out of one request to the server, milliseconds (default 2,000). */
   requestTimeoutMs?: number;
 }
@@ -42,6 +44,8 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     ...(user !== undefined && { user }),
     ...(pass !== undefined && { pass }),
     name: options.name,
+    // Users hear their own inboxes alone.
+    ...(user !== undefined && { inboxPrefix: `_INBOX_${user}` }),
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 100,

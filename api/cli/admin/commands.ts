@@ -1,0 +1,165 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { scopes as allScopes, type Scope } from '#shared/contract/identity.ts';
+import { formatToken } from '#shared/runtime/access-token.ts';
+import { ConfigError } from '#shared/runtime/config-error.ts';
+import type { AdminConfig } from '../config.ts';
+import type { AdminContext } from './admin-context.ts';
+import { addTeam, addToken, addVpc } from './identities.ts';
+import { accountsOf, loginAdvice, loginOf } from './logins.ts';
+import { adoptStreams, makeRegionStreams, makeVpcStreams, sweepEndpoint } from './region-streams.ts';
+
+/** What a command gets: names that stand on its line, and its options. */
+interface Input {
+  names: string[];
+  flags: Record<string, string[]>;
+  config: AdminConfig;
+}
+
+/** One command of an operator, with the region or without; `run` answers with lines for standard output. */
+export type AdminCommand = { words: string[]; names: string[]; flags: string[]; help: string[] } & (
+  | { connects: true; run: (input: Input, admin: AdminContext) => Promise<string[]> }
+  | { connects: false; run: (input: Input) => string[] }
+);
+
+/** Every command of an operator. */
+export const adminCommands: AdminCommand[] = [
+  {
+    words: ['streams'],
+    names: [],
+    flags: ['replicas', 'first-sequence'],
+    connects: true,
+    help: [
+      'make or change the streams of the region; safe to repeat',
+      '--replicas N: copies of each (default: what a stream has; a new one 3 in a cluster of servers, else 1)',
+      '--first-sequence N: where a DESIRED that is made anew starts (default: above what any cluster has carried out)',
+    ],
+    run: async ({ flags }, admin) => {
+      const [replicas, firstSequence] = [countIn(flags, 'replicas'), countIn(flags, 'first-sequence')];
+      const given = {
+        ...(replicas !== undefined && { replicas }),
+        ...(firstSequence !== undefined && { firstSequence }),
+      };
+      return ['The streams of the region are as this version needs them.', ...(await makeRegionStreams(admin, given))];
+    },
+  },
+  {
+    words: ['team', 'add'],
+    names: ['TEAM'],
+    flags: [],
+    connects: true,
+    help: ['make a team known; with FAIRWAY_NATS_KEY also show its NATS login'],
+    run: async ({ names: [team = ''], config }, admin) => {
+      await addTeam(admin, team);
+      return [`Team ${team} is known.`, ...advice(config, { role: 'team', team })];
+    },
+  },
+  {
+    words: ['token', 'add'],
+    names: ['TEAM'],
+    flags: ['scope', 'expires'],
+    connects: true,
+    help: [
+      'make an API token of a team and show it, this once',
+      `--scope NAME, repeated: what it may do (default: ${allScopes.join(', ')})`,
+      '--expires TIME: as 2027-01-31T00:00:00Z (default: never)',
+    ],
+    run: async ({ names: [team = ''], flags }, admin) => {
+      const token = formatToken('api', randomBytes(24));
+      await addToken(admin, { team, token, scopes: scopesIn(flags), expiresAt: timeIn(flags) });
+      return [token];
+    },
+  },
+  {
+    words: ['vpc', 'add'],
+    names: ['VPC_ID'],
+    flags: ['team'],
+    connects: true,
+    help: [
+      'make a VPC of the region known with the streams of its routers, and show their NATS login; needs FAIRWAY_NATS_KEY',
+      '--team NAME, repeated: whose endpoints may stand in it; repeat the command to add further ones',
+    ],
+    run: async ({ names: [vpcId = ''], flags, config }, admin) => {
+      const login = loginOf(natsKeyOf(config), { role: 'router', vpcId });
+      await addVpc(admin, { vpcId, teams: flags['team'] ?? [] });
+      const done = await makeVpcStreams(admin, vpcId, { anew: false });
+      return [`VPC ${vpcId} is known.`, ...done, loginAdvice(login)];
+    },
+  },
+  {
+    words: ['accounts'],
+    names: [],
+    flags: ['vpc', 'team'],
+    connects: false,
+    help: [
+      'print the accounts of nats.conf, a user for each role; needs FAIRWAY_NATS_KEY and no NATS',
+      '--vpc VPC_ID, --team NAME, repeated: whose routers and automation get a user',
+    ],
+    run: ({ flags, config }) => {
+      const place = { region: config.FAIRWAY_REGION, vpcIds: flags['vpc'] ?? [], teams: flags['team'] ?? [] };
+      return [accountsOf(natsKeyOf(config), place)];
+    },
+  },
+  {
+    words: ['adopt'],
+    names: [],
+    flags: [],
+    connects: true,
+    help: ['say that the streams are right as they are now: after one was made anew or restored from a copy'],
+    run: async (_, admin) => ['The streams are adopted as they are.', ...(await adoptStreams(admin))],
+  },
+  {
+    words: ['sweep'],
+    names: ['VPC_ID', 'ENDPOINT_ID'],
+    flags: [],
+    connects: true,
+    help: ['say that what a cluster holds of an endpoint that nobody desires may be deleted'],
+    run: async ({ names: [vpcId = '', endpointId = ''] }, admin) => {
+      await sweepEndpoint(admin, vpcId, endpointId);
+      return [`The provisioners of VPC ${vpcId} are told to remove what is left of endpoint ${endpointId}.`];
+    },
+  },
+];
+
+/** What `--help` prints. */
+export const usage = [
+  'npm run admin -- COMMAND   an operator’s commands for one region',
+  'FAIRWAY_NATS_URL names its NATS with user admin, FAIRWAY_REGION the region (default atl1).',
+  ...adminCommands.map(
+    ({ words, names, help }) =>
+      `\n  ${[...words, ...names].join(' ')}\n${help.map((line) => `      ${line}`).join('\n')}`,
+  ),
+  '',
+].join('\n');
+
+function natsKeyOf({ FAIRWAY_NATS_KEY: key }: AdminConfig): Uint8Array {
+  if (key !== undefined) return Buffer.from(key, 'base64url');
+  throw new ConfigError(
+    'FAIRWAY_NATS_KEY is not set: passwords of NATS users derive from it. Make one once: openssl rand 32 | basenc --base64url',
+  );
+}
+
+function advice(config: AdminConfig, role: Parameters<typeof loginOf>[1]): string[] {
+  return config.FAIRWAY_NATS_KEY === undefined ? [] : [loginAdvice(loginOf(natsKeyOf(config), role))];
+}
+
+function countIn(flags: Input['flags'], flag: string): number | undefined {
+  const text = flags[flag]?.at(-1);
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,15}$/.test(text)) return Number(text);
+  throw new ConfigError(`--${flag} must be a whole number from 1 on, not "${text}".`);
+}
+
+function scopesIn(flags: Input['flags']): readonly Scope[] {
+  const given = flags['scope'] ?? [...allScopes];
+  const read = z.array(z.enum(allScopes)).safeParse(given);
+  if (read.success) return read.data;
+  throw new ConfigError(`--scope must be one of ${allScopes.join(', ')}, not "${given.join(' ')}".`);
+}
+
+function timeIn(flags: Input['flags']): string | null {
+  const text = flags['expires']?.at(-1);
+  if (text === undefined) return null;
+  if (z.iso.datetime().safeParse(text).success) return text;
+  throw new ConfigError(`--expires must be a time like 2027-01-31T00:00:00Z, not "${text}".`);
+}

@@ -1,0 +1,153 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { apiTokenDocumentSchema, vpcDocumentSchema } from '#shared/contract/identity.ts';
+import { wordDocumentSchema } from '#shared/contract/infra.ts';
+import { readStamp } from '#shared/contract/stream-stamp.ts';
+import { streams, subjects } from '#shared/contract/subjects.ts';
+import { digest } from '#shared/runtime/keyed-hash.ts';
+import { silentLogger } from '#shared/runtime/log.ts';
+import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
+import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
+import { startNatsServer, type NatsTestServer } from '#shared/testing/nats-server.ts';
+import { runCli } from './app.ts';
+
+const vpcId = '00000000-0000-4000-8000-0000000000a1';
+const natsKey = randomBytes(32).toString('base64url');
+let server: NatsTestServer;
+let nats: Nats;
+
+beforeAll(async () => {
+  server = await startNatsServer();
+  nats = await connectNats({ url: server.url, name: 'test', log: silentLogger() });
+});
+afterAll(async () => {
+  await nats[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  for await (const name of nats.jsm.streams.names()) await nats.jsm.streams.delete(name);
+});
+
+async function admin(line: string, env: Record<string, string> = {}): Promise<{ code: number; text: string }> {
+  let text = '';
+  const write = (part: string): void => void (text += part);
+  const place = { FAIRWAY_NATS_URL: server.url, FAIRWAY_NATS_KEY: natsKey, ...env };
+  const code = await runCli(['admin', ...line.split(' ')], { out: write, err: write, env: place });
+  return { code, text };
+}
+
+async function prepare(): Promise<void> {
+  for (const line of ['streams', 'team add demo', `vpc add ${vpcId} --team demo`])
+    expect(await admin(line)).toMatchObject({ code: 0 });
+}
+
+const stampOf = async (stream: string) => readStamp((await nats.jsm.streams.info(stream)).config.metadata);
+
+describe('a region', () => {
+  it('gets its streams, stamped, once', async () => {
+    expect((await admin('streams')).code).toBe(0);
+    const first = await stampOf('DESIRED');
+    expect(first).toMatchObject({ region: 'atl1', adoptedAt: 0 });
+    await admin('streams');
+    expect(await stampOf('DESIRED')).toEqual(first);
+    for (const { name } of Object.values(streams)) expect((await stampOf(name))?.region).toBe('atl1');
+  });
+
+  it('gets teams, tokens and VPCs, and says what does not fit', async () => {
+    await prepare();
+    const token = (await admin('token add demo --scope dedicated_inference:read')).text.trim();
+    const stored = await readLast(nats, 'IDENTITY', subjects.apiToken(digest(token)));
+    const scopes = ['dedicated_inference:read'];
+    expect(apiTokenDocumentSchema.parse(stored?.body)).toMatchObject({ team: 'demo', scopes, revoked: false });
+    await admin('team add other');
+    await admin(`vpc add ${vpcId} --team other`);
+    const vpc = vpcDocumentSchema.parse((await readLast(nats, 'IDENTITY', subjects.vpc(vpcId)))?.body);
+    expect(vpc).toMatchObject({ region: 'atl1', teams: ['demo', 'other'] });
+    for (const [line, said] of [
+      ['token add nobody', 'npm run admin -- team add nobody'],
+      ['token add demo --scope all', '--scope must be one of'],
+      ['token add demo --expires tomorrow', '--expires must be a time'],
+      ['team add No.Team', 'is no name of a team'],
+      ['vpc add nowhere --team demo', 'is no VPC id'],
+      [`vpc add ${vpcId}`, 'at least one team'],
+    ] as const)
+      expect(await admin(line)).toEqual({ code: 1, text: expect.stringContaining(said) });
+    const elsewhere = await admin(`vpc add ${vpcId} --team demo`, { FAIRWAY_REGION: 'nyc2' });
+    expect(elsewhere.text).toContain('is in region atl1, not in nyc2');
+  });
+
+  it('gets two streams per VPC, and the login of its routers', async () => {
+    await admin('streams');
+    await admin('team add demo');
+    const { text } = await admin(`vpc add ${vpcId} --team demo`);
+    expect(text).toContain(`nats://router-${vpcId}:`);
+    expect(text).toMatch(/account EDGE[\s\S]*permissions/);
+    for (const name of [`ACCESS_${vpcId}`, `POOLS_${vpcId}`]) {
+      expect(text).toContain(`${name}: made`);
+      expect((await nats.jsm.streams.info(name)).config.mirror).toBeDefined();
+    }
+    expect((await admin('streams')).text).toContain(`ACCESS_${vpcId}: kept`);
+  });
+});
+
+describe('a stream that was made anew', () => {
+  const write = (subject: string) => writeDocuments(nats, [{ subject, body: {} }], '');
+
+  it('starts above what the clusters have carried out', async () => {
+    await admin('streams');
+    const found = { state: 'ready', reason: '', message: '', greatestIntentSeq: 41, updatedAt: '2026-11-26T12:00:00Z' };
+    const body = { v: 1, vpcId, region: 'atl1', ...found, writer: 'p' };
+    await writeDocuments(nats, [{ subject: subjects.cluster(vpcId), body }], '');
+    expect((await admin('streams --first-sequence 7')).text).toContain('DESIRED exists');
+    await nats.jsm.streams.delete('DESIRED');
+    expect((await admin('streams --first-sequence 7')).text).toContain('revision 41. Give 42 or more');
+    await admin('streams');
+    expect(await write(subjects.spec('e'))).toEqual({ kind: 'stored', seqs: [42] });
+    await nats.jsm.streams.delete('DESIRED');
+    for (const _ of [1, 2]) expect((await admin('streams --first-sequence 1000')).code).toBe(0);
+    expect(await write(subjects.spec('e'))).toEqual({ kind: 'stored', seqs: [1000] });
+  });
+
+  it('takes its mirrors with it, which are adopted by a word alone', async () => {
+    await prepare();
+    await write(subjects.access(vpcId, 'e'));
+    const mirror = await stampOf(`ACCESS_${vpcId}`);
+    await nats.jsm.streams.delete('DESIRED');
+    expect((await admin('streams')).text).toContain(`ACCESS_${vpcId}: made anew\nPOOLS_${vpcId}: kept`);
+    const anew = await stampOf(`ACCESS_${vpcId}`);
+    expect(anew?.id).not.toBe(mirror?.id);
+    expect(anew?.adoptedAt).toBe(0);
+    expect((await admin('adopt')).code).toBe(0);
+    for (const name of ['DESIRED', 'KV_edge', `ACCESS_${vpcId}`, `POOLS_${vpcId}`])
+      expect((await stampOf(name))?.adoptedAt).toBeGreaterThan(0);
+  });
+
+  it('leaves objects in the clusters, which go by a word alone', async () => {
+    await admin('streams');
+    expect((await admin(`sweep ${vpcId} e`)).code).toBe(0);
+    const word = await readLast(nats, 'KV_infra', subjects.word(vpcId, 'e'));
+    expect(wordDocumentSchema.parse(word?.body)).toMatchObject({ word: 'sweep' });
+  });
+});
+
+describe('a command line', () => {
+  it('is explained', async () => {
+    expect(await admin('--help')).toEqual({ code: 0, text: expect.stringContaining('vpc add VPC_ID') });
+    for (const [line, said] of [
+      ['nonsense', 'There is no command "admin nonsense"'],
+      ['vpc add', 'takes VPC_ID'],
+      ['streams --copies 3', "Unknown option '--copies'"],
+    ] as const)
+      expect(await admin(line)).toEqual({ code: 2, text: expect.stringContaining(said) });
+    expect((await admin('streams --replicas many')).text).toContain('--replicas must be a whole number');
+    expect((await admin('streams', { FAIRWAY_NATS_URL: '' })).text).toContain('FAIRWAY_NATS_URL is not set');
+    expect((await admin('accounts', { FAIRWAY_NATS_KEY: '' })).text).toContain('FAIRWAY_NATS_KEY is not set');
+  });
+
+  it('prints the accounts without NATS', async () => {
+    const { code, text } = await admin(`accounts --vpc ${vpcId} --team demo`, { FAIRWAY_NATS_URL: '' });
+    expect(code).toBe(0);
+    for (const name of ['admin', 'central', 'regional', 'provisioner', `router-${vpcId}`, 'team-demo'])
+      expect(text).toContain(`user: "${name}"`);
+  });
+});

@@ -1,0 +1,15 @@
+import { scopes } from '#shared/contract/identity.ts';
+import type { Logger } from '#shared/runtime/log.ts';
+import { addTeam, addToken, addVpc, makeRegionStreams, makeVpcStreams, openAdmin } from '../../api/cli/service.ts';
+import { stackPlace } from './processes.ts';
+
+/** What an operator does with a new region: its streams, a team with an API token, and the team's VPC. */
+export async function seedRegion(parts: { natsUrl: string; log: Logger; apiToken: string }): Promise<void> {
+  const { region, team, vpcId } = stackPlace;
+  await using admin = await openAdmin({ natsUrl: parts.natsUrl, region }, { log: parts.log });
+  await makeRegionStreams(admin);
+  await addTeam(admin, team);
+  await addToken(admin, { team, token: parts.apiToken, scopes, expiresAt: null });
+  await addVpc(admin, { vpcId, teams: [team] });
+  await makeVpcStreams(admin, vpcId, { anew: false });
+}

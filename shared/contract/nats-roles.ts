@@ -1,0 +1,100 @@
+import { edgeStreams, streams, subjects } from './subjects.ts';
+
+/** Whoever connects to the NATS of a region. */
+export type NatsRole =
+  | { role: 'router'; vpcId: string }
+  | { role: 'provisioner' | 'regional'; region: string }
+  | { role: 'central' | 'admin' }
+  | { role: 'team'; team: string };
+
+/**
+ * Accounts of nats-server. It does not check where an answer is sent to: who may ask the store anything could have it write
+ * its answer over a spec. So whoever stands outside of the control plane has an account apart, in which no document lives.
+ */
+export type NatsAccount = 'CONTROL' | 'EDGE' | 'TEAMS';
+
+/** One user: what it may send and hear. Its inbox is its own. */
+export interface NatsUser {
+  account: NatsAccount;
+  name: string;
+  publish: string[];
+  subscribe: string[];
+  /** It may answer whatever it was asked. */
+  answers: boolean;
+}
+
+const controlApi = '$JS.API';
+/** Under this prefix account EDGE reaches the store's API. */
+export const edgeApi = 'fairway.edge.api';
+
+/** What reading streams whole takes: a look, the last message of a subject, an ordered consumer. */
+function reading(api: string, rows: readonly { name: string }[]): string[] {
+  return rows.flatMap(({ name }) => [
+    `${api}.STREAM.INFO.${name}`,
+    `${api}.STREAM.MSG.GET.${name}`,
+    `${api}.CONSUMER.CREATE.${name}`,
+    ...['CREATE', 'DELETE', 'INFO', 'MSG.NEXT'].map((verb) => `${api}.CONSUMER.${verb}.${name}.>`),
+  ]);
+}
+
+const { desired, status, edge, infra, leases, identity } = streams;
+
+/** The user of a role, with nothing that it does not need. */
+export function natsUser(role: NatsRole): NatsUser {
+  const user = (name: string, rights: Partial<NatsUser>): NatsUser => {
+    const { account = 'CONTROL', publish = [], subscribe = [], answers = false } = rights;
+    return { account, name, publish, subscribe: [`_INBOX_${name}.>`, ...subscribe], answers };
+  };
+  switch (role.role) {
+    case 'router': {
+      const { vpcId } = role;
+      const reads = reading(edgeApi, [edgeStreams.access(vpcId), edgeStreams.pools(vpcId)]);
+      const publish = [...reads, subjects.drain(vpcId, '*')];
+      return user(`router-${vpcId}`, { account: 'EDGE', publish });
+    }
+    case 'provisioner':
+      return user('provisioner', {
+        publish: [
+          ...reading(controlApi, [desired, status, edge, infra, leases]),
+          // Acknowledgements of its durable consumer, in the form of today's servers and in the coming one.
+          `$JS.ACK.${desired.name}.>`,
+          `$JS.ACK.*.*.${desired.name}.>`,
+          subjects.everyStatus,
+          subjects.event('*'),
+          ...edge.subjects,
+          ...infra.subjects,
+          ...leases.subjects,
+          subjects.teamEvent('*', role.region, '*'),
+        ],
+        subscribe: [subjects.everyDrain],
+      });
+    case 'regional':
+      return user('regional', {
+        publish: [
+          ...reading(controlApi, [desired, status, identity]),
+          ...desired.subjects,
+          subjects.event('*'),
+          subjects.audit('*'),
+        ],
+        subscribe: [subjects.commandsOfRegion(role.region)],
+        answers: true,
+      });
+    case 'central':
+      return user('central', { publish: reading(controlApi, [identity]) });
+    case 'admin':
+      return user('admin', {
+        publish: [
+          ...['CREATE', 'UPDATE', 'DELETE', 'INFO'].map((verb) => `${controlApi}.STREAM.${verb}.*`),
+          ...reading(controlApi, [identity, infra]),
+          ...identity.subjects,
+          subjects.everyWord,
+        ],
+      });
+    case 'team':
+      return user(`team-${role.team}`, {
+        account: 'TEAMS',
+        publish: [subjects.command(role.team, '*', '*')],
+        subscribe: [subjects.teamEvent(role.team, '*', '*')],
+      });
+  }
+}
