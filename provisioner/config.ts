@@ -46,6 +46,8 @@ export const provisionerSchema = z.object({
     .max(100)
     .default(3)
     .describe('failed proofs in a row after which an active endpoint counts as lost'),
+  FAIRWAY_LOST_AFTER_MS: ms(0).default(10_000).describe('… if the first of them is this long ago'),
+  FAIRWAY_LOST_BY_MS: ms(1).default(25_000).describe('… or once it has failed for this long, however few answers came'),
   FAIRWAY_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(16).describe('endpoints worked on at once'),
   FAIRWAY_KEYS_MAX: z.coerce.number().int().min(1).default(100_000).describe('endpoints that may wait for work'),
 });

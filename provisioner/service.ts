@@ -194,6 +194,8 @@ function planSettings(config: ProvisionerConfig, provisionerKey: Uint8Array): Pl
     minimumAfterMs: config.FAIRWAY_MINIMUM_AFTER_MS,
     reproveMs: config.FAIRWAY_REPROVE_MS,
     reproveFailures: config.FAIRWAY_REPROVE_FAILURES,
+    lostAfterMs: config.FAIRWAY_LOST_AFTER_MS,
+    lostByMs: config.FAIRWAY_LOST_BY_MS,
     hostDomain: config.FAIRWAY_HOST_DOMAIN,
     upstreamKeyOf: (pool) => upstreamKeyOf(provisionerKey, pool),
     prefixSaltOf: (pool) => prefixSaltOf(provisionerKey, pool),

@@ -15,7 +15,7 @@ export interface Observers {
   desired: DesiredMap;
   documents: EndpointDocuments;
   caches: Caches;
-  drains: Pick<DrainRegistry, 'gates' | 'listeners'>;
+  drains: Pick<DrainRegistry, 'gates' | 'listeners' | 'silence'>;
   proofs: Pick<ProofDesk, 'outcomes' | 'since'>;
   clock: Clock;
   vpcId: string;
@@ -48,6 +48,7 @@ export async function observe(
     proofs: proofs.outcomes(endpointId),
     proofsSince: proofs.since(endpointId),
     listeners: { public: unique(listeners.public), private: unique(listeners.private) },
+    silence: drains.silence(),
     failure: token.failure === undefined ? failure : { revision, ...token.failure },
     renew: false,
     huggingFaceToken: token.value,

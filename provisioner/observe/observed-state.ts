@@ -35,6 +35,8 @@ export interface ObservedState {
   proofsSince: number;
   /** Addresses of routers, without repetition. */
   listeners: { public: readonly string[]; private: readonly string[] };
+  /** What to say while no router at all is heard, else null. */
+  silence: string | null;
   failure: PermanentFailure | null;
   /** It is the endpoint's turn to get the pod templates that this build writes. */
   renew: boolean;

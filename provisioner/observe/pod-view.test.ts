@@ -57,6 +57,25 @@ describe('viewPod', () => {
     expect(view(status).stage.message).toBe('The engine ended with code 7: out of memory.');
   });
 
+  it.each([
+    ['Running', false],
+    ['Pending', false],
+    ['Failed', true],
+    ['Succeeded', true],
+  ])('says that a pod of phase %s has finished: %s', (phase, finished) =>
+    expect(view({ phase }).finished).toBe(finished),
+  );
+
+  it('tells a kubelet that is not heard from one that says that the pod is not ready', () => {
+    const conditions = (ready: string, containers: string) => [
+      { type: 'Ready', status: ready },
+      { type: 'ContainersReady', status: containers },
+    ];
+    expect(view({ conditions: conditions('False', 'True') })).toMatchObject({ ready: false, unheard: true });
+    expect(view({ conditions: conditions('False', 'False') })).toMatchObject({ ready: false, unheard: false });
+    expect(view({ conditions: conditions('True', 'True') })).toMatchObject({ ready: true, unheard: false });
+  });
+
   it('takes the port that the kubelet gave, else its container’s, its GPUs and the mark for deletion', () => {
     const annotations = { 'fairway.dev/pod-port': '41000', 'controller.kubernetes.io/pod-deletion-cost': '-1000' };
     expect(view({ podIP: '127.0.0.1' }, { annotations })).toMatchObject({

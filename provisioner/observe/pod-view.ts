@@ -27,7 +27,15 @@ export interface PodView {
   port: number;
   /** GPUs that it asks for. */
   gpus: number;
+  /** Kubernetes holds it for ready. */
   ready: boolean;
+  /**
+   * Its kubelet is not heard: the node controller took `Ready` away, and what else stands there is the kubelet's last
+   * word. Source: Kubernetes pkg/controller/util/node MarkPodsNotReady, which leaves `ContainersReady` alone.
+   */
+  unheard: boolean;
+  /** It has ended for good (phase Failed or Succeeded): no replica any more, and nobody's obstacle. */
+  finished: boolean;
   /** Restarts of its container: each is another engine behind the same address. */
   restarts: number;
   stage: PodStage;
@@ -62,6 +70,7 @@ export function viewPod(pod: KubeObject): PodView {
   const { metadata } = pod;
   const status = (pod['status'] ?? {}) as PodStatus;
   const engine = ((pod['spec'] ?? {}) as PodSpec).containers?.[0];
+  const ready = conditionOf(status, 'Ready')?.status === 'True';
   const port = Number(metadata.annotations?.[podPortAnnotation] ?? engine?.ports?.[0]?.containerPort ?? 0);
   return {
     replicaId: metadata.uid ?? '',
@@ -76,7 +85,9 @@ export function viewPod(pod: KubeObject): PodView {
     address: status.podIP === '' ? undefined : status.podIP,
     port,
     gpus: Number(engine?.resources?.limits?.['nvidia.com/gpu'] ?? 0),
-    ready: conditionOf(status, 'Ready')?.status === 'True',
+    ready,
+    unheard: !ready && conditionOf(status, 'ContainersReady')?.status === 'True',
+    finished: status.phase === 'Failed' || status.phase === 'Succeeded',
     restarts: status.containerStatuses?.[0]?.restartCount ?? 0,
     stage: stageOf(status),
     deletionCost: Number(metadata.annotations?.[deletionCostAnnotation] ?? 0),

@@ -1,57 +1,110 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { PoolDocument } from '#shared/contract/replica.ts';
+import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import { modelNames } from '../manifests/engine-deployment.ts';
 import { profile } from '../manifests/endpoint-objects.ts';
 import type { AppliedSpec } from '../manifests/applied-spec.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
+import { proofKeys } from '../proof/proof-record.ts';
+import type { PodView } from '../observe/pod-view.ts';
+import { isLost } from './plan-reproofs.ts';
+import { deletionCosts } from './plan-scale.ts';
 import type { PlanSettings } from './settings.ts';
 import type { Step } from './step.ts';
-import { planReplicas } from './plan-pool.ts';
 
 /** The document of each pool as it should be, by pool id. */
 export type WantedPools = ReadonlyMap<string, PoolDocument>;
 
-/** Computes the documents of all pools of the target, and of pools that it no longer has while they have replicas. */
-export function wantedPools(
-  target: AppliedSpec,
-  observed: ObservedState,
-  context: { victims: ReadonlySet<string>; settings: PlanSettings },
-): WantedPools {
+/** Which pods are to go, and what else decides. */
+interface PoolContext {
+  victims: ReadonlySet<string>;
+  settings: PlanSettings;
+}
+
+/** Computes the documents of all pools of the spec, and of pools that it no longer has while they have replicas. */
+export function wantedPools(spec: AppliedSpec, observed: ObservedState, context: PoolContext): WantedPools {
   const wanted = new Map<string, PoolDocument>();
-  const replicasOf = (pool: string, previous: PoolDocument | null): PoolDocument['replicas'] =>
-    planReplicas({
-      pods: observed.pods.filter((pod) => pod.pool === pool),
-      previous,
-      victims: context.victims,
-      proofs: observed.proofs,
-      now: observed.now,
-      drainTimeoutMs: context.settings.drainTimeoutMs,
-    });
-  for (const deployment of target.deployments) {
+  for (const deployment of spec.deployments) {
     const pool = deployment.modelId;
-    const previous = observed.pools.get(pool)?.document ?? null;
     const { name, healthPath, metricsPath, metrics, kvTokens, blockTokens, contextTokensMax } = profile;
     wanted.set(pool, {
       v: 1,
-      endpointId: target.endpointId,
-      team: target.team,
-      vpcId: target.vpcId,
+      endpointId: spec.endpointId,
+      team: spec.team,
+      vpcId: spec.vpcId,
       pool,
-      specRevision: target.intentSeq,
+      specRevision: spec.intentSeq,
       models: modelNames(deployment),
       engine: { profile: name, healthPath, metricsPath, metrics, kvTokens, blockTokens, contextTokensMax },
       upstreamKey: context.settings.upstreamKeyOf(pool),
       prefixSalt: context.settings.prefixSaltOf(pool),
       proofKey: context.settings.proofKeyOf(pool),
-      replicas: replicasOf(pool, previous),
+      replicas: planReplicas(pool, observed, context),
     });
   }
   for (const [pool, { document }] of observed.pools) {
     if (wanted.has(pool) || document === null) continue;
-    const replicas = replicasOf(pool, document);
+    const replicas = planReplicas(pool, observed, context);
     if (replicas.length > 0) wanted.set(pool, { ...document, replicas });
   }
   return wanted;
+}
+
+/**
+ * The replicas of a pool that routers should know. A pod starts as `proving` once it is ready, and becomes `ready` when it
+ * has answered through a router; one that is going is `draining` until it is gone, whatever else is known of it. Pure.
+ */
+export function planReplicas(pool: string, observed: ObservedState, context: PoolContext): PoolReplica[] {
+  const listed = observed.pools.get(pool)?.document?.replicas ?? [];
+  const previous = new Map(listed.map((replica) => [replica.replicaId, replica]));
+  return observed.pods
+    .filter((pod) => pod.pool === pool)
+    .flatMap((pod) => planReplica(pod, previous.get(pod.replicaId), { observed, ...context }) ?? [])
+    .toSorted((a, b) => a.name.localeCompare(b.name));
+}
+
+function planReplica(
+  pod: PodView,
+  before: PoolReplica | undefined,
+  context: PoolContext & { observed: ObservedState },
+): PoolReplica | undefined {
+  const { replicaId, name, address, port, revision, restarts } = pod;
+  if (address === undefined || pod.finished) return undefined;
+  const place = { replicaId, name, address, port, revision, restarts };
+  // A released pod may be taken at any moment, also when it is no longer meant to go: it is listed once unmarked.
+  const released = pod.deletionCost === deletionCosts.released;
+  // While its kubelet is not heard, nobody ends a pod that is marked for deletion.
+  const ending = pod.deletingAt !== undefined && !pod.unheard;
+  const going = ending || released || context.victims.has(replicaId);
+  if (going && before !== undefined)
+    return { ...place, state: 'draining', drainDeadline: deadlineOf(pod, before, context) };
+  if (before === undefined && (going || !pod.ready)) return undefined;
+  return { ...place, state: isProven(pod, before, context) ? 'ready' : 'proving' };
+}
+
+/**
+ * Proven once, a replica stays so until its engine restarts. That Kubernetes takes it for not ready is no news by itself:
+ * it is asked through a router, and only when it does not answer there either it is `proving` again.
+ */
+function isProven(
+  pod: PodView,
+  before: PoolReplica | undefined,
+  { observed, settings }: { observed: ObservedState; settings: PlanSettings },
+): boolean {
+  const record = observed.proofs.get(proofKeys.replica(pod));
+  if (record?.ok === true) return true;
+  if (before?.state !== 'ready' || (before.restarts ?? pod.restarts) !== pod.restarts) return false;
+  return pod.ready || !isLost(record, settings, observed.now);
+}
+
+/** A drain keeps its first deadline; a pod that somebody else deletes has until it is killed. */
+function deadlineOf(
+  pod: PodView,
+  before: PoolReplica,
+  { observed: { now }, settings }: { observed: ObservedState; settings: PlanSettings },
+): string {
+  if (before.drainDeadline !== undefined) return before.drainDeadline;
+  const killedAt = pod.deletingAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(pod.deletingAt);
+  return new Date(Math.min(killedAt, now + settings.drainTimeoutMs)).toISOString();
 }
 
 /** Writes the documents that differ from what is stored and removes those that nothing needs any more. */
@@ -59,14 +112,8 @@ export function planPoolWrites(wanted: WantedPools, observed: ObservedState): St
   const writes = [...wanted].flatMap(([pool, document]): Step[] => {
     const stored = observed.pools.get(pool);
     if (isDeepStrictEqual(stored?.document ?? null, document)) return [];
-    return [
-      {
-        kind: 'write-pool',
-        document,
-        expectedSeq: stored?.seq ?? 0,
-        why: 'the replicas or settings of the pool changed',
-      },
-    ];
+    const why = 'the replicas or settings of the pool changed';
+    return [{ kind: 'write-pool', document, expectedSeq: stored?.seq ?? 0, why }];
   });
   const removals = [...observed.pools].flatMap(([pool, { document, seq }]): Step[] =>
     document === null || wanted.has(pool)

@@ -14,11 +14,17 @@ const proof = (key: string): ProofStep => ({
   listenerUrls: ['http://a'],
   model: 'm',
 });
-const settings = { reproveMs: 300_000, reproveFailures: 3 };
+const settings = { reproveMs: 300_000, reproveFailures: 3, lostAfterMs: 10_000, lostByMs: 25_000 };
 /** An id whose last digits are half of their range: a quarter is added to the age. */
 const middle = `${sampleIds.endpoint.slice(0, -8)}80000000`;
 const okAgo = (agoMs: number): ProofRecord => ({ ok: true, at: sampleNow - agoMs, failures: 0 });
-const failed = (failures: number): ProofRecord => ({ ok: false, reason: 'no answer', at: sampleNow, failures });
+const failed = (failures: number, sinceMs = 10_000): ProofRecord => ({
+  ok: false,
+  reason: 'no answer',
+  at: sampleNow,
+  failures,
+  failingSince: sampleNow - sinceMs,
+});
 const activeAgo = (agoMs: number, rememberedMs = agoMs): Partial<ObservedState> => {
   const lastTransitionTime = new Date(sampleNow - agoMs).toISOString();
   const condition = { reason: '', message: '', observedRevision: 1, lastTransitionTime };
@@ -52,6 +58,10 @@ const table: [string, ReturnType<typeof plan>, ReturnType<typeof plan>][] = [
     plan({ public: failed(2), private: okAgo(0) }),
     { ...asking, asked: ['public'], proveInMs: 300_000 },
   ],
+  ['has failed often, within a moment', plan(both(failed(30, 9999))), asking],
+  ['has failed twice, over a while', plan(both(failed(2, 24_999))), asking],
+  ['failed to answer once, for too long', plan(both(failed(1, 25_000))), { ...asking, unanswered: 'no answer' }],
+  ['met routers without room for long', plan(both(failed(0, 60_000))), asking],
   ['has failed once too often', plan(both(failed(3))), { ...asking, unanswered: 'no answer' }],
   ['met routers without room only', plan(both(failed(0))), asking],
   [

@@ -1,4 +1,5 @@
 import type { ObservedState } from '../observe/observed-state.ts';
+import type { ProofRecord } from '../proof/proof-record.ts';
 import type { PlanSettings } from './settings.ts';
 import type { ProofStep } from '../proof/proof-record.ts';
 
@@ -19,8 +20,9 @@ export interface ReproofPlan<Proof> {
 export function planReproofs<Proof extends ProofStep>(
   proofs: readonly Proof[],
   observed: ObservedState,
-  { reproveMs, reproveFailures }: Pick<PlanSettings, 'reproveMs' | 'reproveFailures'>,
+  settings: Pick<PlanSettings, 'reproveMs'> & LossSettings,
 ): ReproofPlan<Proof> {
+  const { reproveMs } = settings;
   if (reproveMs === 0) return { steps: [], unanswered: null, proveInMs: undefined };
   const { endpointId, now, proofsSince } = observed;
   const ageMs = Math.floor(reproveMs * (1 + shareOf(endpointId) / 2));
@@ -34,9 +36,23 @@ export function planReproofs<Proof extends ProofStep>(
   const waits = judged.map(({ waitMs }) => waitMs).filter((waitMs) => waitMs > 0);
   return {
     steps: judged.filter(({ waitMs }) => waitMs <= 0).map(({ proof }) => proof),
-    unanswered: judged.find(({ failed }) => (failed?.failures ?? 0) >= reproveFailures)?.failed?.reason ?? null,
+    unanswered: judged.find(({ failed }) => isLost(failed, settings, now))?.failed?.reason ?? null,
     proveInMs: waits.length > 0 ? Math.min(...waits) : undefined,
   };
+}
+
+/** When failed proofs make a loss. */
+type LossSettings = Pick<PlanSettings, 'reproveFailures' | 'lostAfterMs' | 'lostByMs'>;
+
+/**
+ * Failures in a row make a loss only when they span time, since a router that starts anew refuses several within a second;
+ * few that came late do too, so that whoever never answers is reported in bounded time. Pure.
+ */
+export function isLost(record: ProofRecord | undefined, settings: LossSettings, now: number): boolean {
+  if (record?.ok !== false || record.failures === 0) return false;
+  const failingMs = now - (record.failingSince ?? record.at);
+  const { reproveFailures, lostAfterMs, lostByMs } = settings;
+  return (record.failures >= reproveFailures && failingMs >= lostAfterMs) || failingMs >= lostByMs;
 }
 
 /** Endpoints that came up together are proven apart: their ids' last, random digits as a share of 1 spread them. */

@@ -92,12 +92,25 @@ describe('planScale', () => {
     expect(planScale(state).marks).toMatchObject([{ pod: { name: 'engine-4' }, cost: deletionCosts.keep }]);
   });
 
+  it('chooses whom Kubernetes takes first anyway, and lowers the count only when it takes nobody else', () => {
+    const unready = { ...oldest, ready: false };
+    const state = group({ wanted: 3, pods: [unready, second, third, newest] });
+    expect(names(planScale(state))).toEqual(['engine-1']);
+    // The chosen one was free to go; then another pod, on which streams may be, turns not ready.
+    const released = { ...newest, deletionCost: deletionCosts.released };
+    const then = { ...state, pods: [unready, second, third, released], gates: new Map([[newest.replicaId, go]]) };
+    expect(planScale(then)).toMatchObject({ replicas: 4, victims: [{ name: 'engine-1' }] });
+    expect(planScale({ ...then, pods: [oldest, second, third, released] }).replicas).toBe(3);
+    const pending = { ...second, ready: false, stage: { phase: 'node' as const, reason: '', message: '' } };
+    expect(names(planScale({ ...state, pods: [unready, pending, third, newest] }))).toEqual(['engine-2']);
+  });
+
   it('takes the mark of a released pod back only when no controller can still act on the lower count', () => {
     const released = { ...newest, deletionCost: deletionCosts.released };
     const state = group({ current: 3, pods: [oldest, second, third, released] });
     expect(planScale({ ...state, settled: false })).toEqual({ replicas: 4, victims: [], marks: [] });
     expect(planScale({ ...state, current: 4, settled: false }).marks).toEqual([]);
-    expect(planScale({ ...state, current: 4 }).marks).toEqual([{ pod: released, cost: deletionCosts.keep }]);
+    expect(planScale({ ...state, current: 4 }).marks).toMatchObject([{ pod: released, cost: deletionCosts.keep }]);
   });
 
   it('waits for the controllers before it believes that pods are missing', () => {
@@ -135,9 +148,13 @@ describe('planScale', () => {
         const released = plan.victims.filter(({ deletionCost }) => deletionCost === deletionCosts.released).length;
         expect(plan.victims).toHaveLength(Math.max(0, views.length - given.wanted));
         expect(plan.replicas).toBeGreaterThanOrEqual(given.wanted);
-        // What a ReplicaSet would take of the pods that exist is never more than what was released.
-        if (given.current !== null && plan.replicas < given.current)
-          expect(views.length - plan.replicas).toBeLessThanOrEqual(released);
+        // What a ReplicaSet would take of the pods that exist is never more than what was released, and nothing else.
+        if (given.current === null || plan.replicas >= given.current) return;
+        expect(views.length - plan.replicas).toBeLessThanOrEqual(released);
+        const taken = views
+          .toSorted((a, b) => Number(a.ready) - Number(b.ready) || a.deletionCost - b.deletionCost)
+          .slice(0, Math.max(0, views.length - plan.replicas));
+        expect(taken.filter(({ deletionCost }) => deletionCost !== deletionCosts.released)).toEqual([]);
       }),
     );
   });

@@ -26,53 +26,74 @@ export interface GroupState {
 export interface ScalePlan {
   replicas: number;
   victims: readonly PodView[];
-  marks: readonly { pod: PodView; cost: number }[];
+  marks: readonly { pod: PodView; cost: number; why: string }[];
 }
 
 /**
  * Scales up at once; scales down one released victim at a time. A victim is released when it was never routed to or
- * when its drain's gate says go. A growing target takes drains back, the least advanced last to be chosen again.
+ * when its drain's gate says go. A growing target takes drains back, the least advanced last to be chosen again. The count
+ * sinks only by as many pods as a ReplicaSet would take of released ones alone.
  */
 export function planScale(group: GroupState): ScalePlan {
   const { wanted, current, pods, listed } = group;
-  const surplus = Math.max(0, pods.length - wanted);
-  const victims = pods.toSorted((a, b) => compareVictims(a, b, listed)).slice(0, surplus);
+  const taken = pods.toSorted((a, b) => compareVictims(a, b, listed));
+  const victims = taken.slice(0, Math.max(0, pods.length - wanted));
   const chosen = new Set(victims.map((pod) => pod.replicaId));
   const marks = pods.flatMap((pod) => {
-    const cost = chosen.has(pod.replicaId) ? costOf(pod, group) : keptCost(pod, group);
-    return cost === pod.deletionCost ? [] : [{ pod, cost }];
+    const mark = chosen.has(pod.replicaId) ? markOf(pod, group) : keptMark(pod, group);
+    return mark.cost === pod.deletionCost ? [] : [{ pod, ...mark }];
   });
   if (current === null || wanted >= current) return { replicas: wanted, victims, marks };
-  const released = victims.filter((pod) => pod.deletionCost === deletionCosts.released).length;
+  const kept = victims.findIndex((pod) => pod.deletionCost !== deletionCosts.released);
+  const released = kept === -1 ? victims.length : kept;
   const existing = group.settled ? pods.length : Math.max(pods.length, current);
   return { replicas: Math.max(wanted, Math.min(current, existing - released)), victims, marks };
+}
+
+interface Mark {
+  cost: number;
+  why: string;
 }
 
 /**
  * A pod stays after all. One that was released may be taken any moment while the count is still lowered, and without its
  * mark another would be taken in its place: the mark goes once the controllers have seen a count with room for it.
  */
-function keptCost({ deletionCost }: PodView, { settled, current, pods }: GroupState): number {
+function keptMark({ deletionCost }: PodView, { settled, current, pods }: GroupState): Mark {
   const safe = settled && (current ?? 0) >= pods.length;
-  return deletionCost === deletionCosts.released && !safe ? deletionCost : deletionCosts.keep;
+  const cost = deletionCost === deletionCosts.released && !safe ? deletionCost : deletionCosts.keep;
+  return { cost, why: 'the replica stays after all' };
 }
 
-function costOf(pod: PodView, { listed, gates }: GroupState): number {
+function markOf(pod: PodView, { listed, gates }: GroupState): Mark {
   const state = listed.get(pod.replicaId);
-  const free = state === undefined || (state === 'draining' && gates.get(pod.replicaId)?.go === true);
-  return free ? deletionCosts.released : deletionCosts.draining;
+  if (state === undefined) return { cost: deletionCosts.released, why: 'the replica serves nobody' };
+  const gate = state === 'draining' ? gates.get(pod.replicaId) : undefined;
+  return gate?.go === true
+    ? { cost: deletionCosts.released, why: gate.reason }
+    : { cost: deletionCosts.draining, why: 'the replica was chosen to go' };
 }
 
-/** Those on their way first, then those that serve nothing, then the newest. Total, so that every look agrees. */
+/**
+ * The order in which a shrinking ReplicaSet takes pods: without a node, pending, not ready, low cost. Among equals those on
+ * their way, then those that serve nothing, then the newest. Total, so that every look agrees.
+ * Source: Kubernetes `controller_utils.go`, ActivePodsWithRanks.Less.
+ */
 function compareVictims(a: PodView, b: PodView, listed: GroupState['listed']): number {
   const draining = (pod: PodView): number => (listed.get(pod.replicaId) === 'draining' ? 0 : 1);
   const serving = (pod: PodView): number => (listed.get(pod.replicaId) === undefined ? 0 : 1);
   return (
+    standing(a) - standing(b) ||
     a.deletionCost - b.deletionCost ||
     draining(a) - draining(b) ||
-    Number(a.ready) - Number(b.ready) ||
     serving(a) - serving(b) ||
     b.createdAt.localeCompare(a.createdAt) ||
     a.name.localeCompare(b.name)
   );
+}
+
+function standing({ ready, stage }: PodView): number {
+  if (ready) return 3;
+  if (stage.phase === 'node') return 0;
+  return stage.phase === 'image' ? 1 : 2;
 }

@@ -4,10 +4,9 @@ import type { AppliedSpec } from '../manifests/applied-spec.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { kinds } from '../kube/kinds.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
-import type { PlanSettings } from './settings.ts';
 import type { SeenObject, Step } from './step.ts';
 import { covers } from './covers.ts';
-import { currentGroups, keptDeployment, scaledTo, type CurrentGroup } from './current-groups.ts';
+import { keptDeployment, scaledTo, type CurrentGroup } from './current-groups.ts';
 import type { PodView } from '../observe/pod-view.ts';
 import { deletionCosts, planScale, type ScalePlan } from './plan-scale.ts';
 
@@ -38,9 +37,8 @@ export function seen(object: KubeObject, kind: SeenObject['kind']): SeenObject {
 }
 
 /** Decides replica counts and victims of every Deployment, current and outdated. Pure. */
-export function planWorkloads(spec: AppliedSpec, observed: ObservedState, settings: PlanSettings): WorkloadPlan {
+export function planWorkloads(current: readonly CurrentGroup[], observed: ObservedState): WorkloadPlan {
   const listed = listedReplicas(observed);
-  const current = currentGroups(spec, observed, settings);
   const live = observed.children.filter((child) => child.kind === 'Deployment');
   const outdated = live.filter(
     ({ metadata }) => !current.some(({ deployment }) => deployment.metadata.name === metadata.name),
@@ -58,7 +56,8 @@ export function planWorkloads(spec: AppliedSpec, observed: ObservedState, settin
   };
   const plan = (deployment: KubeObject, scale: (current: number) => number): Workload => {
     const object = live.find(({ metadata }) => metadata.name === deployment.metadata.name);
-    const all = observed.pods.filter((pod) => pod.revision === deployment.metadata.labels?.[labels.revision]);
+    const revision = deployment.metadata.labels?.[labels.revision];
+    const all = observed.pods.filter((pod) => pod.revision === revision && !pod.finished);
     const pods = all.filter((pod) => pod.deletingAt === undefined);
     const ending = all.filter((pod) => pod.deletingAt !== undefined);
     const count = object === undefined ? null : replicasOf(object);
@@ -81,14 +80,9 @@ export function planWorkloads(spec: AppliedSpec, observed: ObservedState, settin
 /** The steps towards a workload plan. Counts sink only for marks that have been seen, so a growing count may come first. */
 export function planWorkloadSteps(spec: AppliedSpec, plan: WorkloadPlan): Step[] {
   const marks = plan.workloads.flatMap(({ plan: { marks: due } }) =>
-    due.map(({ pod, cost }): Step => {
+    due.map(({ pod, cost, why }): Step => {
       const { name, namespace, replicaId: uid, resourceVersion } = pod;
-      return {
-        kind: 'mark-pod',
-        seen: { kind: kinds.pod, name, namespace, uid, resourceVersion },
-        cost,
-        why: whyMarked(cost),
-      };
+      return { kind: 'mark-pod', seen: { kind: kinds.pod, name, namespace, uid, resourceVersion }, cost, why };
     }),
   );
   const writes = plan.workloads.flatMap(({ deployment, live, outdated, pods, plan: { replicas } }): Step[] => {
@@ -115,13 +109,6 @@ function tellOfUnchosen({ team, intentSeq }: AppliedSpec, { plan: { victims }, e
     message: `${pod.name} is going although ${waiting.map(({ name }) => name).join(', ')} was chosen to go.`,
     why: 'a pod that was not chosen is being deleted during a scale-down',
   }));
-}
-
-function whyMarked(cost: number): string {
-  if (cost === deletionCosts.keep) return 'the replica stays after all';
-  return cost === deletionCosts.draining
-    ? 'the replica was chosen to go'
-    : 'nothing is in flight on the replica any more';
 }
 
 function listedReplicas(observed: ObservedState): Map<string, 'proving' | 'ready' | 'draining'> {

@@ -229,6 +229,81 @@ describe('planEndpoint', () => {
     expect(statesOf(cluster)).toEqual(['ready', 'ready']);
   });
 
+  it('replaces a pod that has failed, at scale 1 too, and the dead one bars nobody', () => {
+    const cluster = started(1);
+    cluster.changePods({ phase: 'Failed' });
+    cluster.run();
+    expect(replicasOf(cluster)).toBe(2);
+    expect(statesOf(cluster)).toEqual(['ready']);
+    expect(cluster.status.document).toMatchObject({ state: 'active', replicas: { desired: 1, ready: 1 } });
+    expect(cluster.taken).not.toContain('mark-pod Pod');
+  });
+
+  it('does not take replicas of the old template for a proof of the new one', () => {
+    const cluster = started(2);
+    const [deployment] = sampleSpec(2).deployments;
+    const renamed = { ...deployment, slug: 'mistral/other' } as SpecDocument['deployments'][number];
+    cluster.podsStart = false;
+    cluster.desired = revised(sampleSpec(2, { deployments: [renamed] }), 2);
+    cluster.run();
+    const waiting = { state: 'updating', live: { revision: 1 }, replicas: { desired: 2, ready: 2 } };
+    expect(cluster.status.document).toMatchObject({ ...waiting, phase: expect.not.stringMatching(/proof|done/) });
+    expect(replicasOf(cluster)).toBe(4);
+    cluster.podsStart = true;
+    cluster.changePods({
+      conditions: [
+        { type: 'PodScheduled', status: 'True' },
+        { type: 'Ready', status: 'True' },
+      ],
+    });
+    cluster.look();
+    cluster.look();
+    // Old and new are both listed: the endpoint's own proof has to come from a new one.
+    const asked = cluster.look().steps.flatMap((step) => (step.kind === 'prove' ? [step.replicaId] : []));
+    const listed = cluster.pools.get(sampleIds.pool)?.document?.replicas ?? [];
+    const [old, fresh] = [listed[0], listed.at(-1)];
+    expect(old?.revision).not.toBe(fresh?.revision);
+    expect(asked.length).toBeGreaterThan(0);
+    for (const replicaId of asked)
+      expect(listed.find((replica) => replica.replicaId === replicaId)?.revision).toBe(fresh?.revision);
+    cluster.run();
+    expect(cluster.status.document).toMatchObject({ state: 'active', live: { revision: 2 } });
+    expect(cluster.harmed).toEqual([]);
+  });
+
+  it('keeps a pool whose kubelets are not heard, says so, and takes out only who does not answer either', () => {
+    const cluster = started(2);
+    const ready = (status: string) => ({
+      conditions: [
+        { type: 'PodScheduled', status: 'True' },
+        { type: 'ContainersReady', status: 'True' },
+        { type: 'Ready', status },
+      ],
+    });
+    const replicasReady = () => cluster.status.document?.conditions.find(({ type }) => type === 'ReplicasReady');
+    cluster.taken.length = 0;
+    cluster.changePods(ready('False'));
+    cluster.run();
+    expect(statesOf(cluster)).toEqual(['ready', 'ready']);
+    expect(cluster.status.document).toMatchObject({ state: 'active', reason: 'Active' });
+    expect(replicasReady()).toMatchObject({ status: 'Unknown', reason: 'KubeletNotHeard' });
+    cluster.failProofs();
+    for (let looks = 0; looks < 5; looks += 1) {
+      cluster.now += 10_000;
+      cluster.look();
+    }
+    expect(statesOf(cluster)).toEqual(['proving', 'proving']);
+    expect(cluster.status.document).toMatchObject({ state: 'updating', replicas: { ready: 0 } });
+    cluster.answerProofs();
+    cluster.changePods(ready('True'));
+    cluster.run();
+    expect(statesOf(cluster)).toEqual(['ready', 'ready']);
+    expect(cluster.status.document).toMatchObject({ state: 'active', live: { revision: 1 } });
+    expect(replicasReady()).toMatchObject({ status: 'True' });
+    expect(cluster.taken.filter((step) => !/^(prove|write-pool) /.test(step))).toEqual([]);
+    expect(cluster.harmed).toEqual([]);
+  });
+
   it('deletes over a drain, the namespace before the finalizer, and nothing twice', () => {
     const cluster = started(2);
     const [busy] = cluster.pools.get(sampleIds.pool)?.document?.replicas ?? [];

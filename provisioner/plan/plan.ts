@@ -1,4 +1,5 @@
 import { covers } from './covers.ts';
+import { currentGroups } from './current-groups.ts';
 import { chooseSpec, type ChosenSpec } from './choose-spec.ts';
 import { planPoolWrites, wantedPools } from './plan-pools.ts';
 import { planProofs } from './plan-proofs.ts';
@@ -29,6 +30,8 @@ const starting = {
   replicaList: [],
   complete: false,
   minimum: false,
+  serving: false,
+  doubt: null,
   unanswered: null,
 };
 
@@ -100,10 +103,11 @@ function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSett
     upstreamKey: settings.upstreamKeyOf(pool),
     huggingFaceToken: observed.huggingFaceToken,
   }));
-  const workloads = planWorkloads(spec, observed, settings);
+  const current = currentGroups(spec, observed, settings);
+  const workloads = planWorkloads(current, observed);
   const pools = wantedPools(spec, observed, { victims: workloads.victims, settings });
-  const measured = measure(spec, observed, pools);
-  const proofs = planProofs(chosen, observed, { measured, settings });
+  const measured = measure(current, observed, pools);
+  const proofs = planProofs(chosen, observed, { current, measured, settings });
   const { proved, unanswered, proveInMs } = proofs;
   const shown = unanswered !== null || ['proof', 'done'].includes(measured.stage.phase);
   const stage = (shown ? proofs.blocked : undefined) ?? measured.stage;

@@ -1,9 +1,8 @@
 import { phases, type StatusDocument } from '#shared/contract/status.ts';
 import type { PoolReplica } from '#shared/contract/replica.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
-import { poolScale } from '../manifests/pool-objects.ts';
-import type { AppliedSpec } from '../manifests/applied-spec.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
+import type { CurrentGroup } from './current-groups.ts';
 import type { WantedPools } from './plan-pools.ts';
 import type { PodStage, PodView } from '../observe/pod-view.ts';
 
@@ -12,10 +11,14 @@ export interface Progress {
   stage: PodStage;
   replicas: { desired: number; ready: number };
   replicaList: StatusDocument['replicaList'];
-  /** Every replica that is asked for is ready. */
+  /** Every replica that is asked for is ready, on the template that is current: an older one proves nothing about it. */
   complete: boolean;
-  /** Each pool has at least one ready replica. */
+  /** Each pool has at least one of them. */
   minimum: boolean;
+  /** Each pool has at least one ready replica, whatever its template: the endpoint serves. */
+  serving: boolean;
+  /** Ready replicas of which Kubernetes says otherwise, or null. */
+  doubt: Pick<PodStage, 'reason' | 'message'> | null;
   /** Everything of the endpoint is gone. */
   tornDown: boolean;
   /** The newest spec has answered through every listener. */
@@ -28,48 +31,71 @@ const done: PodStage = { phase: 'done', reason: 'Ready', message: 'Every replica
 
 /** Measures a living endpoint by the documents that routers see. Pure. */
 export function measure(
-  target: AppliedSpec,
+  current: readonly CurrentGroup[],
   observed: ObservedState,
   wanted: WantedPools,
 ): Omit<Progress, 'proved' | 'unanswered'> {
   const listed = new Map<string, PoolReplica['state']>();
   for (const { replicas } of wanted.values()) for (const { replicaId, state } of replicas) listed.set(replicaId, state);
-  const pools = target.deployments.map((deployment) => {
-    const pods = observed.pods.filter((pod) => pod.pool === deployment.modelId && pod.deletingAt === undefined);
-    const ready = pods.filter((pod) => listed.get(pod.replicaId) === 'ready').length;
-    return { scale: poolScale(deployment), pods, ready, stage: poolStage(pods, { deployment, listed, observed }) };
+  const isReady = ({ replicaId }: Pick<PodView, 'replicaId'>): boolean => listed.get(replicaId) === 'ready';
+  const replicas = observed.pods.filter((pod) => !pod.finished);
+  const groups = current.map((group) => {
+    const pods = replicas.filter((pod) => pod.revision === group.revision && pod.deletingAt === undefined);
+    const scale = group.group.accelerator.scale;
+    return {
+      ...group,
+      scale,
+      ready: pods.filter(isReady).length,
+      stage: groupStage(group, pods, { listed, observed }),
+    };
   });
-  const sum = (pick: (pool: (typeof pools)[number]) => number): number =>
-    pools.reduce((total, pool) => total + pick(pool), 0);
+  const pools = [...new Set(groups.map(poolOf))];
+  const serving = replicas.filter((pod) => pools.includes(pod.pool) && isReady(pod));
   return {
-    stage: leastAdvanced(pools.map(({ stage }) => stage)),
-    replicas: { desired: sum(({ scale }) => scale), ready: sum(({ ready }) => ready) },
-    replicaList: observed.pods.map((pod) => replicaStatus(pod, listed)),
-    complete: pools.every(({ scale, ready }) => ready >= scale),
-    minimum: pools.every(({ ready }) => ready >= 1),
+    stage: leastAdvanced(groups.map(({ stage }) => stage)),
+    replicas: { desired: groups.reduce((sum, { scale }) => sum + scale, 0), ready: serving.length },
+    replicaList: replicas.map((pod) => replicaStatus(pod, listed)),
+    complete: groups.every(({ scale, ready }) => ready >= scale),
+    minimum: pools.every((pool) => groups.some((group) => poolOf(group) === pool && group.ready > 0)),
+    serving: pools.every((pool) => serving.some((pod) => pod.pool === pool)),
+    doubt: doubtOf(serving),
     tornDown: false,
   };
 }
 
-interface PoolContext {
-  deployment: AppliedSpec['deployments'][number];
+function poolOf({ group }: CurrentGroup): string {
+  return group.deployment.modelId;
+}
+
+/** What to say of replicas that answer although Kubernetes does not take them for ready. */
+function doubtOf(serving: readonly PodView[]): Progress['doubt'] {
+  const doubted = serving.filter(({ ready }) => !ready);
+  if (doubted.length === 0) return null;
+  const names = doubted.slice(0, 8).map(({ name }) => name);
+  const message = `Kubernetes does not take ${names.join(', ')} for ready; they answer and go on serving.`;
+  return doubted.some(({ unheard }) => unheard)
+    ? { reason: 'KubeletNotHeard', message: `The API server does not hear the kubelets. ${message}` }
+    : { reason: 'ReadinessFails', message };
+}
+
+interface Listed {
   listed: ReadonlyMap<string, PoolReplica['state']>;
   observed: ObservedState;
 }
 
-/** The stage of the replica that keeps the pool from being complete: the last of the `scale` most advanced ones. */
-function poolStage(pods: readonly PodView[], { deployment, listed, observed }: PoolContext): PodStage {
+/** The stage of the replica that keeps the group from being complete: the last of the `scale` most advanced ones. */
+function groupStage(group: CurrentGroup, pods: readonly PodView[], { listed, observed }: Listed): PodStage {
   const stages = pods
     .filter((pod) => listed.get(pod.replicaId) !== 'draining')
     .map((pod) => (listed.get(pod.replicaId) === 'ready' ? done : pod.stage))
     .toSorted((a, b) => rank(b) - rank(a));
-  return stages[poolScale(deployment) - 1] ?? creationStage(deployment.modelId, observed);
+  return stages[group.group.accelerator.scale - 1] ?? creationStage(group.deployment.metadata.name, observed);
 }
 
 /** Fewer pods than asked for: what the Deployment says about it. */
-function creationStage(pool: string, { children }: ObservedState): PodStage {
+function creationStage(name: string, { children }: ObservedState): PodStage {
   const problem = children
-    .filter((child) => child.kind === 'Deployment' && child.metadata.labels?.['fairway.dev/pool'] === pool)
+    .filter((child) => child.kind === 'Deployment' && child.metadata.name === name)
     .flatMap(conditionsOf)
     .find(({ type, status }) => type === 'ReplicaFailure' && status === 'True');
   return {

@@ -10,8 +10,11 @@ export interface PlanSettings {
   minimumAfterMs: number;
   /** An active endpoint is proven again when its last proof is older than this; 0 = never. */
   reproveMs: number;
-  /** Failed proofs in a row after which an active endpoint counts as lost. */
+  /** Failed proofs in a row after which an active endpoint counts as lost, if the first is `lostAfterMs` ago. */
   reproveFailures: number;
+  lostAfterMs: number;
+  /** It counts as lost once it has failed for this long, however few answers that gave. */
+  lostByMs: number;
   /** Domain under which endpoints have their host names. */
   hostDomain: string;
   /** API key of a pool's engines. */

@@ -85,14 +85,24 @@ describe('the proof desk', () => {
   it('counts failures in a row, without those of a router that has no room, and begins anew after a success', async () => {
     const no = { ok: false, reason: 'no' } as const;
     const { made, clock, answer } = desk([no, { ...no, busy: true }, no, { ok: true }, no]);
-    const counted: (number | undefined)[] = [];
+    const [start, counted] = [clock.now(), [] as unknown[]];
     for (let round = 0; round < 5; round += 1) {
       made.ask('e', { ...step, staleAt: clock.now() });
+      await clock.advance(1000);
       await answer();
-      counted.push(made.outcomes('e').get(step.key)?.failures);
-      await clock.advance(10_000);
+      const record = made.outcomes('e').get(step.key);
+      counted.push([record?.failures, record?.failingSince]);
+      await clock.advance(9000);
     }
-    expect(counted).toEqual([1, 1, 2, 0, 1]);
+    // They count from when the first of them was asked for.
+    const last = start + 40_000;
+    expect(counted).toEqual([
+      [1, start],
+      [1, start],
+      [2, start],
+      [0, undefined],
+      [1, last],
+    ]);
   });
 
   it('knows since when it remembers an endpoint', async () => {

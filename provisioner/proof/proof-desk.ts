@@ -108,10 +108,11 @@ class BackgroundProofDesk implements ProofDesk {
     // Each time the next router is asked: one that has just died is heard of for a while longer.
     const listenerUrl = listenerUrls[entry.asked % listenerUrls.length] ?? '';
     entry.asked += 1;
+    const askedAt = clock.now();
     const request = { endpointId, pool, specRevision, replicaId, host, listenerUrl, model, signal: this.#stop.signal };
     const outcome = await prover.prove(request);
     entry.running = false;
-    const failed = entry.record?.failures ?? 0;
+    const before = entry.record?.ok === false ? entry.record : undefined;
     const at = clock.now();
     if (outcome.ok) {
       entry.record = { ...outcome, at, failures: 0 };
@@ -120,7 +121,9 @@ class BackgroundProofDesk implements ProofDesk {
       const waitMs = backoff.baseMs + fullJitter(entry.misses, { ...backoff, ...(random && { random }) });
       entry.againAt = clock.monotonic() + waitMs;
       entry.misses += 1;
-      entry.record = { ...outcome, at, failures: outcome.busy === true ? failed : failed + 1 };
+      const failures = (before?.failures ?? 0) + (outcome.busy === true ? 0 : 1);
+      const failingSince = failures === 0 ? {} : { failingSince: before?.failingSince ?? askedAt };
+      entry.record = { ...outcome, at, failures, ...failingSince };
     }
     if (!this.#stop.signal.aborted) onOutcome(endpointId, outcome);
   }

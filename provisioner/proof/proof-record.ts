@@ -17,9 +17,9 @@ export interface ProofStep {
 
 /**
  * The last answer to a proof. `at`: when it came, milliseconds since the epoch; `failures`: in a row, those left out in
- * which the router had no room.
+ * which the router had no room; `failingSince`: when the first of them was asked for.
  */
-export type ProofRecord = ProofOutcome & { at: number; failures: number };
+export type ProofRecord = ProofOutcome & { at: number; failures: number; failingSince?: number };
 
 /** Names of proofs. A container that restarted is another replica; a lost endpoint has to be proven again. */
 export const proofKeys = {

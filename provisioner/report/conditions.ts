@@ -6,14 +6,22 @@ interface ConditionInput {
   document: StatusDocument;
   progress: Progress;
   before: StatusDocument | null;
+  /** What to say while no router at all is heard, else null. */
+  silence: string | null;
   at: string;
 }
 
 type Judged = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
 /** Kubernetes-style conditions; `lastTransitionTime` moves with `status` and never otherwise. Pure. */
-export function conditionsOf({ document, progress, before, at }: ConditionInput): Condition[] {
-  const judged = [accepted(document), scheduled(progress), replicasReady(progress), ...reachable(document, progress)];
+export function conditionsOf({ document, progress, before, silence, at }: ConditionInput): Condition[] {
+  const judged = [
+    accepted(document),
+    scheduled(progress),
+    replicasReady(progress),
+    reachable(document, progress, silence),
+    ...readiness(document, progress),
+  ];
   return judged.map((condition) => {
     const known = before?.conditions.find(({ type }) => type === condition.type);
     const since = known?.status === condition.status ? known.lastTransitionTime : at;
@@ -34,23 +42,29 @@ function scheduled({ stage, replicas }: Progress): Judged {
   return { type: 'Scheduled', status: 'True', reason: 'Scheduled', message: 'Every replica has a node.' };
 }
 
-function replicasReady({ complete, replicas: { desired, ready }, stage }: Progress): Judged {
+function replicasReady({ complete, replicas: { desired, ready }, stage, doubt }: Progress): Judged {
   const message = `${ready} of ${desired} replicas are ready.`;
+  if (complete && doubt !== null) return { type: 'ReplicasReady', status: 'Unknown', ...doubt };
   if (complete) return { type: 'ReplicasReady', status: 'True', reason: 'AllReady', message };
   return { type: 'ReplicasReady', status: 'False', reason: stage.reason, message };
 }
 
 const answered = { reason: 'Answered', message: 'An inference was answered through every listener.' };
 
-function reachable(document: StatusDocument, { stage, unanswered }: Progress): Judged[] {
-  const { state, rejection, observedRevision } = document;
+/** An active endpoint goes on being it while no router is heard: nothing is known against it. */
+function reachable({ state }: StatusDocument, { stage, unanswered }: Progress, silence: string | null): Judged {
+  if (unanswered !== null) return { type: 'Reachable', status: 'False', reason: 'ProofFailed', message: unanswered };
+  if (silence !== null) return { type: 'Reachable', status: 'Unknown', reason: 'NoRouter', message: silence };
+  if (state === 'active') return { type: 'Reachable', status: 'True', ...answered };
+  return { type: 'Reachable', status: 'Unknown', reason: stage.reason, message: stage.message };
+}
+
+function readiness({ state, rejection, observedRevision }: StatusDocument, { stage, unanswered }: Progress): Judged[] {
   const active = state === 'active';
   const failed = unanswered === null ? stage : { reason: 'ProofFailed', message: unanswered };
   const { reason, message } = active ? answered : failed;
-  const unsure = unanswered === null ? 'Unknown' : 'False';
   const stalled = rejection?.revision === observedRevision;
   return [
-    { type: 'Reachable', status: active ? 'True' : unsure, reason, message },
     { type: 'Ready', status: active ? 'True' : 'False', reason, message },
     {
       type: 'Stalled',

@@ -18,11 +18,13 @@ const waiting: Progress = {
   replicaList: [],
   complete: false,
   minimum: false,
+  serving: false,
+  doubt: null,
   tornDown: false,
   proved: false,
   unanswered: null,
 };
-const serving: Progress = { ...waiting, complete: true, minimum: true };
+const serving: Progress = { ...waiting, complete: true, minimum: true, serving: true };
 const late = sampleNow + 900_000;
 const step = (parts: {
   status?: Partial<StatusDocument>;
@@ -99,7 +101,7 @@ describe('nextLifecycle', () => {
       events: ['lost'],
       lifecycle: { state: 'updating', lifecycleSeq: 3 },
     });
-    expect(step({ status: active, progress: { minimum: true } }).events).toEqual([]);
+    expect(step({ status: active, progress: { minimum: true, serving: true } }).events).toEqual([]);
     expect(step({ status: { ...active, state: 'updating' }, observed: { now: late * 2 } }).events).toEqual([]);
   });
 

@@ -49,7 +49,7 @@ export function nextLifecycle(facts: Facts): LifecycleStep {
   const fresh = document === null || desired.revision > document.observedRevision;
   if (fresh) take('accepted');
   else if (progress.proved && step.lifecycle.state !== 'active') take('proved');
-  else if (step.lifecycle.state === 'active' && (!progress.minimum || progress.unanswered !== null)) take('lost');
+  else if (step.lifecycle.state === 'active' && (!progress.serving || progress.unanswered !== null)) take('lost');
   step.rejection = rejectionOf(facts, fresh);
   if (step.rejection !== null && step.lifecycle.state !== 'active') take('rejected');
   else step.rejection = null;

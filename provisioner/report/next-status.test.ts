@@ -18,6 +18,8 @@ const loading: Progress = {
   replicaList: [],
   complete: false,
   minimum: false,
+  serving: false,
+  doubt: null,
   tornDown: false,
   proved: false,
   unanswered: null,
@@ -28,6 +30,7 @@ const ready: Progress = {
   replicas: { desired: 2, ready: 2 },
   complete: true,
   minimum: true,
+  serving: true,
 };
 
 const after = (
@@ -129,6 +132,23 @@ describe('nextStatus', () => {
     const back = written(after(lost, { ...ready, proved: true }, { now: sampleNow + 30_000 }));
     expect(back).toMatchObject({ state: 'active', lifecycleSeq: lost.lifecycleSeq + 1 });
     expect(reachable(back)).toMatchObject({ status: 'True', lastTransitionTime: back.updatedAt });
+  });
+
+  it('goes on being active while no router is heard, and says that; likewise of kubelets', () => {
+    const of = (status: StatusDocument, type: string) => status.conditions.find((condition) => condition.type === type);
+    const stage = { phase: 'proof' as const, reason: 'NoRouter', message: '' };
+    const silent = written(after(active, { ...ready, stage }, { silence: 'No router is heard.' }));
+    expect(silent).toMatchObject({ state: 'active', reason: 'Active', lifecycleSeq: active.lifecycleSeq });
+    expect(of(silent, 'Reachable')).toMatchObject({
+      status: 'Unknown',
+      reason: 'NoRouter',
+      message: 'No router is heard.',
+    });
+    expect(of(written(after(silent, ready)), 'Reachable')).toMatchObject({ status: 'True' });
+    const doubt = { reason: 'KubeletNotHeard', message: 'cut' };
+    const cut = written(after(active, { ...ready, doubt }));
+    expect(cut).toMatchObject({ state: 'active', reason: 'Active' });
+    expect(of(cut, 'ReplicasReady')).toMatchObject({ status: 'Unknown', ...doubt });
   });
 
   it('bounds its history', () => {

@@ -53,7 +53,7 @@ export function nextStatus(
     updatedAt: at,
     writer: settings.writer,
   };
-  document.conditions = conditionsOf({ document, progress, before, at });
+  document.conditions = conditionsOf({ document, progress, before, silence: observed.silence, at });
   return before !== null && isSameStatus(before, document) ? null : { document, events };
 }
 

@@ -8,7 +8,11 @@ describe('an active endpoint', () => {
   let provisioner: Provisioner;
   beforeAll(async () => {
     lab = await startProvisionerLab();
-    provisioner = await lab.start({ FAIRWAY_REPROVE_MS: '300', FAIRWAY_REPROVE_FAILURES: '3' });
+    provisioner = await lab.start({
+      FAIRWAY_REPROVE_MS: '300',
+      FAIRWAY_REPROVE_FAILURES: '3',
+      FAIRWAY_LOST_AFTER_MS: '500',
+    });
   });
   afterAll(async () => {
     await provisioner?.[Symbol.asyncDispose]();

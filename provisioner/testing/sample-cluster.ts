@@ -31,10 +31,21 @@ export class SampleCluster {
   status: Sequenced<StatusDocument> = { document: null, seq: 0 };
   desired: DesiredEntry = { kind: 'absent' };
   now = sampleNow;
+  /** New pods are ready at once. */
+  podsStart = true;
   settings = sampleSettings;
   renew = false;
   #version = 1;
   #proofsAnswer = true;
+
+  /** Sets members of the status of every pod, or of those that are named. */
+  changePods(status: Record<string, unknown>, named = (_name: string): boolean => true): void {
+    for (const pod of this.objects.values())
+      if (pod.kind === 'Pod' && named(pod.metadata.name)) {
+        this.#version += 1;
+        pod['status'] = { ...(pod['status'] as object), ...status };
+      }
+  }
 
   /** From now on proofs fail. */
   failProofs(): void {
@@ -140,7 +151,8 @@ export class SampleCluster {
     const revision = deployment.metadata.labels?.[labels.revision];
     const cost = (pod: KubeObject): number => viewPod(pod).deletionCost;
     const pods = [...this.objects.values()]
-      .filter(({ kind, metadata }) => kind === 'Pod' && metadata.labels?.[labels.revision] === revision)
+      .filter((object) => object.kind === 'Pod' && object.metadata.labels?.[labels.revision] === revision)
+      .filter((pod) => !viewPod(pod).finished)
       .toSorted((a, b) => cost(b) - cost(a) || a.metadata.name.localeCompare(b.metadata.name));
     for (const pod of pods.slice(replicas)) this.#kill(pod);
     for (let missing = pods.length; missing < replicas; missing += 1) this.#birth(template);
@@ -156,7 +168,8 @@ export class SampleCluster {
     const uid = `${String(number).padStart(8, '0')}-0000-4000-8000-000000000000`;
     const conditions = [
       { type: 'PodScheduled', status: 'True' },
-      { type: 'Ready', status: 'True' },
+      { type: 'ContainersReady', status: 'True' },
+      { type: 'Ready', status: this.podsStart ? 'True' : 'False' },
     ];
     const status = { podIP: `10.0.0.${number}`, conditions, containerStatuses: [{ started: true }] };
     const metadata = { name, namespace: 'n', uid, labels: podLabels, creationTimestamp: name };

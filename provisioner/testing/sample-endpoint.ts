@@ -57,6 +57,8 @@ export const sampleSettings: PlanSettings = {
   minimumAfterMs: 60_000,
   reproveMs: 300_000,
   reproveFailures: 3,
+  lostAfterMs: 0,
+  lostByMs: 25_000,
   hostDomain: 'inference.test',
   upstreamKeyOf: () => 'upstream-key',
   prefixSaltOf: () => 'prefix-salt',
@@ -80,6 +82,8 @@ export function samplePod(index: number, parts: Partial<PodView> = {}): PodView 
     port: 8000,
     gpus: 1,
     ready: true,
+    unheard: false,
+    finished: false,
     restarts: 0,
     stage: { phase: 'proof', reason: 'Proving', message: '' },
     deletionCost: 0,
@@ -89,8 +93,17 @@ export function samplePod(index: number, parts: Partial<PodView> = {}): PodView 
 
 /** A pod as a pool document lists it. */
 export function sampleReplica(pod: PodView, state: PoolReplica['state'], drainDeadline?: string): PoolReplica {
-  const { replicaId, name, address = '', port, revision } = pod;
-  return { replicaId, name, address, port, revision, state, ...(drainDeadline !== undefined && { drainDeadline }) };
+  const { replicaId, name, address = '', port, revision, restarts } = pod;
+  return {
+    replicaId,
+    name,
+    address,
+    port,
+    revision,
+    restarts,
+    state,
+    ...(drainDeadline !== undefined && { drainDeadline }),
+  };
 }
 
 /** A pool document with these replicas. */
@@ -143,6 +156,7 @@ export function sampleObserved(parts: Partial<ObservedState> = {}): ObservedStat
     proofs: new Map(),
     proofsSince: sampleNow,
     listeners: { public: ['http://public'], private: ['http://private'] },
+    silence: null,
     failure: null,
     renew: false,
     huggingFaceToken: undefined,

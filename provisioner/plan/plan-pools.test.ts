@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import type { PoolDocument } from '#shared/contract/replica.ts';
+import { planReplicas } from './plan-pools.ts';
+import {
+  sampleIds,
+  sampleNow,
+  sampleObserved,
+  samplePod,
+  samplePool,
+  sampleReplica,
+  sampleSettings,
+} from '../testing/sample-endpoint.ts';
+import { proofKeys, type ProofRecord } from '../proof/proof-record.ts';
+import type { PodView } from '../observe/pod-view.ts';
+
+const pod = samplePod(1);
+const proofOf = (record: ProofRecord) => new Map([[proofKeys.replica(pod), record]]);
+const ok = proofOf({ ok: true, at: sampleNow, failures: 0 });
+const failing = (failures: number, sinceMs: number) =>
+  proofOf({ ok: false, reason: 'no', at: sampleNow, failures, failingSince: sampleNow - sinceMs });
+const settings = { ...sampleSettings, drainTimeoutMs: 1000, lostAfterMs: 10_000 };
+interface Given {
+  pods?: PodView[];
+  previous?: PoolDocument;
+  victims?: ReadonlySet<string>;
+  proofs?: ReadonlyMap<string, ProofRecord>;
+  now?: number;
+}
+const plan = ({ previous, victims: chosen = new Set(), ...parts }: Given) => {
+  const pools = new Map(previous && [[sampleIds.pool, { document: previous, seq: 1 }]]);
+  return planReplicas(sampleIds.pool, sampleObserved({ pods: [pod], pools, ...parts }), { victims: chosen, settings });
+};
+const victims = new Set([pod.replicaId]);
+
+describe('planReplicas', () => {
+  it('lists a ready pod as proving, and as ready once it has answered', () => {
+    expect(plan({})).toEqual([sampleReplica(pod, 'proving')]);
+    expect(plan({ proofs: ok })).toEqual([sampleReplica(pod, 'ready')]);
+    expect(plan({ proofs: failing(1, 0) })).toEqual([sampleReplica(pod, 'proving')]);
+  });
+
+  it('keeps a proven replica across restarts of the provisioner', () => {
+    expect(plan({ previous: samplePool([sampleReplica(pod, 'ready')]) })).toEqual([sampleReplica(pod, 'ready')]);
+  });
+
+  it('asks for a new proof when the engine has restarted behind the same address', () => {
+    const again = { ...pod, restarts: 1 };
+    expect(plan({ pods: [again], proofs: ok })[0]?.state).toBe('proving');
+    const previous = samplePool([sampleReplica(pod, 'ready')]);
+    expect(plan({ pods: [again], previous })).toEqual([sampleReplica(again, 'proving')]);
+    // A document of an older build does not say which engine it was.
+    const unsaid = samplePool(previous.replicas.map((replica) => ({ ...replica, restarts: undefined })));
+    expect(plan({ pods: [again], previous: unsaid })).toEqual([sampleReplica(again, 'ready')]);
+  });
+
+  it('does not list what has no address, was never ready, has finished, or is going without ever having been listed', () => {
+    expect(plan({ pods: [{ ...pod, address: undefined }] })).toEqual([]);
+    expect(plan({ pods: [{ ...pod, ready: false }] })).toEqual([]);
+    const previous = samplePool([sampleReplica(pod, 'ready')]);
+    expect(plan({ pods: [{ ...pod, ready: false, finished: true }], previous })).toEqual([]);
+    expect(plan({ victims })).toEqual([]);
+    expect(plan({ pods: [{ ...pod, deletingAt: new Date(sampleNow).toISOString() }] })).toEqual([]);
+  });
+
+  it('keeps a replica that Kubernetes does not take for ready, as long as it answers', () => {
+    const pods = [{ ...pod, ready: false }];
+    const previous = samplePool([sampleReplica(pod, 'ready')]);
+    const [serves, probed] = [[sampleReplica(pod, 'ready')], [sampleReplica(pod, 'proving')]];
+    expect(plan({ pods, previous })).toEqual(serves);
+    expect(plan({ pods, previous, proofs: ok })).toEqual(serves);
+    expect(plan({ pods, previous, proofs: failing(5, 9999) })).toEqual(serves);
+    expect(plan({ pods, previous, proofs: failing(3, 10_000) })).toEqual(probed);
+    expect(plan({ pods, previous: samplePool(probed), proofs: ok })).toEqual(serves);
+    // Its failures are nothing to somebody whom Kubernetes takes for ready.
+    expect(plan({ previous, proofs: failing(3, 10_000) })).toEqual(serves);
+  });
+
+  it('keeps a replica that was marked for deletion while its kubelet is not heard', () => {
+    const deletingAt = new Date(sampleNow - 60_000).toISOString();
+    const cut = { ...pod, ready: false, unheard: true, deletingAt };
+    const previous = samplePool([sampleReplica(pod, 'ready')]);
+    expect(plan({ pods: [cut], previous })).toEqual([sampleReplica(pod, 'ready')]);
+    expect(plan({ pods: [{ ...cut, unheard: false }], previous })).toEqual([
+      sampleReplica(pod, 'draining', deletingAt),
+    ]);
+  });
+
+  it('drains a victim until the drain time is over, and keeps the first deadline', () => {
+    const deadline = new Date(sampleNow + 1000).toISOString();
+    const previous = samplePool([sampleReplica(pod, 'ready')]);
+    expect(plan({ victims, previous })).toEqual([sampleReplica(pod, 'draining', deadline)]);
+    const draining = samplePool([sampleReplica(pod, 'draining', deadline)]);
+    expect(plan({ victims, previous: draining, now: sampleNow + 500 })).toEqual(draining.replicas);
+    expect(plan({ pods: [{ ...pod, ready: false }], victims, previous: draining })).toEqual(draining.replicas);
+  });
+
+  it('drains a pod that somebody else deletes for no longer than it lives', () => {
+    const killedAt = new Date(sampleNow + 300).toISOString();
+    const previous = samplePool([sampleReplica(pod, 'ready')]);
+    expect(plan({ pods: [{ ...pod, deletingAt: killedAt }], previous })).toEqual([
+      sampleReplica(pod, 'draining', killedAt),
+    ]);
+  });
+
+  it('does not list a released pod again before its mark is gone', () => {
+    expect(plan({ pods: [{ ...pod, deletionCost: -2000 }], proofs: ok })).toEqual([]);
+    const previous = samplePool([sampleReplica(pod, 'draining', new Date(sampleNow).toISOString())]);
+    expect(plan({ pods: [{ ...pod, deletionCost: -2000 }], proofs: ok, previous })).toEqual(previous.replicas);
+  });
+
+  it('makes a replica whose drain was taken back ready only by a proof', () => {
+    const previous = samplePool([sampleReplica(pod, 'draining', new Date(sampleNow).toISOString())]);
+    expect(plan({ previous })[0]?.state).toBe('proving');
+    expect(plan({ previous, proofs: ok })[0]?.state).toBe('ready');
+  });
+});
