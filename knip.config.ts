@@ -8,11 +8,11 @@ const config: KnipConfig = {
     'loadtest/**/main.ts',
     'setup/checks/run-*.ts',
     'loadtest/bench/{figures,no-loss}.ts',
-    'k8s/write-manifests.ts',
+    '{k8s,docs}/write-*.ts',
     '**/*.{test,bench}.ts',
     '.config/*.ts',
   ],
-  project: ['{shared,api,provisioner,router,loadtest,k8s,setup}/**/*.ts'],
+  project: ['{shared,api,provisioner,router,loadtest,k8s,setup,docs}/**/*.ts'],
   ignoreExportsUsedInFile: true,
   // Started by path in setup/checks/run-checks.ts.
   ignoreDependencies: ['oxfmt', 'oxlint', 'oxlint-tsgolint'],

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const everywhere = ['shared', 'api', 'provisioner', 'router', 'loadtest', 'k8s'];
+const everywhere = ['shared', 'api', 'provisioner', 'router', 'loadtest', 'k8s', 'setup', 'docs'];
 const files = (kind: string): string[] => everywhere.map((folder) => `${folder}/**/*.${kind}.ts`);
 
 /** unit: no I/O. it: real NATS, Redis, Kubernetes API. e2e: the whole stack. One name per kind of file. */

@@ -20,7 +20,8 @@ export const provisionerSchema = z.object({
     .max(64)
     .regex(/^[A-Za-z0-9_-]+$/, 'may hold letters, digits, "_" and "-" only')
     .default(() => `${hostname().replaceAll(/[^A-Za-z0-9_-]/g, '-')}-${process.pid}`.slice(-64))
-    .describe('name of this process among provisioners'),
+    .describe('name of this process among provisioners')
+    .meta({ shownDefault: 'host name and process id' }),
   FAIRWAY_SEAL_PRIVATE_KEY: secretText.optional().describe('opens secrets that clients sent; base64url'),
   FAIRWAY_PROVISIONER_KEY: secretText
     .refine((text) => Buffer.from(text, 'base64url').length === 32, 'must be 32 bytes in base64url')

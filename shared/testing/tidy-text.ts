@@ -84,6 +84,17 @@ function breaches(file: TidyFile): string[] {
     );
 }
 
+/** A test in a folder that no project of .config/vitest.config.ts looks into is never red. */
+export const testsAreFound: TidyRule = (files) => {
+  const config = files.find((file) => file.name === '.config/vitest.config.ts')?.text ?? '';
+  const folders = [...(/\beverywhere = \[(.*)\]/.exec(config)?.[1] ?? '').matchAll(/'([^']+)'/g)].map(
+    ([, name]) => name,
+  );
+  return files
+    .filter((file) => file.name.endsWith('.test.ts') && !folders.includes(file.name.split('/')[0]))
+    .map((file) => `${file.name}: no project of .config/vitest.config.ts runs this test`);
+};
+
 /** A suite over a port that no test runs proves nothing. */
 export const contractsAreRun: TidyRule = (files) => {
   const tests = files.filter((file) => file.name.endsWith('.test.ts'));

@@ -11,7 +11,7 @@ import {
   speakingNames,
   type TidyRule,
 } from './tidy-layout.ts';
-import { contractsAreRun, tidyLines } from './tidy-text.ts';
+import { contractsAreRun, testsAreFound, tidyLines } from './tidy-text.ts';
 
 /**
  * Rules about the tree that neither the compiler nor the linter knows (after TigerBeetle's tidy test). The one unit test
@@ -27,6 +27,7 @@ const rules = {
   reasonsForPackages,
   tidyLines,
   contractsAreRun,
+  testsAreFound,
   noImportCircles,
   noRoomCircles,
   noUpwardImports,
@@ -122,6 +123,14 @@ describe('each rule sees a planted breach', () => {
       testSupportInTesting,
       at('router/pick/a.ts'),
       at('router/pick/a.test.ts', "import { a } from './a.ts';\n"),
+    ],
+    [
+      'a test that nobody runs',
+      'docs/a.test.ts: no project',
+      testsAreFound,
+      at('.config/vitest.config.ts', "const everywhere = ['api', 'k8s'];\n"),
+      at('docs/a.test.ts'),
+      at('api/a.test.ts'),
     ],
     ['a suite that nobody runs', 'no test runs this suite', contractsAreRun, at('a.contract.ts'), at('b.test.ts')],
   ])('%s: %s', (...[, problem, rule, ...planted]) => {
