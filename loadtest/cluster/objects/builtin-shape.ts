@@ -4,7 +4,7 @@ import type { Merge, Shape } from './field-sets.ts';
  * List keys of the built-in kinds, by the last member names of the path (longest match wins).
  * Source: `x-kubernetes-list-map-keys` and `x-kubernetes-map-type` in Kubernetes' OpenAPI document, v1.37.
  */
-const table: Record<string, Merge> = {
+const rules: Record<string, Merge> = {
   'metadata.finalizers': 'set',
   'metadata.ownerReferences': { keys: ['uid'], atomicItems: true },
   'spec.selector': 'atomic',
@@ -27,5 +27,8 @@ const table: Record<string, Merge> = {
   'status.podIPs': { keys: ['ip'] },
 };
 
+/** A Map: fields may be named `constructor` or `__proto__`. */
+const table = new Map(Object.entries(rules));
+
 export const builtinShape: Shape = (fields) =>
-  table[fields.slice(-2).join('.')] ?? table[fields.at(-1) ?? ''] ?? 'default';
+  table.get(fields.slice(-2).join('.')) ?? table.get(fields.at(-1) ?? '') ?? 'default';

@@ -42,6 +42,11 @@ describe('field sets', () => {
     expect(pod.metadata.finalizers).toEqual(['x/y']);
   });
 
+  it('takes members that are named as those of every object for what they are', () => {
+    const value = JSON.parse('{"constructor":[1],"__proto__":[2],"toString":{"a":3}}') as JsonObject;
+    expect(paths(value)).toEqual(['.constructor', '.__proto__', '.toString.a']);
+  });
+
   it('survives the way through FieldsV1, for any object', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
