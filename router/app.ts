@@ -1,50 +1,51 @@
+import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { Hono, type Context } from 'hono';
 import { AppError, toAppError } from '#shared/contract/errors.ts';
-import { authenticate } from './access/authenticate.ts';
-import { discardRest } from './request/request-body.ts';
-import { serveCompletion, type CompletionDeps } from './request/serve-request.ts';
-import { dialects } from './dialects/dialects.ts';
-import { listModels } from './request/models.ts';
-import { openAiError, retryHeaders } from './dialects/openai-error.ts';
-import { assertPlainPath, modelIdOf } from './request/raw-path.ts';
+import { within } from '#shared/runtime/within.ts';
+import { authenticate, type Gate } from './access/authenticate.ts';
+import type { Api, Dialect, ErrorVoice } from './dialects/dialect.ts';
+import { forward, type ForwardDeps, type ForwardOutcome } from './forward/forward.ts';
+import { ConnectionTurns } from './request/connection-turns.ts';
+import { InferenceRequest, type RequestDeps } from './request/inference-request.ts';
+import { modelIdOf, readTarget } from './request/raw-target.ts';
+import { modelNotFound, modelsOf, readRequest } from './request/read-request.ts';
+import { BodyAbortedError, discardRest } from './request/request-body.ts';
+
+/** What the handlers work with. */
+export interface AppDeps extends RequestDeps {
+  readonly apis: readonly [Api, ...Api[]];
+  readonly gate: Gate;
+  readonly bodyLimits: { readonly bytesMax: number; readonly timeoutMs: number };
+  readonly forwarding: ForwardDeps;
+}
 
 interface Bindings {
   Bindings: HttpBindings;
 }
 
-/** How long a body that nobody wants is read and thrown away. */
+/** How long a body that nobody wants is read and thrown away, so that the answer is read and not a reset. */
 const discardMs = 5000;
+/** Requests that a connection may send ahead of the one that is answered. */
+const pipelinedMax = 16;
 
 /**
- * The route table, in order. Completions write to the socket themselves: no middleware stands around them, since one that
- * sets headers after the handler would touch an answer that is long gone.
+ * The route table, in order. Inference writes to the socket itself: no middleware stands around it, since one that sets
+ * headers after the handler would touch an answer that is long gone.
  */
-export function createApp(deps: CompletionDeps): Hono<Bindings> {
+export function createApp(deps: AppDeps): Hono<Bindings> {
   const app = new Hono<Bindings>();
-  for (const dialect of dialects) {
-    app.post(dialect.path, async (c) => {
-      await serveCompletion(deps, dialect, c.env);
-      return alreadySent();
-    });
-    app.all(dialect.path, (c) => answerError(deps, c, notAllowed('POST')));
+  for (const api of deps.apis) {
+    for (const dialect of api.routes) {
+      app.on(dialect.method, dialect.path, async (c) => {
+        await serve(deps, dialect, c.env);
+        return alreadySent();
+      });
+      app.all(dialect.path, (c) => answerError(deps, c, notAllowed(dialect.method)));
+    }
+    if (api.models !== undefined) addModels(app, deps, api.models);
   }
-  app.get('/v1/models', (c) => {
-    const caller = authenticate(deps.gate, c.env.incoming.headers, deps.clock.now());
-    return answer(deps, c, { object: 'list', data: listModels(deps.gate.pools, caller.endpointId) });
-  });
-  app.get('/v1/models/:id', (c) => {
-    const caller = authenticate(deps.gate, c.env.incoming.headers, deps.clock.now());
-    const models = listModels(deps.gate.pools, caller.endpointId);
-    const id = modelIdOf(c.env.incoming.url ?? '');
-    const model = models.find((one) => one.id === id);
-    if (model !== undefined) return answer(deps, c, model);
-    const message = `The model "${id.slice(0, 200)}" is not served here. Served: ${models.map((one) => one.id).join(', ')}.`;
-    throw new AppError('model_not_found', { message, param: 'model' });
-  });
-  for (const path of ['/v1/models', '/v1/models/:id']) app.all(path, (c) => answerError(deps, c, notAllowed('GET')));
   app.notFound((c) =>
     answerError(deps, c, new AppError('unknown_route', { message: `${c.req.path.slice(0, 200)} is not served here.` })),
   );
@@ -52,72 +53,142 @@ export function createApp(deps: CompletionDeps): Hono<Bindings> {
   return app;
 }
 
-/** The listener of the data plane: looks at the raw path and host before anything parses them, then asks the app. */
-export function createListener(app: Hono<Bindings>, deps: CompletionDeps): RequestListener {
+/** The listener of the data plane: one request of a connection at a time, its raw target looked at before anything parses it. */
+export function createListener(app: Hono<Bindings>, deps: AppDeps): RequestListener {
   const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false, autoCleanupIncoming: false });
-  return (incoming, outgoing) => {
-    try {
-      assertPlainPath(incoming.url ?? '');
-      assertHost(incoming.headers.host);
-    } catch (error) {
-      return refuse(deps, { incoming, outgoing }, toAppError(error));
-    }
-    void handle(incoming, outgoing);
+  const turns = new ConnectionTurns(pipelinedMax, () => deps.metrics.cut.inc({ reason: 'pipelined' }));
+  const modelsPath = deps.apis.find(({ models }) => models !== undefined)?.models?.path;
+  return (incoming, outgoing) =>
+    turns.enter(incoming, outgoing, () => {
+      try {
+        readTarget(incoming, modelsPath);
+      } catch (error) {
+        return refuse(deps, { incoming, outgoing }, toAppError(error));
+      }
+      void handle(incoming, outgoing);
+    });
+}
+
+/** One request, from its first byte to its last; never throws. */
+async function serve(
+  deps: AppDeps,
+  dialect: Dialect,
+  sockets: { incoming: IncomingMessage; outgoing: ServerResponse },
+): Promise<void> {
+  using request = new InferenceRequest(deps, dialect, sockets);
+  const { incoming, reply } = request;
+  let code: string | undefined;
+  try {
+    if (deps.replies.closing) await refuseNew(deps, incoming);
+    const outcome = await pass(deps, request);
+    code = outcome.code;
+  } catch (error) {
+    code = error instanceof BodyAbortedError ? 'client_gone' : toAppError(error).code;
+    if (code === 'server_error') deps.log.error({ err: error, requestId: request.id }, 'request.failed');
+    reply.sendError(error);
+  }
+  if (!incoming.complete) discardRest(incoming, deps.clock, discardMs);
+  request.committed();
+  await reply.flushed;
+  if (reply.gone.aborted) code = String(reply.gone.reason);
+  const left = reply.gone.aborted || !sockets.outgoing.headersSent;
+  request.close(left ? 499 : sockets.outgoing.statusCode, code);
+}
+
+/** Who asks, what for, and then the answer. */
+async function pass(deps: AppDeps, request: InferenceRequest): Promise<ForwardOutcome> {
+  const { gate, clock, bodyLimits } = deps;
+  const caller = authenticate(gate, request.incoming.headers, clock.now());
+  request.note({ endpointId: caller.endpointId, ...(caller.kind === 'token' && { tokenId: caller.tokenId }) });
+  await readRequest(request, caller, { limits: { ...bodyLimits, clock }, pools: gate.pools });
+  if (request.streamed) request.reply.startHeartbeats();
+  const outcome = await forward(request, deps.forwarding);
+  if ('usage' in outcome) request.used(outcome.usage);
+  return outcome;
+}
+
+/** The connection ends with this answer: what the client still sends is read first, or it would see a reset instead. */
+async function refuseNew({ replies, clock }: AppDeps, incoming: IncomingMessage): Promise<void> {
+  discardRest(incoming, clock, discardMs);
+  if (!incoming.complete) await within(once(incoming, 'end'), discardMs / 2, { clock }).catch(() => {});
+  replies.assertOpen();
+}
+
+function addModels(app: Hono<Bindings>, deps: AppDeps, models: NonNullable<Api['models']>): void {
+  const { gate, clock, forwarding } = deps;
+  const served = (c: Context<Bindings>) => {
+    const { endpointId } = authenticate(gate, c.env.incoming.headers, clock.now());
+    return modelsOf(gate.pools, endpointId, (pool) => forwarding.picker.isServing(pool));
   };
-}
-
-/** Answers what Node's parser refused: headers that are too long, or a request that is no HTTP or is ambiguous. */
-export function answerClientError(error: Error & { code?: string }, socket: Duplex): void {
-  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
-  const shown = new AppError(error.code === 'HPE_HEADER_OVERFLOW' ? 'header_too_large' : 'bad_request');
-  const reason = shown.status === 431 ? 'Request Header Fields Too Large' : 'Bad Request';
-  const body = JSON.stringify(openAiError(shown));
-  const head = `HTTP/1.1 ${shown.status} ${reason}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}`;
-  socket.end(`${head}\r\nConnection: close\r\n\r\n${body}`);
-}
-
-function assertHost(host: string | undefined): void {
-  if (host === undefined || !/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d*)?$/.test(host))
-    throw new AppError('bad_request', { message: 'The Host header is missing or is not a host name.' });
+  app.get(models.path, (c) => answer(deps, c, models.list(served(c))));
+  app.get(`${models.path}/:id{.+}`, (c) => {
+    const all = served(c);
+    const id = modelIdOf(c.env.incoming.url ?? '', models.path);
+    const found = all.find((one) => one.id === id);
+    if (found !== undefined) return answer(deps, c, models.one(found));
+    throw modelNotFound(
+      id,
+      all.map((one) => one.id),
+    );
+  });
+  for (const path of [models.path, `${models.path}/:id{.+}`])
+    app.all(path, (c) => answerError(deps, c, notAllowed('GET')));
 }
 
 function notAllowed(allow: string): AppError {
   return new AppError('method_not_allowed', { details: { allow } });
 }
 
-function answer(deps: CompletionDeps, c: Context<Bindings>, body: object): Response {
+function answer(deps: AppDeps, c: Context<Bindings>, body: object): Response {
   count(deps, c.env.incoming, { status: 200 });
   return Response.json(body, { headers: { 'x-request-id': deps.newId() } });
 }
 
-function answerError(deps: CompletionDeps, c: Context<Bindings>, thrown: unknown): Response {
+function answerError(deps: AppDeps, c: Context<Bindings>, thrown: unknown): Response {
   const error = toAppError(thrown);
   if (error.code === 'server_error') deps.log.error({ err: thrown }, 'request.failed');
-  count(deps, c.env.incoming, error);
-  discardRest(c.env.incoming, deps.clock, discardMs);
-  return Response.json(openAiError(error), { status: error.status, headers: errorHeaders(deps, error) });
+  const { body, headers } = tell(deps, c.env.incoming, error);
+  return new Response(Uint8Array.from(body), { status: error.status, headers });
 }
 
 function refuse(
-  deps: CompletionDeps,
+  deps: AppDeps,
   { incoming, outgoing }: { incoming: IncomingMessage; outgoing: ServerResponse },
   error: AppError,
 ): void {
+  const { body, headers } = tell(deps, incoming, error);
+  outgoing.writeHead(error.status, headers).end(body);
+}
+
+/** An error outside of inference, in the words of the API whose path it has. */
+function tell(
+  deps: AppDeps,
+  incoming: IncomingMessage,
+  error: AppError,
+): { body: Buffer; headers: Record<string, string> } {
+  const { allow } = error.details;
   count(deps, incoming, error);
   discardRest(incoming, deps.clock, discardMs);
-  const body = JSON.stringify(openAiError(error));
-  outgoing.writeHead(error.status, { 'content-type': 'application/json', ...errorHeaders(deps, error) });
-  outgoing.end(body);
+  const voice = voiceOf(deps.apis, incoming.url ?? '');
+  const headers = {
+    'content-type': 'application/json',
+    'x-request-id': deps.newId(),
+    ...voice.headers(error),
+    ...(typeof allow === 'string' && { allow }),
+  };
+  return { body: voice.body(error), headers };
 }
 
-function errorHeaders(deps: CompletionDeps, error: AppError): Record<string, string> {
-  const { allow } = error.details;
-  return { 'x-request-id': deps.newId(), ...retryHeaders(error), ...(typeof allow === 'string' && { allow }) };
+/** Where no API has the path, the first one speaks. */
+function voiceOf(apis: AppDeps['apis'], url: string): ErrorVoice {
+  const has = ({ routes, models }: Api): boolean =>
+    [...routes, ...(models === undefined ? [] : [models])].some(({ path }) => url.startsWith(path));
+  return (apis.find(has) ?? apis[0]).errors;
 }
 
-function count({ metrics }: CompletionDeps, incoming: IncomingMessage, end: { status: number; code?: string }): void {
-  const route = incoming.url?.startsWith('/v1/models') === true ? 'models' : 'other';
-  metrics.requests.inc({ route, status: String(end.status) });
+function count({ metrics, apis }: AppDeps, incoming: IncomingMessage, end: { status: number; code?: string }): void {
+  const isModels = apis.some(({ models }) => models !== undefined && incoming.url?.startsWith(models.path) === true);
+  metrics.requests.inc({ route: isModels ? 'models' : 'other', status: String(end.status) });
   if (end.code !== undefined) metrics.errors.inc({ code: end.code });
 }
 

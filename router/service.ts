@@ -1,7 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Registry } from 'prom-client';
+import { AppError, unreadableCodes } from '#shared/contract/errors.ts';
 import type { DrainReport } from '#shared/contract/replica.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
+import { answerClientErrors } from '#shared/runtime/http/client-errors.ts';
 import { serveAdmin, serveListener, type RunningServer } from '#shared/runtime/http/http-server.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
@@ -9,9 +11,10 @@ import { within } from '#shared/runtime/within.ts';
 import { EdgeCopy } from './edge/edge-copy.ts';
 import { EdgeFeed } from './edge/edge-feed.ts';
 import { StateFile } from './edge/state-file.ts';
-import { BodyBudget } from './request/body-budget.ts';
-import { answerClientError, createApp, createListener } from './app.ts';
-import type { CompletionDeps } from './request/serve-request.ts';
+import { SharedRoom } from './admit/shared-room.ts';
+import { createApp, createListener, type AppDeps } from './app.ts';
+import { openAi } from './dialects/openai/routes.ts';
+import { LoopStall } from './forward/loop-stall.ts';
 import type { RouterConfig } from './config.ts';
 import { DrainReporter } from './edge/drain-report.ts';
 import { UndiciUpstream } from './forward/undici-upstream.ts';
@@ -54,7 +57,7 @@ export async function startRouter(config: RouterConfig, context: RouterContext):
   const copy = new EdgeCopy({ vpcId, log });
   const file = new StateFile(config.FAIRWAY_STATE_DIR, log);
   stack.defer(() => file.flushed());
-  const upstream = stack.use(new UndiciUpstream({ connectTimeoutMs: config.FAIRWAY_CONNECT_TIMEOUT_MS }));
+  const upstream = openUpstream(stack, config.FAIRWAY_CONNECT_TIMEOUT_MS, context);
   const table = new ReplicaTable({ router: routerId, epoch });
   const describe = (): Record<string, string> => describeReplicas(table, clock.monotonic());
   const place = { url: config.FAIRWAY_REDIS_URL, keyPrefix: ledgerPrefix(vpcId), router: routerId, epoch };
@@ -69,11 +72,11 @@ export async function startRouter(config: RouterConfig, context: RouterContext):
   copy.onChange(() => copy.loaded && file.write(copy.state()));
   const feed = stack.use(new EdgeFeed({ url: config.FAIRWAY_NATS_URL, routerId, vpcId, copy, clock, log }));
 
-  const deps = completionDeps(config, { copy, upstream, picker: routing.picker, metrics, clock, log });
+  const deps = appDeps(config, { copy, upstream, picker: routing.picker, metrics, clock, log });
   metrics.watch({
     inFlight: () => routing.picker.inFlight,
     queued: () => routing.picker.waiting,
-    bodyBytes: () => deps.budget.held,
+    bodyBytes: () => deps.memory.total,
     clusterInFlight: () => routing.clusterInFlight(),
     prefixBlocks: () => routing.index.size().blocks,
     ledgerUp: () => ledger.up(),
@@ -95,7 +98,7 @@ export async function startRouter(config: RouterConfig, context: RouterContext):
     }),
   );
   copy.onChange((what) => what === 'pools' && reporter.wake());
-  stack.defer(() => letStreamsEnd(deps, log));
+  stack.defer(() => letStreamsEnd(deps, config.FAIRWAY_DRAIN_TIMEOUT_MS));
   const running = stack.move();
   return {
     url: server.url,
@@ -103,6 +106,16 @@ export async function startRouter(config: RouterConfig, context: RouterContext):
     routerId,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+function openUpstream(
+  stack: AsyncDisposableStack,
+  connectTimeoutMs: number,
+  { clock = systemClock, log }: RouterContext,
+): UndiciUpstream {
+  const stall = stack.use(new LoopStall(clock, log));
+  const now = (): number => clock.monotonic();
+  return stack.use(new UndiciUpstream({ connectTimeoutMs, now, stalledSince: (at) => stall.since(at) }));
 }
 
 function podOf(config: RouterConfig): Pick<DrainReport, 'pod'> {
@@ -115,18 +128,35 @@ function listenersOf(config: RouterConfig, url: string): { public: string; priva
   return { public: config.FAIRWAY_PUBLIC_URL ?? url, private: config.FAIRWAY_PRIVATE_URL ?? url };
 }
 
-function completionDeps(
+function appDeps(
   config: RouterConfig,
-  parts: Pick<CompletionDeps, 'metrics' | 'clock' | 'log'> &
-    Pick<CompletionDeps['forwarding'], 'upstream' | 'picker'> & { copy: EdgeCopy },
-): CompletionDeps {
+  parts: Pick<AppDeps, 'metrics' | 'clock' | 'log'> &
+    Pick<AppDeps['forwarding'], 'upstream' | 'picker'> & { copy: EdgeCopy },
+): AppDeps {
   const { copy, upstream, picker, metrics, clock, log } = parts;
   const { access, pools } = copy;
   return {
-    config,
+    apis: [openAi],
     gate: { access, pools, tokenHashKey: Buffer.from(config.FAIRWAY_TOKEN_HASH_KEY, 'base64url') },
-    budget: new BodyBudget(config.FAIRWAY_BODY_BUDGET_BYTES),
-    forwarding: { upstream, picker, attemptsMax: config.FAIRWAY_ATTEMPTS_MAX },
+    memory: new SharedRoom(config.FAIRWAY_BODY_BUDGET_BYTES),
+    bodyLimits: { bytesMax: config.FAIRWAY_BODY_BYTES_MAX, timeoutMs: config.FAIRWAY_BODY_TIMEOUT_MS },
+    times: {
+      heartbeatAfterMs: config.FAIRWAY_HEARTBEAT_AFTER_MS,
+      heartbeatMs: config.FAIRWAY_HEARTBEAT_MS,
+      clientStallTimeoutMs: config.FAIRWAY_CLIENT_STALL_TIMEOUT_MS,
+    },
+    forwarding: {
+      upstream,
+      picker,
+      attemptsMax: config.FAIRWAY_ATTEMPTS_MAX,
+      times: {
+        firstTokenTimeoutMs: config.FAIRWAY_FIRST_TOKEN_TIMEOUT_MS,
+        tokenIdleTimeoutMs: config.FAIRWAY_TOKEN_IDLE_TIMEOUT_MS,
+        answerTimeoutMs: config.FAIRWAY_ANSWER_TIMEOUT_MS,
+      },
+      metrics,
+      clock,
+    },
     replies: new OpenReplies(),
     metrics,
     clock,
@@ -157,19 +187,24 @@ function startAdmin(
   return serveAdmin({ host: config.FAIRWAY_ADMIN_HOST, port: config.FAIRWAY_ADMIN_PORT, registry, notReady });
 }
 
-async function startListener(config: RouterConfig, deps: CompletionDeps): Promise<RunningServer> {
+async function startListener(config: RouterConfig, deps: AppDeps): Promise<RunningServer> {
   const listener = createListener(createApp(deps), deps);
   const { FAIRWAY_HOST: host, FAIRWAY_PORT: port } = config;
   const running = await serveListener(listener, { host, port, drainTimeoutMs: lastBytesMs });
-  running.server.on('clientError', answerClientError);
+  const [{ errors }] = deps.apis;
+  answerClientErrors(running.server, (status) => {
+    const error = new AppError(unreadableCodes[status]);
+    const headers = { 'content-type': 'application/json', 'x-request-id': deps.newId(), ...errors.headers(error) };
+    return { headers, body: errors.body(error).toString() };
+  });
   return running;
 }
 
 /** Takes nothing new, lets streams end for the drain time, then tells the rest of the clients. */
-async function letStreamsEnd({ replies, clock, config }: CompletionDeps, log: Logger): Promise<void> {
+async function letStreamsEnd({ replies, clock, log }: AppDeps, drainTimeoutMs: number): Promise<void> {
   const ended = replies.close();
   if (replies.size > 0) log.info({ streams: replies.size }, 'router.draining');
-  await within(ended, config.FAIRWAY_DRAIN_TIMEOUT_MS, { clock }).catch(() => {});
+  await within(ended, drainTimeoutMs, { clock }).catch(() => {});
   if (replies.size > 0) log.warn({ streams: replies.size }, 'router.streams_ended');
   replies.endAll();
   await within(ended, lastBytesMs, { clock }).catch(() => {});

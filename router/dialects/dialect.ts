@@ -1,5 +1,6 @@
 import type { AppError } from '#shared/contract/errors.ts';
-import type { SpanRules } from '../scan/span-rules.ts';
+import type { BodyRules } from '../scan/body-rules.ts';
+import type { ScannedBody } from '../scan/scanned-body.ts';
 
 /** Tokens of one answer, as the engine counted them. */
 export interface Usage {
@@ -9,31 +10,117 @@ export interface Usage {
   readonly cachedTokens: number | undefined;
 }
 
-/** What one server-sent event is to the router. */
-export interface FrameFacts {
-  /**
-   * `comment`: no progress · `opening`: a head or role without content · `content`: text, a tool call, reasoning, the end
-   * of a choice or anything that is not understood · `usage`: token counts and no choice · `error`: the engine gave up ·
-   * `done`: the stream's last event.
-   */
-  readonly kind: 'comment' | 'opening' | 'content' | 'usage' | 'error' | 'done';
-  /** A choice came to its end. */
+/** An engine's answer that was taken whole, to be relayed or passed over. */
+export interface EngineAnswer {
+  readonly status: number;
+  readonly contentType: string | undefined;
+  /** An encoding that the router could not undo. */
+  readonly contentEncoding?: string;
+  /** When the engine asks to be tried again. */
+  readonly retryAfterMs?: number;
+  readonly body: Buffer;
+}
+
+/** Replaces the bytes [start, end) of a body. */
+export interface Splice {
+  readonly start: number;
+  readonly end: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * What one event of a stream is to the router; events that carry nothing are none.
+ * - `opening`: a head or role without content
+ * - `content`: text, a tool call, reasoning, the end of a choice or anything that is not understood
+ * - `meta`: counts and no choice
+ * - `error`: the engine gave up
+ * - `done`: the stream's last event
+ */
+export type EventKind = 'opening' | 'content' | 'meta' | 'error' | 'done';
+
+/** Gets each event: the bytes for the client (none when all of it was for the router), or the error as a JSON text. */
+export type TakeEvent = (kind: EventKind, bytes: Buffer | undefined) => void;
+
+/** Reads one answer: made anew for each attempt, it remembers what it has read. */
+export interface AnswerReader {
+  /** Reads the next bytes of a stream, cut anywhere. @throws FrameTooLongError */
+  read(chunk: Buffer, take: TakeEvent): void;
+  /** The body has ended as HTTP says it should: an event that lacks its terminator counts. */
+  end(take: TakeEvent): void;
+  /** Gives out what was kept back for the sake of the next event; there will be none. */
+  flush(take: TakeEvent): void;
+  /** Every choice that was asked for has come to its end. */
   readonly finished: boolean;
   readonly usage: Usage | undefined;
 }
 
-/** How one route of the data plane is read and answered; a new API dialect is one more of these. */
+/** How an API says that something went wrong. */
+export interface ErrorVoice {
+  /** The body of an error; what an engine said about it is kept inside. */
+  body(error: AppError, original?: Buffer): Buffer;
+  /** Headers beside it, which tell a client whether and when to try again. */
+  headers(error: Retry): Record<string, string>;
+  /** An engine's refusal in this API's shape: as it is when it has that shape already, else kept inside. */
+  relayed(answer: EngineAnswer): Buffer;
+  /** The last bytes of a stream that ends with an error; `body` as of the two above. */
+  streamEnd(body: Buffer): Buffer;
+  /** The answer that an error event of an engine stands for. */
+  answerOf(event: Buffer): EngineAnswer;
+}
+
+/** Whether and when a failed request may be tried again. */
+export interface Retry {
+  readonly status: number;
+  readonly retryable: boolean;
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** Everything that differs between the routes of the data plane. Nothing outside of `dialects/` knows a field or a frame. */
 export interface Dialect {
+  /** Label of metrics and log. */
   readonly name: string;
+  readonly method: string;
   readonly path: string;
-  /** Which members of the body make the prompt. */
-  readonly spans: SpanRules;
-  /** Reads one event, blank line included. Until `opened` it is parsed; after that as little as can be. */
-  readFrame(frame: Buffer, opened: boolean): FrameFacts;
-  /** Usage of a whole answer that was not streamed. */
-  readUsage(body: Buffer): Usage | undefined;
-  /** What a client gets when its stream cannot go on; the stream ends with it. */
-  errorEnd(error: AppError): Buffer;
+  /** Request headers of this API that engines may see, in lower case, beside those that every route passes on. */
+  readonly headers: readonly string[];
+  /** Routing fields and spans. */
+  readonly body: BodyRules;
+  /** Content type of its streams. */
+  readonly streamType: string;
   /** What passes every hop and means nothing. */
   readonly heartbeat: Buffer;
+  /** The last event of every stream that went well. */
+  readonly endMark: Buffer;
+  readonly errors: ErrorVoice;
+  /** The edits that a body gets on its way to an engine that serves `engineModel`. Everything else stays byte for byte. */
+  splices(body: ScannedBody, engineModel: string): Splice[];
+  /** A probe's body: one token of output, one choice. */
+  probeBody(body: Buffer): Buffer;
+  reader(body: ScannedBody): AnswerReader;
+  /** Usage of a whole answer, out of its last bytes. */
+  usageOf(tail: Buffer): Usage | undefined;
+  /** Headers of every answer. */
+  answerHeaders(processingMs: number): Record<string, string>;
+}
+
+/** A model as an endpoint serves it. */
+export interface ServedModel {
+  readonly id: string;
+  readonly team: string;
+  readonly contextTokensMax: number;
+  /** Whether a replica can take a request now. */
+  readonly ready: boolean;
+}
+
+/** One API: a folder of `dialects/`, and all that the router must be given to serve it. */
+export interface Api {
+  readonly routes: readonly Dialect[];
+  /** Speaks where no route does. */
+  readonly errors: ErrorVoice;
+  /** Where models are listed, each also below it by its id; an API without such a route leaves it out. */
+  readonly models?: {
+    readonly path: string;
+    list(models: readonly ServedModel[]): object;
+    one(model: ServedModel): object;
+  };
 }

@@ -1,61 +1,194 @@
-import type { Usage } from '../dialects/dialect.ts';
+import type { Clock } from '#shared/runtime/clock.ts';
+import { Deadline } from '#shared/runtime/deadline.ts';
+import type { EngineAnswer } from '../dialects/dialect.ts';
+import type { Slot } from '../pick/picker.ts';
+import type { InferenceRequest } from '../request/inference-request.ts';
+import { verdictOf, type AttemptOutcome, type LossReason } from './outcome.ts';
+import type { UpstreamCall, UpstreamFailure, UpstreamHandler, UpstreamHead } from './upstream.ts';
 
-/** An engine's answer that was taken whole, to be relayed or passed over. */
-export interface HeldAnswer {
-  readonly status: number;
-  readonly contentType: string | undefined;
-  readonly body: Buffer;
-}
-
-/** What made an attempt fail before the client saw anything of it. */
-export type LossReason =
-  | 'connect'
-  | 'reset'
-  | 'protocol'
-  | 'timeout'
-  | 'status'
-  | 'unauthorized'
-  | 'truncated'
-  | 'error_frame';
-
-/** A failed attempt that may be made again elsewhere. */
-export interface Loss {
-  readonly kind: 'lost';
-  readonly reason: LossReason;
-  readonly detail: string;
-  readonly reusedSocket: boolean;
-  /** What the engine said, if it said something: relayed when nobody else can answer. */
-  readonly answer?: HeldAnswer;
-}
-
-/**
- * How an attempt ended: `done` the client has a whole answer · `answered` the engine refuses the request (4xx) ·
- * `lost` nothing went out · `broken` the answer ended in the middle, and the client was told · `cancelled` the client
- * left, or stalled.
- */
-export type AttemptOutcome =
-  | { readonly kind: 'done'; readonly usage: Usage | undefined }
-  | { readonly kind: 'answered'; readonly answer: HeldAnswer }
-  | Loss
-  | {
-      readonly kind: 'broken';
-      readonly reason: LossReason;
-      readonly detail: string;
-      readonly usage: Usage | undefined;
-    }
-  | { readonly kind: 'cancelled' };
+/** Longest refusal of an engine that is relayed; what is longer is cut. */
+const refusalBytesMax = 256 * 1024;
+/** How long an engine may take to end its body after its last event. */
+const endTimeoutMs = 1000;
 
 /** Times of one attempt, milliseconds. */
-export interface AttemptTimeouts {
+export interface AttemptTimes {
   readonly firstTokenTimeoutMs: number;
   readonly tokenIdleTimeoutMs: number;
   readonly answerTimeoutMs: number;
 }
 
-/** What an attempt reports while it runs. */
-export interface AttemptMarks {
-  /** The commit point: from here on the request belongs to this replica. */
-  committed(): void;
-  /** A frame with content went by. */
-  token(): void;
+/** How a replica was lost while it answered. */
+export interface Lost {
+  readonly reason: LossReason;
+  readonly detail: string;
+  readonly again: boolean;
+}
+
+/** What reads the bytes of a good answer and decides what goes out. */
+export interface AnswerTaker {
+  /** Longest wait for the answer to begin. */
+  readonly timeoutMs: number;
+  /** The client has seen something of it: no other replica can answer any more. */
+  readonly begun: boolean;
+  /** Whether it is an answer of this kind at all. */
+  takes(head: UpstreamHead): boolean;
+  onData(chunk: Buffer): void;
+  onEnd(): void;
+  onLost(lost: Lost): void;
+}
+
+/** One attempt of a request on a replica: follows the call to its end, or to the client's. */
+export class Attempt implements UpstreamHandler {
+  readonly request: InferenceRequest;
+  readonly outcome: Promise<AttemptOutcome>;
+  readonly #slot: Slot;
+  readonly #clock: Clock;
+  readonly #settle: (outcome: AttemptOutcome) => void;
+  readonly #over = new AbortController();
+  #taker: AnswerTaker | undefined;
+  #call: UpstreamCall | undefined;
+  #deadline: Deadline | undefined;
+  #head: UpstreamHead | undefined;
+  /** The body of an answer that the taker does not take. */
+  #refusal: Buffer[] | undefined;
+  #refusalBytes = 0;
+
+  constructor(request: InferenceRequest, slot: Slot, clock: Clock) {
+    const { promise, resolve } = Promise.withResolvers<AttemptOutcome>();
+    this.request = request;
+    this.outcome = promise;
+    this.#slot = slot;
+    this.#clock = clock;
+    this.#settle = resolve;
+  }
+
+  get over(): boolean {
+    return this.#over.signal.aborted;
+  }
+
+  get head(): UpstreamHead | undefined {
+    return this.#head;
+  }
+
+  /** Follows a call; it is aborted when the client leaves, when time is over or when the answer makes no sense. */
+  follow(call: UpstreamCall, taker: AnswerTaker): void {
+    const { signal } = this.#over;
+    const { gone } = this.request.reply;
+    this.#call = call;
+    this.#taker = taker;
+    this.watch(taker.timeoutMs);
+    if (gone.aborted) return this.#leave();
+    gone.addEventListener('abort', () => this.#leave(), { once: true, signal });
+    this.#slot.stalled.addEventListener('abort', () => this.#onStalled(), { once: true, signal });
+  }
+
+  onHead(head: UpstreamHead): void {
+    this.#head = head;
+    this.#slot.heard();
+    if (this.#taker?.takes(head) === true) this.#slot.accepted();
+    else this.#refusal = [];
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.over) return;
+    this.#slot.heard();
+    if (this.#refusal === undefined) return this.#taker?.onData(chunk);
+    if (this.#refusalBytes < refusalBytesMax)
+      this.#refusal.push(chunk.subarray(0, refusalBytesMax - this.#refusalBytes));
+    this.#refusalBytes += chunk.length;
+  }
+
+  onEnd(): void {
+    if (this.over) return this.#deadline?.[Symbol.dispose]();
+    if (this.#refusal === undefined) return this.#taker?.onEnd();
+    this.finish(verdictOf(answerOf(this.#head, Buffer.concat(this.#refusal)), 'status'));
+  }
+
+  onFailure({ kind, reason, reusedSocket }: UpstreamFailure): void {
+    if (this.over) return this.#deadline?.[Symbol.dispose]();
+    const again = kind === 'reset' && reusedSocket && this.#head === undefined;
+    this.#taker?.onLost({ reason: kind, detail: reason, again });
+  }
+
+  /** The time for what comes next; `touch` begins it anew. */
+  watch(ms: number): void {
+    this.rest();
+    this.#deadline = new Deadline(this.#clock, ms, () =>
+      this.#taker?.onLost({ reason: 'timeout', detail: `nothing came for ${ms} ms`, again: false }),
+    );
+  }
+
+  touch(): void {
+    this.#deadline?.touch();
+  }
+
+  /** No time runs, since the client is waited for. */
+  rest(): void {
+    this.#deadline?.[Symbol.dispose]();
+  }
+
+  /** Holds the engine back until the client has taken what was written, then allows `ms` for the next bytes. */
+  holdBack(ms: number): void {
+    this.#call?.pause();
+    this.rest();
+    this.request.reply.onDrain(() => {
+      if (this.over) return;
+      this.watch(ms);
+      this.#call?.resume();
+    });
+  }
+
+  /** The client has it all; the engine may end its body, so that the connection serves again. */
+  finishWell(outcome: AttemptOutcome): void {
+    const call = this.#call;
+    this.#close(outcome);
+    this.#deadline = new Deadline(this.#clock, endTimeoutMs, () => call?.abort());
+  }
+
+  finish(outcome: AttemptOutcome): void {
+    if (this.over) return;
+    this.#close(outcome);
+    this.#call?.abort();
+  }
+
+  #leave(): void {
+    this.finish({ kind: 'cancelled', end: { kind: 'left' } });
+  }
+
+  /** Whoever has nothing yet goes elsewhere; a silent stream whose process refuses connections will not go on. */
+  #onStalled(): void {
+    const reason = String(this.#slot.stalled.reason);
+    if (this.#taker?.begun !== true || reason === 'refused')
+      this.#taker?.onLost({ reason: 'stalled', detail: `the replica is ${reason}`, again: false });
+  }
+
+  #close(outcome: AttemptOutcome): void {
+    this.#over.abort('over');
+    this.rest();
+    this.#settle(outcome);
+  }
+}
+
+/** A whole answer with what of its head a client gets. */
+export function answerOf(head: UpstreamHead | undefined, body: Buffer): EngineAnswer {
+  const { status = 200, headers = {} } = head ?? {};
+  const text = (name: string): string | undefined => (typeof headers[name] === 'string' ? headers[name] : undefined);
+  const contentEncoding = text('content-encoding');
+  const retryAfterMs = retryAfterOf(text('retry-after'), text('retry-after-ms'));
+  return {
+    status,
+    contentType: text('content-type'),
+    body,
+    ...(contentEncoding !== undefined && { contentEncoding }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
+}
+
+/** Seconds or a date (RFC 9110 §10.2.3), or milliseconds as some engines say it. */
+function retryAfterOf(text: string | undefined, ms: string | undefined): number | undefined {
+  if (ms !== undefined && Number(ms) >= 0) return Number(ms);
+  if (text === undefined) return undefined;
+  const afterMs = /^\s*\d+(\.\d+)?\s*$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isFinite(afterMs) ? Math.max(0, afterMs) : undefined;
 }

@@ -1,136 +1,123 @@
-import { AppError } from '#shared/contract/errors.ts';
-import type { AttemptOutcome, Loss, LossReason } from './attempt.ts';
-import type { Picker, Slot, Work } from '../pick/picker.ts';
+import { AppError, toAppError } from '#shared/contract/errors.ts';
+import type { Clock } from '#shared/runtime/clock.ts';
+import type { Picker, Slot } from '../pick/picker.ts';
 import { Tried } from '../pick/tried.ts';
-import type { SlotEnd, SlotFailure } from '../replicas/slot-end.ts';
-import { StreamAttempt, type AttemptContext } from './stream-attempt.ts';
-import type { Upstream, UpstreamHandler } from './upstream.ts';
-import { WholeAttempt } from './whole-attempt.ts';
-
-/** A request on its way to a replica. */
-export interface Job extends AttemptContext {
-  readonly work: Work;
-  readonly streamed: boolean;
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** The bytes to send; asked for at each attempt. */
-  readonly body: () => readonly Uint8Array[];
-  /** Called for each attempt, when it has a replica; `waitedMs` is what the request has waited so far. */
-  readonly placed: (slot: Slot, waitedMs: number) => void;
-  /** Called for each attempt that came to nothing. */
-  readonly lost: (loss: Loss, slot: Slot) => void;
-}
+import type { InferenceRequest } from '../request/inference-request.ts';
+import type { RouterMetrics } from '../request/metrics.ts';
+import { Attempt, type AttemptTimes } from './attempt.ts';
+import type { AttemptOutcome, Loss } from './outcome.ts';
+import { StreamAnswer } from './stream-answer.ts';
+import type { Upstream } from './upstream.ts';
+import { WholeAnswer } from './whole-answer.ts';
 
 /** What forwarding needs. */
 export interface ForwardDeps {
   readonly upstream: Upstream;
   readonly picker: Picker;
   readonly attemptsMax: number;
+  readonly times: AttemptTimes;
+  readonly metrics: RouterMetrics;
+  readonly clock: Clock;
 }
 
-/** How it ended: as the last attempt did, or without a replica. */
-export type ForwardOutcome = AttemptOutcome | { readonly kind: 'unplaced'; readonly error: unknown };
+/** How it ended: as the last attempt did, or without a replica. `code` names the error that is counted. */
+export type ForwardOutcome = (AttemptOutcome | { readonly kind: 'unplaced' }) & { readonly code?: string };
+
+/** A request that killed so many replicas is not tried on another one. */
+const killedMax = 2;
+/** Headers of a client that every engine may see, beside those of the dialect. */
+const passedHeaders = ['accept', 'accept-language', 'user-agent', 'traceparent', 'tracestate'];
 
 /**
  * Tries replicas, one after the other, until one answers: acquire, send, release, maybe the next. Nothing of a failed
  * attempt is seen by the client. When all is tried, the client gets what the last engine said, or a plain error.
  */
-export async function forward(job: Job, deps: ForwardDeps): Promise<ForwardOutcome> {
+export async function forward(request: InferenceRequest, deps: ForwardDeps): Promise<ForwardOutcome> {
+  const { reply, work } = request;
   const tried = new Tried();
   let last: Loss | undefined;
-  for (let attempt = 0; attempt < deps.attemptsMax; attempt += 1) {
-    const acquired = await acquire(job, deps.picker, tried);
-    if ('error' in acquired && last === undefined) return unplaced(job, acquired.error);
-    if ('error' in acquired) break;
-    using slot = acquired;
-    job.placed(slot, tried.waitedMs.replica + tried.waitedMs.turn);
-    const outcome = await runOn(slot, job, deps.upstream);
-    slot.ended(endOf(outcome));
-    if (outcome.kind === 'answered') job.reply.sendAnswer(outcome.answer);
-    if (outcome.kind !== 'lost') return outcome;
-    job.lost(outcome, slot);
+  let unplaced: unknown;
+  for (let attempt = 0; attempt < deps.attemptsMax && tried.killed < killedMax; attempt += 1) {
+    const slot = await deps.picker.acquire(work, reply.gone, tried).catch((error: unknown) => void (unplaced = error));
+    if (slot === undefined) break;
+    using _slot = slot;
+    notePlaced(request, slot, { tried, deps });
+    const outcome = await runOn(slot, request, deps);
+    slot.ended(outcome.end);
+    if (outcome.kind === 'answered') reply.sendAnswer(outcome.answer);
+    if (outcome.kind !== 'lost') return { ...outcome, ...codeOf(request, outcome) };
+    deps.metrics.losses.inc({ reason: outcome.reason });
+    request.note({ lostOn: slot.replica.replicaId, lostBy: outcome.reason, detail: outcome.detail });
     last = outcome;
   }
-  if (job.reply.gone.aborted) return { kind: 'cancelled' };
-  if (last?.answer !== undefined) job.reply.sendAnswer(last.answer);
-  else job.reply.sendError(failureOf(last));
-  return last ?? { kind: 'cancelled' };
-}
-
-async function acquire({ work, reply }: Job, picker: Picker, tried: Tried): Promise<Slot | { error: unknown }> {
-  try {
-    return await picker.acquire(work, reply.gone, tried);
-  } catch (error) {
-    return { error };
-  }
-}
-
-function unplaced({ reply }: Job, error: unknown): ForwardOutcome {
-  if (reply.gone.aborted) return { kind: 'cancelled' };
-  reply.sendError(error);
-  return { kind: 'unplaced', error };
+  if (reply.gone.aborted) return { kind: 'cancelled', end: { kind: 'left' }, code: 'client_gone' };
+  const error = errorOf(last, unplaced);
+  if (last?.answer !== undefined) reply.sendAnswer(last.answer);
+  else reply.sendError(error);
+  return { ...(last ?? { kind: 'unplaced' }), code: error.code };
 }
 
 /** One replica: once, and once more on a new connection when an old one ended under the request. */
-async function runOn(slot: Slot, job: Job, upstream: Upstream): Promise<AttemptOutcome> {
-  const outcome = await runOnce(slot, job, { upstream, fresh: false });
-  if (outcome.kind !== 'lost' || outcome.reason !== 'reset' || !outcome.reusedSocket) return outcome;
-  return runOnce(slot, job, { upstream, fresh: true });
+async function runOn(slot: Slot, request: InferenceRequest, deps: ForwardDeps): Promise<AttemptOutcome> {
+  const outcome = await runOnce(slot, request, { ...deps, fresh: false });
+  return outcome.kind === 'lost' && outcome.again ? runOnce(slot, request, { ...deps, fresh: true }) : outcome;
 }
 
 function runOnce(
   slot: Slot,
-  job: Job,
-  { upstream, fresh }: { upstream: Upstream; fresh: boolean },
+  request: InferenceRequest,
+  { upstream, clock, times, fresh }: ForwardDeps & { fresh: boolean },
 ): Promise<AttemptOutcome> {
-  const attempt = job.streamed ? new StreamAttempt(job) : new WholeAttempt(job);
-  const { path, headers } = job;
-  attempt.follow(upstream.send(slot.replica, { path, headers, body: job.body(), fresh }, heardBy(slot, attempt)));
+  const { method, path } = request.dialect;
+  const attempt = new Attempt(request, slot, clock);
+  const taker = request.streamed ? new StreamAnswer(attempt, times) : new WholeAnswer(attempt, times);
+  const message = { method, path, headers: headersOf(request), body: request.pieces, fresh };
+  attempt.follow(upstream.send(slot.replica, message, attempt), taker);
   return attempt.outcome;
 }
 
-/** Tells the slot what comes from its replica. */
-function heardBy(slot: Slot, handler: UpstreamHandler): UpstreamHandler {
+/** The client's headers by name, none of its credential or its hop's, and the router's own. */
+function headersOf({ incoming, dialect, id, pool }: InferenceRequest): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const name of [...passedHeaders, ...dialect.headers]) {
+    const value = incoming.headers[name];
+    if (value !== undefined) headers[name] = typeof value === 'string' ? value : value.join(', ');
+  }
   return {
-    onHead: (head) => {
-      if (head.status < 300) slot.accepted();
-      handler.onHead(head);
-    },
-    onData: (chunk) => {
-      slot.heard();
-      handler.onData(chunk);
-    },
-    onEnd: () => handler.onEnd(),
-    onFailure: (failure) => handler.onFailure(failure),
+    ...headers,
+    'content-type': 'application/json',
+    'accept-encoding': 'identity',
+    // An address that another tenant's pod inherited answers 401 to it.
+    authorization: `Bearer ${pool.upstreamKey}`,
+    'x-request-id': id,
   };
 }
 
-/** What an attempt's end says of its replica. */
-function endOf(outcome: AttemptOutcome): SlotEnd {
-  switch (outcome.kind) {
-    case 'done':
-      return { kind: 'answered', usage: outcome.usage };
-    case 'answered':
-      return { kind: 'answered', usage: undefined };
-    case 'cancelled':
-      return { kind: 'left' };
-    case 'broken':
-      return lossOf(outcome.reason);
-    case 'lost':
-      return outcome.answer?.status === 429 || outcome.answer?.status === 503
-        ? { kind: 'refused' }
-        : lossOf(outcome.reason);
-  }
+function notePlaced(request: InferenceRequest, slot: Slot, { tried, deps }: { tried: Tried; deps: ForwardDeps }): void {
+  const { replica, reason, predictedCachedTokens } = slot;
+  const waitedMs = tried.waitedMs.replica + tried.waitedMs.turn;
+  deps.metrics.queue.observe(waitedMs / 1000);
+  deps.metrics.picks.inc({ reason });
+  request.note({ queueMs: Math.round(waitedMs), replicaId: replica.replicaId, reason, predictedCachedTokens });
 }
 
-function lossOf(reason: LossReason): SlotEnd {
-  const failure: SlotFailure | undefined = reason === 'status' || reason === 'error_frame' ? undefined : reason;
-  return failure === undefined ? { kind: 'faulted' } : { kind: 'failed', failure };
+function codeOf(request: InferenceRequest, outcome: Exclude<AttemptOutcome, Loss>): { code?: string } {
+  if (outcome.kind === 'done') return {};
+  if (outcome.kind === 'cancelled') return { code: 'client_gone' };
+  if (outcome.kind === 'answered') return { code: 'engine_refused' };
+  request.note({ brokenBy: outcome.reason, detail: outcome.detail });
+  return { code: 'upstream_disconnected' };
 }
 
-function failureOf(last: Loss | undefined): AppError {
-  if (last === undefined || last.reason === 'unauthorized') return new AppError('no_replica', { retryAfterMs: 5000 });
-  if (last.reason === 'timeout')
-    return new AppError('timeout', { message: `The model server did not answer: ${last.detail}.` });
-  return new AppError('upstream_error', { message: `The model server failed: ${last.detail}.` });
+/** What the client is told when nobody could answer: never who was asked, or how it failed. */
+function errorOf(last: Loss | undefined, unplaced: unknown): AppError {
+  if (last?.reason === 'timeout')
+    return new AppError('timeout', { message: 'The model server did not answer in time.' });
+  if (last?.reason === 'local') return new AppError('overloaded', { retryAfterMs: 1000 });
+  if (unplaced !== undefined) return toAppError(unplaced);
+  const isAway =
+    last === undefined || last.reason === 'connect' || last.reason === 'unauthorized' || last.reason === 'stalled';
+  return isAway
+    ? new AppError('no_replica', { retryAfterMs: 5000 })
+    : new AppError('upstream_error', { retryAfterMs: 1000 });
 }

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { freePort } from '#shared/testing/child-server.ts';
 import { answerJson, startScriptedUpstream, type Script } from '../testing/scripted-upstream.ts';
-import type { UpstreamStep } from './memory-upstream.ts';
+import type { UpstreamStep } from '../testing/memory-upstream.ts';
 import { UndiciUpstream } from './undici-upstream.ts';
 import { upstreamContract } from './upstream.contract.ts';
 import type { UpstreamFailure, UpstreamHandler } from './upstream.ts';
 
-const request = { path: '/v1/x', headers: {}, body: [Buffer.from('{}')], fresh: false };
+const request = { method: 'POST', path: '/v1/x', headers: {}, body: [Buffer.from('{}')], fresh: false };
 
 describe('UndiciUpstream', () => {
   upstreamContract(async (steps) => {

@@ -1,12 +1,13 @@
 import { Readable } from 'node:stream';
 import { Client, type Dispatcher } from 'undici';
 import { httpOrigin } from '#shared/runtime/http/http-origin.ts';
+import { BodyDecoder } from './body-decoder.ts';
 import type {
   Upstream,
   UpstreamCall,
   UpstreamFailure,
   UpstreamHandler,
-  UpstreamRequest,
+  UpstreamMessage,
   UpstreamTarget,
 } from './upstream.ts';
 
@@ -17,7 +18,17 @@ export interface UndiciUpstreamOptions {
   readonly idleMax?: number;
   /** How long a connection stays idle (default 4 s: below the 5 s after which uvicorn closes). */
   readonly keepAliveMs?: number;
+  /** Monotonic milliseconds, and whether this process stood still at some time since then (default: never). */
+  readonly now?: () => number;
+  readonly stalledSince?: (at: number) => boolean;
 }
+
+/** Nobody listens, or nothing that is reachable. */
+const connectCodes = new Set(
+  'ECONNREFUSED EHOSTUNREACH ENETUNREACH EHOSTDOWN ETIMEDOUT UND_ERR_CONNECT_TIMEOUT'.split(' '),
+);
+/** This machine or process has run out of something, or its resolver has. */
+const localCodes = new Set('EMFILE ENFILE ENOBUFS ENOMEM EADDRNOTAVAIL EAGAIN EAI_AGAIN'.split(' '));
 
 /** One connection: it serves one request at a time and goes back to its replica's free list. */
 interface Connection {
@@ -36,14 +47,20 @@ export class UndiciUpstream implements Upstream {
   readonly #open = new Set<Client>();
 
   constructor(options: UndiciUpstreamOptions) {
-    this.#options = { idleMax: 64, keepAliveMs: 4000, ...options };
+    const defaults = { idleMax: 64, keepAliveMs: 4000, now: () => performance.now(), stalledSince: () => false };
+    this.#options = { ...defaults, ...options };
   }
 
-  send(target: UpstreamTarget, request: UpstreamRequest, handler: UpstreamHandler): UpstreamCall {
+  send(target: UpstreamTarget, message: UpstreamMessage, handler: UpstreamHandler): UpstreamCall {
     const origin = httpOrigin(target.address, target.port);
-    const connection = (request.fresh ? undefined : this.#idle.get(origin)?.pop()) ?? this.#connect(origin);
-    const call = new Call(connection, handler, (healthy) => this.#giveBack(connection, healthy));
-    queueMicrotask(() => call.start(request));
+    const connection = (message.fresh ? undefined : this.#idle.get(origin)?.pop()) ?? this.#connect(origin);
+    const { now, stalledSince } = this.#options;
+    const sentAt = now();
+    const call = new Call(connection, handler, {
+      giveBack: (healthy) => this.#giveBack(connection, healthy),
+      stalled: () => stalledSince(sentAt),
+    });
+    queueMicrotask(() => call.start(message));
     return call;
   }
 
@@ -90,44 +107,57 @@ export class UndiciUpstream implements Upstream {
   }
 }
 
+/** What a call tells its upstream, and asks of it. */
+interface CallOwner {
+  giveBack(healthy: boolean): void;
+  stalled(): boolean;
+}
+
 /** One request on one connection. */
 class Call implements UpstreamCall, Dispatcher.DispatchHandler {
   readonly #connection: Connection;
   readonly #handler: UpstreamHandler;
-  readonly #giveBack: (healthy: boolean) => void;
+  readonly #owner: CallOwner;
   readonly #reused: boolean;
   #controller: Dispatcher.DispatchController | undefined;
+  #decoder: BodyDecoder | undefined;
   #sent = false;
   #over = false;
 
-  constructor(connection: Connection, handler: UpstreamHandler, giveBack: (healthy: boolean) => void) {
+  constructor(connection: Connection, handler: UpstreamHandler, owner: CallOwner) {
     this.#connection = connection;
     this.#handler = handler;
-    this.#giveBack = giveBack;
+    this.#owner = owner;
     this.#reused = connection.served > 0;
   }
 
-  start(request: UpstreamRequest): void {
+  start({ method, path, headers, body }: UpstreamMessage): void {
     if (this.#over) return;
-    const length = request.body.reduce((sum, piece) => sum + piece.length, 0);
-    const headers = { ...request.headers, 'content-length': String(length) };
-    const [first] = request.body;
-    const body = request.body.length === 1 && first ? first : Readable.from(request.body, { objectMode: false });
-    this.#connection.client.dispatch({ method: 'POST', path: request.path, headers, body, idempotent: false }, this);
+    const length = body.reduce((sum, piece) => sum + piece.length, 0);
+    const [first] = body;
+    const content = body.length === 1 && first ? first : Readable.from(body, { objectMode: false });
+    const sized = length > 0 || method === 'POST' ? { ...headers, 'content-length': String(length) } : headers;
+    this.#connection.client.dispatch(
+      { method, path, headers: sized, body: length === 0 ? null : content, idempotent: false },
+      this,
+    );
   }
 
   pause(): void {
-    if (!this.#over) this.#controller?.pause();
+    if (this.#over) return;
+    this.#controller?.pause();
+    this.#decoder?.pause();
   }
 
   resume(): void {
-    if (!this.#over) this.#controller?.resume();
+    if (this.#over) return;
+    this.#decoder?.resume();
+    this.#controller?.resume();
   }
 
   abort(): void {
     if (this.#over) return;
-    this.#over = true;
-    this.#giveBack(false);
+    this.#close(false);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -141,32 +171,76 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
     status: number,
     headers: Readonly<Record<string, string | string[] | undefined>>,
   ): void {
-    if (!this.#over && status >= 200) this.#handler.onHead({ status, headers });
+    if (this.#over || status < 200) return;
+    const encoding = String(headers['content-encoding'] ?? '')
+      .trim()
+      .toLowerCase();
+    if (encoding !== '' && encoding !== 'identity') this.#decoder = this.#decoderOf(encoding);
+    const isPlain = this.#decoder !== undefined || encoding === '' || encoding === 'identity';
+    this.#handler.onHead({ status, headers: isPlain ? { ...headers, 'content-encoding': undefined } : headers });
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#over) this.#handler.onData(chunk);
+    if (this.#over) return;
+    if (this.#decoder === undefined) this.#handler.onData(chunk);
+    else this.#decoder.write(chunk);
   }
 
   onResponseEnd(): void {
     if (this.#over) return;
-    this.#over = true;
-    this.#giveBack(true);
-    this.#handler.onEnd();
+    if (this.#decoder === undefined) return this.#end();
+    this.#decoder.end();
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
     if (this.#over) return;
+    const failure = readFailure(error, {
+      sent: this.#sent,
+      reusedSocket: this.#reused,
+      stalled: this.#owner.stalled(),
+    });
+    this.#close(false);
+    this.#handler.onFailure(failure);
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#close(true);
+    this.#handler.onEnd();
+  }
+
+  #close(healthy: boolean): void {
     this.#over = true;
-    this.#giveBack(false);
-    this.#handler.onFailure(readFailure(error, this.#sent, this.#reused));
+    this.#decoder?.[Symbol.dispose]();
+    this.#owner.giveBack(healthy);
+  }
+
+  #decoderOf(encoding: string): BodyDecoder | undefined {
+    return BodyDecoder.of(encoding, {
+      data: (chunk) => this.#over || this.#handler.onData(chunk),
+      end: () => this.#end(),
+      fail: (reason) => {
+        if (this.#over) return;
+        this.#close(false);
+        this.#handler.onFailure({ kind: 'protocol', reusedSocket: false, reason: `content-encoding: ${reason}` });
+      },
+    });
   }
 }
 
-function readFailure(error: Error, sent: boolean, reusedSocket: boolean): UpstreamFailure {
+/**
+ * What an error means. Only an address where nobody listens is a `connect`; a request that was never sent because its old
+ * connection was just closing is a `reset` of that connection, and says nothing about the replica.
+ */
+export function readFailure(
+  error: Error,
+  { sent, reusedSocket, stalled }: { sent: boolean; reusedSocket: boolean; stalled: boolean },
+): UpstreamFailure {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
   const reason = `${code}: ${error.message}`;
-  if (!sent) return { kind: 'connect', reusedSocket, reason };
-  const kind = code.startsWith('HPE_') || error.name === 'HTTPParserError' ? 'protocol' : 'reset';
-  return { kind, reusedSocket, reason };
+  const timedOut = code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT';
+  if (localCodes.has(code) || (!sent && timedOut && stalled)) return { kind: 'local', reusedSocket, reason };
+  if (!sent && connectCodes.has(code)) return { kind: 'connect', reusedSocket, reason };
+  const isProtocol = code.startsWith('HPE_') || error.name === 'HTTPParserError';
+  return { kind: sent && isProtocol ? 'protocol' : 'reset', reusedSocket, reason };
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
-import type { UpstreamStep } from './memory-upstream.ts';
+import type { UpstreamStep } from '../testing/memory-upstream.ts';
 import type { Upstream, UpstreamFailure, UpstreamHandler, UpstreamHead, UpstreamTarget } from './upstream.ts';
 
 /** An implementation with a model server behind it that answers by script. */
@@ -38,7 +38,7 @@ class Recorder implements UpstreamHandler {
   }
 }
 
-const request = { path: '/v1/x', headers: { 'content-type': 'application/json' }, fresh: false };
+const request = { method: 'POST', path: '/v1/x', headers: { 'content-type': 'application/json' }, fresh: false };
 
 /** What every upstream does. `make` gives one whose server answers with these steps; no steps: it cannot be reached. */
 export function upstreamContract(

@@ -5,8 +5,9 @@ export interface UpstreamTarget {
   readonly port: number;
 }
 
-/** One request to a model server; always a POST with a body whose length is known. */
-export interface UpstreamRequest {
+/** What is sent to a model server; the length of its body is known. */
+export interface UpstreamMessage {
+  readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: readonly Uint8Array[];
@@ -14,20 +15,22 @@ export interface UpstreamRequest {
   readonly fresh: boolean;
 }
 
-/** Status and headers (names in lower case) of an answer. */
+/** Status and headers (names in lower case) of an answer. A `content-encoding` is one that could not be undone. */
 export interface UpstreamHead {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
 /**
- * Why there is no (whole) answer: `connect` nothing was sent · `reset` the connection ended before the answer did ·
- * `protocol` what came is not HTTP.
+ * Why there is no (whole) answer: `connect` nobody listens there · `reset` the connection ended before the answer did ·
+ * `protocol` what came makes no sense · `local` this process could not even ask: no descriptors, no memory, or its event
+ * loop stood still. The last says nothing about the replica.
  */
 export interface UpstreamFailure {
-  readonly kind: 'connect' | 'reset' | 'protocol';
+  readonly kind: 'connect' | 'reset' | 'protocol' | 'local';
   /** The connection had served before: its end may be no more than an idle time-out that crossed the request. */
   readonly reusedSocket: boolean;
+  /** For the log; names addresses. */
   readonly reason: string;
 }
 
@@ -50,7 +53,7 @@ export interface UpstreamCall {
 
 /** How requests reach model servers. The handler is never called before `send` has returned. */
 export interface Upstream extends AsyncDisposable {
-  send(target: UpstreamTarget, request: UpstreamRequest, handler: UpstreamHandler): UpstreamCall;
+  send(target: UpstreamTarget, message: UpstreamMessage, handler: UpstreamHandler): UpstreamCall;
   /** Closes idle connections of a replica that is gone. */
   forget(target: UpstreamTarget): void;
 }

@@ -21,6 +21,7 @@ export class RouterMetrics {
   readonly errors: Counter<'code'>;
   readonly picks: Counter<'reason'>;
   readonly losses: Counter<'reason'>;
+  readonly cut: Counter<'reason'>;
   readonly tokens: Counter<'kind'>;
   readonly hits: Counter<'kind'>;
   readonly firstToken: Histogram;
@@ -45,6 +46,7 @@ export class RouterMetrics {
     this.losses = counter('lost_attempts_total', 'Attempts that came to nothing before the client saw any of it.', [
       'reason',
     ]);
+    this.cut = counter('cut_connections_total', 'Connections of clients that were cut, by reason.', ['reason']);
     this.tokens = counter('tokens_total', 'Tokens as engines report them.', ['kind']);
     this.hits = counter('cache_hit_tokens_total', 'Prompt tokens out of caches, predicted and reported.', ['kind']);
     this.firstToken = histogram('first_token_seconds', 'From arrival to the first content.', secondsBuckets);

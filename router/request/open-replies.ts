@@ -1,5 +1,5 @@
 import { AppError } from '#shared/contract/errors.ts';
-import type { ClientReply } from '../forward/client-reply.ts';
+import type { ClientReply } from './client-reply.ts';
 
 /** Every answer under way, for the end of the process: nothing new is taken, what runs may end, the rest is told. */
 export class OpenReplies {
@@ -21,15 +21,13 @@ export class OpenReplies {
     throw new AppError('unavailable', { message: 'This router is being restarted. Try again.', retryAfterMs: 1000 });
   }
 
-  /** Keeps a reply in mind until it is disposed. */
-  add(reply: ClientReply): Disposable {
+  add(reply: ClientReply): void {
     this.#replies.add(reply);
-    return {
-      [Symbol.dispose]: () => {
-        this.#replies.delete(reply);
-        if (this.#replies.size === 0) this.#empty?.();
-      },
-    };
+  }
+
+  delete(reply: ClientReply): void {
+    this.#replies.delete(reply);
+    if (this.#replies.size === 0) this.#empty?.();
   }
 
   /** From now on nothing new is taken. Resolves when nothing runs any more. */

@@ -1,42 +1,56 @@
-import type { IncomingMessage } from 'node:http';
 import { AppError } from '#shared/contract/errors.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { Caller } from '../access/authenticate.ts';
+import type { ServedModel } from '../dialects/dialect.ts';
 import type { PoolDirectory } from '../edge/pool-directory.ts';
-import { readBody, type BodyLimits, type RequestBody } from './request-body.ts';
-import type { Dialect } from '../dialects/dialect.ts';
-import { createScanner } from '../scan/scanner.ts';
-import type { ScannedRequest, ScanProblem } from '../scan/scan-result.ts';
-
-/** Longest body of a probe. */
-const probeBytesMax = 64 * 1024;
+import type { ScanProblem } from '../scan/scanned-body.ts';
+import { Scanner } from '../scan/scanner.ts';
+import { probeBytesMax, type InferenceRequest } from './inference-request.ts';
+import { readBody, type BodyLimits } from './request-body.ts';
 
 /**
- * Reads and scans a body, piece by piece; a body that cannot be routed is refused as soon as that is known.
- * @throws AppError for a body that is too long, too slow, not JSON or ambiguous; BodyAbortedError when the client leaves.
+ * Reads and scans a body, piece by piece, and finds the pool that it is for; a body that cannot be routed is refused as soon
+ * as that is known.
+ * @throws AppError for a body that is too long, too slow, not JSON or ambiguous, or for a model that is not served;
+ * BodyAbortedError when the client leaves.
  */
 export async function readRequest(
-  incoming: IncomingMessage,
-  dialect: Dialect,
-  into: { body: RequestBody; limits: BodyLimits },
-): Promise<ScannedRequest> {
-  assertJson(incoming);
-  const scanner = createScanner(dialect.spans);
+  request: InferenceRequest,
+  caller: Caller,
+  { limits, pools }: { limits: BodyLimits; pools: PoolDirectory },
+): Promise<void> {
+  const { incoming, body, dialect } = request;
+  assertJson(incoming.headers['content-type'], incoming.headers['content-encoding']);
+  const scanner = new Scanner(dialect.body);
   const see = (piece: Buffer): void => {
     scanner.write(piece);
     if (scanner.problem !== undefined) throw problemOf(scanner.problem);
   };
-  await readBody(incoming, into.limits, { body: into.body, see });
+  body.belongTo(caller.endpointId);
+  const bytesMax = caller.kind === 'proof' ? Math.min(probeBytesMax, limits.bytesMax) : limits.bytesMax;
+  await readBody(incoming, { ...limits, bytesMax }, { body, see });
   const scan = scanner.end();
   if (!scan.ok) throw problemOf(scan);
-  return scan;
+  request.accept(scan, { caller, pool: choosePool(pools, caller, scan.model) });
+}
+
+/** The models of an endpoint, answered from its pools and never by asking replicas. */
+export function modelsOf(
+  pools: PoolDirectory,
+  endpointId: string,
+  isServing: (pool: string) => boolean,
+): ServedModel[] {
+  return pools.ofEndpoint(endpointId).flatMap(({ pool, models, team, engine }) => {
+    const ready = isServing(pool);
+    return models.map((id) => ({ id, team, contextTokensMax: engine.contextTokensMax, ready }));
+  });
 }
 
 /**
  * The pool that serves the model which a request asks for.
  * @throws AppError `model_not_found`, naming what may be asked for; `no_replica` while the endpoint has no pool at all.
  */
-export function choosePool(pools: PoolDirectory, caller: Caller, model: string | undefined): PoolDocument {
+function choosePool(pools: PoolDirectory, caller: Caller, model: string | undefined): PoolDocument {
   const allowed = caller.kind === 'proof' ? caller.pool.models : pools.models(caller.endpointId);
   if (allowed.length === 0)
     throw new AppError('no_replica', { message: 'The endpoint is not ready yet.', retryAfterMs: 5000 });
@@ -46,41 +60,35 @@ export function choosePool(pools: PoolDirectory, caller: Caller, model: string |
       param: 'model',
     });
   const pool = caller.kind === 'proof' ? caller.pool : pools.byModel(caller.endpointId, model);
-  if (pool === undefined || !allowed.includes(model)) {
-    const message = `The model "${model.slice(0, 200)}" is not served here. This endpoint has: ${allowed.join(', ')}.`;
-    throw new AppError('model_not_found', { message, param: 'model' });
-  }
+  if (pool === undefined || !allowed.includes(model)) throw modelNotFound(model, allowed);
   return pool;
 }
 
-/** A probe's body with its output forced to one token. @throws AppError `invalid_body` */
-export function probeBody(body: RequestBody): Uint8Array[] {
-  if (body.bytes > probeBytesMax) throw new AppError('body_too_large');
-  const value: unknown = JSON.parse(Buffer.concat(body.pieces).toString());
-  if (value === null || typeof value !== 'object') throw new AppError('invalid_body');
-  return [Buffer.from(JSON.stringify({ ...value, max_tokens: 1, max_completion_tokens: undefined, n: 1 }))];
+/** The error for a model that the endpoint does not have. */
+export function modelNotFound(model: string, served: readonly string[]): AppError {
+  const message = `The model "${model.slice(0, 200)}" is not served here. This endpoint has: ${served.join(', ')}.`;
+  return new AppError('model_not_found', { message, param: 'model' });
 }
 
-function assertJson(incoming: IncomingMessage): void {
-  const type = incoming.headers['content-type'];
-  const encoding = incoming.headers['content-encoding'];
+function assertJson(type: string | undefined, encoding: string | undefined): void {
   const isJson = type === undefined || /^application\/(.+\+)?json\s*(;|$)/i.test(type);
-  if (!isJson || (encoding !== undefined && encoding !== 'identity')) throw new AppError('unsupported_media_type');
+  const isPlain = encoding === undefined || /^\s*(identity)?\s*$/i.test(encoding);
+  if (!isJson || !isPlain) throw new AppError('unsupported_media_type');
 }
 
-function problemOf(problem: ScanProblem): AppError {
-  const param = problem.key === undefined ? {} : { param: problem.key };
-  const at = `at byte ${problem.at}`;
-  switch (problem.code) {
+function problemOf({ code, at: place, key }: ScanProblem): AppError {
+  const at = `at byte ${place}`;
+  const param = key === undefined ? {} : { param: key };
+  switch (code) {
     case 'duplicate_key':
+      return new AppError('ambiguous_body', { message: `"${key}" is repeated ${at}.`, ...param });
     case 'escaped_key':
-      return new AppError('ambiguous_body', {
-        message: `"${problem.key}" is ${problem.code === 'duplicate_key' ? 'repeated' : 'spelled with escapes'} ${at}.`,
-        ...param,
-      });
-    case 'invalid_value':
+      return new AppError('ambiguous_body', { message: `"${key}" is spelled with escapes ${at}.`, ...param });
+    case 'wrong_type':
+      return new AppError('invalid_body', { message: `"${key}" has a value of the wrong type ${at}.`, ...param });
+    case 'out_of_range':
       return new AppError('invalid_body', {
-        message: `"${problem.key}" has a value of the wrong type ${at}.`,
+        message: `"${key}" is out of range ${at}: no model server takes this value.`,
         ...param,
       });
     case 'too_deep':

@@ -2,24 +2,27 @@ import type { IncomingMessage } from 'node:http';
 import { AppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { Deadline } from '#shared/runtime/deadline.ts';
-import type { BodyBudget } from './body-budget.ts';
+import type { SharedRoom } from '../admit/shared-room.ts';
 
-/** Bounds of one body. */
-export interface BodyLimits {
-  readonly bytesMax: number;
-  readonly timeoutMs: number;
-  readonly budget: BodyBudget;
-  readonly clock: Clock;
-}
+/** Pieces below this length are copied together: a piece of one byte costs 220 bytes of memory as a Buffer. */
+const copiedBytesMax = 16 * 1024;
+/** Room for copied pieces is made in steps of at least and at most so many bytes, growing with the body. */
+const [roomBytesMin, roomBytesMax] = [1024, 64 * 1024];
 
-/** A request body in the pieces it came in; its bytes are booked until it is released. */
+/** A request body in pieces; the memory that they take is booked until it is disposed. */
 export class RequestBody implements Disposable {
-  readonly #budget: BodyBudget;
+  readonly #memory: SharedRoom;
+  #endpointId = '';
   #pieces: Buffer[] = [];
   #bytes = 0;
+  #booked = 0;
+  /** Where small pieces are copied to, and how much of it is used; the last piece is its used part. */
+  #room: Buffer | undefined;
+  #used = 0;
 
-  constructor(budget: BodyBudget) {
-    this.#budget = budget;
+  /** `memory`: all that the process holds of bodies, shared out between endpoints. */
+  constructor(memory: SharedRoom) {
+    this.#memory = memory;
   }
 
   get pieces(): readonly Buffer[] {
@@ -30,25 +33,65 @@ export class RequestBody implements Disposable {
     return this.#bytes;
   }
 
-  /** False when the process has no room for the piece. */
+  /** Whose share of the memory it takes. */
+  belongTo(endpointId: string): void {
+    this.#endpointId = endpointId;
+  }
+
+  /** False when there is no room for the piece. */
   add(piece: Buffer): boolean {
-    if (!this.#budget.take(piece.length)) return false;
-    this.#pieces.push(piece);
+    const fits = piece.length < copiedBytesMax ? this.#copy(piece) : this.#book(piece.length);
+    if (!fits) return false;
+    if (piece.length >= copiedBytesMax) {
+      this.#pieces.push(piece);
+      this.#room = undefined;
+    }
     this.#bytes += piece.length;
     return true;
   }
 
   /** Forgets the pieces: no attempt needs them any more. Safe to call twice. */
   [Symbol.dispose](): void {
-    this.#budget.give(this.#bytes);
+    if (this.#booked > 0) this.#memory.giveBack(this.#endpointId, this.#booked);
     this.#pieces = [];
+    this.#room = undefined;
     this.#bytes = 0;
+    this.#booked = 0;
+  }
+
+  #book(bytes: number): boolean {
+    if (!this.#memory.take(this.#endpointId, bytes)) return false;
+    this.#booked += bytes;
+    return true;
+  }
+
+  #copy(piece: Buffer): boolean {
+    let room = this.#room;
+    if (room === undefined || room.length - this.#used < piece.length) {
+      const length = Math.max(piece.length, Math.min(roomBytesMax, Math.max(roomBytesMin, this.#bytes)));
+      if (!this.#book(length)) return false;
+      room = Buffer.allocUnsafeSlow(length);
+      this.#room = room;
+      this.#used = 0;
+      this.#pieces.push(room);
+    }
+    room.set(piece, this.#used);
+    this.#used += piece.length;
+    this.#pieces[this.#pieces.length - 1] = room.subarray(0, this.#used);
+    return true;
   }
 }
 
 /** Thrown when the client leaves before its body is whole. */
 export class BodyAbortedError extends Error {
   override name = 'BodyAbortedError';
+}
+
+/** Bounds of one body. */
+export interface BodyLimits {
+  readonly bytesMax: number;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
 }
 
 /**
@@ -61,8 +104,9 @@ export function readBody(
   limits: BodyLimits,
   into: { body: RequestBody; see: (piece: Buffer) => void },
 ): Promise<void> {
-  const announced = Number(incoming.headers['content-length'] ?? 0);
-  if (announced > limits.bytesMax) return Promise.reject(tooLarge(limits.bytesMax));
+  const { bytesMax, timeoutMs, clock } = limits;
+  const { body, see } = into;
+  if (Number(incoming.headers['content-length'] ?? 0) > bytesMax) return Promise.reject(tooLarge(bytesMax));
   return new Promise((resolve, reject) => {
     const settle = (error?: unknown): void => {
       deadline[Symbol.dispose]();
@@ -72,18 +116,18 @@ export function readBody(
       reject(error instanceof Error ? error : new Error(String(error)));
     };
     const onData = (piece: Buffer): void => {
-      if (into.body.bytes + piece.length > limits.bytesMax) return settle(tooLarge(limits.bytesMax));
-      if (!into.body.add(piece)) return settle(noRoom());
+      if (body.bytes + piece.length > bytesMax) return settle(tooLarge(bytesMax));
+      if (!body.add(piece)) return settle(noRoom());
       try {
-        into.see(piece);
+        see(piece);
       } catch (error) {
         settle(error);
       }
     };
     const onEnd = (): void => settle();
     const onClose = (): void => settle(new BodyAbortedError('the client left before its body was whole'));
-    const deadline = new Deadline(limits.clock, limits.timeoutMs, () =>
-      settle(new AppError('timeout', { message: `The body was not sent within ${limits.timeoutMs} ms.` })),
+    const deadline = new Deadline(clock, timeoutMs, () =>
+      settle(new AppError('timeout', { message: `The body was not sent within ${timeoutMs} ms.` })),
     );
     incoming.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
   });

@@ -1,6 +1,6 @@
 import { hashBytes } from './hash64.ts';
 
-const SMALL_RUN = 32;
+const smallRun = 32;
 
 /**
  * Cuts a stream of bytes into blocks and hashes each with the hash of the one before as its seed, so that equal hashes
@@ -13,70 +13,70 @@ export class BlockChain {
   readonly ends: number[] = [];
   /** Whether each block ends where a message ends. */
   readonly messageEnds: boolean[] = [];
-  private readonly block: Uint8Array;
-  private readonly maxBlocks: number;
-  private fill = 0;
-  private hash = 0n;
-  private bytes = 0;
+  readonly #block: Uint8Array;
+  readonly #maxBlocks: number;
+  #fill = 0;
+  #hash = 0n;
+  #bytes = 0;
 
   constructor(blockBytes: number, maxBlocks: number) {
-    this.block = new Uint8Array(blockBytes);
-    this.maxBlocks = maxBlocks;
+    this.#block = new Uint8Array(blockBytes);
+    this.#maxBlocks = maxBlocks;
   }
 
   /** A full chain ignores what follows: the rest of the prompt does not count for routing. */
   get isFull(): boolean {
-    return this.hashes.length >= this.maxBlocks;
+    return this.hashes.length >= this.#maxBlocks;
   }
 
   appendByte(byte: number): void {
-    this.block[this.fill++] = byte;
-    if (this.fill === this.block.length) this.push(this.block);
+    this.#block[this.#fill++] = byte;
+    if (this.#fill === this.#block.length) this.#push(this.#block);
   }
 
   append(chunk: Uint8Array, from: number, to: number): void {
     let at = from;
     while (at < to) {
-      const room = this.block.length - this.fill;
+      const room = this.#block.length - this.#fill;
       const size = Math.min(room, to - at);
-      if (size === this.block.length) this.push(chunk.subarray(at, at + size));
-      else this.copy(chunk, at, size);
+      if (size === this.#block.length) this.#push(chunk.subarray(at, at + size));
+      else this.#copy(chunk, at, size);
       at += size;
     }
   }
 
   /** Ends the block under way, if it has any byte; otherwise the last one is what ends here. */
   cutMessage(): void {
-    if (this.fill > 0) this.push(this.block.subarray(0, this.fill));
+    if (this.#fill > 0) this.#push(this.#block.subarray(0, this.#fill));
     if (this.messageEnds.length > 0) this.messageEnds[this.messageEnds.length - 1] = true;
   }
 
   /** The bytes of the block under way. */
   pending(): Uint8Array {
-    return this.block.subarray(0, this.fill);
+    return this.#block.subarray(0, this.#fill);
   }
 
   discardPending(): void {
-    this.fill = 0;
+    this.#fill = 0;
   }
 
-  private copy(chunk: Uint8Array, from: number, size: number): void {
-    if (size <= SMALL_RUN) {
-      for (let i = 0; i < size; i++) this.block[this.fill + i] = chunk[from + i] ?? 0;
+  #copy(chunk: Uint8Array, from: number, size: number): void {
+    if (size <= smallRun) {
+      for (let i = 0; i < size; i++) this.#block[this.#fill + i] = chunk[from + i] ?? 0;
     } else {
-      this.block.set(chunk.subarray(from, from + size), this.fill);
+      this.#block.set(chunk.subarray(from, from + size), this.#fill);
     }
-    this.fill += size;
-    if (this.fill === this.block.length) this.push(this.block);
+    this.#fill += size;
+    if (this.#fill === this.#block.length) this.#push(this.#block);
   }
 
-  private push(block: Uint8Array): void {
-    this.fill = 0;
+  #push(block: Uint8Array): void {
+    this.#fill = 0;
     if (this.isFull) return;
-    this.hash = hashBytes(block, this.hash);
-    this.bytes += block.length;
-    this.hashes.push(this.hash);
-    this.ends.push(this.bytes);
+    this.#hash = hashBytes(block, this.#hash);
+    this.#bytes += block.length;
+    this.hashes.push(this.#hash);
+    this.ends.push(this.#bytes);
     this.messageEnds.push(false);
   }
 }

@@ -1,22 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import { blockKeys } from './block-keys.ts';
 import type { PromptKeys, PromptSalt } from './block-keys.ts';
-import { createScanner } from './scanner.ts';
-import { chatCompletionSpans, defaultScanLimits } from './span-rules.ts';
-import type { SpanRules } from './span-rules.ts';
+import { chatCompletions } from '../dialects/openai/routes.ts';
+import { defaultScanLimits, type BodyRules } from './body-rules.ts';
+import { Scanner } from './scanner.ts';
 
 const salt: PromptSalt = { cacheNamespace: 'endpoint-1', model: 'm' };
-const rules: SpanRules = {
-  ...chatCompletionSpans,
+const rules: BodyRules = {
+  ...chatCompletions.body,
   spans: [
-    ...chatCompletionSpans.spans.slice(0, -1),
+    ...chatCompletions.body.spans.slice(0, -1),
     { key: 'system', kind: 'system' },
     { key: 'messages', kind: 'messages' },
   ],
 };
 
 function keysOf(body: object, over: Partial<PromptSalt> = {}): PromptKeys {
-  const scanner = createScanner(rules, { ...defaultScanLimits, blockBytes: 32 });
+  const scanner = new Scanner(rules, { ...defaultScanLimits, blockBytes: 32 });
   scanner.write(Buffer.from(JSON.stringify(body)));
   const scan = scanner.end();
   if (!scan.ok) throw new Error(scan.code);

@@ -1,21 +1,19 @@
 import { BlockChain } from './block-chain.ts';
-import { CLOSE_LIST, COLON, COMMA, OPEN_LIST, QUOTE } from './json-walker.ts';
+import { closeList, colon, comma, openList, quote } from './json-walker.ts';
 import type { JsonSink } from './json-walker.ts';
-import type { ScanLimits, SpanKind, SpanRules } from './span-rules.ts';
+import type { ScanLimits, SpanKind, BodyRules } from './body-rules.ts';
 
-const MAX_NAME_BYTES = 64;
-const NULL_START = 0x6e;
-const ROLE = Buffer.from('role');
-const USER = Buffer.from('user');
+const maxNameBytes = 64;
+const nullStart = 0x6e;
 
 /** A byte string of bounded length that grows in pieces. */
 class Name {
-  readonly bytes = Buffer.alloc(MAX_NAME_BYTES);
+  readonly bytes = Buffer.alloc(maxNameBytes);
   length = 0;
 
   /** False if it does not fit; then nothing was taken. */
   append(chunk: Uint8Array, from: number, to: number): boolean {
-    if (this.length + to - from > MAX_NAME_BYTES) return false;
+    if (this.length + to - from > maxNameBytes) return false;
     for (let at = from; at < to; at++) this.bytes[this.length++] = chunk[at] ?? 0;
     return true;
   }
@@ -36,164 +34,165 @@ export class SpanHasher implements JsonSink {
   readonly chain: BlockChain;
   /** Index of the block that ends with the first message of the role `user`, or with the first text that has no role. */
   firstUserEnd = -1;
-  private readonly rules: { volatileKeys: readonly Uint8Array[]; volatileTexts: readonly Buffer[] };
-  private readonly hasRoles: boolean;
-  private depth = 0;
-  private elementDepth = 0;
-  private skipDepth = -1;
-  private afterSkipped = false;
-  private commaPending = false;
-  private numbers = false;
-  private nullSuspected = false;
-  private inKey = false;
-  private keyIsLong = false;
-  private roleNext = false;
-  private inRole = false;
-  private isUser = false;
-  private blocksBefore = 0;
-  private readonly key = new Name();
-  private readonly role = new Name();
+  readonly #volatileKeys: readonly Uint8Array[];
+  readonly #volatileTexts: readonly Buffer[];
+  readonly #author: { readonly key: Uint8Array; readonly user: Uint8Array };
+  readonly #hasRoles: boolean;
+  #depth = 0;
+  #elementDepth = 0;
+  #skipDepth = -1;
+  #afterSkipped = false;
+  #commaPending = false;
+  #numbers = false;
+  #nullSuspected = false;
+  #inKey = false;
+  #keyIsLong = false;
+  #roleNext = false;
+  #inRole = false;
+  #isUser = false;
+  #blocksBefore = 0;
+  readonly #key = new Name();
+  readonly #role = new Name();
 
-  constructor(kind: SpanKind, rules: SpanRules, limits: ScanLimits) {
+  constructor(kind: SpanKind, rules: BodyRules, limits: ScanLimits) {
     this.chain = new BlockChain(limits.blockBytes, limits.maxBlocks);
-    this.hasRoles = kind === 'messages';
-    this.rules = {
-      volatileKeys: rules.volatileKeys.map((key) => Buffer.from(key)),
-      volatileTexts: rules.volatileTexts.map((text) => Buffer.from(text)),
-    };
+    this.#hasRoles = kind === 'messages';
+    this.#volatileKeys = rules.volatileKeys.map((key) => Buffer.from(key));
+    this.#volatileTexts = rules.volatileTexts.map((text) => Buffer.from(text));
+    this.#author = { key: Buffer.from(rules.author.key), user: Buffer.from(rules.author.user) };
   }
 
   open(byte: number): void {
-    if (this.skipDepth >= 0) {
-      this.depth++;
+    if (this.#skipDepth >= 0) {
+      this.#depth++;
       return;
     }
-    if (this.depth === 0 && byte === OPEN_LIST) {
-      this.elementDepth = 1;
+    if (this.#depth === 0 && byte === openList) {
+      this.#elementDepth = 1;
     } else {
-      this.startToken();
+      this.#startToken();
       this.chain.appendByte(byte);
     }
-    this.depth++;
+    this.#depth++;
   }
 
   close(byte: number): void {
-    this.depth--;
-    if (this.skipDepth >= 0) return this.maybeEndSkip();
-    this.commaPending = false;
-    this.afterSkipped = false;
-    if (this.depth < this.elementDepth) {
-      if (this.numbers) this.endElement(true);
+    this.#depth--;
+    if (this.#skipDepth >= 0) return this.#maybeEndSkip();
+    this.#commaPending = false;
+    this.#afterSkipped = false;
+    if (this.#depth < this.#elementDepth) {
+      if (this.#numbers) this.#endElement(true);
       return;
     }
     this.chain.appendByte(byte);
-    if (this.depth === this.elementDepth) this.endElement(byte === CLOSE_LIST);
+    if (this.#depth === this.#elementDepth) this.#endElement(byte === closeList);
   }
 
   comma(): void {
-    if (this.skipDepth >= 0) return;
-    if (this.depth === this.elementDepth) {
-      if (this.numbers) this.chain.appendByte(COMMA);
+    if (this.#skipDepth >= 0) return;
+    if (this.#depth === this.#elementDepth) {
+      if (this.#numbers) this.chain.appendByte(comma);
       return;
     }
-    if (!this.afterSkipped) this.commaPending = true;
-    this.afterSkipped = false;
+    if (!this.#afterSkipped) this.#commaPending = true;
+    this.#afterSkipped = false;
   }
 
   keyStart(): void {
-    if (this.skipDepth >= 0) return;
-    this.inKey = true;
-    this.keyIsLong = false;
-    this.key.length = 0;
+    if (this.#skipDepth >= 0) return;
+    this.#inKey = true;
+    this.#keyIsLong = false;
+    this.#key.length = 0;
   }
 
   keyEnd(): void {
-    if (this.skipDepth >= 0) return;
-    this.inKey = false;
-    if (!this.keyIsLong && this.rules.volatileKeys.some((key) => this.key.equals(key))) {
-      this.skipDepth = this.depth;
+    if (this.#skipDepth >= 0) return;
+    this.#inKey = false;
+    if (!this.#keyIsLong && this.#volatileKeys.some((key) => this.#key.equals(key))) {
+      this.#skipDepth = this.#depth;
       return;
     }
-    if (!this.keyIsLong) this.emitKeyStart();
-    this.chain.appendByte(QUOTE);
-    this.chain.appendByte(COLON);
-    this.roleNext = !this.keyIsLong && this.depth === this.elementDepth + 1 && this.key.equals(ROLE);
+    if (!this.#keyIsLong) this.#emitKeyStart();
+    this.chain.appendByte(quote);
+    this.chain.appendByte(colon);
+    this.#roleNext = !this.#keyIsLong && this.#depth === this.#elementDepth + 1 && this.#key.equals(this.#author.key);
   }
 
   stringStart(): void {
-    if (this.skipDepth >= 0) return;
-    this.inRole = this.roleNext;
-    this.role.length = 0;
-    this.startToken();
-    if (this.depth > 0) this.chain.appendByte(QUOTE);
+    if (this.#skipDepth >= 0) return;
+    this.#inRole = this.#roleNext;
+    this.#role.length = 0;
+    this.#startToken();
+    if (this.#depth > 0) this.chain.appendByte(quote);
   }
 
   stringEnd(): void {
-    if (this.skipDepth >= 0) return this.maybeEndSkip();
-    if (this.depth > 0) this.chain.appendByte(QUOTE);
-    if (this.inRole) this.isUser = this.role.equals(USER);
-    this.inRole = false;
-    if (this.depth === this.elementDepth) this.endElement(true);
+    if (this.#skipDepth >= 0) return this.#maybeEndSkip();
+    if (this.#depth > 0) this.chain.appendByte(quote);
+    if (this.#inRole) this.#isUser = this.#role.equals(this.#author.user);
+    this.#inRole = false;
+    if (this.#depth === this.#elementDepth) this.#endElement(true);
   }
 
   primitiveStart(): void {
-    if (this.skipDepth >= 0) return;
-    this.startToken();
-    if (this.depth === this.elementDepth) this.numbers = true;
-    this.nullSuspected = this.depth === 0;
+    if (this.#skipDepth >= 0) return;
+    this.#startToken();
+    if (this.#depth === this.#elementDepth) this.#numbers = true;
+    this.#nullSuspected = this.#depth === 0;
   }
 
   primitiveEnd(): void {
-    if (this.skipDepth >= 0) return this.maybeEndSkip();
-    if (this.depth > 0) return;
+    if (this.#skipDepth >= 0) return this.#maybeEndSkip();
+    if (this.#depth > 0) return;
     // `"tools": null` means the same as no tools.
-    if (this.nullSuspected && this.chain.pending()[0] === NULL_START) this.chain.discardPending();
-    this.endElement(true);
+    if (this.#nullSuspected && this.chain.pending()[0] === nullStart) this.chain.discardPending();
+    this.#endElement(true);
   }
 
   text(chunk: Uint8Array, from: number, to: number): void {
-    if (this.skipDepth >= 0) return;
-    if (this.inKey && !this.keyIsLong) {
-      if (this.key.append(chunk, from, to)) return;
-      this.emitKeyStart();
-      this.keyIsLong = true;
+    if (this.#skipDepth >= 0) return;
+    if (this.#inKey && !this.#keyIsLong) {
+      if (this.#key.append(chunk, from, to)) return;
+      this.#emitKeyStart();
+      this.#keyIsLong = true;
     }
-    if (this.inRole && !this.role.append(chunk, from, to)) this.inRole = false;
+    if (this.#inRole && !this.#role.append(chunk, from, to)) this.#inRole = false;
     this.chain.append(chunk, from, to);
   }
 
-  private emitKeyStart(): void {
-    this.startToken();
-    this.chain.appendByte(QUOTE);
-    this.chain.append(this.key.bytes, 0, this.key.length);
+  #emitKeyStart(): void {
+    this.#startToken();
+    this.chain.appendByte(quote);
+    this.chain.append(this.#key.bytes, 0, this.#key.length);
   }
 
-  private startToken(): void {
-    this.roleNext = false;
-    if (this.commaPending) this.chain.appendByte(COMMA);
-    this.commaPending = false;
-    if (this.depth !== this.elementDepth) return;
-    this.isUser = false;
-    this.blocksBefore = this.chain.hashes.length;
+  #startToken(): void {
+    this.#roleNext = false;
+    if (this.#commaPending) this.chain.appendByte(comma);
+    this.#commaPending = false;
+    if (this.#depth !== this.#elementDepth) return;
+    this.#isUser = false;
+    this.#blocksBefore = this.chain.hashes.length;
   }
 
-  private endElement(isBare: boolean): void {
-    this.numbers = false;
-    if (this.isVolatile()) return this.chain.discardPending();
+  #endElement(isBare: boolean): void {
+    this.#numbers = false;
+    if (this.#isVolatile()) return this.chain.discardPending();
     this.chain.cutMessage();
-    const isFirstUser = this.hasRoles && this.firstUserEnd < 0 && (isBare || this.isUser);
+    const isFirstUser = this.#hasRoles && this.firstUserEnd < 0 && (isBare || this.#isUser);
     if (isFirstUser && !this.chain.isFull) this.firstUserEnd = this.chain.hashes.length - 1;
   }
 
-  private isVolatile(): boolean {
-    if (this.rules.volatileTexts.length === 0 || this.chain.hashes.length !== this.blocksBefore) return false;
+  #isVolatile(): boolean {
+    if (this.#volatileTexts.length === 0 || this.chain.hashes.length !== this.#blocksBefore) return false;
     const element = Buffer.from(this.chain.pending());
-    return this.rules.volatileTexts.some((text) => element.includes(text));
+    return this.#volatileTexts.some((text) => element.includes(text));
   }
 
-  private maybeEndSkip(): void {
-    if (this.depth !== this.skipDepth) return;
-    this.skipDepth = -1;
-    this.afterSkipped = true;
+  #maybeEndSkip(): void {
+    if (this.#depth !== this.#skipDepth) return;
+    this.#skipDepth = -1;
+    this.#afterSkipped = true;
   }
 }

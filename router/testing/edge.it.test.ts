@@ -46,7 +46,6 @@ describe('routes', () => {
     ['POST', '/v1/embeddings', 404, 'unknown_route'],
     ['GET', '/metrics', 404, 'unknown_route'],
     ['GET', '/health', 404, 'unknown_route'],
-    ['GET', '/v1/models/a/b', 404, 'unknown_route'],
     ['GET', '/v1/chat/completions', 405, 'method_not_allowed'],
     ['PUT', '/v1/completions', 405, 'method_not_allowed'],
     ['POST', '/v1/models', 405, 'method_not_allowed'],
@@ -153,16 +152,17 @@ describe('bodies', () => {
       connection: 'close, x-hop',
       'x-hop': '1',
       'x-trace': 't',
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
       'x-request-id': 'mine',
     };
     const reply = await ask({ url: router.url, headers: { ...auth(endpoint), ...sent }, body: chat('org/model-a') });
     const headers = upstream.seen.at(-1)?.headers ?? {};
     expect(headers).toMatchObject({
       authorization: 'Bearer upstream-secret',
-      'x-trace': 't',
+      traceparent: sent.traceparent,
       'x-request-id': reply.headers['x-request-id'],
     });
-    for (const name of ['cookie', 'te', 'x-hop', 'x-api-key']) expect(headers[name]).toBeUndefined();
+    for (const name of ['cookie', 'te', 'x-hop', 'x-api-key', 'x-trace']) expect(headers[name]).toBeUndefined();
     expect(reply.headers).toMatchObject({
       'x-client-request-id': 'mine',
       'openai-processing-ms': expect.stringMatching(/^\d+$/),

@@ -1,14 +1,24 @@
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { Registry } from 'prom-client';
 import type { Clock } from '#shared/runtime/clock.ts';
-import { chatCompletions } from '../dialects/chat-completions.ts';
-import type { LossReason } from '../forward/attempt.ts';
-import { ClientReply } from '../forward/client-reply.ts';
+import { silentLogger } from '#shared/runtime/log.ts';
+import { poolDocument } from '#shared/testing/documents.ts';
+import { SharedRoom } from '../admit/shared-room.ts';
+import type { Dialect } from '../dialects/dialect.ts';
+import { chatCompletions } from '../dialects/openai/routes.ts';
 import { forward, type ForwardOutcome } from '../forward/forward.ts';
-import { MemoryUpstream, type UpstreamStep } from '../forward/memory-upstream.ts';
+import type { LossReason } from '../forward/outcome.ts';
 import type { Picker } from '../pick/picker.ts';
 import { PoolWait } from '../pick/pool-wait.ts';
 import { BookedSlot } from '../pick/slot.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
+import { InferenceRequest } from '../request/inference-request.ts';
+import { RouterMetrics } from '../request/metrics.ts';
+import { OpenReplies } from '../request/open-replies.ts';
+import { Scanner } from '../scan/scanner.ts';
 import { MemoryOutgoing } from './memory-outgoing.ts';
+import { MemoryUpstream, type UpstreamStep } from './memory-upstream.ts';
 
 /** A scripted answer per replica; a list of lists answers one attempt after the other. */
 export type Scripts = Readonly<Record<string, readonly UpstreamStep[] | readonly (readonly UpstreamStep[])[]>>;
@@ -20,6 +30,7 @@ export interface ForwardBench {
   readonly outcome: Promise<ForwardOutcome>;
   readonly losses: LossReason[];
   readonly ends: [string, SlotEnd][];
+  readonly request: InferenceRequest;
   /** Slots that are held now, and how often one was given back. */
   readonly slots: { held: number; released: number };
   /** Something has changed: replicas that were lost for now may be asked again. */
@@ -32,6 +43,9 @@ export interface BenchOptions {
   readonly clock: Clock;
   readonly streamed?: boolean;
   readonly hideUsage?: boolean;
+  /** Instead of a chat of the two flags above. */
+  readonly body?: string;
+  readonly dialect?: Dialect;
   readonly attemptsMax?: number;
   readonly room?: number;
 }
@@ -49,7 +63,7 @@ export const benchTimes = {
 
 /** Forwards one request to replicas that are tried in the order of the scripts. */
 export function startForward(options: BenchOptions): ForwardBench {
-  const { clock, scripts, streamed = true } = options;
+  const { clock, scripts } = options;
   const outgoing = new MemoryOutgoing();
   outgoing.room = options.room ?? Number.POSITIVE_INFINITY;
   const tries = new Map<string, number>();
@@ -58,39 +72,45 @@ export function startForward(options: BenchOptions): ForwardBench {
     tries.set(replicaId, attempt + 1);
     return stepsOf(scripts[replicaId] ?? [], attempt);
   });
-  const { heartbeatAfterMs, heartbeatMs, clientStallTimeoutMs } = benchTimes;
-  const times = { heartbeatAfterMs, heartbeatMs, clientStallTimeoutMs };
-  const reply = new ClientReply({ outgoing, dialect: chatCompletions, clock, ...times, headers: () => ({}) });
-  if (streamed) reply.startHeartbeats();
+  const request = requestOf(options, outgoing);
+  if (request.streamed) request.reply.startHeartbeats();
   const losses: LossReason[] = [];
+  request.note = ({ lostBy }) => void (typeof lostBy === 'string' && losses.push(lostBy as LossReason));
   const ends: [string, SlotEnd][] = [];
   const slots = { held: 0, released: 0 };
   const { picker, changed } = pickerOf(Object.keys(scripts), { clock, ends, slots });
-  const outcome = forward(
-    {
-      reply,
-      dialect: chatCompletions,
-      clock,
-      work: {
-        pool: 'p',
-        flow: 'token',
-        bytes: 2,
-        prompt: { keys: new BigUint64Array(), bytesUpTo: new Float64Array(), firstUserEnd: -1 },
-        maxTokens: 0,
-      },
-      streamed,
-      hideUsage: options.hideUsage ?? false,
-      path: '/v1/chat/completions',
-      headers: {},
-      body: () => [Buffer.from('{}')],
-      timeouts: benchTimes,
-      marks: { committed: () => {}, token: () => {} },
-      placed: () => {},
-      lost: ({ reason }) => losses.push(reason),
-    },
-    { upstream, picker, attemptsMax: options.attemptsMax ?? 3 },
-  );
-  return { outgoing, upstream, outcome, losses, ends, slots, changed };
+  const metrics = new RouterMetrics(new Registry());
+  const { attemptsMax = 3 } = options;
+  const outcome = forward(request, { upstream, picker, attemptsMax, times: benchTimes, metrics, clock });
+  return { request, outgoing, upstream, outcome, losses, ends, slots, changed };
+}
+
+/** A request whose body has been read. */
+function requestOf(options: BenchOptions, outgoing: MemoryOutgoing): InferenceRequest {
+  const { clock, streamed = true, hideUsage = false, dialect = chatCompletions } = options;
+  const incoming = new IncomingMessage(new Socket());
+  const deps = {
+    times: benchTimes,
+    memory: new SharedRoom(1e6),
+    replies: new OpenReplies(),
+    metrics: new RouterMetrics(new Registry()),
+    clock,
+    log: silentLogger(),
+    newId: () => 'req_1',
+  };
+  const request = new InferenceRequest(deps, dialect, { incoming, outgoing });
+  const usage = streamed && !hideUsage ? { stream_options: { include_usage: true } } : {};
+  const body = Buffer.from(options.body ?? JSON.stringify({ model: 'test-model', stream: streamed, ...usage }));
+  const scanner = new Scanner(dialect.body);
+  scanner.write(body);
+  const scan = scanner.end();
+  if (!scan.ok) throw new Error(scan.code);
+  request.body.belongTo('endpoint');
+  request.body.add(body);
+  const pool = poolDocument();
+  const grant = { endpointId: pool.endpointId, team: pool.team, tokenId: 'token' };
+  request.accept(scan, { caller: { kind: 'token', ...grant }, pool });
+  return request;
 }
 
 function pickerOf(

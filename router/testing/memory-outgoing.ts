@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { Outgoing } from '../forward/outgoing.ts';
+import type { Outgoing } from '../request/client-reply.ts';
 
 /** An answer that a test reads: what was written, when the client leaves, and how much it takes. */
 export class MemoryOutgoing extends EventEmitter implements Outgoing {
@@ -12,6 +12,10 @@ export class MemoryOutgoing extends EventEmitter implements Outgoing {
   text = '';
   /** Bytes that the client takes before it stalls. */
   room = Number.POSITIVE_INFINITY;
+
+  get writableLength(): number {
+    return Math.max(0, -this.room);
+  }
 
   get writableNeedDrain(): boolean {
     return this.room <= 0 && !this.writableEnded;
@@ -37,8 +41,7 @@ export class MemoryOutgoing extends EventEmitter implements Outgoing {
   end(chunk?: Buffer): this {
     if (chunk !== undefined) this.write(chunk);
     this.writableEnded = true;
-    this.writableFinished = true;
-    this.emit('close');
+    this.#finish();
     return this;
   }
 
@@ -55,6 +58,14 @@ export class MemoryOutgoing extends EventEmitter implements Outgoing {
   /** The client takes this much more. */
   take(bytes: number): void {
     this.room = bytes;
-    this.emit('drain');
+    if (this.writableEnded) this.#finish();
+    else this.emit('drain');
+  }
+
+  #finish(): void {
+    if (this.writableLength > 0) return;
+    this.writableFinished = true;
+    this.emit('finish');
+    this.emit('close');
   }
 }

@@ -1,13 +1,13 @@
 /** Run: node router/testing/scanner.bench.ts. Prints MB/s of one thread, best of several rounds, per shape of body. */
 import { blockKeys } from '../scan/block-keys.ts';
-import { createScanner } from '../scan/scanner.ts';
-import type { ScanResult } from '../scan/scan-result.ts';
-import { chatCompletionSpans } from '../scan/span-rules.ts';
+import { chatCompletions } from '../dialects/openai/routes.ts';
+import type { ScannedBody, ScanProblem } from '../scan/scanned-body.ts';
+import { Scanner } from '../scan/scanner.ts';
 
-const BODY_BYTES = 450_000;
-const CHUNK_BYTES = 65_536;
-const ROUNDS = 12;
-const SCANS_PER_ROUND = 20;
+const bodyBytes = 450_000;
+const chunkBytes = 65_536;
+const rounds = 12;
+const scansPerRound = 20;
 
 const code = 'if (a < b) {\n\treturn "x" + \'\\\\\';\n}\n';
 const prose = 'The quick brown fox jumps over the lazy dog and goes on for a while. ';
@@ -32,18 +32,18 @@ for (const [shape, bytes] of Object.entries(shapes)) {
   );
 }
 
-function scan(bytes: Buffer): ScanResult {
-  const scanner = createScanner(chatCompletionSpans);
-  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) scanner.write(bytes.subarray(at, at + CHUNK_BYTES));
+function scan(bytes: Buffer): ScannedBody | ScanProblem {
+  const scanner = new Scanner(chatCompletions.body);
+  for (let at = 0; at < bytes.length; at += chunkBytes) scanner.write(bytes.subarray(at, at + chunkBytes));
   return scanner.end();
 }
 
 function best(act: () => unknown): number {
   let least = Infinity;
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     const start = performance.now();
-    for (let i = 0; i < SCANS_PER_ROUND; i++) act();
-    least = Math.min(least, (performance.now() - start) / SCANS_PER_ROUND);
+    for (let i = 0; i < scansPerRound; i++) act();
+    least = Math.min(least, (performance.now() - start) / scansPerRound);
   }
   return least;
 }
@@ -51,7 +51,7 @@ function best(act: () => unknown): number {
 function body(text: string, messageBytes: number): Buffer {
   const content = text.repeat(Math.ceil(messageBytes / text.length));
   const messages = [];
-  for (let bytes = 0; bytes < BODY_BYTES; bytes += JSON.stringify(content).length) {
+  for (let bytes = 0; bytes < bodyBytes; bytes += JSON.stringify(content).length) {
     messages.push({ role: messages.length % 2 === 0 ? 'user' : 'assistant', content });
   }
   return Buffer.from(JSON.stringify({ model: 'bench', stream: true, messages }));

@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import type { Usage } from './dialect.ts';
+import { parseJson } from '#shared/runtime/parse-json.ts';
+import type { Usage } from '../dialect.ts';
 
 const usageSchema = z.object({
-  prompt_tokens: z.number(),
+  prompt_tokens: z.number().nullish(),
   completion_tokens: z.number().nullish(),
   prompt_tokens_details: z.object({ cached_tokens: z.number().nullish() }).nullish(),
 });
@@ -24,6 +25,43 @@ export function findUsage(bytes: Buffer): Usage | undefined {
   return undefined;
 }
 
+/**
+ * Adds up the usage events of one stream. Engines tell it once at the end (vLLM), once per choice (llama-server), or
+ * beside every token, growing (continuous usage); a prompt is counted once, whatever the choices.
+ */
+export class UsageTally {
+  readonly #choices: number;
+  readonly #beside = new Map<string, Usage>();
+  readonly #alone: Usage[] = [];
+
+  constructor(choices: number) {
+    this.#choices = choices;
+  }
+
+  /** An event of its own: one for all choices, or one for each. */
+  alone(usage: Usage): void {
+    if (this.#alone.length >= this.#choices) this.#alone.shift();
+    this.#alone.push(usage);
+  }
+
+  /** What an event with content tells: the newest one of its choice counts. */
+  beside(choice: string, usage: Usage): void {
+    this.#beside.set(choice, usage);
+  }
+
+  get total(): Usage | undefined {
+    const told = this.#alone.length > 0 ? this.#alone : [...this.#beside.values()];
+    const cached = told.flatMap(({ cachedTokens }) => cachedTokens ?? []);
+    if (told.length === 0) return undefined;
+    return {
+      promptTokens: Math.max(...told.map(({ promptTokens }) => promptTokens)),
+      completionTokens: told.reduce((sum, { completionTokens }) => sum + completionTokens, 0),
+      // Later choices find what the first one has just computed.
+      cachedTokens: cached.length === 0 ? undefined : Math.min(...cached),
+    };
+  }
+}
+
 function valueStart(bytes: Buffer, from: number): number {
   let at = from;
   while (isBlank(bytes[at])) at += 1;
@@ -41,9 +79,9 @@ function readUsage(bytes: Buffer): Usage | undefined {
   const end = objectEnd(bytes);
   if (end < 0) return undefined;
   const parsed = usageSchema.safeParse(parseJson(bytes.toString('utf8', 0, end)));
-  if (!parsed.success) return undefined;
+  if (!parsed.success || (parsed.data.prompt_tokens ?? parsed.data.completion_tokens) == null) return undefined;
   return {
-    promptTokens: parsed.data.prompt_tokens,
+    promptTokens: parsed.data.prompt_tokens ?? 0,
     completionTokens: parsed.data.completion_tokens ?? 0,
     cachedTokens: parsed.data.prompt_tokens_details?.cached_tokens ?? undefined,
   };
@@ -58,12 +96,4 @@ function objectEnd(bytes: Buffer): number {
     if (depth === 0) return at + 1;
   }
   return -1;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

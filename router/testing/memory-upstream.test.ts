@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
 import { MemoryUpstream } from './memory-upstream.ts';
-import { upstreamContract } from './upstream.contract.ts';
+import { upstreamContract } from '../forward/upstream.contract.ts';
 
 describe('MemoryUpstream', () => {
   upstreamContract((steps) => {

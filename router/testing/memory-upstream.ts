@@ -3,22 +3,22 @@ import type {
   UpstreamCall,
   UpstreamFailure,
   UpstreamHandler,
-  UpstreamRequest,
+  UpstreamMessage,
   UpstreamTarget,
-} from './upstream.ts';
+} from '../forward/upstream.ts';
 
 /** One step of an answer. `wait` goes on when the test calls `release`. */
 export type UpstreamStep =
-  | { readonly head: number; readonly type?: string }
+  | { readonly head: number; readonly type?: string; readonly headers?: Readonly<Record<string, string>> }
   | { readonly data: string }
   | { readonly wait: true }
   | { readonly end: true }
   | { readonly fail: UpstreamFailure['kind']; readonly reusedSocket?: boolean };
 
 /** One request that was sent. */
-export interface MemoryExchange {
+export interface SentMessage {
   readonly target: UpstreamTarget;
-  readonly request: UpstreamRequest;
+  readonly message: UpstreamMessage;
   readonly body: string;
   readonly aborted: boolean;
   readonly paused: boolean;
@@ -28,17 +28,17 @@ export interface MemoryExchange {
 
 /** Model servers that answer as they are told, step by step, without sockets or timers. */
 export class MemoryUpstream implements Upstream {
-  readonly sent: MemoryExchange[] = [];
-  readonly #script: (target: UpstreamTarget, request: UpstreamRequest) => readonly UpstreamStep[];
+  readonly sent: SentMessage[] = [];
+  readonly #script: (target: UpstreamTarget, message: UpstreamMessage) => readonly UpstreamStep[];
 
-  constructor(script: (target: UpstreamTarget, request: UpstreamRequest) => readonly UpstreamStep[]) {
+  constructor(script: (target: UpstreamTarget, message: UpstreamMessage) => readonly UpstreamStep[]) {
     this.#script = script;
   }
 
-  send(target: UpstreamTarget, request: UpstreamRequest, handler: UpstreamHandler): UpstreamCall {
-    const call = new ScriptedCall(target, request, handler);
+  send(target: UpstreamTarget, message: UpstreamMessage, handler: UpstreamHandler): UpstreamCall {
+    const call = new ScriptedCall(target, message, handler);
     this.sent.push(call);
-    void call.run(this.#script(target, request));
+    void call.run(this.#script(target, message));
     return call;
   }
 
@@ -49,9 +49,9 @@ export class MemoryUpstream implements Upstream {
   }
 }
 
-class ScriptedCall implements UpstreamCall, MemoryExchange {
+class ScriptedCall implements UpstreamCall, SentMessage {
   readonly target: UpstreamTarget;
-  readonly request: UpstreamRequest;
+  readonly message: UpstreamMessage;
   readonly body: string;
   aborted = false;
   paused = false;
@@ -59,10 +59,10 @@ class ScriptedCall implements UpstreamCall, MemoryExchange {
   #resumed: (() => void) | undefined;
   #released: (() => void) | undefined;
 
-  constructor(target: UpstreamTarget, request: UpstreamRequest, handler: UpstreamHandler) {
+  constructor(target: UpstreamTarget, message: UpstreamMessage, handler: UpstreamHandler) {
     this.target = target;
-    this.request = request;
-    this.body = Buffer.concat(request.body).toString();
+    this.message = message;
+    this.body = Buffer.concat(message.body).toString();
     this.#handler = handler;
   }
 
@@ -97,7 +97,10 @@ class ScriptedCall implements UpstreamCall, MemoryExchange {
 
   #take(step: UpstreamStep): void {
     if ('head' in step)
-      this.#handler.onHead({ status: step.head, headers: { 'content-type': step.type ?? 'text/event-stream' } });
+      this.#handler.onHead({
+        status: step.head,
+        headers: { 'content-type': step.type ?? 'text/event-stream', ...step.headers },
+      });
     else if ('data' in step) this.#handler.onData(Buffer.from(step.data));
     else if ('end' in step) this.#handler.onEnd();
     else if ('fail' in step)

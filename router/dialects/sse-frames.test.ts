@@ -11,13 +11,19 @@ function cut(text: string, sizes: readonly number[]): string[] {
     reader.push(bytes.subarray(at, at + size), (frame) => frames.push(frame.toString()));
     at = Math.min(bytes.length, at + size);
   }
-  return [...frames, reader.pending === 0 ? '' : 'rest'];
+  reader.end((frame) => frames.push(`${frame.toString()}rest`));
+  return frames;
 }
 
 describe('SseFrames', () => {
   it('ends an event at a blank line of either kind, and keeps the rest', () => {
     const text = 'data: a\n\n: note\r\n\r\nevent: x\ndata: b\n\ndata: unfinished';
-    expect(cut(text, [])).toEqual(['data: a\n\n', ': note\r\n\r\n', 'event: x\ndata: b\n\n', 'rest']);
+    expect(cut(text, [])).toEqual([
+      'data: a\n\n',
+      ': note\r\n\r\n',
+      'event: x\ndata: b\n\n',
+      'data: unfinished\n\nrest',
+    ]);
   });
 
   it('gives the same events however the stream is cut', () => {

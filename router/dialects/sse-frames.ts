@@ -1,5 +1,8 @@
 const newline = 0x0a;
 const carriageReturn = 0x0d;
+const blankLine = Buffer.from('\n\n');
+/** First byte of a UTF-8 byte order mark, and its length. */
+const [markByte, markBytes] = [0xef, 3];
 
 /** Thrown when an event is longer than the bound: no engine sends that. */
 export class FrameTooLongError extends Error {
@@ -19,11 +22,6 @@ export class SseFrames {
 
   constructor(lengthMax: number) {
     this.#lengthMax = lengthMax;
-  }
-
-  /** Bytes of an event that has begun and not ended. */
-  get pending(): number {
-    return this.#held;
   }
 
   /** Calls `take` for each event that ends in the chunk, blank line included. @throws FrameTooLongError */
@@ -54,6 +52,12 @@ export class SseFrames {
     this.#hold(chunk.subarray(start));
   }
 
+  /** The stream is over: what has begun counts as an event, with the blank line that it lacks. */
+  end(take: (frame: Buffer) => void): void {
+    if (this.#held > 0) take(this.#whole(blankLine));
+    this.#lineEnd = 0;
+  }
+
   #whole(end: Buffer): Buffer {
     if (this.#held === 0) return end;
     const frame = Buffer.concat([...this.#pieces, end]);
@@ -68,4 +72,22 @@ export class SseFrames {
     if (this.#held > this.#lengthMax) throw new FrameTooLongError(`an event is longer than ${this.#lengthMax} bytes`);
     this.#pieces.push(piece);
   }
+}
+
+/** The data of an event: its lines of one field (`data:`), joined as the format says; undefined when it has none. */
+export function dataOf(frame: Buffer, field: string): Buffer | undefined {
+  let found: Buffer | undefined;
+  let at = frame[0] === markByte ? markBytes : 0;
+  while (at < frame.length) {
+    const end = frame.indexOf(newline, at);
+    const next = end < 0 ? frame.length : end;
+    const stop = frame[next - 1] === carriageReturn ? next - 1 : next;
+    if (frame.toString('latin1', at, Math.min(at + field.length, stop)) === field) {
+      const start = at + field.length + (frame[at + field.length] === 0x20 ? 1 : 0);
+      const line = frame.subarray(start, Math.max(start, stop));
+      found = found === undefined ? line : Buffer.concat([found, blankLine.subarray(1), line]);
+    }
+    at = next + 1;
+  }
+  return found;
 }

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createScanner } from '../scan/scanner.ts';
-import { chatCompletionSpans } from '../scan/span-rules.ts';
-import { applySplices, planSplices } from './splice.ts';
+import { applySplices } from '../../request/splice.ts';
+import { Scanner } from '../../scan/scanner.ts';
+import { splices } from './request-body.ts';
+import { chatCompletions } from './routes.ts';
 
 function spliced(text: string, engineModel = 'm', sizes: readonly number[] = []): string {
-  const scanner = createScanner(chatCompletionSpans);
+  const scanner = new Scanner(chatCompletions.body);
   const bytes = Buffer.from(text);
   scanner.write(bytes);
   const scan = scanner.end();
@@ -16,7 +17,7 @@ function spliced(text: string, engineModel = 'm', sizes: readonly number[] = [])
     if (at < bytes.length) pieces.push(bytes.subarray(at, at + size));
     at += size;
   }
-  return Buffer.concat(applySplices(pieces, planSplices(scan, engineModel))).toString();
+  return Buffer.concat(applySplices(pieces, splices(scan, engineModel))).toString();
 }
 
 describe('the edits of a body', () => {

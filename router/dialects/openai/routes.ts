@@ -1,0 +1,73 @@
+import type { SpanKind } from '../../scan/body-rules.ts';
+import type { Api, Dialect } from '../dialect.ts';
+import { isRecord } from '#shared/runtime/is-record.ts';
+import { OpenAiReader, type HasContent } from './answer-reader.ts';
+import { endMark, errors } from './errors.ts';
+import { models } from './models.ts';
+import { bodyRules, probeBody, splices, usageAsked } from './request-body.ts';
+import { findUsage } from './usage.ts';
+
+/** Members of a delta that are content when they are not empty; `reasoning*` as vLLM, SGLang and llama.cpp name it. */
+const contentKeys = ['content', 'tool_calls', 'function_call', 'refusal', 'reasoning', 'reasoning_content', 'audio'];
+
+const deltaHasContent: HasContent = ({ delta }) => isRecord(delta) && contentKeys.some((key) => isFilled(delta[key]));
+const choiceHasText: HasContent = ({ text }) => typeof text === 'string' && text !== '';
+
+/** POST /v1/chat/completions. A leading message with the role system or developer is just a message. */
+export const chatCompletions = routeOf('chat', '/v1/chat/completions', {
+  hasContent: deltaHasContent,
+  spans: [
+    ['chat_template_kwargs', 'template'],
+    ['chat_template', 'template'],
+    ['reasoning_effort', 'template'],
+    ['documents', 'template'],
+    ['tools', 'tools'],
+    ['functions', 'tools'],
+    ['messages', 'messages'],
+  ],
+});
+
+/** POST /v1/completions: the prompt is text, a list of texts, or token ids. */
+export const completions = routeOf('completions', '/v1/completions', {
+  hasContent: choiceHasText,
+  spans: [['prompt', 'messages']],
+});
+
+/** OpenAI's API, as far as it is served. */
+export const openAi: Api = { routes: [chatCompletions, completions], errors, models };
+
+function routeOf(
+  name: string,
+  path: string,
+  { hasContent, spans }: { hasContent: HasContent; spans: readonly (readonly [key: string, kind: SpanKind])[] },
+): Dialect {
+  return {
+    name,
+    method: 'POST',
+    path,
+    headers: ['openai-beta'],
+    body: { ...bodyRules, spans: spans.map(([key, kind]) => ({ key, kind })) },
+    streamType: 'text/event-stream',
+    // The comment that all SDKs of 2026 pass over; `event: ping` breaks three of them.
+    heartbeat: Buffer.from(': keep-alive\n\n'),
+    endMark,
+    errors,
+    splices,
+    probeBody,
+    reader: (body) => {
+      const { atEnd, everywhere } = usageAsked(body);
+      return new OpenAiReader(hasContent, {
+        choices: body.choices ?? 1,
+        usageAtEnd: atEnd,
+        usageEverywhere: everywhere,
+      });
+    },
+    usageOf: findUsage,
+    answerHeaders: (processingMs) => ({ 'openai-processing-ms': String(processingMs) }),
+  };
+}
+
+function isFilled(value: unknown): boolean {
+  if (value === undefined || value === null || value === '') return false;
+  return !Array.isArray(value) || value.length > 0;
+}

@@ -1,0 +1,73 @@
+import type { AnswerTaker, Attempt, AttemptTimes, Lost } from './attempt.ts';
+import { answerOf } from './attempt.ts';
+import { lossEnd } from './outcome.ts';
+import type { UpstreamHead } from './upstream.ts';
+
+/** An answer up to this length is held until it is whole, so that a replica lost in its middle is still retried. */
+const heldBytesMax = 1024 * 1024;
+/** Where usage stands: at the end of the answer. */
+const tailBytes = 16 * 1024;
+
+/** Takes an answer that is not streamed. */
+export class WholeAnswer implements AnswerTaker {
+  readonly timeoutMs: number;
+  readonly #attempt: Attempt;
+  readonly #times: AttemptTimes;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  #tail = Buffer.alloc(0);
+  #relaying = false;
+
+  constructor(attempt: Attempt, times: AttemptTimes) {
+    this.timeoutMs = times.answerTimeoutMs;
+    this.#attempt = attempt;
+    this.#times = times;
+  }
+
+  get begun(): boolean {
+    return this.#relaying;
+  }
+
+  takes({ status }: UpstreamHead): boolean {
+    return status >= 200 && status <= 299;
+  }
+
+  onData(chunk: Buffer): void {
+    this.#attempt.touch();
+    this.#bytes += chunk.length;
+    this.#chunks.push(chunk);
+    if (this.#relaying || this.#bytes > heldBytesMax) this.#relay();
+  }
+
+  onEnd(): void {
+    const { request } = this.#attempt;
+    if (this.#bytes === 0) return this.onLost({ reason: 'truncated', detail: 'the answer was empty', again: false });
+    const body = this.#relaying ? this.#tail : Buffer.concat(this.#chunks);
+    const usage = request.dialect.usageOf(body);
+    if (this.#relaying) {
+      request.reply.end();
+    } else {
+      request.committed();
+      request.reply.sendAnswer(answerOf(this.#attempt.head, body));
+    }
+    this.#attempt.finish({ kind: 'done', usage, end: { kind: 'answered', usage } });
+  }
+
+  onLost(lost: Lost): void {
+    const end = lossEnd(lost.reason);
+    if (!this.#relaying) return this.#attempt.finish({ kind: 'lost', ...lost, end });
+    this.#attempt.request.reply.cut();
+    this.#attempt.finish({ kind: 'broken', ...lost, usage: undefined, end });
+  }
+
+  #relay(): void {
+    const { request, head } = this.#attempt;
+    if (!this.#relaying) request.committed();
+    this.#relaying = true;
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    for (const chunk of chunks) this.#tail = Buffer.concat([this.#tail, chunk]).subarray(-tailBytes);
+    const flows = request.reply.writePart(answerOf(head, this.#tail), chunks);
+    if (!flows) this.#attempt.holdBack(this.#times.tokenIdleTimeoutMs);
+  }
+}

@@ -1,0 +1,260 @@
+import { toAppError, type AppError } from '#shared/contract/errors.ts';
+import type { Clock } from '#shared/runtime/clock.ts';
+import { Deadline } from '#shared/runtime/deadline.ts';
+import type { Dialect, EngineAnswer, Retry } from '../dialects/dialect.ts';
+
+/** The part of Node's ServerResponse that an answer is written through. */
+export interface Outgoing {
+  readonly headersSent: boolean;
+  readonly writableEnded: boolean;
+  readonly writableFinished: boolean;
+  readonly writableNeedDrain: boolean;
+  /** Bytes that have not left yet. */
+  readonly writableLength: number;
+  readonly destroyed: boolean;
+  writeHead(status: number, headers: Record<string, string>): unknown;
+  flushHeaders(): void;
+  /** False asks to wait for `drain`. */
+  write(chunk: Buffer): boolean;
+  end(chunk?: Buffer): unknown;
+  cork(): void;
+  uncork(): void;
+  destroy(): unknown;
+  on(event: 'drain' | 'finish' | 'close' | 'error', listener: () => void): unknown;
+}
+
+/** Times of an answer, milliseconds. */
+export interface ReplyTimes {
+  /** Silence after which a stream gets its head, and between two heartbeats. */
+  readonly heartbeatAfterMs: number;
+  readonly heartbeatMs: number;
+  /** How long a client may take nothing of what is written. */
+  readonly clientStallTimeoutMs: number;
+}
+
+/** What a reply works with. */
+export interface ClientReplyOptions {
+  readonly outgoing: Outgoing;
+  readonly dialect: Dialect;
+  readonly clock: Clock;
+  readonly times: ReplyTimes;
+  /** Headers of every answer; asked for when the head is written. */
+  readonly headers: () => Record<string, string>;
+}
+
+/** Why a reply has nobody to go to any more. */
+export type GoneReason = 'client_gone' | 'client_stalled' | 'router_stopping';
+
+/** Whole answers go out in slices of so many bytes, so that a slow client can be told from one that takes nothing. */
+const sliceBytes = 64 * 1024;
+
+/**
+ * The one writer of an answer. A stream that stays silent gets its head and comments, so that no hop on the way gives
+ * up; whatever goes wrong after that reaches the client as an error event, before that as a plain status. Whatever its
+ * kind, an answer that the client does not take is cut.
+ */
+export class ClientReply implements Disposable {
+  readonly #options: ClientReplyOptions;
+  readonly #gone = new AbortController();
+  readonly #pulse = new AbortController();
+  readonly #flushed = Promise.withResolvers<void>();
+  #wroteAt: number;
+  #stall: Deadline | undefined;
+  #drained: (() => void) | undefined;
+  #wasCut = false;
+  #isStream = false;
+
+  constructor(options: ClientReplyOptions) {
+    this.#options = options;
+    this.#wroteAt = options.clock.monotonic();
+    const { outgoing } = options;
+    outgoing.on('drain', () => this.#onDrain());
+    outgoing.on('finish', () => this.#onFlushed());
+    outgoing.on('error', () => this.#leave('client_gone'));
+    outgoing.on('close', () => this.#onClose());
+    if (outgoing.destroyed) this.#onClose();
+  }
+
+  /** Aborts when the client has left or takes nothing any more; the reason is a `GoneReason`. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  /** Resolves when the last byte has left, or the connection has ended. Never rejects. */
+  get flushed(): Promise<void> {
+    return this.#flushed.promise;
+  }
+
+  /** The head is out: from now on only the dialect can say that something failed. */
+  get begun(): boolean {
+    return this.#options.outgoing.headersSent;
+  }
+
+  /** From now on this is a stream: silence is broken by comments. */
+  startHeartbeats(): void {
+    this.#beat().catch(() => {});
+  }
+
+  /** Writes a stream's events, behind its head; false asks for a pause until `onDrain`. */
+  writeEvents(events: readonly Buffer[]): boolean {
+    if (!this.begun) {
+      this.#isStream = true;
+      const type = `${this.#options.dialect.streamType}; charset=utf-8`;
+      this.#begin(200, { 'content-type': type, 'cache-control': 'no-cache', 'x-accel-buffering': 'no' });
+    }
+    return this.#write(events);
+  }
+
+  /** Writes the head and first part of a whole answer that is too long to be held; like `writeEvents`. */
+  writePart(answer: Omit<EngineAnswer, 'body'>, chunks: readonly Buffer[]): boolean {
+    if (!this.begun) this.#begin(answer.status, labelOf(answer));
+    return this.#write(chunks);
+  }
+
+  /** Called once when the client has taken what was written. */
+  onDrain(drained: () => void): void {
+    this.#drained = drained;
+  }
+
+  end(last?: Buffer): void {
+    const { outgoing, clock, times } = this.#options;
+    this.#pulse.abort('quiet');
+    if (outgoing.writableEnded || outgoing.destroyed) return;
+    outgoing.end(last);
+    if (outgoing.writableLength > 0)
+      this.#stall ??= new Deadline(clock, times.clientStallTimeoutMs, () => this.#cutStalled());
+  }
+
+  /** Relays an engine's answer; a refusal in the shape of the client's API. */
+  sendAnswer(answer: EngineAnswer): void {
+    const { errors } = this.#options.dialect;
+    const { status } = answer;
+    if (status < 400) return this.#whole(status, answer.body, labelOf(answer));
+    const body = errors.relayed(answer);
+    if (this.begun) return this.end(errors.streamEnd(body));
+    const { retryAfterMs } = answer;
+    const retryable = status >= 500 || status === 429;
+    this.#whole(status, body, {
+      'content-type': 'application/json',
+      ...errors.headers({ status, retryable, retryAfterMs }),
+    });
+  }
+
+  /**
+   * Tells the client what went wrong, in whatever way is still possible: status, error event, or a broken body. What an
+   * engine said about it goes with it.
+   */
+  sendError(thrown: unknown, original?: Buffer): void {
+    const error = toAppError(thrown);
+    const { outgoing, dialect } = this.#options;
+    if (outgoing.writableEnded || outgoing.destroyed) return;
+    const body = dialect.errors.body(error, original);
+    if (this.begun) return this.#isStream ? this.end(dialect.errors.streamEnd(body)) : this.cut();
+    const retry: Retry = error;
+    this.#whole(error.status, body, { 'content-type': 'application/json', ...dialect.errors.headers(retry) });
+  }
+
+  /** Cuts a whole answer that cannot be completed: the client sees a broken body, never a short one that looks whole. */
+  cut(): void {
+    this.#quiet();
+    this.#wasCut = true;
+    this.#options.outgoing.destroy();
+  }
+
+  /** Ends it now, whatever is under way: tells the client why, and whoever works for it to stop. */
+  stop(error: AppError): void {
+    this.sendError(error);
+    this.#leave('router_stopping');
+  }
+
+  [Symbol.dispose](): void {
+    this.#quiet();
+  }
+
+  #whole(status: number, body: Buffer, headers: Record<string, string>): void {
+    this.#pulse.abort('quiet');
+    this.#begin(status, { ...headers, 'content-length': String(body.length) });
+    this.#pour(body);
+  }
+
+  #pour(body: Buffer): void {
+    for (let rest = body; ; rest = rest.subarray(sliceBytes)) {
+      if (rest.length <= sliceBytes) return this.end(rest);
+      if (this.#write([rest.subarray(0, sliceBytes)])) continue;
+      return this.onDrain(() => this.#pour(rest.subarray(sliceBytes)));
+    }
+  }
+
+  #begin(status: number, headers: Record<string, string>): void {
+    const { outgoing } = this.#options;
+    outgoing.writeHead(status, { ...this.#options.headers(), ...headers });
+    outgoing.flushHeaders();
+  }
+
+  #write(chunks: readonly Buffer[]): boolean {
+    const { outgoing, clock, times } = this.#options;
+    if (outgoing.destroyed) return true;
+    this.#wroteAt = clock.monotonic();
+    if (chunks.length > 1) outgoing.cork();
+    let flows = true;
+    for (const chunk of chunks) flows = outgoing.write(chunk);
+    if (chunks.length > 1) outgoing.uncork();
+    if (!flows) this.#stall ??= new Deadline(clock, times.clientStallTimeoutMs, () => this.#cutStalled());
+    return flows;
+  }
+
+  #onDrain(): void {
+    this.#stall?.[Symbol.dispose]();
+    this.#stall = undefined;
+    const drained = this.#drained;
+    this.#drained = undefined;
+    drained?.();
+  }
+
+  #onFlushed(): void {
+    this.#quiet();
+    this.#flushed.resolve();
+  }
+
+  #onClose(): void {
+    if (!this.#options.outgoing.writableFinished && !this.#wasCut) this.#leave('client_gone');
+    this.#onFlushed();
+  }
+
+  #cutStalled(): void {
+    this.#leave('client_stalled');
+    this.#options.outgoing.destroy();
+  }
+
+  #leave(reason: GoneReason): void {
+    this.#quiet();
+    if (!this.#gone.signal.aborted) this.#gone.abort(reason);
+  }
+
+  #quiet(): void {
+    this.#pulse.abort('quiet');
+    this.#stall?.[Symbol.dispose]();
+    this.#stall = undefined;
+  }
+
+  /** Rejects when the reply ends. */
+  async #beat(): Promise<void> {
+    const { clock, outgoing, dialect, times } = this.#options;
+    let waitMs = times.heartbeatAfterMs;
+    for (;;) {
+      await clock.sleep(waitMs, this.#pulse.signal);
+      const silentMs = clock.monotonic() - this.#wroteAt;
+      const due = this.begun ? times.heartbeatMs : times.heartbeatAfterMs;
+      waitMs = silentMs >= due ? times.heartbeatMs : due - silentMs;
+      if (silentMs < due || outgoing.writableNeedDrain) continue;
+      this.writeEvents([dialect.heartbeat]);
+    }
+  }
+}
+
+function labelOf({ contentType, contentEncoding }: Omit<EngineAnswer, 'body'>): Record<string, string> {
+  return {
+    'content-type': contentType ?? 'application/json',
+    ...(contentEncoding !== undefined && { 'content-encoding': contentEncoding }),
+  };
+}

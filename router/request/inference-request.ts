@@ -1,0 +1,187 @@
+import type { IncomingMessage } from 'node:http';
+import type { PoolDocument } from '#shared/contract/replica.ts';
+import type { Clock } from '#shared/runtime/clock.ts';
+import type { Logger } from '#shared/runtime/log.ts';
+import type { Caller } from '../access/authenticate.ts';
+import type { SharedRoom } from '../admit/shared-room.ts';
+import type { Dialect, Usage } from '../dialects/dialect.ts';
+import type { Work } from '../pick/picker.ts';
+import { blockKeys } from '../scan/block-keys.ts';
+import type { ScannedBody } from '../scan/scanned-body.ts';
+import { ClientReply, type Outgoing, type ReplyTimes } from './client-reply.ts';
+import type { RouterMetrics } from './metrics.ts';
+import type { OpenReplies } from './open-replies.ts';
+import { RequestBody } from './request-body.ts';
+import { applySplices } from './splice.ts';
+
+/** What every request shares with the others. */
+export interface RequestDeps {
+  readonly times: ReplyTimes;
+  /** Memory of bodies, shared out between endpoints. */
+  readonly memory: SharedRoom;
+  readonly replies: OpenReplies;
+  readonly metrics: RouterMetrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly newId: () => string;
+}
+
+/** What a client may call its own request. */
+const clientIdForm = /^[\x21-\x7e]{1,128}$/;
+/** Longest body of a probe. */
+export const probeBytesMax = 64 * 1024;
+
+/** One request from socket to answer: what was asked, its answer, and its ids, times and counts in headers, metrics and log. */
+export class InferenceRequest implements Disposable {
+  readonly id: string;
+  readonly dialect: Dialect;
+  readonly incoming: IncomingMessage;
+  readonly reply: ClientReply;
+  readonly body: RequestBody;
+  readonly #deps: RequestDeps;
+  readonly #clientId: string | undefined;
+  readonly #startedAt: number;
+  readonly #facts: Record<string, unknown> = {};
+  #scan: ScannedBody | undefined;
+  #pool: PoolDocument | undefined;
+  #work: Work | undefined;
+  #pieces: readonly Uint8Array[] = [];
+  #firstTokenAt: number | undefined;
+  #lastTokenAt = 0;
+  #tokens = 0;
+
+  constructor(deps: RequestDeps, dialect: Dialect, sockets: { incoming: IncomingMessage; outgoing: Outgoing }) {
+    const { incoming, outgoing } = sockets;
+    const { clock, times, replies } = deps;
+    const given = incoming.headers['x-request-id'];
+    this.id = deps.newId();
+    this.dialect = dialect;
+    this.incoming = incoming;
+    this.#deps = deps;
+    this.#clientId = typeof given === 'string' && clientIdForm.test(given) ? given : undefined;
+    this.#startedAt = clock.monotonic();
+    this.body = new RequestBody(deps.memory);
+    this.reply = new ClientReply({ outgoing, dialect, clock, times, headers: () => this.#headers() });
+    replies.add(this.reply);
+  }
+
+  /** The body is here, and it is known who asks which pool. */
+  accept(scan: ScannedBody, { caller, pool }: { caller: Caller; pool: PoolDocument }): void {
+    const { dialect, body, incoming } = this;
+    this.#scan = scan;
+    this.#pool = pool;
+    const [engineModel = ''] = pool.models;
+    const isProbe = caller.kind === 'proof';
+    this.#pieces = isProbe
+      ? [dialect.probeBody(Buffer.concat(body.pieces))]
+      : applySplices(body.pieces, [...markSplice(body.pieces), ...dialect.splices(scan, engineModel)]);
+    const session = incoming.headers['x-session-id'];
+    const only = isProbe ? (caller.payload.replicaId ?? undefined) : undefined;
+    this.#work = {
+      pool: pool.pool,
+      flow: isProbe ? pool.pool : caller.tokenId,
+      bytes: body.bytes,
+      prompt: blockKeys(scan, { cacheNamespace: pool.prefixSalt ?? pool.endpointId, model: engineModel }),
+      maxTokens: scan.maxTokens ?? 0,
+      ...(typeof session === 'string' && session !== '' && { session }),
+      ...(only !== undefined && { only }),
+    };
+    this.note({ pool: pool.pool, model: scan.model, stream: this.streamed, bodyBytes: body.bytes });
+  }
+
+  get scan(): ScannedBody {
+    return known(this.#scan);
+  }
+
+  get pool(): PoolDocument {
+    return known(this.#pool);
+  }
+
+  /** What the brain needs of it. */
+  get work(): Work {
+    return known(this.#work);
+  }
+
+  get streamed(): boolean {
+    return this.#scan?.stream === true;
+  }
+
+  /** What goes to an engine; gone once the answer has begun. */
+  get pieces(): readonly Uint8Array[] {
+    return this.#pieces;
+  }
+
+  /** From here on the request belongs to one replica: no other attempt will need its body. */
+  committed(): void {
+    this.#pieces = [];
+    this.body[Symbol.dispose]();
+  }
+
+  /** Adds facts to the request's line in the log; ids and numbers only, never a body or a secret. */
+  note(facts: Readonly<Record<string, unknown>>): void {
+    Object.assign(this.#facts, facts);
+  }
+
+  /** An event with content went to the client. */
+  token(): void {
+    const { clock, metrics } = this.#deps;
+    const now = clock.monotonic();
+    this.#tokens += 1;
+    if (this.#firstTokenAt === undefined) metrics.firstToken.observe((now - this.#startedAt) / 1000);
+    else metrics.interToken.observe((now - this.#lastTokenAt) / 1000);
+    this.#firstTokenAt ??= now;
+    this.#lastTokenAt = now;
+  }
+
+  /** Tokens as the engine counted them; a probe's are not metered. */
+  used(usage: Usage | undefined): void {
+    if (usage === undefined || this.work.only !== undefined) return;
+    const { metrics } = this.#deps;
+    const { promptTokens, completionTokens, cachedTokens } = usage;
+    metrics.tokens.inc({ kind: 'prompt' }, promptTokens);
+    metrics.tokens.inc({ kind: 'output' }, completionTokens);
+    this.note({ promptTokens, outputTokens: completionTokens, cachedTokens });
+  }
+
+  /** Ends it with the status that the client saw, or 499; `code` names an error. */
+  close(status: number, code: string | undefined): void {
+    const { metrics, log } = this.#deps;
+    const route = this.dialect.name;
+    metrics.requests.inc({ route, status: String(status) });
+    if (code !== undefined) metrics.errors.inc({ code });
+    const durationMs = this.#sinceStartMs();
+    metrics.duration.observe(durationMs / 1000);
+    const ttftMs = this.#firstTokenAt === undefined ? undefined : Math.round(this.#firstTokenAt - this.#startedAt);
+    const ids = { requestId: this.id, clientRequestId: this.#clientId };
+    log.info({ ...ids, route, status, code, ...this.#facts, ttftMs, durationMs, frames: this.#tokens }, 'request.done');
+  }
+
+  [Symbol.dispose](): void {
+    this.committed();
+    this.reply[Symbol.dispose]();
+    this.#deps.replies.delete(this.reply);
+  }
+
+  #headers(): Record<string, string> {
+    return {
+      'x-request-id': this.id,
+      ...(this.#clientId !== undefined && { 'x-client-request-id': this.#clientId }),
+      ...this.dialect.answerHeaders(this.#sinceStartMs()),
+      ...(this.#deps.replies.closing && { connection: 'close' }),
+    };
+  }
+
+  #sinceStartMs(): number {
+    return Math.round(this.#deps.clock.monotonic() - this.#startedAt);
+  }
+}
+
+/** A byte order mark before the body stays here: not every engine passes over it. */
+function markSplice(pieces: readonly Buffer[]): { start: number; end: number; bytes: Buffer }[] {
+  return pieces[0]?.[0] === 0xef ? [{ start: 0, end: 3, bytes: Buffer.alloc(0) }] : [];
+}
+
+function known<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('the request has not been read yet');
+  return value;
+}

@@ -1,0 +1,51 @@
+/**
+ * What a part of the body becomes in the prompt. `template` changes how the prompt is rendered (part of the salt),
+ * the others stand in it in this order.
+ */
+export type SpanKind = 'template' | 'tools' | 'system' | 'messages';
+
+/** What routing reads out of a body, whatever the API calls it. Absent and `null` members are left out. */
+export interface RoutingFields {
+  model?: string;
+  stream?: boolean;
+  /** Most output tokens; the greatest where several members say it, since engines differ in which of them wins. */
+  maxTokens?: number;
+  /** How many answers are asked for in one. */
+  choices?: number;
+}
+
+/** Reads the value (parsed JSON, never null) of a routing field. */
+export type FieldReader = (value: unknown) => RoutingFields | 'wrong_type' | 'out_of_range';
+
+/** What a scan looks for in the top-level object of a body; one constant per dialect. */
+export interface BodyRules {
+  /** Routing fields by name. */
+  readonly fields: ReadonlyMap<string, FieldReader>;
+  /** Members that make the prompt, in prompt order; keys of one kind follow each other so, whatever their order in the body. */
+  readonly spans: readonly { readonly key: string; readonly kind: SpanKind }[];
+  /** The member of a message that names its author, and the author whose first message begins a conversation. */
+  readonly author: { readonly key: string; readonly user: string };
+  /** Members of these names, at any depth inside a span, do not count: they change without changing the prompt. */
+  readonly volatileKeys: readonly string[];
+  /** Short elements (below one block) that contain one of these texts do not count. */
+  readonly volatileTexts: readonly string[];
+}
+
+/** Bounds of one scan. */
+export interface ScanLimits {
+  /** Levels of nesting, the top-level object included. */
+  readonly maxDepth: number;
+  /** Bytes of the value of a routing field. */
+  readonly maxValueBytes: number;
+  /** Blocks per span; what follows does not count for routing. */
+  readonly maxBlocks: number;
+  /** Hashed bytes per block inside long texts. */
+  readonly blockBytes: number;
+}
+
+export const defaultScanLimits: ScanLimits = {
+  maxDepth: 256,
+  maxValueBytes: 4096,
+  maxBlocks: 16_384,
+  blockBytes: 1024,
+};
