@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { exportLines } from '#loadtest/stack/welcome.ts';
 import { runCommand } from '#shared/testing/run-command.ts';
 import { trackedFiles } from '#shared/testing/tidy-files.ts';
 import { fencedBlocks, runnableScript, type FencedBlock } from './fenced-blocks.ts';
@@ -9,10 +10,10 @@ import { startTestStack, testModel } from './test-stack.ts';
 /**
  * What a reader of a README.md can paste, works. Blocks fenced as `sh` are one shell session per file, run at the root of
  * the checkout; blocks fenced as `ts` are a module each. Everything else (`text`, `json`, `yaml`) is not run. A file whose
- * blocks name one of the variables below gets a stack with one active endpoint, and the variables set.
+ * blocks name one of the variables below gets a stack with one active endpoint, and the variables that `npm run dev` prints.
  */
 const root = path.resolve(import.meta.dirname, '../..');
-const variables = /\bFAIRWAY_(CONTROL_URL|API_TOKEN|INFERENCE_URL|TOKEN|MODEL|ENDPOINT_ID)\b/;
+const variables = /\bFAIRWAY_(CONTROL_URL|API_TOKEN|NATS_URL|INFERENCE_URL|TOKEN|MODEL|ENDPOINT_ID)\b/g;
 
 const readmes = trackedFiles(root)
   .filter((file) => file.name.endsWith('README.md'))
@@ -25,18 +26,16 @@ test('the first README shows a command to run', () => {
 
 describe.each(readmes)('$name', ({ blocks }) => {
   test('its blocks run', { timeout: 240_000 }, async () => {
-    if (!blocks.some((block) => variables.test(block.code))) return await runBlocks(blocks, {});
+    const used = blocks.flatMap((block) => block.code.match(variables) ?? []);
+    if (used.length === 0) return await runBlocks(blocks, {});
     await using fairway = await startTestStack({ regionals: 1, provisioners: 1 });
     const { dedicated_inference: endpoint, token } = await fairway.create('readme', 1);
     await fairway.untilActive(endpoint.id, 1);
-    await runBlocks(blocks, {
-      FAIRWAY_CONTROL_URL: fairway.stack.controlUrl,
-      FAIRWAY_API_TOKEN: fairway.stack.apiToken,
-      FAIRWAY_INFERENCE_URL: fairway.stack.inferenceUrl,
-      FAIRWAY_TOKEN: token.value ?? '',
-      FAIRWAY_MODEL: testModel,
-      FAIRWAY_ENDPOINT_ID: endpoint.id,
-    });
+    const demo = { endpointId: endpoint.id, token: token.value ?? '', model: testModel };
+    const printed = exportLines(fairway.stack, demo).map((line) => /^export (\w+)='(.*)'$/.exec(line) ?? []);
+    const env = Object.fromEntries(printed.map(([, name = '', value = '']) => [name, value]));
+    expect(Object.keys(env)).toEqual(expect.arrayContaining(used));
+    await runBlocks(blocks, env);
   });
 });
 

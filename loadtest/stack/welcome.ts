@@ -37,16 +37,30 @@ export function pasteCommands(stack: Stack, demo: DemoEndpoint): PasteCommand[] 
   ];
 }
 
+/** The variables that the README's examples use, for a shell. */
+export function exportLines(stack: Stack, demo: DemoEndpoint): string[] {
+  const values = {
+    FAIRWAY_CONTROL_URL: stack.controlUrl,
+    FAIRWAY_API_TOKEN: stack.apiToken,
+    FAIRWAY_NATS_URL: stack.plan.natsUrl,
+    FAIRWAY_INFERENCE_URL: stack.inferenceUrl,
+    FAIRWAY_TOKEN: demo.token,
+    FAIRWAY_MODEL: demo.model,
+    FAIRWAY_ENDPOINT_ID: demo.endpointId,
+  };
+  return Object.entries(values).map(([name, value]) => `export ${name}='${value}'`);
+}
+
 /** The text that ends the start. */
 export function welcome(stack: Stack, demo: DemoEndpoint): string {
   const commands = pasteCommands(stack, demo).map(({ title, command }) => `# ${title}\n${command}`);
   return [
     '',
-    `Control plane   ${stack.controlUrl}   (API description: /openapi.json)`,
-    `  API token     ${stack.apiToken}`,
-    `Inference       ${stack.inferenceUrl}/v1`,
-    `  token         ${demo.token}`,
-    `  model         ${demo.model}`,
+    'Addresses, tokens and names, as the examples of README.md use them:',
+    '',
+    ...exportLines(stack, demo),
+    '',
+    `API description ${stack.controlUrl}/openapi.json`,
     `State and logs  ${stack.folder}${stack.kept ? ' (kept)' : ' (removed at the end; --keep keeps it)'}`,
     '',
     'Simulated here: GPUs, nodes and the model (it makes up text, with the timing of a real engine).',
