@@ -10,6 +10,8 @@ import { connectNats } from '#shared/runtime/nats/nats.ts';
 import { verifyStreams } from '#shared/runtime/nats/nats-streams.ts';
 import { createWork } from './app.ts';
 import { startCaches } from './observe/caches.ts';
+import { unheardKubelets } from './observe/pod-view.ts';
+import { kinds } from './kube/kinds.ts';
 import type { ProvisionerConfig } from './config.ts';
 import { startSpecConsumer } from './desired/consumer.ts';
 import { DesiredMap, type SpecMessage } from './desired/desired-map.ts';
@@ -101,6 +103,7 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
     ...(nats.up() ? [] : ['nats']),
     ...(round > 0 ? [] : ['first resync']),
     ...outside.drains.problems(),
+    ...unheardKubelets(caches.of(kinds.pod)?.store.list() ?? []),
   ];
   const admin = stack.use(await serveAdmin({ host, port, registry, notReady }));
   const running = stack.move();

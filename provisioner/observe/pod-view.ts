@@ -94,6 +94,15 @@ export function viewPod(pod: KubeObject): PodView {
   };
 }
 
+/** What to say of nodes whose kubelets the API server does not hear, judged by the pods on them. */
+export function unheardKubelets(pods: readonly KubeObject[]): string[] {
+  const unheard = pods.filter((pod) => viewPod(pod).unheard);
+  if (unheard.length === 0) return [];
+  const nodes = new Set(unheard.map(({ spec }) => String((spec as { nodeName?: string } | undefined)?.nodeName)));
+  const names = [...nodes].slice(0, 8).join(', ');
+  return [`kubelets: the API server does not hear those of ${names}; ${unheard.length} replicas are asked directly.`];
+}
+
 const imageProblems = new Set(['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName', 'ErrImageNeverPull']);
 
 function stageOf(status: PodStatus): PodStage {

@@ -44,7 +44,7 @@ function scheduled({ stage, replicas }: Progress): Judged {
 
 function replicasReady({ complete, replicas: { desired, ready }, stage, doubt }: Progress): Judged {
   const message = `${ready} of ${desired} replicas are ready.`;
-  if (complete && doubt !== null) return { type: 'ReplicasReady', status: 'Unknown', ...doubt };
+  if (doubt !== null) return { type: 'ReplicasReady', status: 'Unknown', ...doubt };
   if (complete) return { type: 'ReplicasReady', status: 'True', reason: 'AllReady', message };
   return { type: 'ReplicasReady', status: 'False', reason: stage.reason, message };
 }

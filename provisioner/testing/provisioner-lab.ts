@@ -37,6 +37,8 @@ export interface ProvisionerLab extends AsyncDisposable {
   vpcId: string;
   /** In-flight requests that the make-believe router reports, by replica. */
   inFlight: Map<string, number>;
+  /** The make-believe router says nothing while it is silent. */
+  router: { silent: boolean };
   /** What proofs answer; replaced by tests. */
   answer: { proof: (proof: ProofRequest) => ProofOutcome };
   asked: ProofRequest[];
@@ -82,7 +84,8 @@ export async function startProvisionerLab({ nodes = 1, cluster: start = startEmb
   const vpcId = randomUUID();
   const provisionerKey = randomBytes(32).toString('base64url');
   const inFlight = new Map<string, number>();
-  stack.use(startReports(nats, vpcId, inFlight));
+  const router = { silent: false };
+  stack.use(startReports(nats, vpcId, { inFlight, router }));
   const asked: ProofRequest[] = [];
   const answer: ProvisionerLab['answer'] = { proof: () => ({ ok: true }) };
   const prover: Prover = {
@@ -125,6 +128,7 @@ export async function startProvisionerLab({ nodes = 1, cluster: start = startEmb
     kube,
     vpcId,
     inFlight,
+    router,
     answer,
     asked,
     start: (overrides = {}, context = {}) => startProvisioner(configOf(overrides), { log, prover, ...context }),
@@ -214,7 +218,11 @@ export function newDeployment(scale: number): SpecDocument['deployments'][number
 }
 
 /** Reports as a router does: all that is written has been seen, and what the test says is in flight. */
-function startReports(nats: Nats, vpcId: string, inFlight: ReadonlyMap<string, number>): AsyncDisposable {
+function startReports(
+  nats: Nats,
+  vpcId: string,
+  { inFlight, router }: Pick<ProvisionerLab, 'inFlight' | 'router'>,
+): AsyncDisposable {
   const stop = new AbortController();
   const routerId = randomUUID();
   const run = async (): Promise<void> => {
@@ -230,7 +238,7 @@ function startReports(nats: Nats, vpcId: string, inFlight: ReadonlyMap<string, n
         inFlight: Object.fromEntries(inFlight),
         leaving: false,
       };
-      nats.nc.publish(subjects.drain(vpcId, routerId), JSON.stringify(report));
+      if (!router.silent) nats.nc.publish(subjects.drain(vpcId, routerId), JSON.stringify(report));
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   };

@@ -26,15 +26,22 @@ export function isPubAck(payload: string): boolean {
   return payload.includes('"stream":') && payload.includes('"seq":') && !payload.includes('"error"');
 }
 
+/** Where a proxy leads. `plain`: not to NATS, so that bytes pass as they come. */
+interface ProxyTarget {
+  port: number;
+  host?: string;
+  plain?: boolean;
+}
+
 /** Starts a proxy on a free port of 127.0.0.1. */
-export async function startTcpProxy(target: { port: number; host?: string }): Promise<TcpProxy> {
+export async function startTcpProxy(target: ProxyTarget): Promise<TcpProxy> {
   const proxy = new NatsAwareProxy(target);
   await proxy.listen();
   return proxy;
 }
 
 class NatsAwareProxy implements TcpProxy {
-  readonly #target: { port: number; host?: string };
+  readonly #target: ProxyTarget;
   readonly #server = createServer((client) => this.#join(client));
   readonly #sockets = new Set<Socket>();
   #delayMs = 0;
@@ -44,7 +51,7 @@ class NatsAwareProxy implements TcpProxy {
   #matches: (payload: string) => boolean = () => false;
   port = 0;
 
-  constructor(target: { port: number; host?: string }) {
+  constructor(target: ProxyTarget) {
     this.#target = target;
   }
 
@@ -93,6 +100,7 @@ class NatsAwareProxy implements TcpProxy {
     const server = connect({ port: this.#target.port, host: this.#target.host ?? '127.0.0.1' });
     let rest: Buffer = Buffer.alloc(0);
     const filter = (chunk: Buffer): Buffer => {
+      if (this.#target.plain === true) return chunk;
       const taken = takeNatsFrames(Buffer.concat([rest, chunk]));
       rest = taken.rest;
       return Buffer.concat(taken.frames.filter((frame) => !this.#isSwallowed(frame.payload)).map(({ bytes }) => bytes));

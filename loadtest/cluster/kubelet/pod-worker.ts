@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { within } from '#shared/runtime/within.ts';
+import { hasCondition } from '../controllers/conditions.ts';
 import type { Container, Pod } from '../objects/workloads.ts';
 import type { KubeletConfig } from './config.ts';
 import { signalGroup, type Guard } from './guard.ts';
@@ -70,6 +71,8 @@ export class PodWorker implements AsyncDisposable {
     this.#pod = pod;
     const { deletionTimestamp, deletionGracePeriodSeconds = 30 } = pod.metadata;
     if (deletionTimestamp !== undefined && !this.#ending.signal.aborted) this.#ending.abort(deletionGracePeriodSeconds);
+    // Somebody else's word, as a node controller's about a kubelet that it did not hear: this one knows better.
+    if (this.#facts.ready && !hasCondition(pod.status, 'Ready')) this.#say({});
   }
 
   /** The object is gone: so is the pod, at once. */
