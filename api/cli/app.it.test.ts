@@ -90,6 +90,18 @@ describe('a region', () => {
   });
 });
 
+it('routers are forgotten by name, so that nobody waits for one that was killed', async () => {
+  await prepare();
+  const subject = subjects.router(vpcId, 'r1');
+  await writeDocuments(nats, [{ subject, body: { v: 1, routerId: 'r1', vpcId, epoch: 1 } }], '');
+  expect(await admin(`router forget ${vpcId} r2`)).toEqual({
+    code: 1,
+    text: expect.stringContaining('No router "r2"'),
+  });
+  expect((await admin(`router forget ${vpcId} r1`)).code).toBe(0);
+  expect(await readLast(nats, 'KV_infra', subject)).toMatchObject({ deleted: true });
+});
+
 describe('a stream that was made anew', () => {
   const write = (subject: string) => writeDocuments(nats, [{ subject, body: {} }], '');
 

@@ -1,6 +1,14 @@
 import { scopes } from '#shared/contract/identity.ts';
 import type { Logger } from '#shared/runtime/log.ts';
-import { addTeam, addToken, addVpc, makeRegionStreams, makeVpcStreams, openAdmin } from '../../api/cli/service.ts';
+import {
+  addTeam,
+  addToken,
+  addVpc,
+  forgetRouters,
+  makeRegionStreams,
+  makeVpcStreams,
+  openAdmin,
+} from '../../api/cli/service.ts';
 import { stackPlace } from './processes.ts';
 
 /** What an operator does with a new region: its streams, a team with an API token, and the team's VPC. */
@@ -12,4 +20,6 @@ export async function seedRegion(parts: { natsUrl: string; log: Logger; apiToken
   await addToken(admin, { team, token: parts.apiToken, scopes, expiresAt: null });
   await addVpc(admin, { vpcId, teams: [team] });
   await makeVpcStreams(admin, vpcId, { anew: false });
+  // No router of an earlier run lives on, and this run may have fewer.
+  await forgetRouters(admin, vpcId);
 }

@@ -7,6 +7,7 @@ import type { AdminConfig } from '../config.ts';
 import type { AdminContext } from './admin-context.ts';
 import { addTeam, addToken, addVpc } from './identities.ts';
 import { accountsOf, loginAdvice, loginOf } from './logins.ts';
+import { forgetRouters } from './routers.ts';
 import { adoptStreams, makeRegionStreams, makeVpcStreams, sweepEndpoint } from './region-streams.ts';
 
 /** What a command gets: names that stand on its line, and its options. */
@@ -84,6 +85,18 @@ export const adminCommands: AdminCommand[] = [
       await addVpc(admin, { vpcId, teams: flags['team'] ?? [] });
       const done = await makeVpcStreams(admin, vpcId, { anew: false });
       return [`VPC ${vpcId} is known.`, ...done, loginAdvice(login)];
+    },
+  },
+  {
+    words: ['router', 'forget'],
+    names: ['VPC_ID', 'ROUTER_ID'],
+    flags: [],
+    connects: true,
+    help: ['say that a router that was killed does not come back: scale-downs wait for it no more'],
+    run: async ({ names: [vpcId = '', routerId = ''] }, admin) => {
+      const forgotten = await forgetRouters(admin, vpcId, routerId);
+      if (forgotten.length > 0) return [`Router ${routerId} is forgotten, unless it is heard again.`];
+      throw new ConfigError(`No router "${routerId}" is registered in VPC ${vpcId}.`);
     },
   },
   {
