@@ -1,11 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import { AppError, unreadableCodes } from '#shared/contract/errors.ts';
-import type { DrainReport } from '#shared/contract/replica.ts';
+import type { DrainReport, PoolDocument } from '#shared/contract/replica.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { answerClientErrors } from '#shared/runtime/http/client-errors.ts';
 import { serveAdmin, serveListener, type RunningServer } from '#shared/runtime/http/http-server.ts';
 import type { Logger } from '#shared/runtime/log.ts';
+import { startLoop } from '#shared/runtime/loop.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
 import { within } from '#shared/runtime/within.ts';
 import { EdgeCopy } from './edge/edge-copy.ts';
@@ -22,8 +23,8 @@ import { RouterMetrics } from './request/metrics.ts';
 import { OpenReplies } from './request/open-replies.ts';
 import { RedisLedgerChannel } from './ledger/redis-ledger-channel.ts';
 import type { WaitLimits } from './pick/pool-wait.ts';
-import { ReplicaTable } from './replicas/replica-table.ts';
-import { describeReplicas, ledgerPrefix, startRoutingState } from './pick/start-picker.ts';
+import { Scraper } from './scrape/scraper.ts';
+import { Brain, tickMs, type Scraped } from './pick/brain.ts';
 
 /** What a router gets from the process it runs in. */
 export interface RouterContext {
@@ -58,27 +59,23 @@ export async function startRouter(config: RouterConfig, context: RouterContext):
   const file = new StateFile(config.FAIRWAY_STATE_DIR, log);
   stack.defer(() => file.flushed());
   const upstream = openUpstream(stack, config.FAIRWAY_CONNECT_TIMEOUT_MS, context);
-  const table = new ReplicaTable({ router: routerId, epoch });
-  const describe = (): Record<string, string> => describeReplicas(table, clock.monotonic());
-  const place = { url: config.FAIRWAY_REDIS_URL, keyPrefix: ledgerPrefix(vpcId), router: routerId, epoch };
-  const ledger = stack.use(new RedisLedgerChannel({ ...place, describe, clock, log }));
+  const describe = (): Record<string, string> => brain.describe();
+  const identity = { router: routerId, epoch, clock };
+  const ledger = stack.use(
+    new RedisLedgerChannel({ ...identity, url: config.FAIRWAY_REDIS_URL, vpcId, describe, log }),
+  );
   const hitsKnown = (predicted: number, reported: number): void => metrics.hitsKnown(predicted, reported);
-  const scrapeMs = config.FAIRWAY_SCRAPE_MS;
-  const limits = waitLimits(config);
-  const brain = { routerId, epoch, copy, upstream, table, ledger, scrapeMs, hitsKnown, limits, clock, log };
-  const routing = stack.use(startRoutingState(brain));
+  const brain: Brain = stack.use(new Brain({ ...identity, channel: ledger, limits: waitLimits(config), hitsKnown }));
+  stack.use(feedBrain(brain, config.FAIRWAY_SCRAPE_MS, { copy, upstream, metrics, clock, log }));
   const state = await file.read(vpcId);
   if (state !== undefined) copy.load(state);
   copy.onChange(() => copy.loaded && file.write(copy.state()));
   const feed = stack.use(new EdgeFeed({ url: config.FAIRWAY_NATS_URL, routerId, vpcId, copy, clock, log }));
 
-  const deps = appDeps(config, { copy, upstream, picker: routing.picker, metrics, clock, log });
+  const deps = appDeps(config, { copy, upstream, picker: brain, metrics, clock, log });
   metrics.watch({
-    inFlight: () => routing.picker.inFlight,
-    queued: () => routing.picker.waiting,
+    brain: () => brain.figures(),
     bodyBytes: () => deps.memory.total,
-    clusterInFlight: () => routing.clusterInFlight(),
-    prefixBlocks: () => routing.index.size().blocks,
     ledgerUp: () => ledger.up(),
     ledgerDropped: () => ledger.counts().dropped,
   });
@@ -90,7 +87,7 @@ export async function startRouter(config: RouterConfig, context: RouterContext):
       identity: { routerId, vpcId, epoch, ...podOf(config) },
       listeners: () => listenersOf(config, server.url),
       pools: copy.pools,
-      table,
+      table: brain.table,
       edgeRevision: () => feed.edgeRevision(),
       publish: (subject, text) => feed.report(subject, text),
       clock,
@@ -116,6 +113,25 @@ function openUpstream(
   const stall = stack.use(new LoopStall(clock, log));
   const now = (): number => clock.monotonic();
   return stack.use(new UndiciUpstream({ connectTimeoutMs, now, stalledSince: (at) => stall.since(at) }));
+}
+
+/** Keeps the brain current: pools as they change, looks at replicas, and the time. */
+function feedBrain(
+  brain: Brain,
+  everyMs: number,
+  parts: Pick<AppDeps, 'metrics' | 'clock' | 'log'> & { copy: EdgeCopy; upstream: UndiciUpstream },
+): AsyncDisposable {
+  const { copy, upstream, metrics, clock, log } = parts;
+  copy.onChange((what) => {
+    if (what === 'pools') for (const gone of brain.setPools(copy.pools.documents())) upstream.forget(gone);
+  });
+  const feeding = new AsyncDisposableStack();
+  feeding.use(startLoop({ name: 'brain.tick', everyMs: tickMs, clock, log }, () => brain.tick()));
+  const pools = (): PoolDocument[] => copy.pools.documents();
+  const scraped = (result: Scraped): void => brain.scraped(result);
+  const counted = (result: string): void => metrics.scrapes.inc({ result });
+  feeding.use(new Scraper({ pools, everyMs, scraped, counted, clock, log }));
+  return feeding;
 }
 
 function podOf(config: RouterConfig): Pick<DrainReport, 'pod'> {

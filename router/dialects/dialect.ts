@@ -1,14 +1,7 @@
 import type { AppError } from '#shared/contract/errors.ts';
 import type { BodyRules } from '../scan/body-rules.ts';
+import type { Usage } from '../replicas/usage.ts';
 import type { ScannedBody } from '../scan/scanned-body.ts';
-
-/** Tokens of one answer, as the engine counted them. */
-export interface Usage {
-  readonly promptTokens: number;
-  readonly completionTokens: number;
-  /** Prompt tokens that came out of the engine's cache; undefined when it does not say. */
-  readonly cachedTokens: number | undefined;
-}
 
 /** An engine's answer that was taken whole, to be relayed or passed over. */
 export interface EngineAnswer {

@@ -1,4 +1,5 @@
-import type { EngineAnswer, Usage } from '../dialects/dialect.ts';
+import type { EngineAnswer } from '../dialects/dialect.ts';
+import type { Usage } from '../replicas/usage.ts';
 import type { SlotEnd, SlotFailure } from '../replicas/slot-end.ts';
 
 /**

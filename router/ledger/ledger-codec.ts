@@ -8,11 +8,11 @@ export interface LedgerBatch {
   readonly messages: readonly LedgerMessage[];
 }
 
-const MAX_BLOCKS = 65_536;
-const MAX_ENTRIES = 4096;
-const MAX_MESSAGES = 4096;
-const KEY_BYTES = BigUint64Array.BYTES_PER_ELEMENT;
-const SIZE_BYTES = Uint32Array.BYTES_PER_ELEMENT;
+const blocksMax = 65_536;
+const entriesMax = 4096;
+const messagesMax = 4096;
+const keyBytes = BigUint64Array.BYTES_PER_ELEMENT;
+const sizeBytes = Uint32Array.BYTES_PER_ELEMENT;
 
 const id = z.string().max(256);
 const figure = z.number().nonnegative();
@@ -21,14 +21,14 @@ const figure = z.number().nonnegative();
 const packed = (size: number) =>
   z
     .string()
-    .max(MAX_BLOCKS * KEY_BYTES * 2)
+    .max(blocksMax * keyBytes * 2)
     .refine((text) => Buffer.from(text, 'base64').length % size === 0, 'cut within a value');
 const pack = (values: BigUint64Array | Uint32Array): string =>
   Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
 const unpack = (text: string): ArrayBuffer => Uint8Array.from(Buffer.from(text, 'base64')).buffer;
 
 const keys = z.codec(
-  packed(KEY_BYTES),
+  packed(keyBytes),
   z.custom<BigUint64Array>((value) => value instanceof BigUint64Array),
   {
     decode: (text) => new BigUint64Array(unpack(text)),
@@ -36,7 +36,7 @@ const keys = z.codec(
   },
 );
 const sizes = z.codec(
-  packed(SIZE_BYTES),
+  packed(sizeBytes),
   z.custom<Uint32Array>((value) => value instanceof Uint32Array),
   {
     decode: (text) => new Uint32Array(unpack(text)),
@@ -49,7 +49,7 @@ const key = z.codec(z.string().regex(/^[0-9a-f]{1,16}$/), z.bigint(), {
 });
 
 const entries = <T extends z.ZodType>(value: T) =>
-  z.record(id, value).refine((record) => Object.keys(record).length <= MAX_ENTRIES, 'too many entries');
+  z.record(id, value).refine((record) => Object.keys(record).length <= entriesMax, 'too many entries');
 
 const load = z.object({
   inFlight: figure,
@@ -57,7 +57,7 @@ const load = z.object({
   privateContextTokens: z.number(),
   reservedOutputTokens: z.number(),
 });
-const row = z.object({ router: id, epoch: z.int(), seq: z.int(), replicas: entries(load), flows: entries(figure) });
+const row = z.object({ router: id, epoch: z.int(), seq: z.int(), replicas: entries(load) });
 const news = z.object({
   replica: id,
   parentTip: key,
@@ -69,21 +69,21 @@ const news = z.object({
 const message = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('row'), from: id, row }),
   z.object({ kind: z.literal('news'), from: id, news }),
-  z.object({ kind: z.literal('ask'), from: id, to: id, replica: id }),
+  z.object({ kind: z.literal('ask'), from: id, to: id, replica: id, offset: z.int().nonnegative() }),
   z.object({
     kind: z.literal('index-piece'),
     from: id,
     to: id,
     replica: id,
-    piece: z.int(),
-    pieces: z.int(),
+    offset: z.int().nonnegative(),
+    last: z.boolean(),
     keys,
     parents: keys,
     bytes: sizes,
   }),
   z.object({ kind: z.literal('hello'), from: id }),
 ]);
-const batch = z.object({ v: z.literal(1), sender: id, messages: z.array(message).max(MAX_MESSAGES) });
+const batch = z.object({ v: z.literal(1), sender: id, messages: z.array(message).max(messagesMax) });
 
 /** The batch as text for the wire. */
 export function encodeBatch(value: LedgerBatch): string {

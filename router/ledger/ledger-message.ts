@@ -1,22 +1,29 @@
 import type { PrefixNews } from '../replicas/prefix-index.ts';
 import type { LedgerRow } from '../replicas/replica-table.ts';
 
-/** What routers of one cluster tell each other. `from` and `to` are router ids. */
+/** What routers of one cluster tell each other. `from` and `to` are router ids; what has a `to` reaches that one alone. */
 export type LedgerMessage =
   /** The sender's load, whole. */
   | { readonly kind: 'row'; readonly from: string; readonly row: LedgerRow }
   /** A change of what a replica caches. */
   | { readonly kind: 'news'; readonly from: string; readonly news: PrefixNews }
-  /** The sender has a gap in what it knows of a replica, and wants the index of the router whose news showed it. */
-  | { readonly kind: 'ask'; readonly from: string; readonly to: string; readonly replica: string }
+  /** The sender wants what the addressee knows of a replica, from the block at `offset` of its mirror on. */
+  | {
+      readonly kind: 'ask';
+      readonly from: string;
+      readonly to: string;
+      readonly replica: string;
+      readonly offset: number;
+    }
   /** A part of the answer: blocks in the order of the sender's mirror, parents before children. */
   | {
       readonly kind: 'index-piece';
       readonly from: string;
       readonly to: string;
       readonly replica: string;
-      readonly piece: number;
-      readonly pieces: number;
+      readonly offset: number;
+      /** Nothing follows. */
+      readonly last: boolean;
       readonly keys: BigUint64Array;
       /** The block before each one; 0 for the first of a prompt. */
       readonly parents: BigUint64Array;

@@ -5,7 +5,7 @@ import { LedgerOutbox } from './ledger-outbox.ts';
 const row = (seq: number): LedgerMessage => ({
   kind: 'row',
   from: 'a',
-  row: { router: 'a', epoch: 1, seq, replicas: {}, flows: {} },
+  row: { router: 'a', epoch: 1, seq, replicas: {} },
 });
 const news = (blocks: number): LedgerMessage => ({
   kind: 'news',
@@ -20,18 +20,24 @@ const news = (blocks: number): LedgerMessage => ({
 });
 
 describe('LedgerOutbox', () => {
-  test('keeps the newest row and all other messages in order, the row first', () => {
+  test('keeps the newest row and all other messages in order, the row first, each with those for the same router', () => {
     const outbox = new LedgerOutbox();
     const [one, two] = [news(1), news(2)];
     for (const message of [row(1), one, row(2), two]) outbox.add(message);
-    expect(outbox.take()).toEqual([[row(2), one, two]]);
+    const ask = (to: string): LedgerMessage => ({ kind: 'ask', from: 'a', to, replica: 'r1', offset: 0 });
+    for (const message of [ask('b'), ask('c'), ask('b')]) outbox.add(message);
+    expect(outbox.take()).toEqual([
+      { to: undefined, messages: [row(2), one, two] },
+      { to: 'b', messages: [ask('b'), ask('b')] },
+      { to: 'c', messages: [ask('c')] },
+    ]);
     expect(outbox.take()).toEqual([]);
   });
 
   test('cuts batches by size; a message that is larger than a batch goes alone', () => {
     const outbox = new LedgerOutbox({ maxBytes: 1_000_000, maxBatchBytes: 1000 });
     for (const blocks of [10, 10, 10, 500, 10]) outbox.add(news(blocks));
-    expect(outbox.take().map((batch) => batch.length)).toEqual([2, 1, 1, 1]);
+    expect(outbox.take().map(({ messages }) => messages.length)).toEqual([2, 1, 1, 1]);
   });
 
   test('refuses what is beyond its bound, never a row, and counts it', () => {
@@ -41,7 +47,7 @@ describe('LedgerOutbox', () => {
     expect(outbox.dropped).toBe(8);
     outbox.dropWaiting();
     expect(outbox.dropped).toBe(10);
-    expect(outbox.take()).toEqual([[row(1)]]);
+    expect(outbox.take()).toEqual([{ to: undefined, messages: [row(1)] }]);
     outbox.add(news(10));
     expect(outbox.take()).toHaveLength(1);
   });

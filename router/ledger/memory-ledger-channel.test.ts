@@ -40,7 +40,7 @@ function createMedium(): Promise<LedgerMedium> {
 describeLedgerChannel('MemoryLedgerChannel', createMedium);
 
 describe('faults of the memory channel', () => {
-  const ask = (replica: string): LedgerMessage => ({ kind: 'ask', from: 'a', to: 'b', replica });
+  const ask = (replica: string): LedgerMessage => ({ kind: 'ask', from: 'a', to: 'b', replica, offset: 0 });
   const names = Array.from({ length: 1000 }, (_, i) => String(i));
 
   function heard(options: Partial<ConstructorParameters<typeof MemoryLedgerHub>[0]>): string[] {

@@ -1,4 +1,4 @@
-import { BEAT_MS, ECHO_TTL_MS } from './ledger-channel.ts';
+import { beatMs, echoTtlMs } from './ledger-channel.ts';
 import type { LedgerChannel } from './ledger-channel.ts';
 import type { LedgerMessage } from './ledger-message.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
@@ -24,63 +24,64 @@ interface Delivery {
 
 /** Joins memory channels. Time stands still until `advance` is called; everything happens within it. */
 export class MemoryLedgerHub {
-  private readonly options: Required<MemoryLedgerOptions>;
-  private readonly random: () => number;
-  private readonly channels = new Set<MemoryLedgerChannel>();
-  private onTheWay: Delivery[] = [];
-  private time = 0;
+  readonly #options: Required<MemoryLedgerOptions>;
+  readonly #random: () => number;
+  readonly #channels = new Set<MemoryLedgerChannel>();
+  #onTheWay: Delivery[] = [];
+  #time = 0;
 
   constructor(options: MemoryLedgerOptions) {
-    this.options = { jitterMs: 0, loss: 0, duplication: 0, ...options };
-    this.random = seededRandom(options.seed);
+    this.#options = { jitterMs: 0, loss: 0, duplication: 0, ...options };
+    this.#random = seededRandom(options.seed);
   }
 
   /** Milliseconds that have been advanced. */
   now(): number {
-    return this.time;
+    return this.#time;
   }
 
   open(router: string): MemoryLedgerChannel {
     const channel = new MemoryLedgerChannel(this, router);
-    this.channels.add(channel);
+    this.#channels.add(channel);
     channel.beat();
     return channel;
   }
 
   close(channel: MemoryLedgerChannel): void {
-    this.channels.delete(channel);
+    this.#channels.delete(channel);
   }
 
   send(message: LedgerMessage): void {
-    for (const to of this.channels) {
-      if (this.random() >= this.options.loss) this.enqueue(to, message);
-      if (this.random() < this.options.duplication) this.enqueue(to, message);
+    for (const to of this.#channels) {
+      if ('to' in message && message.to !== to.router) continue;
+      if (this.#random() >= this.#options.loss) this.#enqueue(to, message);
+      if (this.#random() < this.#options.duplication) this.#enqueue(to, message);
     }
   }
 
   /** Moves time on and delivers in order whatever is due, also what is published meanwhile. */
   advance(ms: number): void {
-    const end = this.time + ms;
+    const end = this.#time + ms;
     for (;;) {
-      const next = Math.min(...[...this.channels].map(({ beatAt }) => beatAt), ...this.onTheWay.map(({ at }) => at));
+      const next = Math.min(...[...this.#channels].map(({ beatAt }) => beatAt), ...this.#onTheWay.map(({ at }) => at));
       if (next > end) break;
-      this.time = Math.max(this.time, next);
-      for (const channel of this.channels) if (channel.beatAt <= this.time) channel.beat();
-      this.deliver();
+      this.#time = Math.max(this.#time, next);
+      for (const channel of this.#channels) if (channel.beatAt <= this.#time) channel.beat();
+      this.#deliver();
     }
-    this.time = end;
+    this.#time = end;
   }
 
-  private enqueue(to: MemoryLedgerChannel, message: LedgerMessage): void {
-    const at = this.time + this.options.lagMs + this.random() * this.options.jitterMs;
-    this.onTheWay.push({ at, to, message });
+  #enqueue(to: MemoryLedgerChannel, message: LedgerMessage): void {
+    const at = this.#time + this.#options.lagMs + this.#random() * this.#options.jitterMs;
+    this.#onTheWay.push({ at, to, message });
   }
 
   /** The sort is stable: what is due at one time keeps the order of sending. */
-  private deliver(): void {
-    const due = this.onTheWay.filter(({ at }) => at <= this.time).toSorted((a, b) => a.at - b.at);
-    this.onTheWay = this.onTheWay.filter(({ at }) => at > this.time);
-    for (const { to, message } of due) if (this.channels.has(to)) to.hear(message);
+  #deliver(): void {
+    const due = this.#onTheWay.filter(({ at }) => at <= this.#time).toSorted((a, b) => a.at - b.at);
+    this.#onTheWay = this.#onTheWay.filter(({ at }) => at > this.#time);
+    for (const { to, message } of due) if (this.#channels.has(to)) to.hear(message);
   }
 }
 
@@ -88,54 +89,54 @@ export class MemoryLedgerHub {
 export class MemoryLedgerChannel implements LedgerChannel {
   /** When the next beat is due. */
   beatAt = 0;
-  private readonly hub: MemoryLedgerHub;
-  private readonly router: string;
-  private readonly handlers = new Set<(message: LedgerMessage) => void>();
-  private lastRow: LedgerMessage | undefined;
-  private heardItselfAt: number | undefined;
-  private isCut = false;
-  private isClosed = false;
+  readonly #hub: MemoryLedgerHub;
+  readonly router: string;
+  readonly #handlers = new Set<(message: LedgerMessage) => void>();
+  #lastRow: LedgerMessage | undefined;
+  #heardItselfAt: number | undefined;
+  #isCut = false;
+  #isClosed = false;
 
   constructor(hub: MemoryLedgerHub, router: string) {
-    this.hub = hub;
+    this.#hub = hub;
     this.router = router;
   }
 
   publish(message: LedgerMessage): void {
-    if (message.kind === 'row') this.lastRow = message;
-    if (!this.isCut && !this.isClosed) this.hub.send(message);
+    if (message.kind === 'row') this.#lastRow = message;
+    if (!this.#isCut && !this.#isClosed) this.#hub.send(message);
   }
 
   subscribe(handler: (message: LedgerMessage) => void): () => void {
-    this.handlers.add(handler);
-    return () => this.handlers.delete(handler);
+    this.#handlers.add(handler);
+    return () => this.#handlers.delete(handler);
   }
 
   up(): boolean {
-    return this.heardItselfAt !== undefined && this.hub.now() - this.heardItselfAt <= ECHO_TTL_MS;
+    return this.#heardItselfAt !== undefined && this.#hub.now() - this.#heardItselfAt <= echoTtlMs;
   }
 
   /** Cuts this router off, both ways, or joins it again. What reaches it meanwhile is lost. */
   setCut(isCut: boolean): void {
-    this.isCut = isCut;
+    this.#isCut = isCut;
   }
 
   /** Called by the hub when a beat is due. */
   beat(): void {
-    this.beatAt = this.hub.now() + BEAT_MS;
-    this.publish(this.lastRow ?? { kind: 'hello', from: this.router });
+    this.beatAt = this.#hub.now() + beatMs;
+    this.publish(this.#lastRow ?? { kind: 'hello', from: this.router });
   }
 
   /** Called by the hub with everything that was published, its own messages too. */
   hear(message: LedgerMessage): void {
-    if (this.isCut) return;
-    if (message.from === this.router) this.heardItselfAt = this.hub.now();
-    else for (const handler of this.handlers) handler(message);
+    if (this.#isCut) return;
+    if (message.from === this.router) this.#heardItselfAt = this.#hub.now();
+    else for (const handler of this.#handlers) handler(message);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.isClosed = true;
-    this.hub.close(this);
+    this.#isClosed = true;
+    this.#hub.close(this);
     return Promise.resolve();
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { hashText } from '../scan/hash64.ts';
 import type { LedgerMessage } from './ledger-message.ts';
 import { MemoryLedgerHub } from './memory-ledger-channel.ts';
-import { PrefixExchange } from './prefix-sync.ts';
+import { PrefixSync } from './prefix-sync.ts';
 import { PrefixIndex } from '../replicas/prefix-index.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 
@@ -17,78 +17,131 @@ function prompt(path: readonly string[]) {
   };
 }
 
-/** A router with nothing but its index. */
-function join(hub: MemoryLedgerHub, router: string) {
+/** A router with nothing but its index; the later it joins the greater its epoch. */
+function join(hub: MemoryLedgerHub, router: string, { replicas = ['r1'], piecesPerSecond = 100 } = {}) {
   const channel = hub.open(router);
-  const index = new PrefixIndex({ capacityBytes: () => 5000 * BLOCK });
+  const epoch = hub.now();
+  const index = new PrefixIndex();
+  const peers = new Map<string, { router: string; epoch: number }>();
   const said: LedgerMessage[] = [];
   const publish = (message: LedgerMessage): void => {
     said.push(message);
     channel.publish(message);
   };
-  const exchange = new PrefixExchange({ router, index, publish, pieceBlocks: 16 });
-  channel.subscribe((message) => exchange.handle(message, hub.now()));
-  const use = (replica: string, path: readonly string[]): void =>
-    exchange.announce(index.insert(replica, prompt(path)));
-  return { channel, index, exchange, use, said };
+  const limits = { pieceBlocks: 16, piecesPerSecond };
+  const sync = new PrefixSync({ router, epoch, index, publish, peers: () => [...peers.values()], limits });
+  const setReplicas = (ids: readonly string[]): void => {
+    index.setReplicas(new Map(ids.map((id) => [id, 5000 * BLOCK])));
+    sync.setReplicas(ids, hub.now());
+  };
+  channel.subscribe((message) => {
+    if (message.kind === 'row') peers.set(message.from, message.row);
+    sync.hear(message, hub.now());
+  });
+  setReplicas(replicas);
+  publish({ kind: 'row', from: router, row: { router, epoch, seq: 0, replicas: {} } });
+  const use = (replica: string, path: readonly string[]): void => sync.announce(index.insert(replica, prompt(path)));
+  const kinds = (kind: LedgerMessage['kind']) => said.filter((message) => message.kind === kind);
+  const held = (replica = 'r1') => index.blocks(replica, { offset: 0, count: 1e9 });
+  return { channel, index, sync, use, said, kinds, held, setReplicas };
 }
 
-describe('PrefixExchange', () => {
+/** Time for all routers, in steps of their ticks. */
+function advance(hub: MemoryLedgerHub, routers: readonly ReturnType<typeof join>[], ms: number): void {
+  for (let left = ms; left > 0; left -= 250) {
+    hub.advance(Math.min(left, 250));
+    for (const { sync, channel } of routers) sync.tick(hub.now(), channel.up());
+  }
+}
+
+const long = Array.from({ length: 50 }, (_, i) => `m${i}`);
+
+describe('PrefixSync', () => {
   test('a router that was cut off gets what it missed, in pieces, at the first news after it', () => {
     const hub = new MemoryLedgerHub({ seed: 1, lagMs: 20 });
     const [a, b] = [join(hub, 'a'), join(hub, 'b')];
+    advance(hub, [a, b], 5000);
+    const before = a.kinds('index-piece').length;
     b.channel.setCut(true);
-    const path = Array.from({ length: 50 }, (_, i) => `m${i}`);
-    a.use('r1', path);
+    a.use('r1', long);
     hub.advance(100);
     b.channel.setCut(false);
-    a.use('r1', [...path, 'next']);
-    hub.advance(200);
-    expect(b.index.blocks('r1')).toHaveLength(51);
-    expect(a.said.filter(({ kind }) => kind === 'index-piece')).toHaveLength(4);
-    a.use('r1', [...path, 'next', 'last']);
+    a.use('r1', [...long, 'next']);
+    hub.advance(300);
+    expect(b.held()).toHaveLength(51);
+    expect(a.kinds('index-piece').length - before).toBe(4);
+    a.use('r1', [...long, 'next', 'last']);
     hub.advance(100);
-    expect(b.exchange.gaps).toBe(1);
-    expect(b.index.blocks('r1').map(({ key }) => key)).toEqual(a.index.blocks('r1').map(({ key }) => key));
+    expect(b.sync.counts.gaps).toBe(1);
+    expect(b.held()).toEqual(a.held());
   });
 
-  test('a storm of gaps asks once a second, and gives once a second', () => {
+  test('a storm of gaps asks once a second', () => {
     const hub = new MemoryLedgerHub({ seed: 1, lagMs: 20 });
     const [a, b] = [join(hub, 'a'), join(hub, 'b')];
+    advance(hub, [a, b], 5000);
+    const before = b.kinds('ask').length;
+    const strange = { newKeys: BigUint64Array.of(78n), newBytes: Uint32Array.of(1), touchedTip: 78n };
     const gap = (): void =>
-      b.exchange.handle(
-        {
-          kind: 'news',
-          from: 'a',
-          news: {
-            replica: 'r1',
-            parentTip: 77n,
-            newKeys: BigUint64Array.of(78n),
-            newBytes: Uint32Array.of(1),
-            touchedTip: 78n,
-          },
-        },
-        hub.now(),
-      );
+      b.sync.hear({ kind: 'news', from: 'a', news: { replica: 'r1', parentTip: 77n, ...strange } }, hub.now());
     for (let i = 0; i < 100; i++) gap();
-    expect(b.said).toEqual([{ kind: 'ask', from: 'b', to: 'a', replica: 'r1' }]);
-    a.use('r1', ['x']);
-    for (let i = 0; i < 100; i++) a.exchange.handle({ kind: 'ask', from: 'b', to: 'a', replica: 'r1' }, hub.now());
-    expect(a.said.filter(({ kind }) => kind === 'index-piece')).toHaveLength(1);
+    hub.advance(200);
+    for (let i = 0; i < 100; i++) gap();
+    expect(b.kinds('ask').length - before).toBe(1);
     hub.advance(1000);
     gap();
-    expect(b.said).toHaveLength(2);
+    expect(b.kinds('ask').length - before).toBe(2);
   });
 
-  test('a new router gets an index by asking for it', () => {
+  test('who starts later, or gets a replica later, knows all that the others know within 1 s, from one of them', () => {
     const hub = new MemoryLedgerHub({ seed: 1, lagMs: 20 });
-    const a = join(hub, 'a');
-    a.use('r1', ['x', 'y']);
-    const b = join(hub, 'b');
-    b.exchange.ask('a', 'r1', hub.now());
+    const [a, b] = [join(hub, 'a'), join(hub, 'b')];
+    hub.advance(10);
+    a.use('r1', long);
+    b.use('r1', [...long.slice(0, 20), 'other']);
+    advance(hub, [a, b], 3000);
+    const pieces = () => [a, b].map(({ kinds }) => kinds('index-piece').length);
+    const before = pieces();
+    const late = join(hub, 'c', { replicas: ['r1', 'r2'] });
+    advance(hub, [a, b, late], 1000);
+    expect(late.held().map(({ key }) => key)).toEqual(a.held().map(({ key }) => key));
+    expect(pieces().map((count, i) => count - (before[i] ?? 0))).toEqual([5, 0]);
+    expect(late.sync.counts.gaps).toBe(0);
+    // The scale-up: the news come before the pool document.
+    late.use('r2', long);
     hub.advance(100);
-    expect(b.index.blocks('r1')).toEqual(a.index.blocks('r1'));
-    expect(b.exchange.gaps).toBe(0);
+    a.setReplicas(['r1', 'r2']);
+    advance(hub, [a, b, late], 1000);
+    expect(a.held('r2')).toEqual(late.held('r2'));
+  });
+
+  test('asks somebody else when the one it asked is dead, and the same one again when a message was lost', () => {
+    const hub = new MemoryLedgerHub({ seed: 1, lagMs: 20 });
+    const [a, b] = [join(hub, 'a'), join(hub, 'b')];
+    a.use('r1', long);
+    advance(hub, [a, b], 1000);
+    a.channel.setCut(true);
+    const late = join(hub, 'c');
+    late.sync.hear({ kind: 'row', from: 'a', row: { router: 'a', epoch: 0, seq: 1, replicas: {} } }, hub.now());
+    b.channel.setCut(true);
+    advance(hub, [late], 1500);
+    expect(late.held()).toEqual([]);
+    b.channel.setCut(false);
+    advance(hub, [b, late], 2000);
+    expect(late.held()).toEqual(b.held());
+  });
+
+  test('gives no more than so many pieces per second, counts the rest, and the asker gets them later', () => {
+    const hub = new MemoryLedgerHub({ seed: 1, lagMs: 20 });
+    const a = join(hub, 'a', { piecesPerSecond: 2 });
+    a.use('r1', long);
+    advance(hub, [a], 500);
+    const late = join(hub, 'b');
+    advance(hub, [a, late], 1000);
+    expect(a.kinds('index-piece').length).toBeLessThanOrEqual(4);
+    expect(a.sync.counts.refused).toBeGreaterThan(0);
+    advance(hub, [a, late], 2000);
+    expect(late.held()).toEqual(a.held());
   });
 
   test.each([1, 2, 3])('indexes agree in the end, whatever is lost, doubled or overtaken (seed %i)', (seed) => {
@@ -100,9 +153,9 @@ describe('PrefixExchange', () => {
       const conversation = conversations[Math.floor(random() * conversations.length)] ?? [];
       conversation.push(`turn${turn}`);
       routers[Math.floor(random() * routers.length)]?.use('r1', conversation);
-      hub.advance(40);
+      advance(hub, routers, 40);
     }
-    hub.advance(2000);
+    advance(hub, routers, 4000);
     for (const conversation of conversations) {
       const { keys } = prompt(conversation);
       const held = routers.map(({ index }) => (index.match(['r1'], keys).get('r1')?.block ?? -1) + 1);

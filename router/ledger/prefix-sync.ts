@@ -1,98 +1,235 @@
 import type { LedgerMessage } from './ledger-message.ts';
 import type { PrefixIndex, PrefixNews } from '../replicas/prefix-index.ts';
-import type { MirrorBlock } from '../replicas/prefix-mirror.ts';
 
-export interface PrefixExchangeOptions {
+/** Whose index is kept like the others'. */
+export interface PrefixSyncOptions {
   readonly router: string;
+  /** Start of this router: those that started before it know more. */
+  readonly epoch: number;
   readonly index: PrefixIndex;
   readonly publish: (message: LedgerMessage) => void;
-  /** Blocks per piece of an answer. */
-  readonly pieceBlocks?: number;
-  /** The same gap is not asked for again before, and the same index not given again to anybody. */
-  readonly askEveryMs?: number;
+  /** The other routers that are there. */
+  readonly peers: (now: number) => readonly { readonly router: string; readonly epoch: number }[];
+  readonly limits?: Partial<PrefixSyncLimits>;
 }
 
-const PIECE_BLOCKS = 2048;
-const ASK_EVERY_MS = 1000;
-const MAX_REMEMBERED = 4096;
+/** Bounds; times in milliseconds. */
+export interface PrefixSyncLimits {
+  /** Blocks per piece of an answer. */
+  readonly pieceBlocks: number;
+  /** So many replicas are asked for at once. */
+  readonly askingMax: number;
+  /** A piece that does not come within this time is asked for again, after some tries of somebody else. */
+  readonly askMs: number;
+  readonly triesMax: number;
+  /** The gaps of one replica are healed no more often than this. */
+  readonly healMs: number;
+  /** A router that has nobody to ask looks for so long. */
+  readonly joinMs: number;
+  /** Pieces given per second to all others together. */
+  readonly piecesPerSecond: number;
+}
+
+const defaults: PrefixSyncLimits = {
+  pieceBlocks: 4096,
+  askingMax: 64,
+  askMs: 300,
+  triesMax: 3,
+  healMs: 1000,
+  joinMs: 3000,
+  piecesPerSecond: 400,
+};
+
+/** Unknown replicas that are remembered. */
+const missedMax = 512;
+
+/** A replica whose blocks are wanted. */
+interface Want {
+  /** Since when; without a channel it has not begun. */
+  since: number;
+  /** Not asked for before. */
+  dueAt: number;
+  /** Who has told of blocks that are missing here: asked before others. */
+  readonly sources: Set<string>;
+  readonly asked: Set<string>;
+  asking: { readonly peer: string; offset: number; at: number; tries: number } | undefined;
+}
+
+/** Counters since the start, for metrics. */
+export interface PrefixSyncCounts {
+  /** News whose parent was not known here. */
+  gaps: number;
+  /** Questions that were not answered for want of time: too many pieces in one second. */
+  refused: number;
+}
 
 /**
- * Keeps the prefix indexes of all routers alike: tells the others what this one has changed, takes their news, asks the
- * sender of news for its index when its parent is unknown here, and answers such questions in pieces. Both are limited
- * in rate, so that a storm of gaps stays small. Times are monotonic milliseconds.
+ * Keeps the prefix indexes of all routers alike: tells the others what this one has changed, and takes their news. What is
+ * missing (a gap in news, a replica that is new here, everything after a start) is asked of one router, the one that knows
+ * of it or the oldest, and comes piece by piece, each asked for when the one before is in: nothing is broadcast, and an
+ * answer cannot overrun anybody. Times are monotonic milliseconds.
  */
-export class PrefixExchange {
-  /** News that could not be placed, for metrics. */
-  gaps = 0;
-  private readonly options: Required<PrefixExchangeOptions>;
-  private readonly askedAt = new Map<string, number>();
-  private readonly givenAt = new Map<string, number>();
+export class PrefixSync {
+  readonly counts: PrefixSyncCounts = { gaps: 0, refused: 0 };
+  readonly #options: PrefixSyncOptions;
+  readonly #limits: PrefixSyncLimits;
+  readonly #wants = new Map<string, Want>();
+  /** When a replica's blocks were last complete here. */
+  readonly #healedAt = new Map<string, number>();
+  /** Who told of replicas that no pool names yet: pools and news come by different ways. */
+  readonly #missed = new Map<string, Set<string>>();
+  #given = { second: 0, pieces: 0 };
 
-  constructor(options: PrefixExchangeOptions) {
-    this.options = { pieceBlocks: PIECE_BLOCKS, askEveryMs: ASK_EVERY_MS, ...options };
+  constructor(options: PrefixSyncOptions) {
+    this.#options = options;
+    this.#limits = { ...defaults, ...options.limits };
   }
 
   /** Tells the others what `PrefixIndex.insert` or `finish` has returned. */
   announce(news: PrefixNews): void {
-    this.options.publish({ kind: 'news', from: this.options.router, news });
+    this.#options.publish({ kind: 'news', from: this.#options.router, news });
+  }
+
+  /** Pools have changed: of replicas that are new here all that others know is wanted. */
+  setReplicas(added: readonly string[], now: number): void {
+    const { index } = this.#options;
+    for (const replica of added) {
+      const want = this.#want(replica, now);
+      for (const peer of this.#missed.get(replica) ?? []) want.sources.add(peer);
+      this.#missed.delete(replica);
+    }
+    for (const replica of this.#wants.keys()) if (!index.knows(replica)) this.#wants.delete(replica);
+    for (const replica of this.#healedAt.keys()) if (!index.knows(replica)) this.#healedAt.delete(replica);
+    this.#askWanted(now);
   }
 
   /** Takes a message of another router; those that do not concern prefixes are left alone. */
-  handle(message: LedgerMessage, now: number): void {
-    const { router, index } = this.options;
+  hear(message: LedgerMessage, now: number): void {
     switch (message.kind) {
-      case 'news':
-        if (index.apply(message.news) === 'applied') return;
-        this.gaps++;
-        return this.ask(message.from, message.news.replica, now);
-      case 'ask':
-        if (message.to === router) this.give(message.from, message.replica, now);
-        return;
-      case 'index-piece':
-        if (message.to === router) index.adopt(message.replica, rowsOf(message));
-        return;
       case 'row':
+        return this.#askWanted(now);
+      case 'news':
+        return this.#learn(message, now);
+      case 'ask':
+        return this.#give(message, now);
+      case 'index-piece':
+        return this.#take(message, now);
       case 'hello':
     }
   }
 
-  /** Asks a peer for all that it knows of a replica, for a router that has just started. */
-  ask(peer: string, replica: string, now: number): void {
-    if (!this.isDue(this.askedAt, `${peer}/${replica}`, now)) return;
-    this.options.publish({ kind: 'ask', from: this.options.router, to: peer, replica });
+  /** Time has passed: asks others for what did not come. While the channel is down nothing is given up. */
+  tick(now: number, isChannelUp: boolean): void {
+    for (const [replica, want] of this.#wants) {
+      if (!isChannelUp) want.since = now;
+      this.#retry(replica, want, now);
+      if (want.asking !== undefined || this.#answerer(want, now) !== undefined) continue;
+      // Whoever did not answer is asked again: a message may have been lost.
+      want.asked.clear();
+      if (now - want.since >= this.#limits.joinMs) this.#wants.delete(replica);
+    }
+    if (isChannelUp) this.#askWanted(now);
   }
 
-  private give(peer: string, replica: string, now: number): void {
-    if (!this.isDue(this.givenAt, `${peer}/${replica}`, now)) return;
-    const { index, pieceBlocks, publish, router } = this.options;
-    const blocks = index.blocks(replica);
-    const pieces = Math.ceil(blocks.length / pieceBlocks);
-    for (let piece = 0; piece < pieces; piece++) {
-      const part = blocks.slice(piece * pieceBlocks, (piece + 1) * pieceBlocks);
-      publish({
-        kind: 'index-piece',
-        from: router,
-        to: peer,
-        replica,
-        piece,
-        pieces,
-        keys: BigUint64Array.from(part, ({ key }) => key),
-        parents: BigUint64Array.from(part, ({ parent }) => parent),
-        bytes: Uint32Array.from(part, ({ bytes }) => bytes),
-      });
+  #retry(replica: string, want: Want, now: number): void {
+    const { askMs, triesMax } = this.#limits;
+    const { asking } = want;
+    if (asking === undefined || now - asking.at < askMs) return;
+    if (asking.tries >= triesMax) return void (want.asking = undefined);
+    asking.tries += 1;
+    asking.at = now;
+    this.#ask(replica, asking);
+  }
+
+  #learn({ from, news }: Extract<LedgerMessage, { kind: 'news' }>, now: number): void {
+    const { replica } = news;
+    const result = this.#options.index.apply(news);
+    if (result === 'unknown') return this.#miss(replica, from);
+    if (result === 'applied') return;
+    this.counts.gaps++;
+    this.#want(replica, now).sources.add(from);
+    this.#askWanted(now);
+  }
+
+  #miss(replica: string, from: string): void {
+    const missed = this.#missed.get(replica) ?? new Set();
+    this.#missed.set(replica, missed.add(from));
+    const [first] = this.#missed.keys();
+    if (this.#missed.size > missedMax && first !== undefined) this.#missed.delete(first);
+  }
+
+  #want(replica: string, now: number): Want {
+    const known = this.#wants.get(replica);
+    if (known !== undefined) return known;
+    const dueAt = (this.#healedAt.get(replica) ?? Number.NEGATIVE_INFINITY) + this.#limits.healMs;
+    const want: Want = { since: now, dueAt, sources: new Set(), asked: new Set(), asking: undefined };
+    this.#wants.set(replica, want);
+    return want;
+  }
+
+  #askWanted(now: number): void {
+    if (this.#wants.size === 0) return;
+    let asking = [...this.#wants.values()].filter((want) => want.asking !== undefined).length;
+    for (const [replica, want] of this.#wants) {
+      if (asking >= this.#limits.askingMax) return;
+      const isDue = want.asking === undefined && want.dueAt <= now;
+      const peer = isDue ? this.#answerer(want, now) : undefined;
+      if (peer === undefined) continue;
+      want.asked.add(peer);
+      want.asking = { peer, offset: 0, at: now, tries: 1 };
+      asking += 1;
+      this.#ask(replica, want.asking);
     }
   }
 
-  private isDue(times: Map<string, number>, what: string, now: number): boolean {
-    if (now - (times.get(what) ?? -Infinity) < this.options.askEveryMs) return false;
-    times.delete(what);
-    times.set(what, now);
-    const [oldest] = times.keys();
-    if (times.size > MAX_REMEMBERED && oldest !== undefined) times.delete(oldest);
-    return true;
+  /** Who told of what is missing, else the oldest of those that were here before; nobody twice. */
+  #answerer({ sources, asked }: Want, now: number): string | undefined {
+    const { epoch, router, peers } = this.#options;
+    const older = peers(now)
+      .filter((peer) => peer.epoch < epoch || (peer.epoch === epoch && peer.router < router))
+      .toSorted((a, b) => a.epoch - b.epoch || (a.router < b.router ? -1 : 1));
+    return [...sources, ...older.map((peer) => peer.router)].find((peer) => !asked.has(peer));
   }
-}
 
-function rowsOf({ keys, parents, bytes }: Extract<LedgerMessage, { kind: 'index-piece' }>): MirrorBlock[] {
-  return Array.from(keys, (key, i) => ({ key, parent: parents[i] ?? 0n, bytes: bytes[i] ?? 0 }));
+  #ask(replica: string, { peer, offset }: { peer: string; offset: number }): void {
+    this.#options.publish({ kind: 'ask', from: this.#options.router, to: peer, replica, offset });
+  }
+
+  #give({ from, replica, offset }: Extract<LedgerMessage, { kind: 'ask' }>, now: number): void {
+    const { index, publish, router } = this.#options;
+    const { pieceBlocks, piecesPerSecond } = this.#limits;
+    const second = Math.floor(now / 1000);
+    if (second !== this.#given.second) this.#given = { second, pieces: 0 };
+    if (this.#given.pieces >= piecesPerSecond) return void this.counts.refused++;
+    this.#given.pieces += 1;
+    const blocks = index.blocks(replica, { offset, count: pieceBlocks });
+    publish({
+      kind: 'index-piece',
+      from: router,
+      to: from,
+      replica,
+      offset,
+      last: blocks.length < pieceBlocks,
+      keys: BigUint64Array.from(blocks, ({ key }) => key),
+      parents: BigUint64Array.from(blocks, ({ parent }) => parent),
+      bytes: Uint32Array.from(blocks, ({ bytes }) => bytes),
+    });
+  }
+
+  #take(message: Extract<LedgerMessage, { kind: 'index-piece' }>, now: number): void {
+    const { from, replica, offset, last, keys, parents, bytes } = message;
+    const want = this.#wants.get(replica);
+    if (want?.asking?.peer !== from || want.asking.offset !== offset) return;
+    const blocks = Array.from(keys, (key, i) => ({ key, parent: parents[i] ?? 0n, bytes: bytes[i] ?? 0 }));
+    this.#options.index.adopt(replica, blocks);
+    if (last) {
+      this.#wants.delete(replica);
+      this.#healedAt.set(replica, now);
+      // Others told meanwhile of what is missing here: they are asked in their turn.
+      for (const source of want.sources) if (!want.asked.has(source)) this.#want(replica, now).sources.add(source);
+      return this.#askWanted(now);
+    }
+    Object.assign(want.asking, { offset: offset + keys.length, at: now, tries: 1 });
+    this.#ask(replica, want.asking);
+  }
 }

@@ -12,7 +12,7 @@ import { noLoad } from '../replicas/replica-view.ts';
 const log = pino({ level: 'silent' });
 
 function open(url: string, router: string, epoch = 1): RedisLedgerChannel {
-  return new RedisLedgerChannel({ url, keyPrefix: 'fairway:vpc', router, epoch, clock: systemClock, log });
+  return new RedisLedgerChannel({ url, vpcId: 'vpc', router, epoch, clock: systemClock, log });
 }
 
 async function createMedium(): Promise<LedgerMedium> {
@@ -29,7 +29,7 @@ async function createMedium(): Promise<LedgerMedium> {
 describeLedgerChannel('RedisLedgerChannel', createMedium);
 
 describe('RedisLedgerChannel on its own', () => {
-  const row = { router: 'a', epoch: 1, seq: 4, replicas: { r1: { ...noLoad, inFlight: 2 } }, flows: {} };
+  const row = { router: 'a', epoch: 1, seq: 4, replicas: { r1: { ...noLoad, inFlight: 2 } } };
 
   test('shows what it has under way in a key that ends with it', async () => {
     await using server = await startRedisServer();
@@ -37,14 +37,14 @@ describe('RedisLedgerChannel on its own', () => {
     await using a = open(server.url, 'a');
     a.publish({ kind: 'row', from: 'a', row });
     await eventually(async () => {
-      const shown = await reader.client.hgetall('fairway:vpc:router:a');
+      const shown = await reader.client.hgetall('fairway:{vpc}:router:a');
       expect(shown).toMatchObject({ epoch: '1', seq: '4', 'replica:r1': JSON.stringify(row.replicas.r1) });
     });
-    const ttl = await reader.client.pttl('fairway:vpc:router:a');
+    const ttl = await reader.client.pttl('fairway:{vpc}:router:a');
     expect(ttl).toBeGreaterThan(0);
     expect(ttl).toBeLessThanOrEqual(5000);
     await a[Symbol.asyncDispose]();
-    expect(await reader.client.exists('fairway:vpc:router:a')).toBe(0);
+    expect(await reader.client.exists('fairway:{vpc}:router:a')).toBe(0);
   });
 
   test('a server that hangs is down within 2 s; publishing goes on without waiting, and counts what is lost', async () => {
@@ -54,7 +54,7 @@ describe('RedisLedgerChannel on its own', () => {
     server.pause();
     try {
       await eventually(() => expect(a.up()).toBe(false), { timeoutMs: 2000 });
-      for (let i = 0; i < 1000; i++) a.publish({ kind: 'ask', from: 'a', to: 'b', replica: String(i) });
+      for (let i = 0; i < 1000; i++) a.publish({ kind: 'ask', from: 'a', to: 'b', replica: String(i), offset: 0 });
       await eventually(() => expect(a.counts().dropped).toBeGreaterThanOrEqual(1000));
     } finally {
       server.resume();
@@ -83,7 +83,7 @@ describe('RedisLedgerChannel on its own', () => {
       '{"v":2,"sender":"x","messages":[]}',
       '{"v":1,"sender":"x","messages":[{"kind":"?"}]}',
     ]) {
-      await writer.client.publish('fairway:vpc:ledger', text);
+      await writer.client.publish('fairway:{vpc}:ledger', text);
     }
     await eventually(() => expect(a.counts().refused).toBe(3));
   });
@@ -98,7 +98,7 @@ describe('RedisLedgerChannel on its own', () => {
       const start = systemClock.monotonic();
       const { promise, resolve } = Promise.withResolvers<void>();
       const stop = b.subscribe(({ kind }) => kind === 'ask' && resolve());
-      a.publish({ kind: 'ask', from: 'a', to: 'b', replica: 'r' });
+      a.publish({ kind: 'ask', from: 'a', to: 'b', replica: 'r', offset: 0 });
       await promise;
       stop();
       took.push(systemClock.monotonic() - start);

@@ -1,10 +1,11 @@
+import { redisKeys } from '#shared/contract/subjects.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';
 import type { Loop } from '#shared/runtime/loop.ts';
 import { connectRedis } from '#shared/runtime/redis.ts';
 import type { RedisConnection } from '#shared/runtime/redis.ts';
-import { BEAT_MS, ECHO_TTL_MS } from './ledger-channel.ts';
+import { beatMs, echoTtlMs } from './ledger-channel.ts';
 import type { LedgerChannel } from './ledger-channel.ts';
 import { decodeBatch, encodeBatch } from './ledger-codec.ts';
 import type { LedgerMessage } from './ledger-message.ts';
@@ -13,8 +14,8 @@ import type { LedgerRow } from '../replicas/replica-table.ts';
 
 export interface RedisLedgerOptions {
   readonly url: string;
-  /** What every key and the channel's name start with: `fairway:<vpcId>`. One channel carries all endpoints. */
-  readonly keyPrefix: string;
+  /** One channel carries all endpoints of a VPC. */
+  readonly vpcId: string;
   readonly router: string;
   /** Start of this process: two processes of one name are two senders. */
   readonly epoch: number;
@@ -36,146 +37,153 @@ export interface RedisLedgerCounts {
   readonly refused: number;
 }
 
-const PUSH_DELAY_MS = 10;
-const SHOW_EVERY_MS = 1000;
-const KEY_TTL_MS = 5000;
+const pushDelayMs = 10;
+const showEveryMs = 1000;
+const keyTtlMs = 5000;
 /** A connection that calls itself ready, yet carries nothing for so long, is replaced. */
-const STUCK_MS = 5000;
+const stuckMs = 5000;
 
 /**
  * The ledger over Redis publish/subscribe. Nothing is awaited by callers, nothing is queued while Redis is away, and it
- * reconnects for ever. What this router has under way also stands in the hash `<keyPrefix>:router:<router>`, for people
+ * reconnects for ever. What this router has under way also stands in a hash of its own (`redisKeys.routerRow`), for people
  * with redis-cli; no router reads it.
  */
 export class RedisLedgerChannel implements LedgerChannel {
-  private readonly options: RedisLedgerOptions;
-  private readonly channel: string;
-  private readonly key: string;
-  private readonly sender: string;
-  private readonly publisher: RedisConnection;
-  private readonly subscriber: RedisConnection;
-  private readonly outbox = new LedgerOutbox();
-  private readonly handlers = new Set<(message: LedgerMessage) => void>();
-  private readonly beats: Loop;
-  private readonly shows: Loop;
-  private pushTimer: NodeJS.Timeout | undefined;
-  private lastRow: LedgerRow | undefined;
-  private heardItselfAt = -Infinity;
-  private connectedAt: number;
-  private closed = false;
-  private sent = 0;
-  private received = 0;
-  private lost = 0;
-  private refused = 0;
+  readonly #options: RedisLedgerOptions;
+  readonly #channel: string;
+  readonly #key: string;
+  readonly #sender: string;
+  readonly #publisher: RedisConnection;
+  readonly #subscriber: RedisConnection;
+  readonly #outbox = new LedgerOutbox();
+  readonly #handlers = new Set<(message: LedgerMessage) => void>();
+  readonly #beats: Loop;
+  readonly #shows: Loop;
+  #pushTimer: NodeJS.Timeout | undefined;
+  #lastRow: LedgerRow | undefined;
+  #heardItselfAt = -Infinity;
+  #connectedAt: number;
+  #closed = false;
+  #sent = 0;
+  #received = 0;
+  #lost = 0;
+  #refused = 0;
 
   constructor(options: RedisLedgerOptions) {
-    const { url, log, clock, keyPrefix, router } = options;
-    this.options = options;
-    this.channel = `${keyPrefix}:ledger`;
-    this.key = `${keyPrefix}:router:${router}`;
-    this.sender = `${router}:${options.epoch}`;
-    this.connectedAt = clock.monotonic();
-    this.publisher = connectRedis({ url, name: `ledger-out:${router}`, log });
-    this.subscriber = connectRedis({ url, name: `ledger-in:${router}`, log });
-    this.listen();
-    this.beats = startLoop({ name: 'ledger.beat', everyMs: BEAT_MS, clock, log }, () => this.beat());
-    this.shows = startLoop({ name: 'ledger.show', everyMs: SHOW_EVERY_MS, clock, log }, () => this.show());
+    const { url, log, clock, vpcId, router } = options;
+    this.#options = options;
+    this.#channel = redisKeys.ledgerChannel(vpcId);
+    this.#key = redisKeys.routerRow(vpcId, router);
+    this.#sender = `${router}:${options.epoch}`;
+    this.#connectedAt = clock.monotonic();
+    this.#publisher = connectRedis({ url, name: `ledger-out:${router}`, log });
+    this.#subscriber = connectRedis({ url, name: `ledger-in:${router}`, log });
+    this.#listen();
+    this.#beats = startLoop({ name: 'ledger.beat', everyMs: beatMs, clock, log }, () => this.#beat());
+    this.#shows = startLoop({ name: 'ledger.show', everyMs: showEveryMs, clock, log }, () => this.#show());
   }
 
   publish(message: LedgerMessage): void {
-    if (this.closed) return;
-    if (message.kind === 'row') this.lastRow = message.row;
-    this.outbox.add(message);
-    this.pushTimer ??= setTimeout(() => this.push(), this.options.pushDelayMs ?? PUSH_DELAY_MS);
+    if (this.#closed) return;
+    if (message.kind === 'row') this.#lastRow = message.row;
+    this.#outbox.add(message);
+    this.#pushTimer ??= setTimeout(() => this.#push(), this.#options.pushDelayMs ?? pushDelayMs);
   }
 
   subscribe(handler: (message: LedgerMessage) => void): () => void {
-    this.handlers.add(handler);
-    return () => this.handlers.delete(handler);
+    this.#handlers.add(handler);
+    return () => this.#handlers.delete(handler);
   }
 
   up(): boolean {
-    return this.options.clock.monotonic() - this.heardItselfAt <= ECHO_TTL_MS;
+    return this.#options.clock.monotonic() - this.#heardItselfAt <= echoTtlMs;
   }
 
   counts(): RedisLedgerCounts {
-    const { sent, received, refused } = this;
-    return { sent, received, dropped: this.lost + this.outbox.dropped, refused };
+    const dropped = this.#lost + this.#outbox.dropped;
+    return { sent: this.#sent, received: this.#received, dropped, refused: this.#refused };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.closed = true;
-    clearTimeout(this.pushTimer);
-    this.handlers.clear();
-    await this.beats[Symbol.asyncDispose]();
-    await this.shows[Symbol.asyncDispose]();
-    if (this.publisher.up()) await this.publisher.client.del(this.key).catch(() => 0);
-    await this.publisher[Symbol.asyncDispose]();
-    await this.subscriber[Symbol.asyncDispose]();
+    this.#closed = true;
+    clearTimeout(this.#pushTimer);
+    this.#handlers.clear();
+    await this.#beats[Symbol.asyncDispose]();
+    await this.#shows[Symbol.asyncDispose]();
+    if (this.#publisher.up()) await this.#publisher.client.del(this.#key).catch(() => 0);
+    await this.#publisher[Symbol.asyncDispose]();
+    await this.#subscriber[Symbol.asyncDispose]();
   }
 
   /** Subscribes at every new connection itself: the client's own way leaves a promise that nobody catches. */
-  private listen(): void {
-    const { client } = this.subscriber;
+  #listen(): void {
+    const { client } = this.#subscriber;
     client.options.autoResubscribe = false;
-    client.on('message', (_channel: string, text: string) => this.hear(text));
+    client.on('message', (_channel: string, text: string) => this.#hear(text));
     const subscribe = (): void => {
-      this.connectedAt = this.options.clock.monotonic();
-      client.subscribe(this.channel).then(
-        () => this.beats.wake(),
+      this.#connectedAt = this.#options.clock.monotonic();
+      client.subscribe(this.#channel, this.#channelOf(this.#options.router)).then(
+        () => this.#beats.wake(),
         () => client.disconnect(true),
       );
     };
     client.on('ready', subscribe);
   }
 
-  private hear(text: string): void {
+  #hear(text: string): void {
     const batch = decodeBatch(text);
-    if (!batch) this.refused++;
-    else if (batch.sender === this.sender) this.heardItselfAt = this.options.clock.monotonic();
-    else this.handle(batch.messages);
+    if (!batch) this.#refused++;
+    else if (batch.sender === this.#sender) this.#heardItselfAt = this.#options.clock.monotonic();
+    else this.#handle(batch.messages);
   }
 
-  private handle(messages: readonly LedgerMessage[]): void {
-    this.received += messages.length;
-    for (const message of messages) for (const handler of this.handlers) handler(message);
+  #handle(messages: readonly LedgerMessage[]): void {
+    this.#received += messages.length;
+    for (const message of messages) for (const handler of this.#handlers) handler(message);
   }
 
   /** While this router does not hear itself only beats go out: what nobody hears must not pile up in a socket. */
-  private push(): void {
-    this.pushTimer = undefined;
-    if (!this.up()) this.outbox.dropWaiting();
-    for (const messages of this.up() ? this.outbox.take() : []) this.send(messages);
+  #push(): void {
+    this.#pushTimer = undefined;
+    if (!this.up()) this.#outbox.dropWaiting();
+    for (const { to, messages } of this.up() ? this.#outbox.take() : [])
+      this.#send(messages, to === undefined ? this.#channel : this.#channelOf(to));
   }
 
-  private beat(): void {
-    const from = this.options.router;
-    this.send([this.lastRow ? { kind: 'row', from, row: this.lastRow } : { kind: 'hello', from }]);
-    const silentMs = this.options.clock.monotonic() - Math.max(this.heardItselfAt, this.connectedAt);
-    if (silentMs < STUCK_MS) return;
-    this.connectedAt = this.options.clock.monotonic();
-    for (const { client } of [this.publisher, this.subscriber]) if (client.status === 'ready') client.disconnect(true);
+  /** What is for one router goes over a channel of its own: the others need not read it. */
+  #channelOf(router: string): string {
+    return redisKeys.ledgerTo(this.#options.vpcId, router);
   }
 
-  private send(messages: readonly LedgerMessage[]): void {
-    const text = encodeBatch({ sender: this.sender, messages });
-    this.publisher.client.publish(this.channel, text).then(
-      () => (this.sent += messages.length),
-      () => (this.lost += messages.length),
+  #beat(): void {
+    const from = this.#options.router;
+    this.#send([this.#lastRow ? { kind: 'row', from, row: this.#lastRow } : { kind: 'hello', from }], this.#channel);
+    const silentMs = this.#options.clock.monotonic() - Math.max(this.#heardItselfAt, this.#connectedAt);
+    if (silentMs < stuckMs) return;
+    this.#connectedAt = this.#options.clock.monotonic();
+    for (const { client } of [this.#publisher, this.#subscriber])
+      if (client.status === 'ready') client.disconnect(true);
+  }
+
+  #send(messages: readonly LedgerMessage[], channel: string): void {
+    const text = encodeBatch({ sender: this.#sender, messages });
+    this.#publisher.client.publish(channel, text).then(
+      () => (this.#sent += messages.length),
+      () => (this.#lost += messages.length),
     );
   }
 
-  private async show(): Promise<void> {
-    if (!this.publisher.up()) return;
-    const loads = Object.entries(this.lastRow?.replicas ?? {});
+  async #show(): Promise<void> {
+    if (!this.#publisher.up()) return;
+    const loads = Object.entries(this.#lastRow?.replicas ?? {});
     const fields = {
-      epoch: String(this.options.epoch),
-      seq: String(this.lastRow?.seq ?? 0),
-      at: new Date(this.options.clock.now()).toISOString(),
-      ...this.options.describe?.(),
+      epoch: String(this.#options.epoch),
+      seq: String(this.#lastRow?.seq ?? 0),
+      at: new Date(this.#options.clock.now()).toISOString(),
+      ...this.#options.describe?.(),
       ...Object.fromEntries(loads.map(([replica, load]) => [`replica:${replica}`, JSON.stringify(load)])),
     };
-    const write = this.publisher.client.multi().del(this.key).hset(this.key, fields).pexpire(this.key, KEY_TTL_MS);
+    const write = this.#publisher.client.multi().del(this.#key).hset(this.#key, fields).pexpire(this.#key, keyTtlMs);
     // The next second brings the next try.
     await write.exec().catch(() => null);
   }

@@ -1,22 +1,26 @@
 import { describe, expect, test } from 'vitest';
 import { noLoad } from '../replicas/replica-view.ts';
-import type { ReplicaCondition, ReplicaView } from '../replicas/replica-view.ts';
+import type { PoolView, ReplicaCondition, ReplicaState } from '../replicas/replica-view.ts';
 import { pick } from './pick.ts';
 import type { PickRequest } from './pick.ts';
 import { heavierFirst, rendezvousWeight } from './rendezvous.ts';
 
-type Row = [id: string, inFlight: number, matchedBlock?: number, condition?: ReplicaCondition];
+type Row = [id: string, inFlight: number, matchedBlock?: number, more?: ReplicaCondition | Partial<ReplicaState>];
 
 /** A prompt whose blocks 0–3 are everybody's, and whose first user message ends with block 4. */
 const firstTurn = { keys: BigUint64Array.of(1n, 2n, 3n, 4n, 5n), firstUserEnd: 4 };
 const laterTurn = { keys: BigUint64Array.of(1n, 2n, 3n, 4n, 5n, 6n, 7n), firstUserEnd: 4 };
 
 function choose(rows: readonly Row[], request: Partial<PickRequest> = {}) {
-  const view: ReplicaView = {
-    replicas: rows.map(([id, inFlight, , condition]) => ({ ...noLoad, id, inFlight, condition: condition ?? 'ready' })),
-    peers: 0,
-    frozen: false,
-  };
+  const view: PoolView = rows.map(([id, inFlight, , more = {}]) => ({
+    ...noLoad,
+    id,
+    inFlight,
+    condition: 'ready',
+    doubt: 0,
+    unseen: 0,
+    ...(typeof more === 'string' ? { condition: more } : more),
+  }));
   const matches = new Map(rows.map(([id, , block]) => [id, { block: block ?? -1, outputTokens: 0 }]));
   return pick({ prompt: firstTurn, matches, ...request }, view, 0);
 }
@@ -184,14 +188,17 @@ describe('without affinity', () => {
 });
 
 describe('candidates', () => {
-  test.each<ReplicaCondition>(['draining', 'proving', 'down'])('a replica that is %s takes nothing', (condition) => {
-    const rows: Row[] = [
-      ['a', 0, 6, condition],
-      ['b', 5],
-    ];
-    expect(choose(rows, { prompt: laterTurn })).toMatchObject({ replica: 'b' });
-    expect(choose([['a', 0, 6, condition]])).toEqual({ none: 'no_ready_replica' });
-  });
+  test.each<ReplicaCondition | Partial<ReplicaState>>(['draining', 'proving', { doubt: Infinity }])(
+    'a replica that is %s takes nothing',
+    (condition) => {
+      const rows: Row[] = [
+        ['a', 0, 6, condition],
+        ['b', 5],
+      ];
+      expect(choose(rows, { prompt: laterTurn })).toMatchObject({ replica: 'b' });
+      expect(choose([['a', 0, 6, condition]])).toEqual({ none: 'no_ready_replica' });
+    },
+  );
 
   test('nor does one that this request has failed on', () => {
     expect(
@@ -207,12 +214,52 @@ describe('candidates', () => {
     expect(choose([])).toEqual({ none: 'no_ready_replica' });
   });
 
+  test('one in doubt takes what nobody with less doubt can take, holder or not', () => {
+    const rows: Row[] = [
+      ['a', 9],
+      ['b', 0, 6, { doubt: 1 }],
+      ['c', 0, 6, { doubt: 2 }],
+    ];
+    expect(choose(rows, { prompt: laterTurn })).toMatchObject({ replica: 'a' });
+    expect(choose(rows, { prompt: laterTurn, exclude: new Set(['a']) })).toMatchObject({ replica: 'b' });
+    expect(choose(rows.slice(2), { prompt: laterTurn })).toMatchObject({ replica: 'c' });
+  });
+
+  test('what engines have besides, and a cache without room, count as load', () => {
+    const busy: Row[] = [
+      ['a', 1, 6, { unseen: 40 }],
+      ['b', 2],
+    ];
+    expect(choose(busy, { prompt: laterTurn })).toMatchObject({ replica: 'b', reason: 'affinity_overloaded' });
+    const fresh = busy.map(([id, inFlight, , more = {}]): Row => [id, inFlight, -1, more]);
+    expect(choose(fresh)).toMatchObject({ replica: 'b', reason: 'least_in_flight' });
+    const full = { kvUse: 0.99, waiting: 3 };
+    const rows: Row[] = [
+      ['a', 1, 6, full],
+      ['b', 3],
+    ];
+    expect(choose(rows, { prompt: laterTurn })).toMatchObject({ replica: 'b' });
+    expect(choose(rows)).toMatchObject({ replica: 'b' });
+    expect(choose([...rows.slice(0, 1), ['b', 3, -1, full]], { prompt: laterTurn })).toMatchObject({ replica: 'a' });
+    expect(
+      choose(
+        [
+          ['a', 1, 6, { kvUse: 0.99, waiting: 0 }],
+          ['b', 0],
+        ],
+        { prompt: laterTurn },
+      ),
+    ).toMatchObject({
+      replica: 'a',
+    });
+  });
+
   test('the scores show what was compared', () => {
     expect(
       choose([
         ['a', 1, 3],
         ['b', 2],
-        ['c', 0, 9, 'down'],
+        ['c', 0, 9, { doubt: Infinity }],
       ]),
     ).toMatchObject({
       scores: [

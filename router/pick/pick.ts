@@ -1,5 +1,5 @@
 import type { PrefixMatch } from '../replicas/prefix-index.ts';
-import type { ReplicaState, ReplicaView } from '../replicas/replica-view.ts';
+import type { PoolView, ReplicaState } from '../replicas/replica-view.ts';
 import type { PromptKeys } from '../scan/block-keys.ts';
 import { hashText } from '../scan/hash64.ts';
 import { heavierFirst, rendezvousWeight } from './rendezvous.ts';
@@ -36,6 +36,10 @@ export type PickResult =
   | { readonly none: 'no_ready_replica' | 'all_excluded' };
 
 interface Candidate extends PickScore {
+  /** In flight, and what the engine has besides. */
+  readonly load: number;
+  /** Its KV cache has no room left, so that requests wait inside. */
+  readonly isFull: boolean;
   /** Of its rendezvous with the conversation. */
   readonly weight: bigint;
 }
@@ -45,9 +49,10 @@ interface Chosen {
   readonly reason: PickReason;
 }
 
-/** A replica with more requests in flight than this is overloaded. */
-export const LOAD_FACTOR = 1.25;
-export const LOAD_SLACK = 2;
+/** A replica with more requests than `factor` times the mean and `slack` is overloaded. */
+const loadLimit = { factor: 1.25, slack: 2 } as const;
+/** KV use at which an engine that has requests waiting has no room for another. */
+const fullKvUse = 0.97;
 
 /**
  * Chooses the replica for a request. Pure: the same input gives the same answer on every router.
@@ -56,38 +61,56 @@ export const LOAD_SLACK = 2;
  * With affinity: by match, then in-flight, the first that is not overloaded. Without: least in-flight, ties by longer
  * match, then by rendezvous rank. A conversation that has a name, or that goes on though nobody is known to have it,
  * goes by rendezvous with bounded load (Mirrokni, Thorup, Zadimoghaddam 2016), keyed by its name or by the chain through
- * its first user message.
+ * its first user message. Load is what routers have in flight and what the engine reports beyond that; one whose KV cache
+ * is full counts as overloaded while another one's is not. Replicas in doubt are left out while one with less is there.
  */
-export function pick(request: PickRequest, view: ReplicaView, _now: number): PickResult {
-  const ready = view.replicas.filter(({ condition }) => condition === 'ready');
+export function pick(request: PickRequest, view: PoolView, _now: number): PickResult {
+  const ready = view.filter(({ condition, doubt }) => condition === 'ready' && doubt < Infinity);
   if (ready.length === 0) return { none: 'no_ready_replica' };
   const allowed = ready.filter(({ id }) => request.exclude?.has(id) !== true);
   if (allowed.length === 0) return { none: 'all_excluded' };
 
+  const leastDoubt = Math.min(...allowed.map(({ doubt }) => doubt));
   const key = conversationKey(request);
-  const candidates = allowed.map((replica) => toCandidate(replica, request, key ?? 0n));
+  const candidates = allowed
+    .filter(({ doubt }) => doubt === leastDoubt)
+    .map((replica) => toCandidate(replica, request, key ?? 0n));
   const scores = candidates.map(({ replica, matchedBlock, inFlight }) => ({ replica, matchedBlock, inFlight }));
   return { ...choose(request, candidates, key !== undefined), scores };
 }
 
 function choose(request: PickRequest, candidates: readonly Candidate[], hasKey: boolean): Chosen {
   const { firstUserEnd, keys } = request.prompt;
-  const mean = candidates.reduce((sum, { inFlight }) => sum + inFlight, 0) / candidates.length;
-  const limit = LOAD_FACTOR * mean + LOAD_SLACK;
+  const hasRoom = withRoom(candidates);
   const holders = candidates.filter(({ matchedBlock }) => firstUserEnd >= 0 && matchedBlock >= firstUserEnd);
   if (holders.length > 0) {
-    const best = holders.toSorted(byMatch).find(({ inFlight }) => inFlight <= limit);
+    const best = holders.toSorted(byMatch).find(hasRoom);
     return best ? { replica: best.replica, reason: 'affinity' } : least(candidates, 'affinity_overloaded');
   }
   const goesOn = firstUserEnd >= 0 && keys.length > firstUserEnd + 1;
   if (!hasKey || !(goesOn || request.session !== undefined)) return least(candidates, 'least_in_flight');
-  const home = candidates.toSorted(byWeight).find(({ inFlight }) => inFlight <= limit);
+  const home = candidates.toSorted(byWeight).find(hasRoom);
   return home ? { replica: home.replica, reason: 'session' } : least(candidates, 'session');
 }
 
+/** Whether a candidate is not overloaded, beside the others. */
+function withRoom(candidates: readonly Candidate[]): (candidate: Candidate) => boolean {
+  const mean = candidates.reduce((sum, { load }) => sum + load, 0) / candidates.length;
+  const limit = loadLimit.factor * mean + loadLimit.slack;
+  const allFull = candidates.every(({ isFull }) => isFull);
+  return ({ load, isFull }) => load <= limit && (allFull || !isFull);
+}
+
 function toCandidate(replica: ReplicaState, request: PickRequest, key: bigint): Candidate {
-  const matchedBlock = request.matches.get(replica.id)?.block ?? -1;
-  return { replica: replica.id, matchedBlock, inFlight: replica.inFlight, weight: rendezvousWeight(replica.id, key) };
+  const { id, inFlight, unseen, kvUse = 0, waiting = 0 } = replica;
+  return {
+    replica: id,
+    matchedBlock: request.matches.get(id)?.block ?? -1,
+    inFlight,
+    load: inFlight + unseen,
+    isFull: kvUse >= fullKvUse && waiting > 0,
+    weight: rendezvousWeight(id, key),
+  };
 }
 
 /** What stays the same over all turns of a conversation; undefined if only what everybody shares is known. */
@@ -96,13 +119,15 @@ function conversationKey({ session, prompt }: PickRequest): bigint | undefined {
 }
 
 function least(candidates: readonly Candidate[], reason: PickReason): Chosen {
-  const [first] = candidates.toSorted((a, b) => a.inFlight - b.inFlight || byMatch(a, b));
+  const [first] = candidates.toSorted(
+    (a, b) => Number(a.isFull) - Number(b.isFull) || a.load - b.load || byMatch(a, b),
+  );
   if (!first) throw new Error('a pick among no candidates');
   return { replica: first.replica, reason };
 }
 
 function byMatch(a: Candidate, b: Candidate): number {
-  return b.matchedBlock - a.matchedBlock || a.inFlight - b.inFlight || byWeight(a, b);
+  return b.matchedBlock - a.matchedBlock || a.load - b.load || byWeight(a, b);
 }
 
 function byWeight(a: Candidate, b: Candidate): number {

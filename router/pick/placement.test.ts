@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { LedgerMessage } from '../ledger/ledger-message.ts';
 import { MemoryLedgerHub } from '../ledger/memory-ledger-channel.ts';
-import { PrefixExchange } from '../ledger/prefix-sync.ts';
+import { PrefixSync } from '../ledger/prefix-sync.ts';
 import { PrefixIndex } from '../replicas/prefix-index.ts';
 import { ReplicaTable } from '../replicas/replica-table.ts';
-import type { ReplicaCondition } from '../replicas/replica-view.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 import type { PromptKeys } from '../scan/block-keys.ts';
 import { hashText } from '../scan/hash64.ts';
@@ -51,12 +50,12 @@ function createRouter(hub: MemoryLedgerHub, router: string, replicas: readonly s
   const channel = hub.open(router);
   const publish = (message: LedgerMessage): void => channel.publish(message);
   const table = new ReplicaTable({ router, epoch: 1 });
-  table.setReplicas(new Map(replicas.map((id): [string, ReplicaCondition] => [id, 'ready'])));
-  const index = new PrefixIndex({ capacityBytes: () => 10_000 * BLOCK_BYTES });
-  const exchange = new PrefixExchange({ router, index, publish });
+  const index = new PrefixIndex();
+  index.setReplicas(new Map(replicas.map((id) => [id, 10_000 * BLOCK_BYTES])));
+  const sync = new PrefixSync({ router, epoch: 1, index, publish, peers: (now) => table.peers(now) });
   channel.subscribe((message) => {
     if (message.kind === 'row') table.receive(message.row, hub.now());
-    else exchange.handle(message, hub.now());
+    else sync.hear(message, hub.now());
   });
   const change = (replica: string, sign: 1 | -1): void => {
     table.change(replica, { inFlight: sign, prefillSecondsLeft: 0, privateContextTokens: 0, reservedOutputTokens: 0 });
@@ -70,11 +69,14 @@ function createRouter(hub: MemoryLedgerHub, router: string, replicas: readonly s
         matches: index.match(replicas, prompt.keys),
         ...(session === undefined ? {} : { session }),
       };
-      const picked = pick(request, table.view(hub.now()), hub.now());
+      sync.tick(hub.now(), channel.up());
+      const standing = { condition: 'ready', doubt: 0 } as const;
+      const view = replicas.map((id) => ({ id, ...standing, ...table.load(id, hub.now()) }));
+      const picked = pick(request, view, hub.now());
       return 'replica' in picked ? picked.replica : '';
     },
     start(replica: string, prompt: PromptKeys): void {
-      exchange.announce(index.insert(replica, prompt));
+      sync.announce(index.insert(replica, prompt));
       change(replica, 1);
     },
     end: (replica: string): void => change(replica, -1),

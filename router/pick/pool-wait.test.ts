@@ -25,7 +25,10 @@ function make(more: Partial<WaitLimits> = {}) {
       if (replica === undefined) return undefined;
       return new BookedSlot(
         { replica, reason: 'only', predictedCachedTokens: 0 },
-        { ended: (end) => tried.note(replica.replicaId, end), release: () => wait.released(work.pool) },
+        {
+          ended: (end) => tried.note(replica.replicaId, end, clock.monotonic()),
+          release: () => wait.released(work.pool),
+        },
       );
     },
     { ...limits, ...more },
@@ -130,7 +133,7 @@ describe('the wait for a turn', () => {
     place[Symbol.dispose]();
     await Promise.all([...all, again]);
     expect(order).toEqual(['again', 'first', 'second']);
-    for (const { replicaId } of replicas.get('p') ?? []) tried.note(replicaId, { kind: 'failed', failure: 'reset' });
+    for (const { replicaId } of replicas.get('p') ?? []) tried.note(replicaId, { kind: 'failed', failure: 'reset' }, 0);
     const last = queue('last', { tried });
     await queue('other', {});
     wait.changed();

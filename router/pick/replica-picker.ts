@@ -1,32 +1,35 @@
 import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
-import type { PoolDirectory } from '../edge/pool-directory.ts';
-import { pick, type PickReason } from './pick.ts';
+import type { BytesPerToken } from '../replicas/bytes-per-token.ts';
+import type { KnownPools } from '../replicas/known-pools.ts';
 import type { PrefixIndex, PrefixMatch, PrefixNews } from '../replicas/prefix-index.ts';
-import type { ReplicaTable } from '../replicas/replica-table.ts';
-import type { ReplicaCondition, ReplicaLoad } from '../replicas/replica-view.ts';
 import type { ReplicaHealth } from '../replicas/replica-health.ts';
+import type { ReplicaTable } from '../replicas/replica-table.ts';
+import { negated, type ReplicaLoad, type ReplicaState } from '../replicas/replica-view.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
-import type { Picker, Slot, Work } from './picker.ts';
-import { PoolWait, type WaitLimits } from './pool-wait.ts';
+import { Lingering } from './lingering.ts';
+import { pick, type PickReason } from './pick.ts';
+import type { Slot, Work } from './picker.ts';
 import { BookedSlot } from './slot.ts';
-import { Tried } from './tried.ts';
-import type { TokenWeights } from './bytes-per-token.ts';
+import type { Tried } from './tried.ts';
 
-/** The state that the picker decides from and writes to; all of it is in memory. */
+/** The state that a pick decides from and writes to; all of it is in memory. */
 export interface PickerParts {
-  readonly pools: PoolDirectory;
+  readonly pools: KnownPools;
   readonly table: ReplicaTable;
   readonly index: PrefixIndex;
   readonly health: ReplicaHealth;
-  readonly weights: TokenWeights;
-  readonly limits: WaitLimits;
+  readonly bytesPerToken: BytesPerToken;
   readonly clock: Clock;
   /** This router's row has changed: the others should know soon. */
   readonly rowChanged: () => void;
   readonly announce: (news: PrefixNews) => void;
   /** Predicted and reported cache hits of one answer, tokens. */
   readonly hitsKnown: (predicted: number, reported: number) => void;
+  /** A slot of the pool was given back. */
+  readonly released: (pool: string) => void;
+  /** Replicas of some pool stand in another light. */
+  readonly changed: () => void;
 }
 
 interface Choice {
@@ -35,142 +38,168 @@ interface Choice {
   readonly match: PrefixMatch;
 }
 
-interface Request {
+/** One attempt under way. */
+interface Booking {
+  readonly pool: PoolDocument;
   readonly work: Work;
   readonly tried: Tried;
+  readonly replicaId: string;
+  readonly load: ReplicaLoad;
+  readonly predictedCachedTokens: number;
+  readonly startedAt: number;
+  /** It tries a replica in doubt. */
+  readonly isProbe: boolean;
+  left: boolean;
 }
 
 const noMatch: PrefixMatch = { block: -1, outputTokens: 0 };
 /** A prediction that falls short by less than this says nothing: engines cache whole blocks only. */
 const missTokens = 1024;
 
-/** Picks by `pick` over the replica table: no await between looking and booking, so that no two requests race. */
-export class ReplicaPicker implements Picker {
+/** Picks by `pick` and books: no await between looking and booking, so that no two requests race. */
+export class ReplicaPicker {
   readonly #parts: PickerParts;
-  readonly #wait: PoolWait;
+  readonly #lingering: Lingering;
+  readonly #open = new Map<string, Set<BookedSlot>>();
 
   constructor(parts: PickerParts) {
     this.#parts = parts;
-    this.#wait = new PoolWait((work, tried, excluded) => this.#place(work, tried, excluded), parts.limits, parts.clock);
+    this.#lingering = new Lingering(parts.table);
   }
 
-  get inFlight(): number {
-    return this.#wait.inFlight;
-  }
-
-  get waiting(): number {
-    return this.#wait.waiting;
-  }
-
-  acquire(work: Work, signal: AbortSignal, tried = new Tried()): Promise<Slot> {
-    return this.#wait.acquire(work, signal, tried);
-  }
-
-  isServing(pool: string): boolean {
-    const { pools, health, clock } = this.#parts;
-    const now = clock.monotonic();
-    return (pools.pool(pool)?.replicas ?? []).some(
-      ({ replicaId, state }) => state === 'ready' && !health.isDown(replicaId, now),
-    );
-  }
-
-  /** Reads pools and health again; called whenever one of them may have changed. */
-  refresh(): void {
-    const { pools, table, health, clock } = this.#parts;
-    const now = clock.monotonic();
-    const conditions = new Map<string, ReplicaCondition>();
-    for (const { replicas } of pools.documents())
-      for (const { replicaId, state } of replicas)
-        conditions.set(replicaId, state === 'ready' && health.isDown(replicaId, now) ? 'down' : state);
-    table.setReplicas(conditions);
-    this.#wait.changed();
-  }
-
-  #place(work: Work, tried: Tried, excluded: ReadonlySet<string>): Slot | 'gone' | undefined {
-    const pool = this.#parts.pools.pool(work.pool);
+  /** Books a replica for the request; undefined when none can take it now, `gone` when its pool is no more. */
+  place(work: Work, tried: Tried, excluded: ReadonlySet<string>): Slot | 'gone' | undefined {
+    const pool = this.#parts.pools.get(work.pool);
     if (pool === undefined || pool.deleting === true) return 'gone';
     const choice = work.only === undefined ? this.#pick(pool, work, excluded) : probed(pool, work.only, excluded);
     return choice && this.#book(pool, { work, tried }, choice);
   }
 
+  /** What is known of a pool's replicas now. */
+  view(pool: PoolDocument, now: number): ReplicaState[] {
+    const { table, health } = this.#parts;
+    return pool.replicas.map(({ replicaId: id, state }) => ({
+      ...table.load(id, now),
+      id,
+      condition: state,
+      doubt: health.doubt(id, now),
+    }));
+  }
+
+  /** An engine told how many requests it has, at a look that began at `startedAt`. */
+  counted(replica: string, requests: number, startedAt: number): void {
+    const { clock, rowChanged } = this.#parts;
+    if (this.#lingering.counted(replica, requests, { startedAt, now: clock.monotonic() })) rowChanged();
+  }
+
+  /** Time has passed: tells requests whose replica has stalled, and gives back what has lingered for long enough. */
+  tick(now: number): void {
+    const { health, rowChanged } = this.#parts;
+    for (const [replica, slots] of this.#open)
+      if (health.isStalled(replica)) for (const slot of Array.from(slots)) slot.stall();
+    if (this.#lingering.expire(now)) rowChanged();
+  }
+
   #pick(pool: PoolDocument, work: Work, exclude: ReadonlySet<string>): Choice | undefined {
-    const { table, index, clock } = this.#parts;
+    const { index, clock } = this.#parts;
     const now = clock.monotonic();
-    const byId = new Map(pool.replicas.map((replica) => [replica.replicaId, replica]));
-    const matches = index.match([...byId.keys()], work.prompt.keys);
-    const view = table.view(now);
-    const ofPool = { ...view, replicas: view.replicas.filter(({ id }) => byId.has(id)) };
+    const view = this.view(pool, now);
+    const matches = index.match(
+      view.map(({ id }) => id),
+      work.prompt.keys,
+    );
     const session = work.session === undefined ? {} : { session: work.session };
-    const picked = pick({ prompt: work.prompt, matches, exclude, ...session }, ofPool, now);
+    const picked = pick({ prompt: work.prompt, matches, exclude, ...session }, view, now);
     if ('none' in picked) return undefined;
-    const replica = byId.get(picked.replica);
+    const replica = pool.replicas.find(({ replicaId }) => replicaId === picked.replica);
     return replica && { replica, reason: picked.reason, match: matches.get(picked.replica) ?? noMatch };
   }
 
-  #book(pool: PoolDocument, { work, tried }: Request, { replica, reason, match }: Choice): Slot {
-    const { table, index, weights, announce, rowChanged } = this.#parts;
+  #book(
+    pool: PoolDocument,
+    { work, tried }: { work: Work; tried: Tried },
+    { replica, reason, match }: Choice,
+  ): BookedSlot {
+    const { table, bytesPerToken, rowChanged, health, clock } = this.#parts;
     const { replicaId } = replica;
-    const bytesPerToken = weights.bytesPerToken(pool.pool);
-    const promptBytes = work.prompt.bytesUpTo.at(-1) ?? 0;
+    const startedAt = clock.monotonic();
+    const perToken = bytesPerToken.of(pool.pool);
     const matchedBytes = work.prompt.bytesUpTo[match.block] ?? 0;
     const load: ReplicaLoad = {
       inFlight: 1,
       prefillSecondsLeft: 0,
-      privateContextTokens: Math.round((promptBytes - matchedBytes) / bytesPerToken),
+      privateContextTokens: Math.round(((work.prompt.bytesUpTo.at(-1) ?? 0) - matchedBytes) / perToken),
       reservedOutputTokens: work.maxTokens,
     };
     table.change(replicaId, load);
     rowChanged();
-    const predictedCachedTokens = Math.round(matchedBytes / bytesPerToken) + match.outputTokens;
-    return new BookedSlot(
-      { replica, reason, predictedCachedTokens },
-      {
-        accepted: () => {
-          if (work.only === undefined && work.prompt.keys.length > 0) announce(index.insert(replicaId, work.prompt));
-        },
-        ended: (end) => {
-          tried.note(replicaId, end);
-          this.#learn(pool, { work, replicaId, predictedCachedTokens }, end);
-        },
-        release: () => {
-          table.change(replicaId, negated(load));
-          rowChanged();
-          this.#wait.released(pool.pool);
-        },
+    const predictedCachedTokens = Math.round(matchedBytes / perToken) + match.outputTokens;
+    const isProbe = work.only === undefined && health.booked(replicaId, startedAt);
+    const what = { pool, work, tried, replicaId, load, predictedCachedTokens, startedAt, isProbe };
+    return this.#slot({ ...what, left: false }, { replica, reason, predictedCachedTokens });
+  }
+
+  #slot(booking: Booking, place: Pick<Slot, 'replica' | 'reason' | 'predictedCachedTokens'>): BookedSlot {
+    const { replicaId } = booking;
+    const slots = this.#open.get(replicaId) ?? new Set();
+    this.#open.set(replicaId, slots);
+    const slot = new BookedSlot(place, {
+      accepted: () => this.#accepted(booking),
+      heard: () => this.#parts.health.heard(replicaId),
+      ended: (end) => this.#ended(booking, end),
+      release: () => {
+        slots.delete(slot);
+        if (slots.size === 0) this.#open.delete(replicaId);
+        this.#release(booking);
       },
-    );
+    });
+    slots.add(slot);
+    return slot;
   }
 
-  #learn(
-    pool: PoolDocument,
-    booked: { work: Work; replicaId: string; predictedCachedTokens: number },
-    end: SlotEnd,
-  ): void {
-    const { health, index, clock } = this.#parts;
-    const { replicaId } = booked;
-    if (end.kind === 'left' || end.kind === 'refused') return;
-    if (end.kind !== 'answered') {
-      const failure = end.kind === 'failed' ? end.failure : 'fault';
-      health.failed(replicaId, failure, clock.monotonic());
-      // A process that is gone has taken its cache with it.
-      if (failure === 'connect' || failure === 'unauthorized') index.dropReplica(replicaId);
-      return this.refresh();
+  /** The engine has the prompt now; and what another replica said to it was that replica's fault. */
+  #accepted({ work, tried, replicaId, startedAt }: Booking): void {
+    const { health, index, announce, clock, changed } = this.#parts;
+    const now = clock.monotonic();
+    health.accepted(replicaId, { startedAt, now });
+    const faulted = tried.takeFaulted();
+    for (const [replica, since] of faulted) health.failed(replica, 'fault', { startedAt: since, now });
+    if (faulted.length > 0) changed();
+    if (work.only === undefined && work.prompt.keys.length > 0) announce(index.insert(replicaId, work.prompt));
+  }
+
+  #ended(booking: Booking, end: SlotEnd): void {
+    const { health, index, clock, changed } = this.#parts;
+    const { tried, replicaId, startedAt, work } = booking;
+    tried.note(replicaId, end, startedAt);
+    if (end.kind === 'left') booking.left = true;
+    if (end.kind === 'answered') {
+      health.answered(replicaId, startedAt);
+      if (end.usage !== undefined && work.only === undefined) this.#learnUsage(booking, end.usage);
     }
-    const wasDown = health.isDown(replicaId, clock.monotonic());
-    health.succeeded(replicaId);
-    if (wasDown) this.refresh();
-    if (end.usage !== undefined && booked.work.only === undefined) this.#learnUsage(pool, booked, end.usage);
+    if (end.kind !== 'failed') return;
+    const counts = health.failed(replicaId, end.failure, { startedAt, now: clock.monotonic() });
+    // A process that is gone has taken its cache with it.
+    if (counts && (end.failure === 'connect' || end.failure === 'unauthorized')) index.clear(replicaId);
+    changed();
   }
 
-  #learnUsage(
-    pool: PoolDocument,
-    { work, replicaId, predictedCachedTokens }: { work: Work; replicaId: string; predictedCachedTokens: number },
-    usage: { promptTokens: number; completionTokens: number; cachedTokens: number | undefined },
-  ): void {
-    const { weights, index, announce, hitsKnown } = this.#parts;
-    weights.learn(pool.pool, work.prompt.bytesUpTo.at(-1) ?? 0, usage.promptTokens);
+  #release({ pool, replicaId, load, isProbe, left }: Booking): void {
+    const { table, rowChanged, released, health, clock } = this.#parts;
+    if (isProbe) health.probeOver(replicaId);
+    if (left && pool.engine.goesOnWithoutClient === true) this.#lingering.add(replicaId, load, clock.monotonic());
+    else table.change(replicaId, negated(load));
+    rowChanged();
+    released(pool.pool);
+  }
+
+  #learnUsage(booking: Booking, usage: NonNullable<Extract<SlotEnd, { kind: 'answered' }>['usage']>): void {
+    const { bytesPerToken, index, announce, hitsKnown } = this.#parts;
+    const { pool, work, replicaId, predictedCachedTokens } = booking;
+    if (bytesPerToken.learn(pool.pool, work.prompt.bytesUpTo.at(-1) ?? 0, usage.promptTokens))
+      for (const one of pool.replicas) index.resize(one.replicaId, bytesPerToken.capacityOf(pool));
     const tip = work.prompt.keys.at(-1);
-    const bytes = Math.round(usage.completionTokens * weights.bytesPerToken(pool.pool));
+    const bytes = Math.round(usage.completionTokens * bytesPerToken.of(pool.pool));
     if (tip !== undefined && usage.completionTokens > 0)
       announce(index.finish(replicaId, tip, { tokens: usage.completionTokens, bytes }));
     if (usage.cachedTokens === undefined) return;
@@ -178,7 +207,7 @@ export class ReplicaPicker implements Picker {
     // The engine has evicted what the mirror still holds: the mirror's oldest tenth goes.
     const missing = predictedCachedTokens - usage.cachedTokens;
     if (missing > missTokens && usage.cachedTokens < predictedCachedTokens / 2)
-      index.evict(replicaId, Math.round(0.9 * pool.engine.kvTokens * weights.bytesPerToken(pool.pool)));
+      index.evict(replicaId, Math.round(0.9 * bytesPerToken.capacityOf(pool)));
   }
 }
 
@@ -186,13 +215,4 @@ export class ReplicaPicker implements Picker {
 function probed(pool: PoolDocument, replicaId: string, excluded: ReadonlySet<string>): Choice | undefined {
   const replica = pool.replicas.find((one) => one.replicaId === replicaId && one.state !== 'draining');
   return replica && !excluded.has(replicaId) ? { replica, reason: 'probe', match: noMatch } : undefined;
-}
-
-function negated(load: ReplicaLoad): ReplicaLoad {
-  return {
-    inFlight: -load.inFlight,
-    prefillSecondsLeft: -load.prefillSecondsLeft,
-    privateContextTokens: -load.privateContextTokens,
-    reservedOutputTokens: -load.reservedOutputTokens,
-  };
 }

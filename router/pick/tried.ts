@@ -5,17 +5,22 @@ const passing: ReadonlySet<SlotFailure> = new Set(['connect', 'reset', 'protocol
 /** Failures of a connection that had carried the request: it may have killed the engine. */
 const deadly: ReadonlySet<SlotFailure> = new Set(['reset', 'protocol', 'truncated']);
 
+const nobody: ReadonlySet<string> = new Set();
+
 /** What one request has met so far. Its owner keeps one from attempt to attempt; its slots fill it, `acquire` reads it. */
 export class Tried {
-  /** How the last attempt on each replica ended. */
-  readonly #ends = new Map<string, SlotEnd>();
   /** Spent in `acquire` so far, milliseconds, by what was waited for. */
   readonly waitedMs = { replica: 0, turn: 0 };
+  /** How the last attempt on each replica ended. */
+  readonly #ends = new Map<string, SlotEnd>();
+  /** Replicas that answered with a fault (5xx), and since when they had the request. */
+  readonly #faulted = new Map<string, number>();
   #last: SlotEnd | undefined;
 
-  note(replica: string, end: SlotEnd): void {
+  note(replica: string, end: SlotEnd, startedAt: number): void {
     this.#ends.set(replica, end);
     this.#last = end;
+    if (end.kind === 'faulted') this.#faulted.set(replica, startedAt);
   }
 
   get none(): boolean {
@@ -32,13 +37,19 @@ export class Tried {
     return [...this.#ends.values()].filter((end) => end.kind === 'failed' && deadly.has(end.failure)).length;
   }
 
-  /** Replicas that answered this request with a fault (5xx). */
-  get faulted(): string[] {
-    return [...this.#ends].filter(([, { kind }]) => kind === 'faulted').map(([replica]) => replica);
+  /**
+   * Replicas whose fault it was, once another one has taken the request. When two have answered 5xx to it, the fault is
+   * the request's.
+   */
+  takeFaulted(): [replica: string, startedAt: number][] {
+    const faulted = this.#faulted.size === 1 ? [...this.#faulted] : [];
+    this.#faulted.clear();
+    return faulted;
   }
 
   /** Replicas that are not asked; with `again` those that were lost for now may be. */
   excluded(again: boolean): ReadonlySet<string> {
+    if (this.#ends.size === 0) return nobody;
     const barred = [...this.#ends].filter(([, end]) => !(again && end.kind === 'failed' && passing.has(end.failure)));
     return new Set(barred.map(([replica]) => replica));
   }

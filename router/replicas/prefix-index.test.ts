@@ -18,8 +18,12 @@ function prompt(path: string): PromptKeys {
   };
 }
 
-const index = (blocks = 100, maxBlocksPerReplica = 1000) =>
-  new PrefixIndex({ capacityBytes: () => blocks * BLOCK, maxBlocksPerReplica });
+const everything = { offset: 0, count: 1e9 };
+const index = (blocks = 100, blocksPerReplicaMax = 1000): PrefixIndex => {
+  const made = new PrefixIndex(blocksPerReplicaMax);
+  made.setReplicas(new Map(['r1', 'r2', 'r3'].map((id) => [id, blocks * BLOCK])));
+  return made;
+};
 const matched = (of: PrefixIndex, path: string, replica = 'r1') =>
   of.match([replica], prompt(path).keys).get(replica)?.block;
 
@@ -42,7 +46,7 @@ describe('PrefixIndex', () => {
     expect([...news.newBytes]).toEqual([BLOCK, BLOCK]);
     expect(two.apply(news)).toBe('applied');
     expect(two.apply(news)).toBe('applied');
-    expect(two.blocks('r1')).toEqual(one.blocks('r1'));
+    expect(two.blocks('r1', everything)).toEqual(one.blocks('r1', everything));
     const repeat = one.insert('r1', prompt('sys/ann/one'));
     expect(repeat.newKeys).toHaveLength(0);
     expect(repeat.touchedTip).toBe(repeat.parentTip);
@@ -54,7 +58,7 @@ describe('PrefixIndex', () => {
     const news = one.insert('r1', prompt('sys/ann/one/two'));
     expect(two.apply(news)).toBe('gap');
     expect(matched(two, 'sys/ann/one/two')).toBe(-1);
-    two.adopt('r1', one.blocks('r1'));
+    two.adopt('r1', one.blocks('r1', everything));
     expect(matched(two, 'sys/ann/one/two')).toBe(3);
     expect(two.apply(news)).toBe('applied');
   });
@@ -63,7 +67,7 @@ describe('PrefixIndex', () => {
     const [one, two] = [index(), index(4)];
     one.insert('r1', prompt('x/1/2/3'));
     two.insert('r1', prompt('y/1'));
-    two.adopt('r1', one.blocks('r1'));
+    two.adopt('r1', one.blocks('r1', everything));
     expect(matched(two, 'y/1')).toBe(1);
     expect(matched(two, 'x/1/2/3')).toBe(1);
     two.insert('r1', prompt('z'));
@@ -121,13 +125,31 @@ describe('PrefixIndex', () => {
     it.insert('r1', prompt('a/b/c'));
     it.evict('r1', 2 * BLOCK);
     expect(matched(it, 'a/b/c')).toBe(1);
-    it.dropReplica('r1');
+    it.clear('r1');
     expect(matched(it, 'a/b/c')).toBe(-1);
     expect(it.size()).toEqual({ replicas: 0, blocks: 0, memoryBytes: 0 });
   });
 
+  test('news of replicas that no pool names take no memory; once named they are taken, with their capacity', () => {
+    const [one, two] = [index(), new PrefixIndex()];
+    const news = one.insert('r1', prompt('sys/ann/one'));
+    for (let i = 0; i < 1000; i++) expect(two.apply({ ...news, replica: `made-up-${i}` })).toBe('unknown');
+    expect(two.apply(news)).toBe('unknown');
+    expect(two.size()).toEqual({ replicas: 0, blocks: 0, memoryBytes: 0 });
+    two.setReplicas(new Map([['r1', 2 * BLOCK]]));
+    expect(two.apply(news)).toBe('applied');
+    expect(matched(two, 'sys/ann/one')).toBe(1);
+    two.resize('r1', 10 * BLOCK);
+    expect(two.apply(one.insert('r1', prompt('sys/ann/one')))).toBe('gap');
+    two.adopt('r1', one.blocks('r1', everything));
+    expect(matched(two, 'sys/ann/one')).toBe(2);
+    two.setReplicas(new Map([['r2', BLOCK]]));
+    expect(two.size().blocks).toBe(0);
+  });
+
   test('memory stays bounded: 48 replicas with 10 MB of prompts each take below 30 MB', () => {
-    const it = new PrefixIndex({ capacityBytes: () => 10_000 * 1024 });
+    const it = new PrefixIndex();
+    it.setReplicas(new Map(Array.from({ length: 48 }, (_, i) => [`r${i}`, 10_000 * 1024])));
     const bytesUpTo = Float64Array.from({ length: 500 }, (_, i) => (i + 1) * 1024);
     for (let replica = 0; replica < 48; replica++) {
       for (let user = 0; user < 30; user++) {
@@ -154,7 +176,9 @@ describe('PrefixMirror', () => {
           expect(mirror.extend(0n, keys, new Uint32Array(keys.length).fill(BLOCK))).toBe(true);
           const prefixes = used.split('/').map((_, i, words) => words.slice(0, i + 1).join('/'));
           model = [...prefixes, ...model.filter((known) => !prefixes.includes(known))].slice(0, capacity);
-          expect([...mirror.newestFirst()].map(({ key }) => key)).toEqual(model.map((known) => hashText(known, 7n)));
+          expect([...mirror.newestFirst(0, 1e9)].map(({ key }) => key)).toEqual(
+            model.map((known) => hashText(known, 7n)),
+          );
           expect(mirror.bytes).toBe(model.length * BLOCK);
           expect(mirror.blocks).toBe(model.length);
         }

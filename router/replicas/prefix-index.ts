@@ -24,24 +24,47 @@ export interface PrefixMatch {
   readonly outputTokens: number;
 }
 
-export interface PrefixIndexOptions {
-  /** The KV capacity of a replica in prompt bytes (KV tokens times learned bytes per token). */
-  readonly capacityBytes: (replica: string) => number;
-  readonly maxBlocksPerReplica?: number;
+/** One replica as the index knows it; its mirror is made when there is something to hold. */
+interface Entry {
+  capacityBytes: number;
+  mirror: PrefixMirror | undefined;
 }
 
-const MAX_BLOCKS = 65_536;
+/** What a mirror holds at most, whatever the replica's capacity. */
+const blocksMax = 65_536;
 
 /**
  * Which prompt prefixes each replica probably holds: one mirror of its KV cache per replica, fed by what routers sent
- * there. A guess that steers, never a truth: engines evict by their own rules.
+ * there. A guess that steers, never a truth: engines evict by their own rules. Of replicas that no pool names it holds
+ * nothing, so that ids that somebody else made up take no memory.
  */
 export class PrefixIndex {
-  private readonly options: PrefixIndexOptions;
-  private readonly mirrors = new Map<string, PrefixMirror>();
+  readonly #blocksMax: number;
+  readonly #entries = new Map<string, Entry>();
 
-  constructor(options: PrefixIndexOptions) {
-    this.options = options;
+  constructor(blocksPerReplicaMax = blocksMax) {
+    this.#blocksMax = blocksPerReplicaMax;
+  }
+
+  /** The replicas of all pools, with their KV capacity in prompt bytes; what is known of others is forgotten. */
+  setReplicas(capacities: ReadonlyMap<string, number>): void {
+    for (const replica of this.#entries.keys()) if (!capacities.has(replica)) this.#entries.delete(replica);
+    for (const [replica, capacityBytes] of capacities) {
+      if (this.#entries.has(replica)) this.resize(replica, capacityBytes);
+      else this.#entries.set(replica, { capacityBytes, mirror: undefined });
+    }
+  }
+
+  /** The capacity was learned better. */
+  resize(replica: string, capacityBytes: number): void {
+    const entry = this.#entries.get(replica);
+    if (entry === undefined || entry.capacityBytes === capacityBytes) return;
+    entry.capacityBytes = capacityBytes;
+    entry.mirror?.resize(capacityBytes);
+  }
+
+  knows(replica: string): boolean {
+    return this.#entries.has(replica);
   }
 
   /** The longest known prefix per replica. Changes nothing. */
@@ -49,14 +72,14 @@ export class PrefixIndex {
     const words = new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);
     return new Map(
       replicas.map((replica) => {
-        const mirror = this.mirrors.get(replica);
+        const mirror = this.#entries.get(replica)?.mirror;
         const block = mirror?.longestPrefix(words) ?? -1;
         return [replica, { block, outputTokens: mirror?.outputTokens(keys[block] ?? 0n) ?? 0 }];
       }),
     );
   }
 
-  /** Books a prompt that goes to a replica; returns the news for the other routers. */
+  /** Books a prompt that a replica has taken; returns the news for the other routers. */
   insert(replica: string, { keys, bytesUpTo }: PromptKeys): PrefixNews {
     const known = this.match([replica], keys).get(replica)?.block ?? -1;
     const newKeys = keys.slice(known + 1);
@@ -79,54 +102,52 @@ export class PrefixIndex {
     return news;
   }
 
-  /** Takes another router's news. `gap`: its parent is not known here; its sender has the blocks in between. */
-  apply(news: PrefixNews): 'applied' | 'gap' {
-    const mirror = this.mirrorOf(news.replica);
+  /**
+   * Takes another router's news. `gap`: its parent is not known here; its sender has the blocks in between. `unknown`: no
+   * pool names the replica yet.
+   */
+  apply(news: PrefixNews): 'applied' | 'gap' | 'unknown' {
+    const mirror = this.#mirrorOf(news.replica);
+    if (mirror === undefined) return 'unknown';
     if (!mirror.extend(news.parentTip, news.newKeys, news.newBytes)) return 'gap';
     if (news.generated) mirror.remember(news.touchedTip, news.generated);
     return 'applied';
   }
 
-  /** The mirror of a replica, parents before children, for a router that has a gap. */
-  blocks(replica: string): MirrorBlock[] {
-    return [...(this.mirrors.get(replica)?.newestFirst() ?? [])];
+  /** A part of a replica's mirror, the most recently used first and parents before children, for a router that asks. */
+  blocks(replica: string, { offset, count }: { offset: number; count: number }): MirrorBlock[] {
+    return this.#entries.get(replica)?.mirror?.newestFirst(offset, count) ?? [];
   }
 
   /** Takes blocks of another router's mirror, in its order; what is known here stays as it is. */
   adopt(replica: string, blocks: readonly MirrorBlock[]): void {
-    const mirror = this.mirrorOf(replica);
-    for (const block of blocks) mirror.adopt(block);
+    const mirror = this.#mirrorOf(replica);
+    for (const block of blocks) mirror?.adopt(block);
   }
 
   /** Forgets a replica's least recently used blocks until at most `bytes` are left. */
   evict(replica: string, bytes: number): void {
-    this.mirrors.get(replica)?.evict(bytes);
+    this.#entries.get(replica)?.mirror?.evict(bytes);
   }
 
-  /** Reads the capacity again, after it was learned better. */
-  resize(replica: string): void {
-    this.mirrors.get(replica)?.resize(this.options.capacityBytes(replica));
-  }
-
-  /** Forgets a replica that is gone or has restarted. */
-  dropReplica(replica: string): void {
-    this.mirrors.delete(replica);
+  /** Forgets all blocks of a replica that has restarted. */
+  clear(replica: string): void {
+    const entry = this.#entries.get(replica);
+    if (entry !== undefined) entry.mirror = undefined;
   }
 
   /** For metrics. */
   size(): { replicas: number; blocks: number; memoryBytes: number } {
-    const all = [...this.mirrors.values()];
+    const all = [...this.#entries.values()].flatMap(({ mirror }) => (mirror === undefined ? [] : [mirror]));
     const sum = (of: (mirror: PrefixMirror) => number): number => all.reduce((total, mirror) => total + of(mirror), 0);
     return { replicas: all.length, blocks: sum((m) => m.blocks), memoryBytes: sum((m) => m.memoryBytes) };
   }
 
-  private mirrorOf(replica: string): PrefixMirror {
-    const known = this.mirrors.get(replica);
-    if (known) return known;
-    const maxBlocks = this.options.maxBlocksPerReplica ?? MAX_BLOCKS;
-    const mirror = new PrefixMirror({ capacityBytes: this.options.capacityBytes(replica), maxBlocks });
-    this.mirrors.set(replica, mirror);
-    return mirror;
+  #mirrorOf(replica: string): PrefixMirror | undefined {
+    const entry = this.#entries.get(replica);
+    if (entry !== undefined)
+      entry.mirror ??= new PrefixMirror({ capacityBytes: entry.capacityBytes, maxBlocks: this.#blocksMax });
+    return entry?.mirror;
   }
 }
 

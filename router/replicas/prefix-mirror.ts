@@ -1,5 +1,5 @@
-const NONE = -1;
-const FIRST_SLOTS = 256;
+const none = -1;
+const firstSlots = 256;
 
 /** One remembered block, as it travels between routers. `parent` is 0 for the first block of a prompt. */
 export interface MirrorBlock {
@@ -28,50 +28,50 @@ export interface MirrorLimits {
  * "this block is here" implies that all blocks before it are. About 40 bytes per block, in typed arrays.
  */
 export class PrefixMirror {
-  private limits: MirrorLimits;
-  private low = new Uint32Array(FIRST_SLOTS);
-  private high = new Uint32Array(FIRST_SLOTS);
-  private weight = new Uint32Array(FIRST_SLOTS);
-  private parent = new Int32Array(FIRST_SLOTS);
-  private newer = new Int32Array(FIRST_SLOTS);
-  private older = new Int32Array(FIRST_SLOTS);
+  #limits: MirrorLimits;
+  #low = new Uint32Array(firstSlots);
+  #high = new Uint32Array(firstSlots);
+  #weight = new Uint32Array(firstSlots);
+  #parent = new Int32Array(firstSlots);
+  #newer = new Int32Array(firstSlots);
+  #older = new Int32Array(firstSlots);
   /** Next slot with the same bucket; of a free slot the next free one. */
-  private next = new Int32Array(FIRST_SLOTS);
+  #next = new Int32Array(firstSlots);
   /** Of blocks at which a prompt ended. */
-  private readonly outputs = new Map<number, Generated>();
-  private buckets = new Int32Array(FIRST_SLOTS).fill(NONE);
-  private newest = NONE;
-  private oldest = NONE;
-  private free = NONE;
-  private used = 0;
-  private count = 0;
-  private total = 0;
+  readonly #outputs = new Map<number, Generated>();
+  #buckets = new Int32Array(firstSlots).fill(none);
+  #newest = none;
+  #oldest = none;
+  #free = none;
+  #used = 0;
+  #count = 0;
+  #total = 0;
 
   constructor(limits: MirrorLimits) {
-    this.limits = limits;
+    this.#limits = limits;
   }
 
   get blocks(): number {
-    return this.count;
+    return this.#count;
   }
 
   get bytes(): number {
-    return this.total;
+    return this.#total;
   }
 
   /** Bytes of memory of the arrays. */
   get memoryBytes(): number {
-    return this.low.length * 7 * Uint32Array.BYTES_PER_ELEMENT + this.buckets.byteLength;
+    return this.#low.length * 7 * Uint32Array.BYTES_PER_ELEMENT + this.#buckets.byteLength;
   }
 
   has(key: bigint): boolean {
-    return this.find(key) !== NONE;
+    return this.#find(key) !== none;
   }
 
   /** Output tokens remembered behind a block; 0 if there are none. */
   outputTokens(key: bigint): number {
-    const slot = this.find(key);
-    return this.outputs.get(slot)?.tokens ?? 0;
+    const slot = this.#find(key);
+    return this.#outputs.get(slot)?.tokens ?? 0;
   }
 
   /**
@@ -83,7 +83,7 @@ export class PrefixMirror {
     let miss = words.length / 2;
     while (miss - hit > 1) {
       const middle = (hit + miss) >>> 1;
-      if (this.findWords(words[middle * 2] ?? 0, words[middle * 2 + 1] ?? 0) === NONE) miss = middle;
+      if (this.#findWords(words[middle * 2] ?? 0, words[middle * 2 + 1] ?? 0) === none) miss = middle;
       else hit = middle;
     }
     return hit;
@@ -91,177 +91,178 @@ export class PrefixMirror {
 
   /** Appends blocks after `parent` (0: a prompt's start) and touches them all; false if the parent is not here. */
   extend(parent: bigint, keys: BigUint64Array, bytes: ArrayLike<number>): boolean {
-    let slot = parent === 0n ? NONE : this.find(parent);
-    if (slot === NONE && parent !== 0n) return false;
-    const added = Math.min(keys.length, this.limits.maxBlocks - this.touch(slot));
+    let slot = parent === 0n ? none : this.#find(parent);
+    if (slot === none && parent !== 0n) return false;
+    const added = Math.min(keys.length, this.#limits.maxBlocks - this.#touch(slot));
     // Its output is in the next turn's own blocks.
-    if (added > 0) this.clearOutput(slot);
-    for (let i = 0; i < added; i++) slot = this.put({ key: keys[i] ?? 0n, parent: slot, bytes: bytes[i] ?? 0 });
-    this.touch(slot);
-    this.evict(this.limits.capacityBytes);
+    if (added > 0) this.#clearOutput(slot);
+    for (let i = 0; i < added; i++) slot = this.#put({ key: keys[i] ?? 0n, parent: slot, bytes: bytes[i] ?? 0 });
+    this.#touch(slot);
+    this.evict(this.#limits.capacityBytes);
     return true;
   }
 
   /** Remembers what a finished request generated after its last block; false if that is not here. */
   remember(tip: bigint, generated: Generated): boolean {
-    const slot = this.find(tip);
-    if (slot === NONE) return false;
-    this.clearOutput(slot);
-    this.outputs.set(slot, generated);
-    this.total += generated.bytes;
-    this.touch(slot);
-    this.evict(this.limits.capacityBytes);
+    const slot = this.#find(tip);
+    if (slot === none) return false;
+    this.#clearOutput(slot);
+    this.#outputs.set(slot, generated);
+    this.#total += generated.bytes;
+    this.#touch(slot);
+    this.evict(this.#limits.capacityBytes);
     return true;
   }
 
   /** Forgets the least recently used blocks until at most `bytes` are left. */
   evict(bytes: number): void {
-    while (this.total > bytes && this.oldest !== NONE) this.remove(this.oldest);
+    while (this.#total > bytes && this.#oldest !== none) this.#remove(this.#oldest);
   }
 
   /** Changes the capacity, for example when hits stay behind what was predicted. */
   resize(capacityBytes: number): void {
-    this.limits = { ...this.limits, capacityBytes };
+    this.#limits = { ...this.#limits, capacityBytes };
     this.evict(capacityBytes);
   }
 
-  /** All blocks, the most recently used first: every parent before its children. */
-  *newestFirst(): Generator<MirrorBlock> {
-    for (let slot = this.newest; slot !== NONE; slot = this.older[slot] ?? NONE) {
-      const parent = this.parent[slot] ?? NONE;
-      yield {
-        key: this.keyOf(slot),
-        parent: parent === NONE ? 0n : this.keyOf(parent),
-        bytes: this.weight[slot] ?? 0,
-      };
+  /** Blocks in the order of use, the most recent first: every parent before its children. */
+  newestFirst(offset: number, count: number): MirrorBlock[] {
+    let slot = this.#newest;
+    for (let skipped = 0; skipped < offset && slot !== none; skipped++) slot = this.#older[slot] ?? none;
+    const blocks: MirrorBlock[] = [];
+    for (; blocks.length < count && slot !== none; slot = this.#older[slot] ?? none) {
+      const parent = this.#parent[slot] ?? none;
+      const bytes = this.#weight[slot] ?? 0;
+      blocks.push({ key: this.#keyOf(slot), parent: parent === none ? 0n : this.#keyOf(parent), bytes });
     }
+    return blocks;
   }
 
   /** Adds a block of somebody's mirror as the least recently used one, if it is new, its parent is here, and it fits. */
   adopt(block: MirrorBlock): void {
-    const parent = block.parent === 0n ? NONE : this.find(block.parent);
-    if ((block.parent !== 0n && parent === NONE) || this.has(block.key)) return;
-    if (this.count >= this.limits.maxBlocks || this.total + block.bytes > this.limits.capacityBytes) return;
-    const slot = this.take({ key: block.key, parent, bytes: block.bytes });
-    this.link(slot, 'oldest');
+    const parent = block.parent === 0n ? none : this.#find(block.parent);
+    if ((block.parent !== 0n && parent === none) || this.has(block.key)) return;
+    if (this.#count >= this.#limits.maxBlocks || this.#total + block.bytes > this.#limits.capacityBytes) return;
+    const slot = this.#take({ key: block.key, parent, bytes: block.bytes });
+    this.#link(slot, 'oldest');
   }
 
-  private find(key: bigint): number {
-    return this.findWords(Number(key & 0xffff_ffffn), Number(key >> 32n));
+  #find(key: bigint): number {
+    return this.#findWords(Number(key & 0xffff_ffffn), Number(key >> 32n));
   }
 
-  private findWords(low: number, high: number): number {
-    let slot = this.buckets[this.bucketOf(low)] ?? NONE;
-    while (slot !== NONE && (this.low[slot] !== low || this.high[slot] !== high)) slot = this.next[slot] ?? NONE;
+  #findWords(low: number, high: number): number {
+    let slot = this.#buckets[this.#bucketOf(low)] ?? none;
+    while (slot !== none && (this.#low[slot] !== low || this.#high[slot] !== high)) slot = this.#next[slot] ?? none;
     return slot;
   }
 
   /** The keys are hashes already: their low bits are even enough. */
-  private bucketOf(low: number): number {
-    return (low & (this.buckets.length - 1)) >>> 0;
+  #bucketOf(low: number): number {
+    return (low & (this.#buckets.length - 1)) >>> 0;
   }
 
-  private keyOf(slot: number): bigint {
-    return (BigInt(this.high[slot] ?? 0) << 32n) | BigInt(this.low[slot] ?? 0);
+  #keyOf(slot: number): bigint {
+    return (BigInt(this.#high[slot] ?? 0) << 32n) | BigInt(this.#low[slot] ?? 0);
   }
 
-  private clearOutput(slot: number): void {
-    this.total -= this.outputs.get(slot)?.bytes ?? 0;
-    this.outputs.delete(slot);
+  #clearOutput(slot: number): void {
+    this.#total -= this.#outputs.get(slot)?.bytes ?? 0;
+    this.#outputs.delete(slot);
   }
 
   /** Moves a block and all blocks before it to the front, the first block foremost; returns how many they are. */
-  private touch(tip: number): number {
+  #touch(tip: number): number {
     let depth = 0;
-    for (let slot = tip; slot !== NONE; slot = this.parent[slot] ?? NONE, depth++) {
-      this.unlink(slot);
-      this.link(slot, 'newest');
+    for (let slot = tip; slot !== none; slot = this.#parent[slot] ?? none, depth++) {
+      this.#unlink(slot);
+      this.#link(slot, 'newest');
     }
     return depth;
   }
 
   /** Finds or adds a block and moves it to the front; makes room at the other end. */
-  private put(block: { key: bigint; parent: number; bytes: number }): number {
-    const known = this.find(block.key);
-    if (known !== NONE) this.unlink(known);
-    else if (this.count >= this.limits.maxBlocks) this.remove(this.oldest);
-    const slot = known === NONE ? this.take(block) : known;
-    this.link(slot, 'newest');
+  #put(block: { key: bigint; parent: number; bytes: number }): number {
+    const known = this.#find(block.key);
+    if (known !== none) this.#unlink(known);
+    else if (this.#count >= this.#limits.maxBlocks) this.#remove(this.#oldest);
+    const slot = known === none ? this.#take(block) : known;
+    this.#link(slot, 'newest');
     return slot;
   }
 
-  private take(block: { key: bigint; parent: number; bytes: number }): number {
-    if (this.free === NONE && this.used === this.low.length) this.grow();
-    const slot = this.free === NONE ? this.used++ : this.free;
-    if (slot === this.free) this.free = this.next[slot] ?? NONE;
-    this.low[slot] = Number(block.key & 0xffff_ffffn);
-    this.high[slot] = Number(block.key >> 32n);
-    this.weight[slot] = block.bytes;
-    this.parent[slot] = block.parent;
-    this.chain(slot);
-    this.count++;
-    this.total += block.bytes;
+  #take(block: { key: bigint; parent: number; bytes: number }): number {
+    if (this.#free === none && this.#used === this.#low.length) this.#grow();
+    const slot = this.#free === none ? this.#used++ : this.#free;
+    if (slot === this.#free) this.#free = this.#next[slot] ?? none;
+    this.#low[slot] = Number(block.key & 0xffff_ffffn);
+    this.#high[slot] = Number(block.key >> 32n);
+    this.#weight[slot] = block.bytes;
+    this.#parent[slot] = block.parent;
+    this.#chain(slot);
+    this.#count++;
+    this.#total += block.bytes;
     return slot;
   }
 
-  private remove(slot: number): void {
-    this.unlink(slot);
-    this.unchain(slot);
-    this.clearOutput(slot);
-    this.total -= this.weight[slot] ?? 0;
-    this.count--;
-    this.next[slot] = this.free;
-    this.free = slot;
+  #remove(slot: number): void {
+    this.#unlink(slot);
+    this.#unchain(slot);
+    this.#clearOutput(slot);
+    this.#total -= this.#weight[slot] ?? 0;
+    this.#count--;
+    this.#next[slot] = this.#free;
+    this.#free = slot;
   }
 
-  private chain(slot: number): void {
-    const bucket = this.bucketOf(this.low[slot] ?? 0);
-    this.next[slot] = this.buckets[bucket] ?? NONE;
-    this.buckets[bucket] = slot;
+  #chain(slot: number): void {
+    const bucket = this.#bucketOf(this.#low[slot] ?? 0);
+    this.#next[slot] = this.#buckets[bucket] ?? none;
+    this.#buckets[bucket] = slot;
   }
 
-  private unchain(slot: number): void {
-    const bucket = this.bucketOf(this.low[slot] ?? 0);
-    const after = this.next[slot] ?? NONE;
-    let at = this.buckets[bucket] ?? NONE;
+  #unchain(slot: number): void {
+    const bucket = this.#bucketOf(this.#low[slot] ?? 0);
+    const after = this.#next[slot] ?? none;
+    let at = this.#buckets[bucket] ?? none;
     if (at === slot) {
-      this.buckets[bucket] = after;
+      this.#buckets[bucket] = after;
       return;
     }
-    while (this.next[at] !== slot) at = this.next[at] ?? NONE;
-    this.next[at] = after;
+    while (this.#next[at] !== slot) at = this.#next[at] ?? none;
+    this.#next[at] = after;
   }
 
-  private link(slot: number, end: 'newest' | 'oldest'): void {
-    const [before, after] = end === 'newest' ? [NONE, this.newest] : [this.oldest, NONE];
-    this.newer[slot] = before;
-    this.older[slot] = after;
-    if (before === NONE) this.newest = slot;
-    else this.older[before] = slot;
-    if (after === NONE) this.oldest = slot;
-    else this.newer[after] = slot;
+  #link(slot: number, end: 'newest' | 'oldest'): void {
+    const [before, after] = end === 'newest' ? [none, this.#newest] : [this.#oldest, none];
+    this.#newer[slot] = before;
+    this.#older[slot] = after;
+    if (before === none) this.#newest = slot;
+    else this.#older[before] = slot;
+    if (after === none) this.#oldest = slot;
+    else this.#newer[after] = slot;
   }
 
-  private unlink(slot: number): void {
-    const before = this.newer[slot] ?? NONE;
-    const after = this.older[slot] ?? NONE;
-    if (before === NONE) this.newest = after;
-    else this.older[before] = after;
-    if (after === NONE) this.oldest = before;
-    else this.newer[after] = before;
+  #unlink(slot: number): void {
+    const before = this.#newer[slot] ?? none;
+    const after = this.#older[slot] ?? none;
+    if (before === none) this.#newest = after;
+    else this.#older[before] = after;
+    if (after === none) this.#oldest = before;
+    else this.#newer[after] = before;
   }
 
-  private grow(): void {
-    const slots = this.low.length * 2;
-    this.low = copyTo(new Uint32Array(slots), this.low);
-    this.high = copyTo(new Uint32Array(slots), this.high);
-    this.weight = copyTo(new Uint32Array(slots), this.weight);
-    this.parent = copyTo(new Int32Array(slots), this.parent);
-    this.newer = copyTo(new Int32Array(slots), this.newer);
-    this.older = copyTo(new Int32Array(slots), this.older);
-    this.next = copyTo(new Int32Array(slots), this.next);
-    this.buckets = new Int32Array(slots).fill(NONE);
-    for (let slot = 0; slot < this.used; slot++) this.chain(slot);
+  #grow(): void {
+    const slots = this.#low.length * 2;
+    this.#low = copyTo(new Uint32Array(slots), this.#low);
+    this.#high = copyTo(new Uint32Array(slots), this.#high);
+    this.#weight = copyTo(new Uint32Array(slots), this.#weight);
+    this.#parent = copyTo(new Int32Array(slots), this.#parent);
+    this.#newer = copyTo(new Int32Array(slots), this.#newer);
+    this.#older = copyTo(new Int32Array(slots), this.#older);
+    this.#next = copyTo(new Int32Array(slots), this.#next);
+    this.#buckets = new Int32Array(slots).fill(none);
+    for (let slot = 0; slot < this.#used; slot++) this.#chain(slot);
   }
 }
 

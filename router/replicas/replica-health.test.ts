@@ -1,48 +1,139 @@
 import { describe, expect, it } from 'vitest';
 import { readGauges } from '../scrape/read-gauges.ts';
-import { ReplicaHealth } from './replica-health.ts';
+import { ReplicaHealth, type Failure, type ScrapeResult } from './replica-health.ts';
+
+function make(limits: ConstructorParameters<typeof ReplicaHealth>[0] = {}) {
+  const health = new ReplicaHealth(limits);
+  return {
+    health,
+    /** A request that began just before it failed, or at `startedAt`. */
+    fail: (failure: Failure, now: number, startedAt = now - 0.5) => health.failed('a', failure, { startedAt, now }),
+    look: (result: ScrapeResult, now: number, startedAt = now - 0.5) => health.scraped('a', result, { startedAt, now }),
+    doubts: (...times: number[]) => times.map((now) => health.doubt('a', now)),
+  };
+}
 
 describe('ReplicaHealth', () => {
-  it('takes a replica out at once when its connection is refused, until a good scrape', () => {
-    const health = new ReplicaHealth();
-    expect(health.isDown('a', 0)).toBe(false);
-    health.failed('a', 'connect', 0);
-    expect(health.isDown('a', 99_999)).toBe(true);
-    health.scraped('a', 'healthy');
-    expect(health.isDown('a', 0)).toBe(false);
+  it('takes a replica out at once when its connection is refused, until a good look that began later', () => {
+    const { fail, look, doubts } = make();
+    expect(doubts(0)).toEqual([0]);
+    fail('connect', 100);
+    look('healthy', 101, 99);
+    expect(doubts(100, 99_999)).toEqual([Infinity, Infinity]);
+    look('healthy', 103, 102);
+    expect(doubts(103)).toEqual([0]);
   });
 
-  it('takes it out after failures in a row, longer each time, whatever the scrape says', () => {
-    const health = new ReplicaHealth({ failuresMax: 3, pauseMs: 1000, pauseMaxMs: 3000 });
-    for (const now of [0, 1]) health.failed('a', 'reset', now);
-    expect(health.isDown('a', 1)).toBe(false);
-    health.failed('a', 'reset', 2);
-    health.scraped('a', 'healthy');
-    expect([health.isDown('a', 1001), health.isDown('a', 1002)]).toEqual([true, false]);
-    health.failed('a', 'reset', 2000);
-    expect([health.isDown('a', 3999), health.isDown('a', 4000)]).toEqual([true, false]);
-    health.succeeded('a');
-    health.failed('a', 'reset', 5000);
-    expect(health.isDown('a', 5000)).toBe(false);
+  it('doubts it after incidents in a row, longer each time, whatever looks say, and never for good', () => {
+    const { health, fail, look, doubts } = make({ incidentsMax: 3, pauseMs: 1000, pauseMaxMs: 3000 });
+    for (const now of [0, 1]) fail('reset', now);
+    expect(doubts(1)).toEqual([0]);
+    fail('timeout', 2);
+    look('healthy', 3);
+    expect(doubts(1001, 1002)).toEqual([1, 0]);
+    fail('fault', 2000);
+    expect(doubts(3999, 4000)).toEqual([2, 0]);
+    health.answered('a', 4001);
+    fail('reset', 5000);
+    expect(doubts(5000)).toEqual([0]);
+  });
+
+  it('counts one incident once, however many requests it broke', () => {
+    const { fail, doubts } = make();
+    for (let stream = 0; stream < 8; stream += 1) fail('reset', 1000 + stream, stream);
+    expect(doubts(1010)).toEqual([0]);
+    fail('connect', 1009);
+    for (let stream = 0; stream < 8; stream += 1) fail('reset', 1010 + stream, 500);
+    expect(doubts(1020)).toEqual([Infinity]);
+  });
+
+  it('is cleared by newer evidence alone: an old stream that ends well re-admits nobody', () => {
+    const { health, fail, doubts } = make();
+    for (const now of [100, 200, 300]) fail('reset', now);
+    health.answered('a', 250);
+    health.accepted('a', { startedAt: 250, now: 310 });
+    expect(doubts(310)).toEqual([1]);
+    fail('connect', 400);
+    health.answered('a', 399);
+    expect(doubts(2000)).toEqual([Infinity]);
+    health.answered('a', 401);
+    expect(doubts(2000)).toEqual([0]);
+  });
+
+  it('is tried by one request when the pause is over, and by all once that gets its first bytes', () => {
+    const { health, fail, doubts } = make();
+    for (const now of [100, 200, 300]) fail('reset', now);
+    expect(health.booked('a', 301)).toBe(false);
+    expect(health.booked('a', 1301)).toBe(true);
+    expect(health.booked('a', 1302)).toBe(false);
+    expect(doubts(1302)).toEqual([1]);
+    health.probeOver('a');
+    expect(doubts(1303)).toEqual([0]);
+    expect(health.booked('a', 1303)).toBe(true);
+    health.accepted('a', { startedAt: 1303, now: 1310 });
+    expect(doubts(1310)).toEqual([0]);
+    fail('reset', 1400);
+    expect(doubts(1400, 3399, 3400)).toEqual([2, 2, 2]);
+    health.probeOver('a');
+    expect(doubts(3400)).toEqual([0]);
   });
 
   it('keeps a foreign engine out for the longest pause, however healthy it is, or until it moves', () => {
-    const health = new ReplicaHealth();
-    health.failed('a', 'unauthorized', 0);
-    health.scraped('a', 'healthy');
-    expect([health.isDown('a', 29_999), health.isDown('a', 30_000)]).toEqual([true, false]);
+    const { health, fail, look, doubts } = make();
+    fail('unauthorized', 0);
+    look('healthy', 1);
+    expect(doubts(29_999, 30_000)).toEqual([Infinity, 0]);
+    fail('unauthorized', 0);
     health.forget('a');
-    expect(health.isDown('a', 0)).toBe(false);
+    expect(doubts(1)).toEqual([0]);
   });
 
-  it('believes an unhealthy scrape, and learns nothing from an unknown one', () => {
-    const health = new ReplicaHealth();
-    health.scraped('a', 'unhealthy');
-    health.scraped('b', 'unknown');
-    expect([health.isDown('a', 0), health.isDown('b', 0)]).toEqual([true, false]);
-    health.failed('b', 'connect', 0);
-    health.scraped('b', 'unknown');
-    expect(health.isDown('b', 0)).toBe(true);
+  it('believes a look that says unhealthy, and learns nothing from one that failed here', () => {
+    const { look, fail, doubts } = make();
+    look('unhealthy', 1);
+    look('unknown', 2);
+    expect(doubts(2)).toEqual([Infinity]);
+    look('healthy', 3);
+    fail('connect', 4);
+    look('unknown', 6);
+    expect(doubts(6)).toEqual([Infinity]);
+  });
+
+  it('takes nobody for alive who answers neither looks nor requests', () => {
+    const { health, look, doubts } = make({ stallMs: 4000 });
+    look('healthy', 0);
+    for (const now of [1900, 3800]) look('silent', now, now - 900);
+    expect([health.isStalled('a'), ...doubts(3800)]).toEqual([false, 0]);
+    look('silent', 5700, 4800);
+    expect([health.isStalled('a'), ...doubts(5700)]).toEqual([true, Infinity]);
+    health.heard('a');
+    expect([health.isStalled('a'), ...doubts(5700)]).toEqual([false, 0]);
+    for (const now of [7600, 9500]) look('silent', now, now - 900);
+    look('healthy', 10_000);
+    look('silent', 11_400, 10_500);
+    expect(doubts(11_400)).toEqual([0]);
+  });
+
+  it('does not shut out one whose looks were never answered: it is the last choice', () => {
+    const { look, doubts } = make({ stallMs: 4000 });
+    for (const now of [1000, 3000, 5000]) look('silent', now, now - 900);
+    const [doubt = 0] = doubts(5000);
+    expect(doubt).toBeGreaterThan(1000);
+    expect(doubt).toBeLessThan(Infinity);
+  });
+
+  it('blames nobody for what failed while its own event loop stood still', () => {
+    const { health, fail, look, doubts } = make({ stallMs: 4000 });
+    look('healthy', 0);
+    look('silent', 1900, 1000);
+    health.ownStall(6000);
+    look('silent', 6001, 2500);
+    look('silent', 6900, 6100);
+    expect(health.isStalled('a')).toBe(false);
+    expect(fail('connect', 6010, 3000)).toBe(false);
+    for (const failure of ['timeout', 'reset', 'truncated'] as const) fail(failure, 6020, 3000);
+    expect(doubts(6900)).toEqual([0]);
+    expect(fail('connect', 7000, 6500)).toBe(true);
   });
 });
 

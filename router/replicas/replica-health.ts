@@ -1,74 +1,156 @@
 import type { SlotFailure } from './slot-end.ts';
 
 /**
- * What was seen of a replica from outside its answers: `healthy` it answers · `unhealthy` it says that it cannot work ·
- * `refused` nobody listens · `unknown` nothing was learned, and what was known before still holds.
+ * What a look at a replica found: `healthy` it answers · `unhealthy` it says that it cannot work · `refused` nobody
+ * listens · `silent` it gave no answer · `unknown` the look itself failed (no descriptors here), and teaches nothing.
  */
-export type ScrapeResult = 'healthy' | 'unhealthy' | 'refused' | 'unknown';
+export type ScrapeResult = 'healthy' | 'unhealthy' | 'refused' | 'silent' | 'unknown';
 
-/** How a request failed on a replica, as far as it tells something about the replica. */
-export type PassiveFailure = SlotFailure | 'fault';
+/** How a request failed, as far as it tells something about its replica; `fault`: it answered 5xx and others did not. */
+export type Failure = SlotFailure | 'fault';
 
-/** Bounds of `ReplicaHealth`, milliseconds. */
+/** Bounds of `ReplicaHealth`; times in milliseconds. */
 export interface HealthLimits {
-  /** Failures in a row (5xx, resets, hangs) that take a replica out. */
-  readonly failuresMax: number;
-  /** First pause of a replica that is out; it doubles up to `pauseMaxMs`. */
+  /** Incidents in a row (faults, resets, hangs) that put a replica in doubt. */
+  readonly incidentsMax: number;
+  /** First pause of a replica in doubt; it doubles up to `pauseMaxMs`. */
   readonly pauseMs: number;
   readonly pauseMaxMs: number;
+  /** So long a replica answers neither looks nor requests until it counts as stalled. */
+  readonly stallMs: number;
+  /** After a stall of our own event loop, failures of what began before it are our own for so long. */
+  readonly excuseMs: number;
 }
 
-const defaults: HealthLimits = { failuresMax: 3, pauseMs: 1000, pauseMaxMs: 30_000 };
+/** When something began and when it is known. */
+export interface Span {
+  readonly startedAt: number;
+  readonly now: number;
+}
+
+const defaults: HealthLimits = {
+  incidentsMax: 3,
+  pauseMs: 1000,
+  pauseMaxMs: 30_000,
+  stallMs: 4000,
+  excuseMs: 2000,
+};
 
 interface Finding {
-  failures: number;
+  incidents: number;
   pauses: number;
+  /** In doubt: until then nobody tries it, after it one request at a time does. */
+  inDoubt: boolean;
   outUntil: number;
-  scrape: ScrapeResult;
+  probing: boolean;
+  /** When the last incident was known: what began before it belongs to it, and says nothing against it. */
+  failedAt: number;
+  foreignUntil: number;
+  scrape: 'healthy' | 'unhealthy' | 'refused' | 'unknown';
+  /** Looks have been answered before: their silence means something. */
+  looked: boolean;
+  /** Looks without an answer since the last sign of life: begin of the first, end of the last. */
+  silentSince: number;
+  silentUntil: number;
 }
 
 /**
- * Which replicas are out, from scrapes and from what requests met. An engine may look healthy and fail every request
- * (vLLM in shutdown), so that a good scrape does not make up for failures; a refused connection is out at once and back
- * with the first good scrape; an address that refuses the pool's key is somebody else's, out at once and for the longest
- * pause at a time. Pure over (state, now); times are monotonic milliseconds.
+ * What is thought of replicas, from looks at them and from what requests met. An engine may look healthy and fail every
+ * request (vLLM in shutdown), so that a good look does not make up for incidents; a refused connection is out at once and
+ * back with the first good look that began later; an address that refuses the pool's key is somebody else's, out at once
+ * and for the longest pause. One incident counts once, however many requests it broke, and only what began after it clears
+ * it. Pure over (state, now); times are monotonic milliseconds.
  */
 export class ReplicaHealth {
   readonly #limits: HealthLimits;
   readonly #findings = new Map<string, Finding>();
+  #ownStallAt = Number.NEGATIVE_INFINITY;
 
-  constructor(limits: HealthLimits = defaults) {
-    this.#limits = limits;
+  constructor(limits: Partial<HealthLimits> = {}) {
+    this.#limits = { ...defaults, ...limits };
   }
 
-  isDown(replica: string, now: number): boolean {
+  /**
+   * 0: it takes requests. More: only if nobody with less is there, so that a pool whose looks are good never goes dark.
+   * Infinity: it takes none.
+   */
+  doubt(replica: string, now: number): number {
     const finding = this.#findings.get(replica);
-    if (finding === undefined) return false;
-    return now < finding.outUntil || finding.scrape === 'refused' || finding.scrape === 'unhealthy';
+    if (finding === undefined) return 0;
+    if (now < finding.foreignUntil || finding.scrape === 'refused' || finding.scrape === 'unhealthy') return Infinity;
+    if (isStalled(finding, this.#limits)) return finding.looked ? Infinity : Number.MAX_SAFE_INTEGER;
+    return finding.inDoubt && (now < finding.outUntil || finding.probing) ? finding.pauses : 0;
   }
 
-  /** A request failed on the replica before its answer was complete. */
-  failed(replica: string, failure: PassiveFailure, now: number): void {
-    const { failuresMax, pauseMs, pauseMaxMs } = this.#limits;
+  /** It answers neither looks nor requests any more. */
+  isStalled(replica: string): boolean {
+    const finding = this.#findings.get(replica);
+    return finding !== undefined && isStalled(finding, this.#limits);
+  }
+
+  /** A request goes there. True when it is the one that tries a replica in doubt: `probeOver` is called at its end. */
+  booked(replica: string, now: number): boolean {
+    const finding = this.#findings.get(replica);
+    if (finding === undefined || !finding.inDoubt || finding.probing || now < finding.outUntil) return false;
+    finding.probing = true;
+    return true;
+  }
+
+  probeOver(replica: string): void {
+    const finding = this.#findings.get(replica);
+    if (finding !== undefined) finding.probing = false;
+  }
+
+  /** A request failed before its answer was complete. False when that is nobody's failure but our own. */
+  failed(replica: string, failure: Failure, { startedAt, now }: Span): boolean {
+    if (startedAt <= this.#ownStallAt && now <= this.#ownStallAt + this.#limits.excuseMs) return false;
     const finding = this.#finding(replica);
-    if (failure === 'unauthorized') finding.outUntil = now + pauseMaxMs;
-    if (failure === 'connect') finding.scrape = 'refused';
-    if (failure === 'unauthorized' || failure === 'connect') return;
-    finding.failures += 1;
-    if (finding.failures < failuresMax) return;
-    finding.outUntil = now + Math.min(pauseMaxMs, pauseMs * 2 ** finding.pauses);
-    finding.pauses = Math.min(finding.pauses + 1, 16);
-    // One more failure after the pause is enough for the next one.
-    finding.failures = failuresMax - 1;
+    if (failure === 'unauthorized') finding.foreignUntil = now + this.#limits.pauseMaxMs;
+    else if (failure === 'connect') Object.assign(finding, { scrape: 'refused', failedAt: now });
+    else if (startedAt > finding.failedAt) this.#incident(finding, now);
+    return true;
   }
 
-  /** A request was answered. */
-  succeeded(replica: string): void {
-    this.#findings.delete(replica);
+  /** The first good bytes of an answer came: others may follow, and the next incident counts in full. */
+  accepted(replica: string, { startedAt, now }: Span): void {
+    const finding = this.#findings.get(replica);
+    if (finding === undefined || startedAt <= finding.failedAt || now < finding.outUntil) return;
+    finding.inDoubt = false;
   }
 
-  scraped(replica: string, result: ScrapeResult): void {
-    if (result !== 'unknown') this.#finding(replica).scrape = result;
+  /** A request was answered whole. */
+  answered(replica: string, startedAt: number): void {
+    const finding = this.#findings.get(replica);
+    if (finding === undefined || startedAt <= finding.failedAt) return;
+    Object.assign(finding, { incidents: 0, pauses: 0, inDoubt: false, outUntil: 0, foreignUntil: 0 });
+    if (finding.scrape === 'refused') finding.scrape = 'unknown';
+  }
+
+  /** A byte came from it. */
+  heard(replica: string): void {
+    const finding = this.#findings.get(replica);
+    if (finding !== undefined) finding.silentSince = Infinity;
+  }
+
+  scraped(replica: string, result: ScrapeResult, { startedAt, now }: Span): void {
+    if (result === 'unknown') return;
+    const finding = this.#finding(replica);
+    if (result === 'silent') {
+      if (startedAt <= this.#ownStallAt) return;
+      finding.silentSince = Math.min(finding.silentSince, startedAt);
+      finding.silentUntil = now;
+      return;
+    }
+    finding.silentSince = Infinity;
+    finding.looked = true;
+    // A look that began before a connection was refused does not know of that.
+    if (result !== 'healthy' || finding.scrape !== 'refused' || startedAt > finding.failedAt) finding.scrape = result;
+  }
+
+  /** Our own event loop stood still until now: nobody could be heard meanwhile. */
+  ownStall(now: number): void {
+    this.#ownStallAt = now;
+    for (const finding of this.#findings.values()) finding.silentSince = Infinity;
   }
 
   /** It has moved or is gone: what was known of it says nothing any more. */
@@ -76,11 +158,39 @@ export class ReplicaHealth {
     this.#findings.delete(replica);
   }
 
+  #incident(finding: Finding, now: number): void {
+    const { incidentsMax, pauseMs, pauseMaxMs } = this.#limits;
+    finding.failedAt = now;
+    finding.incidents += 1;
+    if (finding.incidents < incidentsMax) return;
+    finding.outUntil = now + Math.min(pauseMaxMs, pauseMs * 2 ** finding.pauses);
+    finding.pauses = Math.min(finding.pauses + 1, 16);
+    finding.inDoubt = true;
+    // One more incident after the pause is enough for the next one.
+    finding.incidents = incidentsMax - 1;
+  }
+
   #finding(replica: string): Finding {
     const known = this.#findings.get(replica);
     if (known !== undefined) return known;
-    const finding: Finding = { failures: 0, pauses: 0, outUntil: 0, scrape: 'unknown' };
+    const finding: Finding = {
+      incidents: 0,
+      pauses: 0,
+      inDoubt: false,
+      outUntil: 0,
+      probing: false,
+      failedAt: Number.NEGATIVE_INFINITY,
+      foreignUntil: 0,
+      scrape: 'unknown',
+      looked: false,
+      silentSince: Infinity,
+      silentUntil: 0,
+    };
     this.#findings.set(replica, finding);
     return finding;
   }
+}
+
+function isStalled({ silentSince, silentUntil }: Finding, { stallMs }: HealthLimits): boolean {
+  return silentUntil - silentSince >= stallMs;
 }

@@ -17,23 +17,21 @@ export interface ReplicaSignals {
   readonly kvUse?: number;
 }
 
-/** `down`: its health or its connections fail. Only `ready` takes new requests. */
-export type ReplicaCondition = 'ready' | 'proving' | 'draining' | 'down';
+/** Only `ready` takes new requests. */
+export type ReplicaCondition = 'ready' | 'proving' | 'draining';
 
 /** One replica at one instant; the load is that of all routers together. */
 export interface ReplicaState extends ReplicaLoad, ReplicaSignals {
   readonly id: string;
   readonly condition: ReplicaCondition;
+  /** 0: none. Else it is taken only if nobody with less is there; Infinity: never. */
+  readonly doubt: number;
+  /** Requests that the engine reported and no router counts. */
+  readonly unseen: number;
 }
 
-/** Everything that a pick may look at: a snapshot, plain data. */
-export interface ReplicaView {
-  readonly replicas: readonly ReplicaState[];
-  /** Other routers whose rows are part of the load. */
-  readonly peers: number;
-  /** Rows of peers are frozen: the ledger's channel is down. */
-  readonly frozen: boolean;
-}
+/** Everything that a pick may look at: a snapshot of one pool, plain data. */
+export type PoolView = readonly ReplicaState[];
 
 export const noLoad: ReplicaLoad = {
   inFlight: 0,
@@ -49,5 +47,15 @@ export function addLoad(a: ReplicaLoad, b: ReplicaLoad): ReplicaLoad {
     prefillSecondsLeft: a.prefillSecondsLeft + b.prefillSecondsLeft,
     privateContextTokens: a.privateContextTokens + b.privateContextTokens,
     reservedOutputTokens: a.reservedOutputTokens + b.reservedOutputTokens,
+  };
+}
+
+/** The load that gives another one back. */
+export function negated(load: ReplicaLoad): ReplicaLoad {
+  return {
+    inFlight: -load.inFlight,
+    prefillSecondsLeft: -load.prefillSecondsLeft,
+    privateContextTokens: -load.privateContextTokens,
+    reservedOutputTokens: -load.reservedOutputTokens,
   };
 }

@@ -1,4 +1,4 @@
-import type { Usage } from '../dialects/dialect.ts';
+import type { Usage } from './usage.ts';
 
 /**
  * How an attempt was lost: `connect` nothing was sent and nobody listens · `reset` the connection ended · `protocol`

@@ -6,11 +6,14 @@ const tokenBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 
 /** What the gauges read when they are asked. */
 export interface RouterGauges {
-  readonly inFlight: () => number;
-  readonly queued: () => number;
+  readonly brain: () => {
+    readonly inFlight: number;
+    readonly waiting: number;
+    readonly clusterInFlight: number;
+    readonly prefixBlocks: number;
+    readonly sync: { readonly gaps: number; readonly refused: number };
+  };
   readonly bodyBytes: () => number;
-  readonly clusterInFlight: () => number;
-  readonly prefixBlocks: () => number;
   readonly ledgerUp: () => boolean;
   readonly ledgerDropped: () => number;
 }
@@ -22,6 +25,7 @@ export class RouterMetrics {
   readonly picks: Counter<'reason'>;
   readonly losses: Counter<'reason'>;
   readonly cut: Counter<'reason'>;
+  readonly scrapes: Counter<'result'>;
   readonly tokens: Counter<'kind'>;
   readonly hits: Counter<'kind'>;
   readonly firstToken: Histogram;
@@ -47,6 +51,7 @@ export class RouterMetrics {
       'reason',
     ]);
     this.cut = counter('cut_connections_total', 'Connections of clients that were cut, by reason.', ['reason']);
+    this.scrapes = counter('scrapes_total', 'Looks at replicas; denied: one refuses its pool’s key.', ['result']);
     this.tokens = counter('tokens_total', 'Tokens as engines report them.', ['kind']);
     this.hits = counter('cache_hit_tokens_total', 'Prompt tokens out of caches, predicted and reported.', ['kind']);
     this.firstToken = histogram('first_token_seconds', 'From arrival to the first content.', secondsBuckets);
@@ -71,11 +76,18 @@ export class RouterMetrics {
         collect: () => made.set(read()),
       });
     };
-    gauge('in_flight_requests', 'Requests that have a turn.', gauges.inFlight);
-    gauge('queued_requests', 'Requests that wait for a turn.', gauges.queued);
+    const { brain } = gauges;
+    gauge('in_flight_requests', 'Requests that have a slot.', () => brain().inFlight);
+    gauge('queued_requests', 'Requests that wait for a turn or a replica.', () => brain().waiting);
     gauge('body_bytes', 'Request bodies held in memory.', gauges.bodyBytes);
-    gauge('cluster_in_flight_requests', 'On replicas, of all routers, as the ledger says.', gauges.clusterInFlight);
-    gauge('prefix_blocks', 'Blocks in the mirrors of the replicas’ caches.', gauges.prefixBlocks);
+    gauge(
+      'cluster_in_flight_requests',
+      'On replicas, of all routers, as the ledger says.',
+      () => brain().clusterInFlight,
+    );
+    gauge('prefix_blocks', 'Blocks in the mirrors of the replicas’ caches.', () => brain().prefixBlocks);
+    gauge('prefix_gaps', 'News of other routers that did not fit to what is known here.', () => brain().sync.gaps);
+    gauge('prefix_refused_questions', 'Questions of other routers that were not answered.', () => brain().sync.refused);
     gauge('ledger_up', '1 while this router hears itself on the ledger.', () => Number(gauges.ledgerUp()));
     gauge('ledger_dropped_messages', 'Ledger messages that were not sent.', gauges.ledgerDropped);
   }

@@ -4,24 +4,18 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import { httpOrigin } from '#shared/runtime/http/http-origin.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop, type Loop } from '#shared/runtime/loop.ts';
+import type { Scraped } from '../pick/brain.ts';
 import type { ReplicaSignals } from '../replicas/replica-view.ts';
 import { readGauges } from './read-gauges.ts';
 import type { ScrapeResult } from '../replicas/replica-health.ts';
-
-/** What a look at one replica found. */
-export interface Scraped {
-  readonly replicaId: string;
-  readonly health: ScrapeResult;
-  readonly signals: ReplicaSignals;
-}
 
 /** Whom to look at, how often, and who wants to know. */
 export interface ScraperOptions {
   readonly pools: () => readonly PoolDocument[];
   readonly everyMs: number;
   readonly scraped: (result: Scraped) => void;
-  /** Called after each round, also an empty one. */
-  readonly round: () => void;
+  /** Every look is counted; `denied`: the replica refuses the pool's key, so that its metrics are unknown. */
+  readonly counted: (result: ScrapeResult | 'denied') => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -29,12 +23,23 @@ export interface ScraperOptions {
 /** Looks at once. */
 const concurrency = 64;
 const metricsBytesMax = 4 * 1024 * 1024;
+/** Failures of this machine, which say nothing of a replica. Source: errno(3). */
+const ownFailures: ReadonlySet<unknown> = new Set([
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'ENOBUFS',
+  'EADDRNOTAVAIL',
+  'EAI_AGAIN',
+]);
 
 /** Looks at every replica's health and metrics, once a round. What cannot be read is unknown. */
 export class Scraper implements AsyncDisposable {
   readonly #options: ScraperOptions;
   readonly #agent: Agent;
   readonly #loop: Loop;
+  /** Replicas that refuse the key: each is logged once. */
+  #denied = new Set<string>();
 
   constructor(options: ScraperOptions) {
     this.#options = options;
@@ -57,50 +62,74 @@ export class Scraper implements AsyncDisposable {
 
   async #round(signal: AbortSignal): Promise<void> {
     const targets = this.#options.pools().flatMap((pool) => pool.replicas.map((replica) => ({ pool, replica })));
+    const there = new Set(targets.map(({ replica }) => replica.replicaId));
+    this.#denied = this.#denied.intersection(there);
     for (let at = 0; at < targets.length && !signal.aborted; at += concurrency) {
       const batch = targets.slice(at, at + concurrency);
-      const results = await Promise.all(batch.map(({ pool, replica }) => this.#look(pool, replica, signal)));
-      for (const result of results) if (!signal.aborted) this.#options.scraped(result);
+      await Promise.all(batch.map(({ pool, replica }) => this.#look(pool, replica, signal)));
     }
-    this.#options.round();
   }
 
-  async #look({ engine }: PoolDocument, replica: PoolReplica, signal: AbortSignal): Promise<Scraped> {
-    const [health, signals] = await Promise.all([
-      this.#health(urlOf(replica, engine.healthPath), signal),
-      this.#signals(urlOf(replica, engine.metricsPath), engine.metrics, signal),
+  async #look(pool: PoolDocument, replica: PoolReplica, signal: AbortSignal): Promise<void> {
+    const { clock, scraped, counted } = this.#options;
+    const { engine, upstreamKey } = pool;
+    const origin = httpOrigin(replica.address, replica.port);
+    const options = { dispatcher: this.#agent, signal, headers: { authorization: `Bearer ${upstreamKey}` } };
+    const startedAt = clock.monotonic();
+    const [health, metrics] = await Promise.all([
+      healthOf(`${origin}${engine.healthPath}`, options),
+      metricsOf(`${origin}${engine.metricsPath}`, options),
     ]);
-    return { replicaId: replica.replicaId, health, signals };
+    if (signal.aborted) return;
+    counted(health);
+    this.#noteDenied(pool, replica, metrics === 'denied');
+    const signals = typeof metrics === 'string' ? signalsOf(metrics === 'denied' ? '' : metrics, engine.metrics) : {};
+    scraped({ replicaId: replica.replicaId, startedAt, health, signals });
   }
 
-  async #health(url: string, signal: AbortSignal): Promise<ScrapeResult> {
-    try {
-      const { statusCode, body } = await request(url, { dispatcher: this.#agent, signal });
-      await body.dump();
-      // An engine without this route (404) answers, and that is all that can be asked of it.
-      return statusCode >= 500 ? 'unhealthy' : 'healthy';
-    } catch (error) {
-      return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED' ? 'refused' : 'unknown';
-    }
-  }
-
-  async #signals(url: string, names: PoolDocument['engine']['metrics'], signal: AbortSignal): Promise<ReplicaSignals> {
-    try {
-      const { statusCode, body } = await request(url, { dispatcher: this.#agent, signal });
-      const text = await body.text();
-      if (statusCode !== 200) return {};
-      const found = readGauges(text, Object.values(names));
-      const known = (['running', 'waiting', 'kvUse'] as const).flatMap((key) => {
-        const value = found.get(names[key]);
-        return value === undefined ? [] : [[key, value] as const];
-      });
-      return Object.fromEntries(known);
-    } catch {
-      return {};
-    }
+  #noteDenied(pool: PoolDocument, { replicaId, name }: PoolReplica, isDenied: boolean): void {
+    if (!isDenied) return void this.#denied.delete(replicaId);
+    const { counted, log } = this.#options;
+    counted('denied');
+    if (this.#denied.has(replicaId)) return;
+    this.#denied.add(replicaId);
+    const hint = 'its load is unknown; give the engine the key of its pool document';
+    log.warn({ replicaId, replica: name, pool: pool.pool, hint }, 'scrape.denied');
   }
 }
 
-function urlOf({ address, port }: PoolReplica, path: string): string {
-  return `${httpOrigin(address, port)}${path}`;
+type LookOptions = NonNullable<Parameters<typeof request>[1]>;
+
+async function healthOf(url: string, options: LookOptions): Promise<ScrapeResult> {
+  try {
+    const { statusCode, body } = await request(url, options);
+    await body.dump();
+    // An engine without this route (404) answers, and that is all that can be asked of it.
+    return statusCode >= 500 ? 'unhealthy' : 'healthy';
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ECONNREFUSED') return 'refused';
+    return ownFailures.has(code) ? 'unknown' : 'silent';
+  }
+}
+
+/** The text; `denied` when the key is refused, undefined when it cannot be read. */
+async function metricsOf(url: string, options: LookOptions): Promise<string | undefined> {
+  try {
+    const { statusCode, body } = await request(url, options);
+    const text = await body.text();
+    if (statusCode === 401 || statusCode === 403) return 'denied';
+    return statusCode === 200 ? text : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function signalsOf(text: string, names: PoolDocument['engine']['metrics']): ReplicaSignals {
+  const found = readGauges(text, Object.values(names));
+  const known = (['running', 'waiting', 'kvUse'] as const).flatMap((key) => {
+    const value = found.get(names[key]);
+    return value === undefined ? [] : [[key, value] as const];
+  });
+  return Object.fromEntries(known);
 }

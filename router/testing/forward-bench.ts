@@ -130,7 +130,7 @@ function pickerOf(
         { replica: { replicaId, ...place }, reason: 'first', predictedCachedTokens: 0 },
         {
           ended: (end) => {
-            tried.note(replicaId, end);
+            tried.note(replicaId, end, clock.monotonic());
             ends.push([replicaId, end]);
             if (end.kind === 'failed' && end.failure === 'connect') down.add(replicaId);
           },

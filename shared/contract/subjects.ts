@@ -152,7 +152,7 @@ export function lastToken(subject: string): string {
 /** Redis channels and keys. The VPC stands in braces: all keys of one script share a hash slot. */
 export const redisKeys = {
   ledgerChannel: (vpcId: string) => `fairway:{${vpcId}}:ledger`,
+  /** What is for one router alone. */
+  ledgerTo: (vpcId: string, routerId: string) => `fairway:{${vpcId}}:ledger:${routerId}`,
   routerRow: (vpcId: string, routerId: string) => `fairway:{${vpcId}}:router:${routerId}`,
-  replica: (vpcId: string, replicaId: string) => `fairway:{${vpcId}}:replica:${replicaId}`,
-  everyKey: (vpcId: string) => `fairway:{${vpcId}}:*`,
 } as const;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { AnswerReader, EventKind, Usage } from '../dialect.ts';
+import type { Usage } from '../../replicas/usage.ts';
+import type { AnswerReader, EventKind } from '../dialect.ts';
 import { OpenAiReader, type Asked } from './answer-reader.ts';
 import { chatCompletions, completions } from './routes.ts';
 import { findUsage } from './usage.ts';

@@ -1,6 +1,7 @@
 import { isRecord } from '#shared/runtime/is-record.ts';
 import { parseJson } from '#shared/runtime/parse-json.ts';
-import type { AnswerReader, TakeEvent, Usage } from '../dialect.ts';
+import type { Usage } from '../../replicas/usage.ts';
+import type { AnswerReader, TakeEvent } from '../dialect.ts';
 import { membersOf } from '../json-members.ts';
 import { SseFrames, dataOf } from '../sse-frames.ts';
 import { findUsage, UsageTally } from './usage.ts';

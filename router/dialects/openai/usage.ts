@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseJson } from '#shared/runtime/parse-json.ts';
-import type { Usage } from '../dialect.ts';
+import type { Usage } from '../../replicas/usage.ts';
 
 const usageSchema = z.object({
   prompt_tokens: z.number().nullish(),

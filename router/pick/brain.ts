@@ -1,0 +1,179 @@
+import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
+import type { Clock } from '#shared/runtime/clock.ts';
+import type { LedgerChannel } from '../ledger/ledger-channel.ts';
+import type { LedgerMessage } from '../ledger/ledger-message.ts';
+import { PrefixSync, type PrefixSyncCounts } from '../ledger/prefix-sync.ts';
+import { BytesPerToken } from '../replicas/bytes-per-token.ts';
+import { KnownPools } from '../replicas/known-pools.ts';
+import { PrefixIndex } from '../replicas/prefix-index.ts';
+import { ReplicaHealth, type ScrapeResult } from '../replicas/replica-health.ts';
+import { ReplicaTable } from '../replicas/replica-table.ts';
+import type { ReplicaSignals, ReplicaState } from '../replicas/replica-view.ts';
+import type { Picker, Slot, Work } from './picker.ts';
+import { PoolWait, type WaitLimits } from './pool-wait.ts';
+import { ReplicaPicker } from './replica-picker.ts';
+import type { Tried } from './tried.ts';
+
+/** What a router's brain is made of. */
+export interface BrainOptions {
+  readonly router: string;
+  /** Start of this router's process: of two rows the one of the later start is newer. */
+  readonly epoch: number;
+  readonly channel: LedgerChannel;
+  readonly limits: WaitLimits;
+  readonly clock: Clock;
+  /** Predicted and reported cache hits of one answer, tokens. */
+  readonly hitsKnown?: (predicted: number, reported: number) => void;
+}
+
+/** What a look at one replica found, and when it began. */
+export interface Scraped {
+  readonly replicaId: string;
+  readonly startedAt: number;
+  readonly health: ScrapeResult;
+  readonly signals: ReplicaSignals;
+}
+
+/** `tick` is called this often, milliseconds. */
+export const tickMs = 250;
+/** Ticks that are further apart than this show that our own event loop stood still. */
+const ownStallMs = 1000;
+
+/**
+ * Everything that decides where a request goes, and nothing else: no sockets, no timers but the clock's. Pools, looks at
+ * replicas, messages of other routers and the time come in; slots come out. The proxy, a simulation and virtual time run
+ * the same one.
+ */
+export class Brain implements Picker, Disposable {
+  readonly table: ReplicaTable;
+  readonly #channel: LedgerChannel;
+  readonly #clock: Clock;
+  readonly #pools = new KnownPools();
+  readonly #health = new ReplicaHealth();
+  readonly #bytesPerToken = new BytesPerToken();
+  readonly #index = new PrefixIndex();
+  readonly #sync: PrefixSync;
+  readonly #picker: ReplicaPicker;
+  readonly #wait: PoolWait;
+  readonly #unsubscribe: () => void;
+  #tickedAt: number;
+
+  constructor({ router, epoch, channel, limits, clock, hitsKnown = () => {} }: BrainOptions) {
+    this.#channel = channel;
+    this.#clock = clock;
+    this.#tickedAt = clock.monotonic();
+    this.table = new ReplicaTable({ router, epoch });
+    const publish = (message: LedgerMessage): void => channel.publish(message);
+    const peers = (now: number): ReturnType<ReplicaTable['peers']> => this.table.peers(now);
+    this.#sync = new PrefixSync({ router, epoch, index: this.#index, publish, peers });
+    const rowChanged = (): void => publish({ kind: 'row', from: router, row: this.table.row() });
+    this.#picker = new ReplicaPicker({
+      pools: this.#pools,
+      table: this.table,
+      index: this.#index,
+      health: this.#health,
+      bytesPerToken: this.#bytesPerToken,
+      clock,
+      hitsKnown,
+      rowChanged,
+      announce: (news) => this.#sync.announce(news),
+      released: (pool) => this.#wait.released(pool),
+      changed: () => this.#wait.changed(),
+    });
+    this.#wait = new PoolWait((...request) => this.#picker.place(...request), limits, clock);
+    this.#unsubscribe = channel.subscribe((message) => this.#hear(message));
+    rowChanged();
+  }
+
+  acquire(work: Work, signal: AbortSignal, tried?: Tried): Promise<Slot> {
+    return this.#wait.acquire(work, signal, tried);
+  }
+
+  isServing(pool: string): boolean {
+    const known = this.#pools.get(pool);
+    if (known === undefined) return false;
+    const view = this.#picker.view(known, this.#clock.monotonic());
+    return view.some(({ condition, doubt }) => condition === 'ready' && doubt < Infinity);
+  }
+
+  /** Takes all pools anew; returns the replicas that are gone or have moved. */
+  setPools(documents: readonly PoolDocument[]): PoolReplica[] {
+    const { gone, added } = this.#pools.set(documents);
+    for (const { replicaId } of gone) {
+      this.#health.forget(replicaId);
+      this.table.forget(replicaId);
+      this.#index.clear(replicaId);
+    }
+    this.#bytesPerToken.keep(new Set(documents.map(({ pool }) => pool)));
+    const capacities = documents.flatMap((pool) =>
+      pool.replicas.map(({ replicaId }) => [replicaId, this.#bytesPerToken.capacityOf(pool)] as const),
+    );
+    this.#index.setReplicas(new Map(capacities));
+    this.#sync.setReplicas(added, this.#clock.monotonic());
+    this.#wait.changed();
+    return gone;
+  }
+
+  scraped({ replicaId, startedAt, health, signals }: Scraped): void {
+    if (this.#pools.ownerOf(replicaId) === undefined) return;
+    const now = this.#clock.monotonic();
+    this.#health.scraped(replicaId, health, { startedAt, now });
+    this.table.setSignals(replicaId, signals, now);
+    const { running, waiting = 0 } = signals;
+    if (running !== undefined) this.#picker.counted(replicaId, running + waiting, startedAt);
+  }
+
+  /** Called every `tickMs`: what silence and the passing of time mean. */
+  tick(): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#tickedAt > ownStallMs) this.#health.ownStall(now);
+    this.#tickedAt = now;
+    const up = this.#channel.up();
+    this.table.setChannelUp(up, now);
+    this.#sync.tick(now, up);
+    this.#picker.tick(now);
+    this.#wait.changed();
+  }
+
+  /** What is known of each replica, one line each, for people with redis-cli; nobody decides by it. */
+  describe(): Record<string, string> {
+    const now = this.#clock.monotonic();
+    const states = this.#pools.all().flatMap((pool) => this.#picker.view(pool, now));
+    return Object.fromEntries(states.map((state) => [`state:${state.id}`, JSON.stringify(shown(state))]));
+  }
+
+  /** For metrics. */
+  figures(): {
+    inFlight: number;
+    waiting: number;
+    clusterInFlight: number;
+    prefixBlocks: number;
+    sync: PrefixSyncCounts;
+  } {
+    const now = this.#clock.monotonic();
+    const replicas = this.#pools.all().flatMap((pool) => pool.replicas);
+    return {
+      inFlight: this.#wait.inFlight,
+      waiting: this.#wait.waiting,
+      clusterInFlight: replicas.reduce((sum, { replicaId }) => sum + this.table.load(replicaId, now).inFlight, 0),
+      prefixBlocks: this.#index.size().blocks,
+      sync: this.#sync.counts,
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#unsubscribe();
+  }
+
+  #hear(message: LedgerMessage): void {
+    const now = this.#clock.monotonic();
+    if (message.kind === 'row') this.table.receive(message.row, now);
+    this.#sync.hear(message, now);
+  }
+}
+
+function shown({ condition, doubt, inFlight, unseen, running, waiting, kvUse }: ReplicaState): object {
+  const doubted = doubt === Infinity ? 'down' : 'doubtful';
+  const standing = condition === 'ready' && doubt > 0 ? doubted : condition;
+  return { condition: standing, inFlight, running, waiting, kvUse, ...(unseen > 0 && { unseen }) };
+}
