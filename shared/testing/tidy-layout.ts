@@ -14,7 +14,7 @@ const children: Record<string, ReadonlySet<string>> = Object.fromEntries(
   Object.entries({
     shared: 'contract runtime testing',
     api: 'http central regional cli ui',
-    k8s: 'crds base overlays manifest-files.ts write-manifests.ts manifests.it.test.ts',
+    k8s: 'crds base overlays manifest-files.ts write-manifests.ts manifests.test.ts',
     loadtest: 'stack sim virtual cluster workload scenarios e2e bench report',
     'api/central': 'regions',
     'api/regional': 'routes endpoints commit view testing',

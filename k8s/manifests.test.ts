@@ -1,10 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { trackedFiles } from '#shared/testing/tidy-files.ts';
 import { manifestFiles } from './manifest-files.ts';
-
-const folder = import.meta.dirname;
 
 const objectSchema = z.looseObject({
   apiVersion: z.string(),
@@ -20,18 +18,17 @@ function objectsOf(text: string): z.infer<typeof objectSchema>[] {
     .map((part) => objectSchema.parse(JSON.parse(part)));
 }
 
-describe('the files to install by hand', () => {
-  it.each(manifestFiles())('$path is what the provisioner would apply', async ({ path, text }) => {
-    const written = await readFile(join(folder, path), 'utf8').catch(() => 'missing');
-    expect(written, 'run: node k8s/write-manifests.ts').toBe(text);
+describe('the files to install by hand (when they differ: node k8s/write-manifests.ts)', () => {
+  it.each(manifestFiles())('$path is what the provisioner would apply', async ({ path: name, text }) => {
+    await expect(text).toMatchFileSnapshot(name);
   });
 
-  it('are all made by the program', async () => {
-    const entries = await readdir(folder, { recursive: true });
-    const yaml = entries.filter((name) => name.endsWith('.yaml')).map((name) => name.replaceAll('\\', '/'));
-    expect(yaml.toSorted()).toEqual(
+  it('are all made by the program', () => {
+    const files = trackedFiles(path.resolve(import.meta.dirname, '..')).map(({ name }) => name);
+    const written = files.filter((name) => name.startsWith('k8s/') && name.endsWith('.yaml'));
+    expect(written.toSorted()).toEqual(
       manifestFiles()
-        .map(({ path }) => path)
+        .map((file) => `k8s/${file.path}`)
         .toSorted(),
     );
   });
