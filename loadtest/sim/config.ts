@@ -1,121 +1,104 @@
 import { parseArgs } from 'node:util';
 import { ConfigError } from '#shared/runtime/config-error.ts';
 import { readFaults, type Fault } from './server/faults.ts';
-import { presetNames, presets, type PresetName } from './engine/presets.ts';
+import { presetNames, presets } from './engine/presets.ts';
 
-/** Settings of the simulated model server; times in milliseconds. */
-export interface SimConfig {
-  readonly host: string;
-  readonly port: number;
-  readonly model: string;
-  readonly apiKey: string | undefined;
-  readonly seed: number;
-  readonly timeScale: number;
-  readonly preset: PresetName;
-  readonly loadMs: number;
-  readonly maxModelTokens: number;
-  readonly maxQueuedRequests: number;
-  readonly maxBodyBytes: number;
-  readonly drainTimeoutMs: number;
-  readonly stalledReaderTimeoutMs: number;
-  readonly faultsEnabled: boolean;
-  readonly faults: readonly Fault[];
-  /** Shares of its duration by which a step varies. */
-  readonly jitter: number;
-}
-
-interface Setting {
-  readonly flag: string;
-  readonly env: readonly string[];
-  readonly otherwise: string;
-}
-
-/** Flag (the spelling of vLLM where it has one), environment variables in order of preference, default. */
+/**
+ * Flag (the spelling of vLLM where it has one), environment variables in order of preference, default, and of a number
+ * the least and the most. Times are in milliseconds.
+ */
 const settings = {
   /** Address to listen on. */
-  host: { flag: 'host', env: ['FAIRWAY_SIM_HOST'], otherwise: '127.0.0.1' },
+  host: ['host', 'FAIRWAY_SIM_HOST', '127.0.0.1'],
   /** Port; 0 takes a free one. */
-  port: { flag: 'port', env: ['FAIRWAY_SIM_PORT'], otherwise: '8000' },
+  port: ['port', 'FAIRWAY_SIM_PORT', '8000', 0, 65_535],
   /** The name that requests call the model by. */
-  model: { flag: 'model', env: ['FAIRWAY_SIM_MODEL'], otherwise: 'simulated' },
+  model: ['model', 'FAIRWAY_SIM_MODEL', 'simulated'],
   /** Bearer key; prefer the variable, since arguments are visible to other users of the machine. */
-  apiKey: { flag: 'api-key', env: ['FAIRWAY_SIM_API_KEY', 'VLLM_API_KEY'], otherwise: '' },
+  apiKey: ['api-key', 'FAIRWAY_SIM_API_KEY VLLM_API_KEY', ''],
   /** The same seed and prompt give the same answer. */
-  seed: { flag: 'seed', env: ['FAIRWAY_SIM_SEED'], otherwise: '1' },
+  seed: ['seed', 'FAIRWAY_SIM_SEED', '1', 0, 4_294_967_295],
   /** 1 is the imitated hardware's speed, 0.1 ten times as fast. */
-  timeScale: { flag: 'time-scale', env: ['FAIRWAY_SIM_TIME_SCALE'], otherwise: '1' },
+  timeScale: ['time-scale', 'FAIRWAY_SIM_TIME_SCALE', '1', 0.0001, 1000],
   /** What is imitated. */
-  preset: { flag: 'preset', env: ['FAIRWAY_SIM_PRESET'], otherwise: '30b-a3b-h200' },
+  preset: ['preset', 'FAIRWAY_SIM_PRESET', '30b-a3b-h200'],
   /** How long loading seems to take. */
-  loadMs: { flag: 'load-ms', env: ['FAIRWAY_SIM_LOAD_MS'], otherwise: '0' },
+  loadMs: ['load-ms', 'FAIRWAY_SIM_LOAD_MS', '0', 0, 3_600_000],
   /** Longest prompt plus output; 0 takes the preset's. */
-  maxModelTokens: { flag: 'max-model-len', env: ['FAIRWAY_SIM_MAX_MODEL_LEN'], otherwise: '0' },
+  maxModelTokens: ['max-model-len', 'FAIRWAY_SIM_MAX_MODEL_LEN', '0', 0, Infinity],
   /** Requests that may wait before new ones get a 503. */
-  maxQueuedRequests: { flag: 'max-num-queued-reqs', env: ['FAIRWAY_SIM_MAX_QUEUED'], otherwise: '1024' },
+  maxQueuedRequests: ['max-num-queued-reqs', 'FAIRWAY_SIM_MAX_QUEUED', '1024', 0, 100_000],
   /** Longest request body, bytes. */
-  maxBodyBytes: { flag: 'max-body-bytes', env: ['FAIRWAY_SIM_MAX_BODY_BYTES'], otherwise: '16777216' },
+  maxBodyBytes: ['max-body-bytes', 'FAIRWAY_SIM_MAX_BODY_BYTES', '16777216', 1024, 268_435_456],
   /** What running streams get after SIGTERM. */
-  drainTimeoutMs: { flag: 'drain-timeout-ms', env: ['FAIRWAY_SIM_DRAIN_TIMEOUT_MS'], otherwise: '600000' },
+  drainTimeoutMs: ['drain-timeout-ms', 'FAIRWAY_SIM_DRAIN_TIMEOUT_MS', '600000', 0, 86_400_000],
   /** How long a client may take nothing before its stream is cut. */
-  stalledReaderTimeoutMs: {
-    flag: 'stalled-reader-timeout-ms',
-    env: ['FAIRWAY_SIM_STALLED_READER_TIMEOUT_MS'],
-    otherwise: '120000',
-  },
+  stalledReaderTimeoutMs: [
+    'stalled-reader-timeout-ms',
+    'FAIRWAY_SIM_STALLED_READER_TIMEOUT_MS',
+    '120000',
+    10,
+    86_400_000,
+  ],
   /** Whether POST /fairway/faults works: on or off. */
-  faultsEnabled: { flag: 'faults', env: ['FAIRWAY_SIM_FAULTS_ENABLED'], otherwise: 'on' },
+  faultsEnabled: ['faults', 'FAIRWAY_SIM_FAULTS_ENABLED', 'on'],
   /** Faults that are on from the start, as JSON. */
-  faults: { flag: 'fault-plan', env: ['FAIRWAY_SIM_FAULTS'], otherwise: '[]' },
+  faults: ['fault-plan', 'FAIRWAY_SIM_FAULTS', '[]'],
   /** 0.05 varies each step by ±5 %. */
-  jitter: { flag: 'jitter', env: ['FAIRWAY_SIM_JITTER'], otherwise: '0' },
-} as const satisfies Record<keyof SimConfig, Setting>;
+  jitter: ['jitter', 'FAIRWAY_SIM_JITTER', '0', 0, 0.5],
+} as const;
+
+type Name = keyof typeof settings;
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Settings of the simulated model server. */
+export type SimConfig = Readonly<ReturnType<typeof readSimConfig>>;
 
 /**
  * Reads flags, then environment, then defaults. By hand instead of with zod: a replica is one of many small processes,
  * and the schema library would be a quarter of its memory.
  * @throws ConfigError listing every value that does not fit.
  */
-export function readSimConfig(args: readonly string[], env: Readonly<Record<string, string | undefined>>): SimConfig {
+export function readSimConfig(args: readonly string[], env: Environment) {
   const problems: string[] = [];
   const text = readText(args, env);
-  const number = (name: keyof SimConfig, from: number, to: number): number => {
-    const value = Number(text(name));
-    if (!(value >= from && value <= to))
-      problems.push(`--${settings[name].flag} must be a number from ${from} to ${to}, not "${text(name)}".`);
+  const number = (name: Name, highest = Infinity): number => {
+    const [flag, , , least = 0, most = 0] = settings[name];
+    const [value, limit] = [Number(text(name)), Math.min(most, highest)];
+    if (!(value >= least && value <= limit))
+      problems.push(`--${flag} must be a number from ${least} to ${limit}, not "${text(name)}".`);
     return value;
   };
   const preset = presetNames.find((name) => name === text('preset'));
   if (preset === undefined)
     problems.push(`--preset must be one of ${presetNames.join(', ')}, not "${text('preset')}".`);
-  const limit = Math.min(presets[preset ?? '30b-a3b-h200'].maxModelTokens, presets[preset ?? '30b-a3b-h200'].kvTokens);
-  const config: SimConfig = {
+  const { maxModelTokens, kvTokens } = presets[preset ?? '30b-a3b-h200'];
+  const longest = Math.min(maxModelTokens, kvTokens);
+  const config = {
     host: text('host'),
-    port: number('port', 0, 65_535),
+    port: number('port'),
     model: text('model'),
-    apiKey: text('apiKey') === '' ? undefined : text('apiKey'),
-    seed: number('seed', 0, 4_294_967_295),
-    timeScale: number('timeScale', 0.0001, 1000),
+    apiKey: text('apiKey') || undefined,
+    seed: number('seed'),
+    timeScale: number('timeScale'),
     preset: preset ?? '30b-a3b-h200',
-    loadMs: number('loadMs', 0, 3_600_000),
-    maxModelTokens: number('maxModelTokens', 0, limit) || limit,
-    maxQueuedRequests: number('maxQueuedRequests', 0, 100_000),
-    maxBodyBytes: number('maxBodyBytes', 1024, 268_435_456),
-    drainTimeoutMs: number('drainTimeoutMs', 0, 86_400_000),
-    stalledReaderTimeoutMs: number('stalledReaderTimeoutMs', 10, 86_400_000),
+    loadMs: number('loadMs'),
+    maxModelTokens: number('maxModelTokens', longest) || longest,
+    maxQueuedRequests: number('maxQueuedRequests'),
+    maxBodyBytes: number('maxBodyBytes'),
+    drainTimeoutMs: number('drainTimeoutMs'),
+    stalledReaderTimeoutMs: number('stalledReaderTimeoutMs'),
     faultsEnabled: text('faultsEnabled') === 'on',
     faults: readPlan(text('faults'), problems),
-    jitter: number('jitter', 0, 0.5),
+    jitter: number('jitter'),
   };
   if (problems.length > 0)
     throw new ConfigError(`The simulated model server cannot start:\n  ${problems.join('\n  ')}`);
   return config;
 }
 
-function readText(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): (name: keyof SimConfig) => string {
-  const options = Object.fromEntries(Object.values(settings).map(({ flag }) => [flag, { type: 'string' as const }]));
+function readText(args: readonly string[], env: Environment): (name: Name) => string {
+  const options = Object.fromEntries(Object.values(settings).map(([flag]) => [flag, { type: 'string' as const }]));
   let flags: Readonly<Record<string, unknown>>;
   try {
     flags = parseArgs({ args: [...args], options }).values;
@@ -125,14 +108,13 @@ function readText(
     );
   }
   return (name) => {
-    const setting = settings[name];
-    const given = flags[setting.flag];
-    if (typeof given === 'string') return given;
-    for (const variable of setting.env) {
-      const value = env[variable];
-      if (value !== undefined && value !== '') return value;
-    }
-    return setting.otherwise;
+    const [flag, variables, otherwise] = settings[name];
+    const given = variables.split(' ').map((variable) => env[variable]);
+    return (
+      [flags[flag], ...given.map((value) => value || undefined), otherwise].find(
+        (value) => typeof value === 'string',
+      ) ?? ''
+    );
   };
 }
 

@@ -85,11 +85,6 @@ export class BlockCache {
     }
   }
 
-  /** Forgets every idle block. */
-  clearIdle(): void {
-    this.#idle.clear();
-  }
-
   #evict(): void {
     for (const hash of this.#idle) {
       if (this.held + this.#idle.size <= this.#capacity) return;

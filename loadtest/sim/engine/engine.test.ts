@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { runEngine, type Arrival } from '../testing/run-engine.ts';
-import { createEngine, type EngineEvent, type EngineRequest } from './engine.ts';
+import { Engine, type EngineEvent, type EngineRequest } from './engine.ts';
 import { presets, type EnginePreset } from './presets.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 
@@ -29,13 +29,13 @@ function cachedTokens(events: readonly EngineEvent[], id: string): number | unde
 
 describe('cost of a request', () => {
   it('takes 9.11 s for a cold prompt of 128,000 tokens, however it is cut into chunks', () => {
-    const events = runEngine(createEngine(h200), [{ at: 0, request: request('a', { prompt: 128_000, output: 1 }) }]);
+    const events = runEngine(new Engine(h200), [{ at: 0, request: request('a', { prompt: 128_000, output: 1 }) }]);
     expect(tokenTimes(events, 'a')[0]).toBeCloseTo(128_000 * 0.02 + 4e-7 * 128_000 ** 2, 6);
     expect(tokenTimes(events, 'a')[0]).toBeCloseTo(9113.6, 3);
   });
 
   it('takes 0.1 s for 1,200 tokens behind 77,000 cached ones', () => {
-    const engine = createEngine(h200);
+    const engine = new Engine(h200);
     runEngine(engine, [{ at: 0, request: request('a', { prompt: 77_000, output: 1 }) }]);
     const next = request('b', { prompt: 78_200, output: 1, name: 97 });
     const events = runEngine(engine, [{ at: 100_000, request: next }]);
@@ -47,7 +47,7 @@ describe('cost of a request', () => {
   });
 
   it('decodes at 5 ms and a share for each sequence and context token', () => {
-    const events = runEngine(createEngine(h200), [{ at: 10, request: request('a', { prompt: 1000, output: 3 }) }]);
+    const events = runEngine(new Engine(h200), [{ at: 10, request: request('a', { prompt: 1000, output: 3 }) }]);
     const first = 10 + 1000 * 0.02 + 4e-7 * 1_000_000;
     const second = first + 5 + 0.15 + 1.5e-5 * 1001;
     const third = second + 5 + 0.15 + 1.5e-5 * 1002;
@@ -57,7 +57,7 @@ describe('cost of a request', () => {
   });
 
   it('decodes a batch in common steps', () => {
-    const engine = createEngine(h200);
+    const engine = new Engine(h200);
     const ids = ['a', 'b', 'c'];
     for (const id of ids) engine.submit(request(id, { prompt: 160, output: 2 }), 0);
     const events = [...engine.advance(0), ...runEngine(engine, [])];
@@ -70,7 +70,7 @@ describe('cost of a request', () => {
   });
 
   it('takes four times as long when slowed down by four', () => {
-    const engine = createEngine(h200);
+    const engine = new Engine(h200);
     engine.setSlowdown(4);
     const events = runEngine(engine, [{ at: 0, request: request('a', { prompt: 1000, output: 1 }) }]);
     expect(tokenTimes(events, 'a')[0]).toBeCloseTo(4 * 20.4, 9);
@@ -79,7 +79,7 @@ describe('cost of a request', () => {
 
 describe('chunked prefill', () => {
   it('gives a running request a token in every chunk of a long prefill', () => {
-    const engine = createEngine(h200);
+    const engine = new Engine(h200);
     const events = runEngine(engine, [
       { at: 0, request: request('a', { prompt: 1000, output: 60 }) },
       { at: 50, request: request('b', { prompt: 128_000, output: 1 }) },
@@ -94,7 +94,7 @@ describe('chunked prefill', () => {
   });
 
   it('computes prompts in order of arrival, several in one step when they fit', () => {
-    const engine = createEngine(tiny);
+    const engine = new Engine(tiny);
     for (const id of ['a', 'b', 'c']) engine.submit(request(id, { prompt: 64, output: 1 }), 0);
     const events = [...engine.advance(0), ...runEngine(engine, [])];
     expect(tokenTimes(events, 'a')).toEqual(tokenTimes(events, 'b'));
@@ -104,7 +104,7 @@ describe('chunked prefill', () => {
 
 describe('prefix cache', () => {
   it('matches whole blocks only, and never the last prompt token', () => {
-    const engine = createEngine(h200);
+    const engine = new Engine(h200);
     runEngine(engine, [{ at: 0, request: request('a', { prompt: 64, output: 1 }) }]);
     const again = runEngine(engine, [{ at: 1000, request: request('b', { prompt: 64, output: 1, name: 97 }) }]);
     expect(cachedTokens(again, 'b')).toBe(48);
@@ -114,14 +114,14 @@ describe('prefix cache', () => {
   });
 
   it('remembers the blocks of the output for the next turn', () => {
-    const engine = createEngine(h200);
+    const engine = new Engine(h200);
     runEngine(engine, [{ at: 0, request: request('a', { prompt: 100, output: 61 }) }]);
     const next = runEngine(engine, [{ at: 5000, request: request('b', { prompt: 200, output: 1, name: 97 }) }]);
     expect(cachedTokens(next, 'b')).toBe(160);
   });
 
   it('evicts the least recently used blocks, of one prompt the end first', () => {
-    const engine = createEngine(tiny);
+    const engine = new Engine(tiny);
     const once = (id: string, prompt: number, name?: number): EngineEvent[] =>
       runEngine(engine, [
         { at: 1e6 * id.charCodeAt(0), request: request(id, { prompt, output: 1, ...(name ? { name } : {}) }) },
@@ -136,7 +136,7 @@ describe('prefix cache', () => {
   });
 
   it('keeps the beginning of a prompt longest', () => {
-    const engine = createEngine(tiny);
+    const engine = new Engine(tiny);
     runEngine(engine, [{ at: 0, request: request('a', { prompt: 321, output: 1 }) }]);
     runEngine(engine, [{ at: 1e4, request: request('b', { prompt: 479, output: 1 }) }]);
     const events = runEngine(engine, [{ at: 2e4, request: request('c', { prompt: 321, output: 1, name: 97 }) }]);
@@ -146,7 +146,7 @@ describe('prefix cache', () => {
 
 describe('admission', () => {
   it('waits while private contexts would exceed the cache, and goes on when room is made', () => {
-    const engine = createEngine(tiny);
+    const engine = new Engine(tiny);
     for (const id of ['a', 'b']) engine.submit(request(id, { prompt: 400, output: 20 }), 0);
     const events = [...engine.advance(0)];
     expect(engine.stats()).toMatchObject({ running: 1, waiting: 1, kvUsage: 27 / 40 });
@@ -157,7 +157,7 @@ describe('admission', () => {
   });
 
   it('counts a shared prefix once', () => {
-    const engine = createEngine(tiny);
+    const engine = new Engine(tiny);
     runEngine(engine, [{ at: 0, request: request('a', { prompt: 400, output: 1 }) }]);
     for (const id of ['b', 'c']) engine.submit(request(id, { prompt: 401, output: 20, name: 97 }), 1e4);
     engine.advance(1e4);
@@ -165,14 +165,14 @@ describe('admission', () => {
   });
 
   it('runs at most the preset number of sequences', () => {
-    const engine = createEngine(tiny);
+    const engine = new Engine(tiny);
     for (const id of ['a', 'b', 'c', 'd', 'e']) engine.submit(request(id, { prompt: 16, output: 4 }), 0);
     engine.advance(0);
     expect(engine.stats()).toMatchObject({ running: 4, waiting: 1 });
   });
 
   it('refuses what can never run', () => {
-    const engine = createEngine(tiny);
+    const engine = new Engine(tiny);
     expect(() => engine.submit(request('a', { prompt: 640, output: 1 }), 0)).toThrow(RangeError);
     expect(() => engine.submit(request('a', { prompt: 0, output: 1 }), 0)).toThrow(RangeError);
     engine.submit(request('a', { prompt: 16, output: 1 }), 0);
@@ -182,7 +182,7 @@ describe('admission', () => {
 
 describe('cancel', () => {
   it('frees the slot and the blocks at once and lets the next one in after the running step', () => {
-    const engine = createEngine(tiny);
+    const engine = new Engine(tiny);
     for (const id of ['a', 'b']) engine.submit(request(id, { prompt: 400, output: 200 }), 0);
     engine.advance(200);
     expect(engine.cancel('a')).toBe(true);
@@ -195,7 +195,7 @@ describe('cancel', () => {
   });
 
   it('says nothing more of a request whose prompt was being computed', () => {
-    const engine = createEngine(tiny);
+    const engine = new Engine(tiny);
     for (const id of ['a', 'b']) engine.submit(request(id, { prompt: 60, output: 3 }), 0);
     engine.advance(0);
     engine.cancel('a');
@@ -205,7 +205,7 @@ describe('cancel', () => {
   });
 
   it('takes a waiting request out of the queue, and does nothing to one that is over', () => {
-    const engine = createEngine(tiny);
+    const engine = new Engine(tiny);
     for (const id of ['a', 'b']) engine.submit(request(id, { prompt: 400, output: 2 }), 0);
     engine.advance(0);
     expect(engine.cancel('b')).toBe(true);
@@ -230,7 +230,7 @@ describe('many requests', () => {
   it.each([1, 2, 3])(
     'makes exactly the tokens that were asked for, in order, and leaves nothing held (seed %i)',
     (seed) => {
-      const engine = createEngine(tiny);
+      const engine = new Engine(tiny);
       const arrivals = workload(seed, 1000);
       const events = runEngine(engine, arrivals);
       for (const { at, request: one } of arrivals) {
@@ -247,7 +247,7 @@ describe('many requests', () => {
   );
 
   it('leaves nothing held when requests are cancelled at any time', () => {
-    const engine = createEngine(tiny);
+    const engine = new Engine(tiny);
     const random = seededRandom(21);
     for (const { at, request: one } of workload(21, 1000)) {
       engine.advance(at);
@@ -261,8 +261,8 @@ describe('many requests', () => {
 
   it('does not depend on how often it is asked', () => {
     const arrivals = workload(7, 300);
-    const fine = runEngine(createEngine(tiny), arrivals);
-    const coarse = createEngine(tiny);
+    const fine = runEngine(new Engine(tiny), arrivals);
+    const coarse = new Engine(tiny);
     const events: EngineEvent[] = [];
     for (const { at, request: one } of arrivals) {
       events.push(...coarse.advance(at));
@@ -274,7 +274,7 @@ describe('many requests', () => {
 
   it('repeats itself with the same seed, and varies with another when steps jitter', () => {
     const times = (seed: number): number[] =>
-      runEngine(createEngine(tiny, { seed, jitter: 0.1 }), workload(5, 100)).map(({ at }) => at);
+      runEngine(new Engine(tiny, { seed, jitter: 0.1 }), workload(5, 100)).map(({ at }) => at);
     expect(times(1)).toEqual(times(1));
     expect(times(1)).not.toEqual(times(2));
   });

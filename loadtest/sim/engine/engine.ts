@@ -1,7 +1,6 @@
 import { BlockCache, type BlockLease } from './block-cache.ts';
-import type { EnginePreset } from './presets.ts';
+import { decodeMs, prefillMs, type EnginePreset } from './presets.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
-import { decodeMs, prefillMs } from './step-cost.ts';
 
 /** One request as the engine sees it: sizes and hashes, no text. */
 export interface EngineRequest {
@@ -44,11 +43,6 @@ export interface EngineOptions {
   readonly jitter?: number;
 }
 
-/** Makes an idle engine with an empty cache. Pure: no clock, no I/O, no randomness but the seed's. */
-export function createEngine(preset: EnginePreset, options: EngineOptions = {}): Engine {
-  return new Engine(preset, options);
-}
-
 interface Sequence {
   readonly request: EngineRequest;
   readonly arrivedAt: number;
@@ -72,7 +66,7 @@ interface Step {
  * order of arrival, when a sequence slot is free and its context (prompt, output, less the cached prefix) fits beside
  * the running ones. Output is reserved at admission, so nothing is ever preempted.
  *
- * The caller owns time: it calls `advance(now)` at or after `nextEventAt()`; events carry their own exact times.
+ * Pure: no clock, no I/O, no randomness but the seed's. The caller owns time: it calls `advance(now)` at or after `nextEventAt()`; events carry their own exact times.
  */
 export class Engine {
   readonly preset: EnginePreset;
@@ -90,6 +84,7 @@ export class Engine {
   readonly #random: () => number;
   readonly #counts = { promptTokens: 0, cachedTokens: 0, generatedTokens: 0, steps: 0 };
 
+  /** An idle engine with an empty cache. */
   constructor(preset: EnginePreset, options: EngineOptions = {}) {
     this.preset = preset;
     this.#cache = new BlockCache(Math.floor(preset.kvTokens / preset.blockTokens));
@@ -127,11 +122,6 @@ export class Engine {
   /** Multiplies the duration of every step that starts from now on: 4 is an engine at a quarter of its speed. */
   setSlowdown(factor: number): void {
     this.#slowdown = factor;
-  }
-
-  /** Forgets all cached blocks that no running request uses. */
-  clearCache(): void {
-    this.#cache.clearIdle();
   }
 
   /** When the running step ends; undefined while the engine is idle. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createEngine } from '../engine/engine.ts';
+import { Engine } from '../engine/engine.ts';
 import { ModelMetrics } from './model-metrics.ts';
 import { presets } from '../engine/presets.ts';
 
@@ -18,7 +18,7 @@ it('shows the names and labels that vLLM shows, in Prometheus text', () => {
   const metrics = new ModelMetrics('Qwen/Qwen3-30B', preset);
   metrics.finished('stop');
   metrics.firstToken(0.07);
-  const lines = metrics.render(createEngine(preset).stats()).trimEnd().split('\n');
+  const lines = metrics.render(new Engine(preset).stats()).trimEnd().split('\n');
   const samples = lines.filter((line) => !line.startsWith('#')).map((line) => sample.exec(line));
   expect(samples).not.toContain(null);
   const names = new Set(samples.map((found) => found?.[1]?.replace('vllm:', '')));
@@ -31,13 +31,13 @@ it('shows the names and labels that vLLM shows, in Prometheus text', () => {
 it('counts a value in its bucket and all above', () => {
   const metrics = new ModelMetrics('m', preset);
   for (const seconds of [0.07, 0.09, 3000]) metrics.firstToken(seconds);
-  const text = metrics.render(createEngine(preset).stats());
+  const text = metrics.render(new Engine(preset).stats());
   const bucket = (bound: string): string | undefined =>
     new RegExp(`time_to_first_token_seconds_bucket\\{[^}]*le="${bound.replace('+', '\\+')}"\\} (.*)`).exec(text)?.[1];
   expect(['0.06', '0.08', '0.1', '2560.0', '+Inf'].map(bucket)).toEqual(['0.0', '1.0', '2.0', '2.0', '3.0']);
 });
 
 it('cannot be broken by the name of the model', () => {
-  const text = new ModelMetrics('a"} 1\nb\\', preset).render(createEngine(preset).stats());
+  const text = new ModelMetrics('a"} 1\nb\\', preset).render(new Engine(preset).stats());
   for (const line of text.trimEnd().split('\n')) if (!line.startsWith('#')) expect(line).toMatch(sample);
 });
