@@ -6,14 +6,29 @@ import { readConfig, secretText } from '#shared/runtime/read-config.ts';
 const port = z.coerce.number().int().min(0).max(65_535);
 const ms = (least: number): z.ZodCoercedNumber => z.coerce.number().int().min(least);
 
+/** `<VPC id>=<path>` with commas between: the kubeconfig of each VPC's cluster. */
+const clusters = z.string().transform((text, context) => {
+  const read = text.split(',').map((part) => {
+    const [vpcId = '', ...path] = part.trim().split('=');
+    return { vpcId, kubeconfigPath: path.join('=') };
+  });
+  const wrong = read.filter(
+    ({ vpcId, kubeconfigPath }) => !uuidSchema.safeParse(vpcId).success || kubeconfigPath === '',
+  );
+  if (wrong.length > 0 || new Set(read.map(({ vpcId }) => vpcId)).size < read.length)
+    context.addIssue('must be <VPC id>=<path of a kubeconfig>, each VPC once, with commas between');
+  return read;
+});
+
 /** Every setting of the provisioner; keys are the names of environment variables, times in milliseconds. */
 export const provisionerSchema = z.object({
   FAIRWAY_NATS_URL: secretText.describe('NATS servers, comma-separated; may carry user and password'),
   FAIRWAY_REGION: regionSchema.default('atl1').describe('region of this process'),
   FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of /healthz, /readyz and /metrics'),
   FAIRWAY_ADMIN_PORT: port.default(0).describe('port of the same; 0 takes a free one'),
-  FAIRWAY_KUBECONFIG: z.string().min(1).describe('path of the kubeconfig of the VPC’s cluster'),
-  FAIRWAY_VPC_ID: uuidSchema.describe('VPC whose cluster this is; endpoints of others are left alone'),
+  FAIRWAY_CLUSTERS: clusters.describe(
+    'clusters that are worked on: <VPC id>=<path of its kubeconfig>, comma-separated',
+  ),
   FAIRWAY_INSTANCE_ID: z
     .string()
     .min(1)
@@ -31,6 +46,9 @@ export const provisionerSchema = z.object({
   FAIRWAY_CHANGE_DEADLINE_MS: ms(1).default(900_000).describe('a change that is not proven by then is rejected'),
   FAIRWAY_MINIMUM_AFTER_MS: ms(0).default(60_000).describe('a new endpoint goes live without all replicas after this'),
   FAIRWAY_RESYNC_MS: ms(100).default(60_000).describe('time between comparisons of everything desired with what is'),
+  FAIRWAY_CLUSTER_LOOK_MS: ms(100)
+    .default(15_000)
+    .describe('time between looks at whose a cluster is, and at its definition and fence'),
   FAIRWAY_LEASE_MS: ms(300).default(10_000).describe('a provisioner that was silent for this long loses its work'),
   FAIRWAY_SHARDS: z.coerce.number().int().min(1).max(1024).default(16).describe('shares of the work; equal everywhere'),
   FAIRWAY_ROUTER_SILENT_MS: ms(100)
@@ -49,6 +67,12 @@ export const provisionerSchema = z.object({
     .describe('failed proofs in a row after which an active endpoint counts as lost'),
   FAIRWAY_LOST_AFTER_MS: ms(0).default(10_000).describe('… if the first of them is this long ago'),
   FAIRWAY_LOST_BY_MS: ms(1).default(25_000).describe('… or once it has failed for this long, however few answers came'),
+  FAIRWAY_RENEW_MAX: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe('endpoints of a cluster that may be moved to new pod templates at once; 0 = only with their specs'),
   FAIRWAY_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(16).describe('endpoints worked on at once'),
   FAIRWAY_KEYS_MAX: z.coerce.number().int().min(1).default(100_000).describe('endpoints that may wait for work'),
 });

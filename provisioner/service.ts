@@ -6,29 +6,23 @@ import { startKeyedQueue, type KeyedQueue } from '#shared/runtime/keyed-queue.ts
 import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
-import { connectNats } from '#shared/runtime/nats/nats.ts';
+import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { verifyStreams } from '#shared/runtime/nats/nats-streams.ts';
-import { createWork } from './app.ts';
-import { startCaches } from './observe/caches.ts';
-import { unheardKubelets } from './observe/pod-view.ts';
-import { kinds } from './kube/kinds.ts';
+import { createWork, type Reconciler } from './app.ts';
 import type { ProvisionerConfig } from './config.ts';
 import { startSpecConsumer } from './desired/consumer.ts';
 import { DesiredMap, type SpecMessage } from './desired/desired-map.ts';
 import { createEndpointDocuments } from './desired/documents.ts';
-import { DrainRegistry } from './drain/drain-registry.ts';
-import { installFence } from './cluster/install-fence.ts';
-import { WroteAt } from './kube/wrote-at.ts';
-import { startLeases } from './leases/leases.ts';
 import { prefixSaltOf, proofKeyOf, upstreamKeyOf } from './proof/proof-key.ts';
 import { createProver, type Prover } from './proof/prover.ts';
 import { startProofDesk } from './proof/proof-desk.ts';
 import { createProvisionerMetrics, type ProvisionerMetrics } from './report/metrics.ts';
-import type { Reconciler } from './app.ts';
 import { Refusals } from './act/refusals.ts';
-import { resync } from './desired/resync.ts';
+import { clusterKey, endpointKey, type QueueKey } from './desired/queue-key.ts';
+import { resync, type ResyncOptions } from './desired/resync.ts';
+import { Cluster } from './cluster/cluster.ts';
+import type { KubeWrites } from './kube/kube-client.ts';
 import type { PlanSettings } from './plan/settings.ts';
-import { connectKube, type KubeWrites } from './kube/kube-client.ts';
 
 /** What the process gives; the rest is for tests. */
 export interface ProvisionerContext {
@@ -36,8 +30,8 @@ export interface ProvisionerContext {
   signal?: AbortSignal;
   clock?: Clock;
   prover?: Prover;
-  /** In place of leases: which endpoints are worked on here. */
-  owns?: (endpointId: string) => boolean;
+  /** In place of leases: what is worked on here. */
+  owns?: (key: QueueKey) => boolean;
   /** Stands between the steps and the API server. */
   wrapKube?: (kube: KubeWrites) => KubeWrites;
 }
@@ -45,115 +39,149 @@ export interface ProvisionerContext {
 /** A running provisioner; `url` is its operator's listener. */
 export interface Provisioner extends AsyncDisposable {
   url: string;
+  /** Begins to work on the cluster of a VPC. @throws a sentence when the kubeconfig is unusable. */
+  openCluster(vpcId: string, kubeconfigPath: string): Promise<void>;
+  /** Ends that; endpoints go on serving, and another provisioner may take over. */
+  closeCluster(vpcId: string): Promise<void>;
 }
 
 /**
- * Wires a provisioner in the order in which its parts depend on each other, and waits for NATS and the API server.
- * Wake-ups that come before everything is there are dropped: the first resync visits every endpoint.
+ * Wires a provisioner in the order in which its parts depend on each other, and waits for NATS. Clusters are opened in the
+ * background: one whose API server is away holds no other up.
  */
 export async function startProvisioner(config: ProvisionerConfig, context: ProvisionerContext): Promise<Provisioner> {
   const { log, clock = systemClock } = context;
   await using stack = new AsyncDisposableStack();
-  const late: Late = {};
-  const missed = new Set<string>();
-  const wake = (endpointId: string): void => {
-    if (late.owns?.(endpointId) === true) late.queue?.add(endpointId);
-    else missed.add(endpointId);
-  };
+  const late: { queue?: KeyedQueue } = {};
+  const wake = (key: QueueKey): void => void late.queue?.add(key);
   const registry = createRegistry('provisioner');
-  const metrics = createProvisionerMetrics(registry, log, () => late.queue?.depth() ?? 0);
-  const onSilence = (): void => late.wakeAll?.();
-  const outside = await connect(config, { ...context, clock, metrics, wake, onSilence }, stack);
-  const reconciler = startReconciler(config, { ...outside, context, log, clock, metrics, wake }, stack);
-  const { nats } = outside;
-  const { desired, caches } = reconciler;
-  const wakeAll = (): void => [...new Set([...desired.keys(), ...caches.endpoints()])].forEach(wake);
-  late.wakeAll = wakeAll;
-  const { FAIRWAY_INSTANCE_ID: instanceId, FAIRWAY_SHARDS: shards, FAIRWAY_LEASE_MS: leaseMs } = config;
-  const lease = { nats, clock, log, vpcId: config.FAIRWAY_VPC_ID, instanceId, shards, leaseMs };
-  const leases = await startLeases({ ...lease, onChange: wakeAll });
-  stack.use(leases);
-  const owns = context.owns ?? ((endpointId) => leases.ownership(endpointId) === 'mine');
-  late.owns = owns;
-  late.queue = stack.use(startQueue(config, { log, clock }, createWork({ owns, reconciler })));
-  wakeAll();
-  // Wake-ups from a moment in which this process could not be sure of its own leases.
-  const again = (): void => {
-    const keys = [...missed];
-    missed.clear();
-    keys.filter(owns).forEach(wake);
-  };
-  stack.use(startLoop({ name: 'missed wake-ups', everyMs: leaseMs, clock, log }, again));
+  const clusters = new Map<string, Cluster>();
+  const metrics = createProvisionerMetrics(registry, log, {
+    queueDepth: () => late.queue?.depth() ?? 0,
+    clusters: () => [...clusters.values()],
+  });
+  const nats = await connect(config, context, stack);
+  const reconciler = createReconciler(config, { nats, context, log, clock, metrics, wake }, stack);
+  const { desired } = reconciler;
+  stack.defer(async () => {
+    await Promise.all([...clusters.values()].map((cluster) => cluster[Symbol.asyncDispose]()));
+  });
+  late.queue = stack.use(startQueue(config, { log, clock }, createWork(reconciler, clusters)));
+
+  const opener = clusterOpener(config, { nats, context, log, clock, metrics, wake, desired, clusters });
+  for (const { vpcId, kubeconfigPath } of config.FAIRWAY_CLUSTERS) await opener.openCluster(vpcId, kubeconfigPath);
 
   const take = takeInto(desired, { log, metrics, wake });
-  stack.use(startSpecConsumer({ nats, clock, log, instanceId, take }));
-  const rounds = { nats, clock, log, desired, take, wake, endpointsInCluster: () => caches.endpoints() };
-  const loop = { name: 'resync', everyMs: config.FAIRWAY_RESYNC_MS, clock, log, jitter: 0.1 };
-  let round = 0;
+  stack.use(startSpecConsumer({ nats, clock, log, instanceId: config.FAIRWAY_INSTANCE_ID, take }));
+  const round = resyncRound({ nats, clock, log, desired, take, wake }, clusters);
+  let rounds = 0;
   const turn = async (signal: AbortSignal): Promise<void> => {
-    await caches.synced(signal);
     // The first round finds everything new, which corrects nothing.
-    const onCorrected = round === 0 ? () => {} : metrics.corrected;
-    await resync({ ...rounds, onCorrected }, signal);
-    round += 1;
+    await round(rounds === 0 ? () => {} : metrics.corrected, signal);
+    rounds += 1;
   };
-  stack.use(startLoop(loop, turn));
+  stack.use(startLoop({ name: 'resync', everyMs: config.FAIRWAY_RESYNC_MS, clock, log, jitter: 0.1 }, turn));
   const { FAIRWAY_ADMIN_HOST: host, FAIRWAY_ADMIN_PORT: port } = config;
   const notReady = (): string[] => [
     ...(nats.up() ? [] : ['nats']),
-    ...(round > 0 ? [] : ['first resync']),
-    ...outside.drains.problems(),
-    ...unheardKubelets(caches.of(kinds.pod)?.store.list() ?? []),
+    ...(rounds > 0 ? [] : ['first resync']),
+    ...[...clusters.values()].flatMap((cluster) => cluster.problems()),
   ];
-  const admin = stack.use(await serveAdmin({ host, port, registry, notReady }));
+  const warnings = (): string[] => [...clusters.values()].flatMap((cluster) => cluster.warnings());
+  const admin = stack.use(await serveAdmin({ host, port, registry, notReady, warnings }));
   const running = stack.move();
-  return { url: admin.url, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return { url: admin.url, ...opener, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
-/** Parts that exist later than those that call them. */
-interface Late {
-  queue?: KeyedQueue;
-  owns?: (endpointId: string) => boolean;
-  wakeAll?: () => void;
-}
-
-/** Everything outside of the process: NATS, the cluster with its fence, the routers. */
 async function connect(
   config: ProvisionerConfig,
-  context: ProvisionerContext & {
-    clock: Clock;
-    metrics: ProvisionerMetrics;
-    wake: (endpointId: string) => void;
-    onSilence: () => void;
-  },
+  { log, signal = new AbortController().signal }: ProvisionerContext,
   stack: AsyncDisposableStack,
-) {
-  const { log, clock, metrics, wake: onFreed, onSilence, signal = new AbortController().signal } = context;
-  const { FAIRWAY_NATS_URL: url, FAIRWAY_INSTANCE_ID: instanceId, FAIRWAY_VPC_ID: vpcId } = config;
+): Promise<Nats> {
+  const { FAIRWAY_NATS_URL: url, FAIRWAY_INSTANCE_ID: instanceId } = config;
   const nats = stack.use(await connectNats({ url, name: `provisioner-${instanceId}`, log, signal }));
   const { desired, status, events, edge, infra, leases } = streams;
   await verifyStreams(nats, [desired, status, events, edge, infra, leases], foreignStamp(config.FAIRWAY_REGION));
-  const client = stack.use(await connectKube(config.FAIRWAY_KUBECONFIG, { log, onCall: metrics.kube.onCall }));
-  await installFence({ kube: client, clock, log, signal });
-  const silentMs = config.FAIRWAY_ROUTER_SILENT_MS;
-  const drains = stack.use(new DrainRegistry({ nats, kube: client, clock, log, vpcId, silentMs, onFreed, onSilence }));
-  metrics.routers(() => drains.counts());
-  return { nats, client, drains };
+  return nats;
 }
 
-type Outside = Awaited<ReturnType<typeof connect>>;
-
-interface ReconcilerParts extends Outside {
+/** What the parts of the process share. */
+interface Parts {
+  nats: Nats;
   context: ProvisionerContext;
   log: Logger;
   clock: Clock;
   metrics: ProvisionerMetrics;
-  wake: (endpointId: string) => void;
+  wake: (key: QueueKey) => void;
+}
+
+/** Opens and closes clusters while the process runs. */
+function clusterOpener(
+  config: ProvisionerConfig,
+  parts: Parts & { desired: DesiredMap; clusters: Map<string, Cluster> },
+): Pick<Provisioner, 'openCluster' | 'closeCluster'> {
+  const { nats, context, log, clock, metrics, wake, desired, clusters } = parts;
+  const wakeAll = (vpcId: string): void => {
+    const known = desired.keys().filter((endpointId) => {
+      const entry = desired.get(endpointId);
+      return entry.kind !== 'spec' || entry.spec.vpcId === vpcId;
+    });
+    const there = clusters.get(vpcId)?.caches?.endpoints() ?? [];
+    for (const endpointId of new Set([...known, ...there])) wake(endpointKey(endpointId));
+  };
+  return {
+    async openCluster(vpcId, kubeconfigPath) {
+      const cluster = await Cluster.open({
+        vpcId,
+        kubeconfigPath,
+        nats,
+        clock,
+        log,
+        wake,
+        wakeAll,
+        metrics: metrics.kube,
+        region: config.FAIRWAY_REGION,
+        instanceId: config.FAIRWAY_INSTANCE_ID,
+        shards: config.FAIRWAY_SHARDS,
+        leaseMs: config.FAIRWAY_LEASE_MS,
+        routerSilentMs: config.FAIRWAY_ROUTER_SILENT_MS,
+        lookEveryMs: config.FAIRWAY_CLUSTER_LOOK_MS,
+        owns: context.owns,
+        wrapKube: context.wrapKube,
+      });
+      clusters.set(vpcId, cluster);
+      wake(clusterKey(vpcId));
+    },
+    async closeCluster(vpcId) {
+      const cluster = clusters.get(vpcId);
+      clusters.delete(vpcId);
+      await cluster?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** One comparison of everything that is desired with everything that is. */
+function resyncRound(
+  parts: Pick<ResyncOptions, 'nats' | 'clock' | 'log' | 'desired' | 'take'> & Pick<Parts, 'wake'>,
+  clusters: ReadonlyMap<string, Cluster>,
+) {
+  return (onCorrected: ResyncOptions['onCorrected'], signal: AbortSignal): Promise<void> =>
+    resync(
+      {
+        ...parts,
+        wake: (endpointId) => parts.wake(endpointKey(endpointId)),
+        endpointsInClusters: () =>
+          new Set([...clusters.values()].flatMap(({ caches }) => [...(caches?.endpoints() ?? [])])),
+        vpcIds: () => [...clusters.keys()],
+        onCorrected,
+      },
+      signal,
+    );
 }
 
 /** What one look at an endpoint is made with. */
-function startReconciler(config: ProvisionerConfig, parts: ReconcilerParts, stack: AsyncDisposableStack): Reconciler {
-  const { nats, client, drains, context, log, clock, metrics, wake } = parts;
+function createReconciler(config: ProvisionerConfig, parts: Parts, stack: AsyncDisposableStack): Reconciler {
+  const { nats, context, log, clock, metrics, wake } = parts;
   const provisionerKey = Buffer.from(config.FAIRWAY_PROVISIONER_KEY, 'base64url');
   const timeoutMs = config.FAIRWAY_PROOF_TIMEOUT_MS;
   const proofs = startProofDesk({
@@ -164,27 +192,21 @@ function startReconciler(config: ProvisionerConfig, parts: ReconcilerParts, stac
     onOutcome(endpointId, outcome) {
       metrics.proof(outcome.ok);
       if (!outcome.ok) log.info({ endpointId, reason: outcome.reason }, 'proof.failed');
-      wake(endpointId);
+      wake(endpointKey(endpointId));
     },
   });
-  const onEvent = metrics.kube.onEvent;
-  const caches = stack.use(startCaches({ client, clock, log, onWake: wake, onEvent }));
-  metrics.kube.observe(caches.reflectors());
   return {
     nats,
     log,
     clock,
     metrics,
-    drains,
-    kube: context.wrapKube?.(client) ?? client,
+    wake,
     proofs: stack.use(proofs),
-    caches,
     desired: new DesiredMap(),
     documents: createEndpointDocuments(nats),
-    wroteAt: new WroteAt({ clock, waitMaxMs: 5000, onOverdue: metrics.kube.onOverdue }),
     refusals: new Refusals(),
-    vpcId: config.FAIRWAY_VPC_ID,
     sealPrivateKey: config.FAIRWAY_SEAL_PRIVATE_KEY ?? null,
+    renewMax: config.FAIRWAY_RENEW_MAX,
     settings: planSettings(config, provisionerKey),
   };
 }
@@ -214,13 +236,13 @@ function startQueue(
 ): KeyedQueue {
   const { FAIRWAY_CONCURRENCY: concurrency, FAIRWAY_KEYS_MAX: keysMax } = config;
   const backoff = { baseMs: 100, maxMs: 10_000 };
-  return startKeyedQueue({ name: 'endpoints', clock, log, concurrency, keysMax, backoff }, handle);
+  return startKeyedQueue({ name: 'looks', clock, log, concurrency, keysMax, backoff }, handle);
 }
 
 /** Puts what the stream says into the map and wakes its key; what cannot be read is said once. */
 function takeInto(
   desired: DesiredMap,
-  { log, metrics, wake }: Pick<ReconcilerParts, 'log' | 'metrics' | 'wake'>,
+  { log, metrics, wake }: Pick<Parts, 'log' | 'metrics' | 'wake'>,
 ): (message: SpecMessage) => boolean {
   return (message) => {
     const { endpointId } = message;
@@ -230,7 +252,7 @@ function takeInto(
       metrics.parked();
       log.error({ endpointId, revision: entry.revision, reason: entry.reason }, 'desired.parked');
     }
-    if (news) wake(endpointId);
+    if (news) wake(endpointKey(endpointId));
     return news;
   };
 }

@@ -91,9 +91,8 @@ export function provisionerProcess(plan: StackPlan, index: number): ProcessSpec 
     env: {
       FAIRWAY_NATS_URL: plan.natsUrl,
       FAIRWAY_REGION: stackPlace.region,
-      FAIRWAY_VPC_ID: stackPlace.vpcId,
       FAIRWAY_INSTANCE_ID: numbered('provisioner', index),
-      FAIRWAY_KUBECONFIG: kubeconfigOf(plan),
+      FAIRWAY_CLUSTERS: `${stackPlace.vpcId}=${kubeconfigOf(plan)}`,
       FAIRWAY_SEAL_PRIVATE_KEY: plan.secrets.sealPrivateKey,
       FAIRWAY_PROVISIONER_KEY: plan.secrets.provisionerKey,
       FAIRWAY_DRAIN_TIMEOUT_MS: String(drainTimeoutMs),

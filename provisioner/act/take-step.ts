@@ -5,13 +5,34 @@ import { isNotFound } from '../kube/kube-error.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { deletionCostAnnotation } from '../manifests/labels.ts';
 import { namespaceName, resourceName } from '../manifests/names.ts';
-import type { SeenObject, Step } from '../plan/step.ts';
-import { MovedOnError, removePool, writePool } from '../desired/documents.ts';
+import type { DocumentStep, ObjectStep, SeenObject, Step } from '../plan/step.ts';
+import { MovedOnError, removeDocument, writePool, writeQuarantine, writeStatus } from '../desired/documents.ts';
 import type { StepContext, StepEffect } from './step-context.ts';
 
 /** Takes one step of a plan. Every step may be taken again, and dying after it loses nothing. */
 export async function takeStep(context: StepContext, step: Step): Promise<StepEffect> {
-  const { nats, endpointId } = context;
+  switch (step.kind) {
+    case 'write-pool':
+    case 'remove-pool':
+    case 'write-status':
+    case 'keep-quarantine':
+    case 'remove-document':
+    case 'tell':
+      return takeDocumentStep(context, step);
+    case 'prove':
+      context.proofs.ask(context.endpointId, step);
+      return 'unchanged';
+    case 'create-resource':
+    case 'apply':
+    case 'delete':
+    case 'mark-pod':
+    case 'release-resource':
+    case 'confirm-gone':
+      return takeObjectStep(context, step);
+  }
+}
+
+async function takeObjectStep(context: StepContext, step: ObjectStep): Promise<StepEffect> {
   switch (step.kind) {
     case 'create-resource':
       return createResource(context, step);
@@ -25,17 +46,29 @@ export async function takeStep(context: StepContext, step: Step): Promise<StepEf
       return releaseResource(context, step);
     case 'confirm-gone':
       return confirmGone(context);
+  }
+}
+
+async function takeDocumentStep(context: StepContext, step: DocumentStep): Promise<StepEffect> {
+  const { nats, endpointId } = context;
+  switch (step.kind) {
     case 'write-pool':
       await writePool(nats, step.document, step.expectedSeq);
       return 'changed';
     case 'remove-pool':
-      await removePool(nats, { vpcId: step.vpcId, endpointId, pool: step.pool }, step.expectedSeq);
+      await removeDocument(nats, subjects.pool(step.vpcId, endpointId, step.pool), step.expectedSeq);
+      return 'changed';
+    case 'write-status':
+      await writeStatus(nats, step.status, step.expectedSeq);
+      return 'changed';
+    case 'keep-quarantine':
+      await writeQuarantine(nats, step.quarantine, step.expectedSeq);
+      return 'changed';
+    case 'remove-document':
+      await removeDocument(nats, step.subject, step.expectedSeq);
       return 'changed';
     case 'tell':
       return tellEvent(context, step);
-    case 'prove':
-      context.proofs.ask(endpointId, step);
-      return 'unchanged';
   }
 }
 
@@ -126,10 +159,10 @@ async function confirmGone({ kube, endpointId, signal }: StepContext): Promise<S
 /** Adds a line to the timeline, once: the stream drops a repeated key within its window of two minutes. */
 async function tellEvent(
   { nats, clock, endpointId }: StepContext,
-  step: { key: string; team: string; revision: number; type: string; message: string },
+  step: { key: string; team: string; revision: number; type: string; message: string; hint?: string },
 ): Promise<StepEffect> {
-  const { key, team, revision, type, message } = step;
-  const about = { endpointId, team, revision, type, message, reason: 'Unexpected', hint: '', phase: 'done' };
+  const { key, team, revision, type, message, hint = '' } = step;
+  const about = { endpointId, team, revision, type, message, reason: 'Unexpected', hint, phase: 'done' };
   const line: EventDocument = { v: 1, at: new Date(clock.now()).toISOString(), actor: 'provisioner', ...about };
   const body = new TextEncoder().encode(JSON.stringify(line));
   const { duplicate } = await nats.js.publish(subjects.event(endpointId), body, { msgID: `${endpointId}/${key}` });

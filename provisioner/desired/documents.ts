@@ -1,4 +1,10 @@
 import { z } from 'zod';
+import {
+  quarantineDocumentSchema,
+  wordDocumentSchema,
+  type QuarantineDocument,
+  type WordDocument,
+} from '#shared/contract/infra.ts';
 import { poolDocumentSchema, type PoolDocument } from '#shared/contract/replica.ts';
 import { statusDocumentSchema, type StatusDocument } from '#shared/contract/status.ts';
 import { lastToken, releaseTtlMs, streams, subjects } from '#shared/contract/subjects.ts';
@@ -22,6 +28,10 @@ export interface EndpointDocuments {
   status(endpointId: string): Promise<Sequenced<StatusDocument>>;
   pools(vpcId: string, endpointId: string): Promise<Map<string, Sequenced<PoolDocument>>>;
   desired(endpointId: string): Promise<DesiredEntry>;
+  /** What stands in `infra` about an endpoint that `DESIRED` does not know. */
+  quarantine(vpcId: string, endpointId: string): Promise<Sequenced<QuarantineDocument>>;
+  /** What an operator has said about it. */
+  word(vpcId: string, endpointId: string): Promise<Sequenced<WordDocument>>;
 }
 
 /** Reads over NATS. */
@@ -48,6 +58,9 @@ export function createEndpointDocuments(nats: Nats): EndpointDocuments {
       ];
       return new Map(await Promise.all(found.map(read1)));
     },
+    quarantine: (vpcId, endpointId) =>
+      read(streams.infra.name, subjects.quarantine(vpcId, endpointId), quarantineDocumentSchema),
+    word: (vpcId, endpointId) => read(streams.infra.name, subjects.word(vpcId, endpointId), wordDocumentSchema),
     async desired(endpointId) {
       const message = await readLast(nats, streams.desired.name, subjects.spec(endpointId));
       if (message === null) return { kind: 'absent' };
@@ -87,12 +100,12 @@ export async function writePool(nats: Nats, document: PoolDocument, expectedSeq:
   await store(nats, { subject: subjects.pool(vpcId, endpointId, pool), body: document, expectedSeq });
 }
 
-/** Takes a pool from the routers; the marker itself leaves the bucket after a while. @throws MovedOnError, NotStoredError. */
-export async function removePool(
-  nats: Nats,
-  place: { vpcId: string; endpointId: string; pool: string },
-  expectedSeq: number,
-): Promise<void> {
-  const subject = subjects.pool(place.vpcId, place.endpointId, place.pool);
+/** Remembers an endpoint in quarantine. @throws MovedOnError, NotStoredError. */
+export async function writeQuarantine(nats: Nats, document: QuarantineDocument, expectedSeq: number): Promise<void> {
+  await store(nats, { subject: subjects.quarantine(document.vpcId, document.endpointId), body: document, expectedSeq });
+}
+
+/** Takes a document away; the marker itself leaves the stream after a while. @throws MovedOnError, NotStoredError. */
+export async function removeDocument(nats: Nats, subject: string, expectedSeq: number): Promise<void> {
   await store(nats, { subject, body: null, expectedSeq, deleteMarker: true, ttlMs: releaseTtlMs });
 }

@@ -6,16 +6,18 @@ import type { Nats } from '#shared/runtime/nats/nats.ts';
 import { startView, type ViewMessage } from '#shared/runtime/nats/nats-view.ts';
 import type { DesiredEntry, DesiredMap, SpecMessage } from './desired-map.ts';
 
-/** What resync needs. `objectsOf` names every endpoint of which the cluster has an object. */
+/** What resync needs. `endpointsInClusters` names every endpoint of which a cluster has an object. */
 export interface ResyncOptions {
   nats: Nats;
   clock: Clock;
   log: Logger;
   desired: DesiredMap;
   take: (message: SpecMessage) => boolean;
-  endpointsInCluster: () => Set<string>;
+  endpointsInClusters: () => Set<string>;
+  /** VPCs whose pool documents are looked through. */
+  vpcIds: () => readonly string[];
   wake: (endpointId: string) => void;
-  onCorrected: (what: 'missed_wake' | 'orphan') => void;
+  onCorrected: (what: Correction) => void;
 }
 
 /** What a status says for resync's purposes. */
@@ -46,31 +48,45 @@ export async function resync(options: ResyncOptions, signal: AbortSignal): Promi
     const parsed = statusDocumentSchema.pick({ observedRevision: true, state: true }).safeParse(json(message.text));
     if (parsed.success) statuses.set(lastToken(message.subject), parsed.data);
   });
-  const inCluster = options.endpointsInCluster();
+  const objects = options.endpointsInClusters();
+  const pools = new Set<string>();
+  for (const vpcId of options.vpcIds())
+    await readAll(options, { stream: streams.edge.name, subject: subjects.poolsOfVpc(vpcId), signal }, (message) => {
+      if (!message.deleted) pools.add(lastToken(message.subject.slice(0, message.subject.lastIndexOf('.'))));
+    });
   for (const _ of missed) onCorrected('missed_wake');
-  for (const endpointId of new Set([...desired.keys(), ...inCluster])) {
-    const why = whyWake(desired.get(endpointId), statuses.get(endpointId), inCluster.has(endpointId));
+  for (const endpointId of new Set([...desired.keys(), ...objects, ...pools, ...statuses.keys()])) {
+    const left = { objects: objects.has(endpointId), pools: pools.has(endpointId) };
+    const why = whyWake(desired.get(endpointId), statuses.get(endpointId), left);
     if (why === undefined) continue;
-    if (why === 'orphan') onCorrected('orphan');
+    if (why === 'orphan' || why === 'unknown') onCorrected(why);
     wake(endpointId);
   }
 }
 
-/** Why an endpoint needs a look, or undefined for one that is over. A living one always gets one: it may have drifted. */
+/** What resync puts right or finds, beside wake-ups that were missed. */
+export type Correction = 'missed_wake' | 'orphan' | 'unknown';
+
+/**
+ * Why an endpoint needs a look, or undefined for one that is over. A living one always gets one: it may have drifted.
+ * `orphan`: something is left of a deleted one. `unknown`: something is there of which the stream knows nothing.
+ */
 export function whyWake(
   desired: DesiredEntry,
   status: StatusMark | undefined,
-  inCluster: boolean,
-): 'alive' | 'orphan' | 'ending' | undefined {
+  left: { objects: boolean; pools: boolean },
+): 'alive' | 'orphan' | 'unknown' | 'ending' | undefined {
+  const anything = left.objects || left.pools || (status !== undefined && status.state !== 'gone');
   switch (desired.kind) {
     case 'parked':
       return undefined;
     case 'absent':
+      return anything ? 'unknown' : undefined;
     case 'tombstone':
-      return inCluster ? 'orphan' : undefined;
+      return anything ? 'orphan' : undefined;
     case 'spec':
       if (desired.spec.deletion === undefined) return 'alive';
-      return status?.state === 'gone' && !inCluster ? undefined : 'ending';
+      return status?.state === 'gone' && !left.objects && !left.pools ? undefined : 'ending';
   }
 }
 

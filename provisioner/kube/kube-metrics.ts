@@ -2,14 +2,14 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { CallSeen } from './kube-transport.ts';
 import type { Reflector, ReflectorEvent } from './reflector.ts';
 
-/** Instruments of one cluster's client and reflectors; each function fits the option of the same purpose. */
+/** Instruments of the clusters' clients and reflectors; each function fits the option of the same purpose. */
 export interface KubeMetrics {
   /** For `KubeClientOptions.onCall`. */
   onCall: (seen: CallSeen) => void;
   /** For `ReflectorOptions.onEvent` of one kind. */
   onEvent: (kind: string) => (event: ReflectorEvent) => void;
-  /** Shows when each of these last heard of its server, objects it holds, and whether it has listed at all. */
-  observe: (reflectors: Record<string, Reflector>) => void;
+  /** Shows when each of a cluster's reflectors last heard of its server, and what it holds; the answer ends that. */
+  observe: (vpcId: string, reflectors: Record<string, Reflector>) => () => void;
   /** For `WroteAtOptions.onOverdue`. */
   onOverdue: () => void;
 }
@@ -38,20 +38,24 @@ export function createKubeMetrics(registry: Registry): KubeMetrics {
   return {
     onCall: ({ method, status, durationMs }) => seconds.observe({ method, status }, durationMs / 1000),
     onEvent: (kind) => (event) => events.inc({ kind, event }),
-    observe: (reflectors) => observeReflectors(registry, reflectors),
+    observe: reflectorGauges(registry),
     onOverdue: () => overdue.inc(),
   };
 }
 
-function observeReflectors(registry: Registry, reflectors: Record<string, Reflector>): void {
-  const gauge = (name: string, help: string, read: (reflector: Reflector) => number): Gauge<'kind'> =>
+/** Gauges over the reflectors of every cluster that is open. */
+function reflectorGauges(registry: Registry): KubeMetrics['observe'] {
+  const open = new Map<string, Record<string, Reflector>>();
+  const gauge = (name: string, help: string, read: (reflector: Reflector) => number): Gauge<'vpc' | 'kind'> =>
     new Gauge({
       name,
       help,
-      labelNames: ['kind'] as const,
+      labelNames: ['vpc', 'kind'] as const,
       registers: [registry],
       collect() {
-        for (const [kind, reflector] of Object.entries(reflectors)) this.set({ kind }, read(reflector));
+        this.reset();
+        for (const [vpc, reflectors] of open)
+          for (const [kind, reflector] of Object.entries(reflectors)) this.set({ vpc, kind }, read(reflector));
       },
     });
   gauge(
@@ -60,4 +64,8 @@ function observeReflectors(registry: Registry, reflectors: Record<string, Reflec
     (reflector) => (reflector.lastSeenAt ?? 0) / 1000,
   );
   gauge('fairway_kube_objects', 'Objects in the local copy', (reflector) => reflector.store.size);
+  return (vpcId, reflectors) => {
+    open.set(vpcId, reflectors);
+    return () => void open.delete(vpcId);
+  };
 }

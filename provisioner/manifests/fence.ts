@@ -76,6 +76,7 @@ const specSchema = {
 const statusSchema = {
   type: 'object',
   properties: {
+    observedGeneration: whole,
     state: text,
     phase: text,
     observedRevision: whole,

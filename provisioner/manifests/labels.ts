@@ -1,4 +1,5 @@
 import type { KubeObject } from '../kube/kube-object.ts';
+import { namespaceName, resourceName } from './names.ts';
 
 /** Labels of everything that belongs to an endpoint: found, pruned and swept by them. */
 export const labels = {
@@ -33,13 +34,29 @@ export function labelsOf(endpointId: string, component: string): Record<string, 
   };
 }
 
-/** The endpoint that an object belongs to, or undefined when it is not labelled. */
-export function endpointOf(object: KubeObject): string | undefined {
-  return object.metadata.labels?.[labels.endpoint];
+/**
+ * The endpoint that an object belongs to; undefined for one that is not ours. A label alone proves nothing, anybody can
+ * write one: the custom resource and the namespace must have the endpoint's own names, the namespace its owner too, and
+ * everything else must lie in that namespace.
+ */
+export function endpointOf({ kind, metadata }: KubeObject): string | undefined {
+  const endpointId = metadata.labels?.[labels.endpoint];
+  if (endpointId === undefined) return undefined;
+  const owned = (metadata.ownerReferences ?? []).some(
+    (owner) => owner.kind === 'DedicatedInference' && owner.name === resourceName(endpointId),
+  );
+  const ours =
+    kind === 'Namespace'
+      ? metadata.name === namespaceName(endpointId) && owned
+      : metadata.namespace === undefined
+        ? metadata.name === resourceName(endpointId)
+        : metadata.namespace === namespaceName(endpointId);
+  return ours ? endpointId : undefined;
 }
 
 /** The sequence that an object was last written for; -1 when it carries none. */
-export function intentSeqOf(object: KubeObject): number {
-  const text = object.metadata.annotations?.[intentSeqAnnotation];
+export function intentSeqOf({ kind, metadata, spec }: KubeObject): number {
+  if (kind === 'DedicatedInference') return (spec as { intentSeq?: number } | undefined)?.intentSeq ?? -1;
+  const text = metadata.annotations?.[intentSeqAnnotation];
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : -1;
 }

@@ -5,7 +5,7 @@ import type { KubeClient } from '../kube/kube-client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { Change } from '../kube/object-store.ts';
 import { startReflector, type Reflector, type ReflectorEvent } from '../kube/reflector.ts';
-import { endpointOf, labels } from '../manifests/labels.ts';
+import { endpointOf, intentSeqOf, labels } from '../manifests/labels.ts';
 
 /** Kinds of which an endpoint has objects: all of them are watched, by the endpoint's label. */
 const watched = [
@@ -32,7 +32,7 @@ export interface CachesOptions {
   onEvent?: (kind: string) => (event: ReflectorEvent) => void;
 }
 
-/** Local copies of every object that carries an endpoint's label. */
+/** Local copies of every object of an endpoint: with its label, its names and its owner. */
 export interface Caches extends AsyncDisposable {
   /** The reflector of a kind; undefined for kinds that are not watched. */
   of(kind: KubeKind): Reflector | undefined;
@@ -42,8 +42,12 @@ export interface Caches extends AsyncDisposable {
   objects(kind: KubeKind, endpointId: string): KubeObject[];
   /** Namespaced objects of an endpoint, pods left out. */
   children(endpointId: string): KubeObject[];
+  /** True when any object of the endpoint is there. */
+  has(endpointId: string): boolean;
   /** Every endpoint of which any object is there. */
   endpoints(): Set<string>;
+  /** Greatest sequence that any custom resource was written for; 0 without any. */
+  greatestIntentSeq(): number;
   /** Resolves when every first list has been read. @throws the signal's reason. */
   synced(signal: AbortSignal): Promise<void>;
 }
@@ -83,6 +87,7 @@ export function startCaches(options: CachesOptions): Caches {
       watched
         .filter((kind) => kind.namespaced && kind.kind !== kinds.pod.kind)
         .flatMap((kind) => objects(kind, endpointId)),
+    has: (endpointId) => [...reflectors.values()].some(({ store }) => store.indexed(endpointId).length > 0),
     endpoints() {
       const found = new Set<string>();
       for (const { store } of reflectors.values())
@@ -92,6 +97,8 @@ export function startCaches(options: CachesOptions): Caches {
         }
       return found;
     },
+    greatestIntentSeq: () =>
+      Math.max(0, ...(reflectors.get(kinds.dedicatedInference)?.store.list() ?? []).map(intentSeqOf)),
     async synced(signal) {
       await Promise.all([...reflectors.values()].map((reflector) => reflector.synced(signal)));
     },

@@ -7,6 +7,7 @@ import type { EndpointDocuments } from '../desired/documents.ts';
 import type { DrainRegistry } from '../drain/drain-registry.ts';
 import type { DrainQuestion } from '../drain/decide-drain.ts';
 import { kinds } from '../kube/kinds.ts';
+import { intentSeqOf } from '../manifests/labels.ts';
 import type { ObservedState, PermanentFailure } from './observed-state.ts';
 import type { ProofDesk } from '../proof/proof-desk.ts';
 
@@ -14,34 +15,47 @@ import type { ProofDesk } from '../proof/proof-desk.ts';
 export interface Observers {
   desired: DesiredMap;
   documents: EndpointDocuments;
-  caches: Caches;
-  drains: Pick<DrainRegistry, 'gates' | 'listeners' | 'silence'>;
   proofs: Pick<ProofDesk, 'outcomes' | 'since'>;
   clock: Clock;
-  vpcId: string;
   /** Opens sealed secrets; null on a provisioner without a key. */
   sealPrivateKey: string | null;
 }
 
+/** The cluster in which an endpoint is looked at. */
+export interface Place {
+  vpcId: string;
+  caches: Caches;
+  drains: Pick<DrainRegistry, 'gates' | 'listeners' | 'silence'>;
+  /** Endpoints whose turn it is to get new pod templates. */
+  renewing: ReadonlySet<string>;
+}
+
 /** Looks at everything that concerns one endpoint. Reads only. @throws when NATS does not answer. */
-export async function observe(
-  observers: Observers,
-  endpointId: string,
-  failure: PermanentFailure | null,
-): Promise<ObservedState> {
-  const { caches, documents, drains, proofs, clock, vpcId } = observers;
-  const desired = await readWish(observers, endpointId);
+export async function observe(observers: Observers, place: Place, endpointId: string): Promise<ObservedState> {
+  const { documents, proofs, clock } = observers;
+  const { vpcId, caches, drains } = place;
   const [status, pools] = await Promise.all([documents.status(endpointId), documents.pools(vpcId, endpointId)]);
+  const resource = caches.objects(kinds.dedicatedInference, endpointId)[0] ?? null;
+  const namespace = caches.objects(kinds.namespace, endpointId)[0] ?? null;
+  const children = caches.children(endpointId);
+  const objects = [...(resource === null ? [] : [resource]), ...(namespace === null ? [] : [namespace]), ...children];
+  const newestSeq = Math.max(
+    status.document?.observedRevision ?? 0,
+    ...objects.map(intentSeqOf),
+    ...[...pools.values()].map(({ document }) => document?.specRevision ?? 0),
+  );
+  const desired = await readDesired(observers, { vpcId, endpointId, newestSeq });
+  const unknown = desired.kind === 'absent';
   const token = await openToken(observers, desired);
-  const revision = desired.kind === 'absent' ? 0 : desired.revision;
   const listeners = drains.listeners();
   return {
     endpointId,
+    vpcId,
     desired,
     status,
-    resource: caches.objects(kinds.dedicatedInference, endpointId)[0] ?? null,
-    namespace: caches.objects(kinds.namespace, endpointId)[0] ?? null,
-    children: caches.children(endpointId),
+    resource,
+    namespace,
+    children,
     pods: caches.objects(kinds.pod, endpointId).map(viewPod),
     pools,
     gates: drains.gates(endpointId, questionsOf(pools)),
@@ -49,17 +63,27 @@ export async function observe(
     proofsSince: proofs.since(endpointId),
     listeners: { public: unique(listeners.public), private: unique(listeners.private) },
     silence: drains.silence(),
-    failure: token.failure === undefined ? failure : { revision, ...token.failure },
-    renew: false,
+    newestSeq,
+    quarantine: unknown ? await documents.quarantine(vpcId, endpointId) : { document: null, seq: 0 },
+    word: unknown ? await documents.word(vpcId, endpointId) : { document: null, seq: 0 },
+    failure: token.failure === undefined ? null : { revision: unknown ? 0 : desired.revision, ...token.failure },
+    renew: place.renewing.has(endpointId),
     huggingFaceToken: token.value,
     now: clock.now(),
   };
 }
 
-/** What nobody has told of may be news that has not arrived: before anything is swept the stream itself is asked. */
-async function readWish({ desired, documents, vpcId }: Observers, endpointId: string): Promise<DesiredEntry> {
+/**
+ * What nobody has told of may be news that has not arrived, and a spec that is older than what was made from it is not the
+ * newest: then the stream itself is asked.
+ */
+async function readDesired(
+  { desired, documents }: Observers,
+  { vpcId, endpointId, newestSeq }: { vpcId: string; endpointId: string; newestSeq: number },
+): Promise<DesiredEntry> {
   const known = desired.get(endpointId);
-  const entry = known.kind === 'absent' ? await documents.desired(endpointId) : known;
+  const doubtful = known.kind === 'absent' || known.revision < newestSeq;
+  const entry = doubtful ? await documents.desired(endpointId) : known;
   if (entry.kind !== 'spec' || entry.spec.vpcId === vpcId) return entry;
   return { kind: 'parked', revision: entry.revision, reason: 'it belongs to another VPC' };
 }

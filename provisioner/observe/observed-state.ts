@@ -1,6 +1,7 @@
 import type { DesiredEntry } from '../desired/desired-map.ts';
 import type { Sequenced } from '../desired/documents.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
+import type { QuarantineDocument, WordDocument } from '#shared/contract/infra.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
 import type { PodView } from './pod-view.ts';
@@ -18,6 +19,8 @@ export interface PermanentFailure {
 /** Everything that is known of one endpoint at one moment, as plain data: what deciders decide on. */
 export interface ObservedState {
   endpointId: string;
+  /** The VPC in whose cluster it was looked at. */
+  vpcId: string;
   desired: DesiredEntry;
   status: Sequenced<StatusDocument>;
   /** The custom resource. */
@@ -37,6 +40,11 @@ export interface ObservedState {
   listeners: { public: readonly string[]; private: readonly string[] };
   /** What to say while no router at all is heard, else null. */
   silence: string | null;
+  /** Greatest revision that any object or document of the endpoint was written for; 0 without any. */
+  newestSeq: number;
+  /** Of an endpoint that `DESIRED` does not know: what `infra` and an operator say of it. */
+  quarantine: Sequenced<QuarantineDocument>;
+  word: Sequenced<WordDocument>;
   failure: PermanentFailure | null;
   /** It is the endpoint's turn to get the pod templates that this build writes. */
   renew: boolean;

@@ -38,6 +38,11 @@ export function currentGroups(
   });
 }
 
+/** True when a group runs on the template that this build writes. Pure. */
+export function isNewest({ group, deployment }: CurrentGroup, { manifests }: Pick<PlanSettings, 'manifests'>): boolean {
+  return deployment.metadata.name === engineDeployment(group, manifests, 0).metadata.name;
+}
+
 /** A Deployment as it was applied: everything but the count stays. */
 export function keptDeployment({ apiVersion, kind, metadata, spec }: KubeObject): KubeObject {
   const { name, namespace, labels: kept, annotations } = metadata;

@@ -3,7 +3,7 @@ import type { ObservedState } from '../observe/observed-state.ts';
 import type { Plan } from './plan.ts';
 
 /** Times between looks at an endpoint that is on its way, milliseconds; watches and reports wake it earlier. */
-export const lookAgainMs = { proving: 300, moving: 1_000, stuck: 5_000 } as const;
+export const lookAgainMs = { proving: 300, moving: 1_000, stuck: 5_000, held: 10_000 } as const;
 
 /** Proofs that fall due within this time are waited for, milliseconds; a round of resync finds the later ones. */
 export const foresightMs = 60_000;
@@ -15,9 +15,10 @@ export const foresightMs = 60_000;
 export function nextLook(
   observed: ObservedState,
   status: StatusDocument | null,
-  { steps, proveInMs = Number.POSITIVE_INFINITY }: Pick<Plan, 'steps' | 'proveInMs'>,
+  { steps, hold, proveInMs = Number.POSITIVE_INFINITY }: Pick<Plan, 'steps' | 'hold' | 'proveInMs'>,
 ): number | undefined {
   if (observed.desired.kind === 'parked') return undefined;
+  if (hold !== undefined) return hold.reason === 'Sweeping' ? lookAgainMs.moving : lookAgainMs.held;
   if (steps.some(({ kind }) => kind === 'prove')) return lookAgainMs.proving;
   if (observed.desired.kind !== 'spec') return observed.resource || observed.namespace ? lookAgainMs.moving : undefined;
   const draining = [...observed.gates.values()].some(({ go }) => !go);

@@ -29,7 +29,8 @@ export function planTeardown(observed: ObservedState, options: TeardownOptions):
   const { resource, namespace, pods, children } = observed;
   const { why } = options;
   const plan = (steps: Step[], message: string): TeardownPlan => ({ steps, gone: false, message });
-  if (options.drain && resource !== null && resource.metadata.deletionTimestamp === undefined) {
+  const first = resource ?? namespace;
+  if (options.drain && first !== null && !isEnding(first)) {
     const drains = drainSteps(observed, options);
     if (drains.length > 0) return plan(drains, 'The replicas are being drained.');
     if (isDraining(observed)) return plan([], 'Waiting for requests in flight.');

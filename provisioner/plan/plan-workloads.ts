@@ -28,6 +28,8 @@ export interface WorkloadPlan {
   workloads: readonly Workload[];
   /** Replica ids that are to go. */
   victims: ReadonlySet<string>;
+  /** Deployments that no group of the spec runs on any more are still there. */
+  moving: boolean;
 }
 
 /** Reference of an object as a precondition. */
@@ -74,6 +76,7 @@ export function planWorkloads(current: readonly CurrentGroup[], observed: Observ
   return {
     workloads,
     victims: new Set(workloads.flatMap(({ plan: { victims } }) => victims.map((pod) => pod.replicaId))),
+    moving: outdated.length > 0,
   };
 }
 

@@ -335,15 +335,6 @@ describe('planEndpoint', () => {
     expect(cluster.taken.every((step) => step.startsWith('confirm-gone'))).toBe(true);
   });
 
-  it.each(['absent', 'tombstone'] as const)('sweeps what is there when the spec is %s, and reports nothing', (kind) => {
-    const cluster = started(2);
-    const { status } = cluster;
-    cluster.desired = kind === 'absent' ? { kind } : { kind, revision: 9 };
-    cluster.run();
-    expect([...cluster.objects.keys()]).toEqual([]);
-    expect(cluster.status).toBe(status);
-  });
-
   it('touches nothing of a spec that it cannot read', () => {
     const cluster = started(2);
     cluster.desired = { kind: 'parked', revision: 9, reason: 'v is 2' };

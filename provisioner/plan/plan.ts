@@ -1,8 +1,10 @@
 import { covers } from './covers.ts';
-import { currentGroups } from './current-groups.ts';
+import { currentGroups, isNewest } from './current-groups.ts';
 import { chooseSpec, type ChosenSpec } from './choose-spec.ts';
 import { planPoolWrites, wantedPools } from './plan-pools.ts';
 import { planProofs } from './plan-proofs.ts';
+import type { Hold } from './hold.ts';
+import { planLastStatus, planUnknown } from './plan-unknown.ts';
 import { planTeardown } from './plan-teardown.ts';
 import { planWorkloads, planWorkloadSteps, seen } from './plan-workloads.ts';
 import { measure, type Progress } from './progress.ts';
@@ -20,6 +22,10 @@ import type { Step } from './step.ts';
 export interface Plan {
   steps: readonly Step[];
   progress: Progress | null;
+  /** Why nothing is changed although something should be. */
+  hold?: Hold;
+  /** Some replicas run on a pod template that this build would write differently, or are being moved to the newest. */
+  templates?: 'newest' | 'kept' | 'moving';
   /** When the endpoint is to be proven again, milliseconds from now; undefined = not foreseen. */
   proveInMs?: number | undefined;
 }
@@ -45,11 +51,13 @@ export function planEndpoint(observed: ObservedState, settings: PlanSettings): P
     case 'parked':
       return nothing;
     case 'absent':
+      return planUnknown(observed, settings);
     case 'tombstone':
       return sweep(observed, settings);
     case 'spec':
       break;
   }
+  if (observed.newestSeq > desired.revision) return { ...nothing, hold: behind(observed.newestSeq, desired.revision) };
   if (desired.spec.deletion !== undefined || status.document?.state === 'deleting' || status.document?.state === 'gone')
     return takeDown(observed, settings);
   const chosen = chooseSpec(desired, observed);
@@ -69,11 +77,20 @@ function create(spec: AppliedSpec): Progress {
   return { ...starting, replicas: { desired, ready: 0 }, stage, tornDown: false, proved: false };
 }
 
-/** Objects that no spec asks for: made by a process that woke up too late, or left by a stream that was lost. */
+/** The stream itself has nothing newer: it was restored from a copy, or what is there was written for another one. */
+function behind(newestSeq: number, revision: number): Hold {
+  return {
+    reason: 'Fenced',
+    message: `The newest spec is revision ${revision}, but revision ${newestSeq} has been applied before: nothing is changed.`,
+    hint: `Bring the stream of desired state to a sequence above ${newestSeq}; then change the endpoint again.`,
+  };
+}
+
+/** What a process that woke up too late has made of an endpoint that was deleted. */
 function sweep(observed: ObservedState, settings: PlanSettings): Plan {
-  const why = 'the endpoint has no spec';
-  const { steps } = planTeardown(observed, { drain: false, drainTimeoutMs: settings.drainTimeoutMs, why });
-  return { steps, progress: null };
+  const why = 'the endpoint was deleted';
+  const { steps, gone } = planTeardown(observed, { drain: false, drainTimeoutMs: settings.drainTimeoutMs, why });
+  return { steps: gone ? planLastStatus(observed) : steps, progress: null };
 }
 
 function takeDown(observed: ObservedState, settings: PlanSettings): Plan {
@@ -111,16 +128,19 @@ function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSett
   const { proved, unanswered, proveInMs } = proofs;
   const shown = unanswered !== null || ['proof', 'done'].includes(measured.stage.phase);
   const stage = (shown ? proofs.blocked : undefined) ?? measured.stage;
-  // Routers first: what they know of pods must not wait for an object that the cluster refuses.
+  const kept = current.some((group) => !isNewest(group, settings));
+  const templates = kept ? 'kept' : workloads.moving ? 'moving' : 'newest';
+  // The fenced write first: a process that is behind is told before it tells routers anything. Then the routers: what they
+  // know of pods must not wait for an object that the cluster refuses.
   const steps = [
-    ...planPoolWrites(pools, observed),
     ...adopt,
+    ...planPoolWrites(pools, observed),
     ...planSupport(support, observed),
     ...planWorkloadSteps(spec, workloads),
     ...planPrune(support, observed),
     ...proofs.steps,
   ];
-  return { steps, progress: { ...measured, stage, proved, unanswered }, proveInMs };
+  return { steps, progress: { ...measured, stage, proved, unanswered }, templates, proveInMs };
 }
 
 function planSupport(wanted: readonly KubeObject[], { namespace, children }: ObservedState): Step[] {

@@ -1,3 +1,5 @@
+import type { QuarantineDocument } from '#shared/contract/infra.ts';
+import type { StatusDocument } from '#shared/contract/status.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { KubeKind } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
@@ -12,16 +14,25 @@ export interface SeenObject {
   resourceVersion: string;
 }
 
-/** One mutation, or a request for one, with the reason for it. `apply` with a uid meets that object or none. */
-export type Step = { why: string } & (
+/** A step on the objects of the endpoint. `apply` with a uid meets that object or none. */
+export type ObjectStep = { why: string } & (
   | { kind: 'create-resource'; object: KubeObject; revision: number }
   | { kind: 'apply'; object: KubeObject; uid?: string }
   | { kind: 'delete'; seen: SeenObject }
   | { kind: 'mark-pod'; seen: SeenObject; cost: number }
-  | { kind: 'write-pool'; document: PoolDocument; expectedSeq: number }
-  | { kind: 'remove-pool'; pool: string; vpcId: string; expectedSeq: number }
   | { kind: 'release-resource'; seen: SeenObject; finalizers: readonly string[] }
   | { kind: 'confirm-gone' }
-  | { kind: 'tell'; key: string; team: string; revision: number; type: string; message: string }
-  | ProofStep
 );
+
+/** A step on documents in NATS. */
+export type DocumentStep = { why: string } & (
+  | { kind: 'write-pool'; document: PoolDocument; expectedSeq: number }
+  | { kind: 'remove-pool'; pool: string; vpcId: string; expectedSeq: number }
+  | { kind: 'write-status'; status: StatusDocument; expectedSeq: number }
+  | { kind: 'keep-quarantine'; quarantine: QuarantineDocument; expectedSeq: number }
+  | { kind: 'remove-document'; subject: string; expectedSeq: number }
+  | { kind: 'tell'; key: string; team: string; revision: number; type: string; message: string; hint?: string }
+);
+
+/** One mutation, or a request for one, with the reason for it; what it acts on is its type. */
+export type Step = ObjectStep | DocumentStep | ({ why: string } & ProofStep);

@@ -1,6 +1,9 @@
 import type { StatusDocument } from '#shared/contract/status.ts';
+import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
+import type { Hold } from '../plan/hold.ts';
+import { heldStatus } from './held-status.ts';
 import { nextStatus } from './next-status.ts';
 import type { Progress } from '../plan/progress.ts';
 import { publishEvents } from './events.ts';
@@ -12,7 +15,7 @@ import type { KubeWrites } from '../kube/kube-client.ts';
 /** Where reports go. */
 export interface ReportContext {
   nats: Nats;
-  kube: Pick<KubeWrites, 'applyStatus'>;
+  clock: Clock;
   log: Logger;
   settings: PlanSettings;
 }
@@ -22,7 +25,7 @@ export interface ReportContext {
  * Gives the document that was written, or null. @throws MovedOnError, NotStoredError.
  */
 export async function report(
-  context: ReportContext,
+  context: ReportContext & { kube: Pick<KubeWrites, 'applyStatus'> },
   observed: ObservedState,
   progress: Progress | null,
 ): Promise<StatusDocument | null> {
@@ -41,16 +44,41 @@ export async function report(
   return after;
 }
 
+/**
+ * Says in the status why nothing of an endpoint is changed now. Without a spec there is nobody to make a first one for.
+ * @throws MovedOnError, NotStoredError.
+ */
+export async function reportHeld(
+  context: ReportContext,
+  { endpointId, desired, status }: Pick<ObservedState, 'endpointId' | 'desired' | 'status'>,
+  hold: Hold,
+): Promise<StatusDocument | null> {
+  const { nats, log, clock, settings } = context;
+  if (status.document === null && desired.kind !== 'spec') return null;
+  const at = new Date(clock.now()).toISOString();
+  const next = heldStatus({ endpointId, before: status.document, hold, at, writer: settings.writer });
+  if (next === null) return null;
+  await writeStatus(nats, next, status.seq);
+  log.error({ endpointId, reason: hold.reason, message: hold.message }, 'endpoint.held');
+  return next;
+}
+
 /** Shows the status in the cluster too, for people with kubectl; nothing reads it back, so a failure is only logged. */
-async function mirror({ kube, log }: ReportContext, { resource }: ObservedState, after: StatusDocument): Promise<void> {
+async function mirror(
+  { kube, log }: { kube: Pick<KubeWrites, 'applyStatus'>; log: Logger },
+  { resource }: ObservedState,
+  after: StatusDocument,
+): Promise<void> {
   if (resource === null || after.state === 'gone') return;
   const { apiVersion, kind, metadata } = resource;
-  const conditions = after.conditions.map(({ observedRevision, ...condition }) => ({
+  // What was looked at; an apply of this same look is the next one's.
+  const { generation: observedGeneration = 0 } = metadata;
+  const conditions = after.conditions.map(({ observedRevision: _revision, ...condition }) => ({
     ...condition,
-    observedGeneration: observedRevision,
+    observedGeneration,
   }));
   const { state, phase, observedRevision, replicas } = after;
-  const status = { state, phase, observedRevision, replicas, conditions };
+  const status = { observedGeneration, state, phase, observedRevision, replicas, conditions };
   try {
     await kube.applyStatus({ apiVersion, kind, metadata: { name: metadata.name }, status }, { uid: metadata.uid });
   } catch (error) {

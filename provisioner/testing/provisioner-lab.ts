@@ -57,6 +57,14 @@ export interface ProvisionerLab extends AsyncDisposable {
   /** Objects in the cluster that carry the endpoint's label, as `Kind/name`. */
   leftovers(endpointId: string): Promise<string[]>;
   pools(endpointId: string): Promise<PoolDocument[]>;
+  /** Another VPC: a cluster of its own, with a router that is heard. */
+  addVpc(): Promise<{ vpcId: string; kubeconfigPath: string; kube: KubeClient }>;
+}
+
+/** What `/readyz` says. */
+export async function readiness({ url }: Provisioner): Promise<{ missing: string[]; warnings: string[] }> {
+  const response = await fetch(`${url}/readyz`);
+  return (await response.json()) as { missing: string[]; warnings: string[] };
 }
 
 /** A cluster for a lab to run on; pods run in a kubelet with these settings. */
@@ -68,7 +76,11 @@ const startEmbedded: StartLabCluster = (kubelet) =>
   startCluster(readClusterConfig({}), { log: silentLogger(), kubelet });
 
 /** Starts the lab with `nodes` × 8 GPUs. */
-export async function startProvisionerLab({ nodes = 1, cluster: start = startEmbedded } = {}): Promise<ProvisionerLab> {
+export async function startProvisionerLab({
+  nodes = 1,
+  cluster: start = startEmbedded,
+  region = 'atl1',
+} = {}): Promise<ProvisionerLab> {
   await using stack = new AsyncDisposableStack();
   const log = silentLogger();
   const server = stack.use(await startNatsServer());
@@ -78,7 +90,7 @@ export async function startProvisionerLab({ nodes = 1, cluster: start = startEmb
   };
   const cluster = stack.use(await start(kubelet));
   const nats = stack.use(await connectNats({ url: server.url, name: 'lab', log }));
-  await makeTestStreams(nats, Object.values(streams));
+  await makeTestStreams(nats, Object.values(streams), region);
   const kube = stack.use(await connectKube(cluster.kubeconfigPath));
   const documents = createEndpointDocuments(nats);
   const vpcId = randomUUID();
@@ -97,8 +109,8 @@ export async function startProvisionerLab({ nodes = 1, cluster: start = startEmb
   const configOf = (overrides: Record<string, string>): ProvisionerConfig =>
     readProvisionerConfig({
       FAIRWAY_NATS_URL: server.url,
-      FAIRWAY_KUBECONFIG: cluster.kubeconfigPath,
-      FAIRWAY_VPC_ID: vpcId,
+      FAIRWAY_REGION: region,
+      FAIRWAY_CLUSTERS: `${vpcId}=${cluster.kubeconfigPath}`,
       FAIRWAY_PROVISIONER_KEY: provisionerKey,
       FAIRWAY_PRESTOP_MS: '0',
       FAIRWAY_ROUTER_SILENT_MS: '1000',
@@ -150,6 +162,13 @@ export async function startProvisionerLab({ nodes = 1, cluster: start = startEmb
       await eventually(async () => expect(await status(endpointId)).toMatchObject(gone), { timeoutMs: 30_000 });
       expect(await pools(endpointId)).toEqual([]);
       expect(await leftovers(endpointId)).toEqual([]);
+    },
+    async addVpc() {
+      const other = running.use(await start(kubelet));
+      const client = running.use(await connectKube(other.kubeconfigPath));
+      const otherId = randomUUID();
+      running.use(startReports(nats, otherId, { inFlight, router }));
+      return { vpcId: otherId, kubeconfigPath: other.kubeconfigPath, kube: client };
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { kindOf, type KubeKind } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
-import { labels } from '../manifests/labels.ts';
+import { intentSeqOf, labels } from '../manifests/labels.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import { planEndpoint, type Plan } from '../plan/plan.ts';
+import type { QuarantineDocument, WordDocument } from '#shared/contract/infra.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
 import type { DesiredEntry } from '../desired/desired-map.ts';
@@ -33,6 +34,8 @@ export class SampleCluster {
   now = sampleNow;
   /** New pods are ready at once. */
   podsStart = true;
+  quarantine: Sequenced<QuarantineDocument> = { document: null, seq: 0 };
+  word: Sequenced<WordDocument> = { document: null, seq: 0 };
   settings = sampleSettings;
   renew = false;
   #version = 1;
@@ -74,6 +77,9 @@ export class SampleCluster {
       pools: new Map(this.pools),
       proofs: new Map(this.proofs),
       gates: new Map(gates),
+      newestSeq: Math.max(this.status.document?.observedRevision ?? 0, ...all.map(intentSeqOf)),
+      quarantine: this.quarantine,
+      word: this.word,
       renew: this.renew,
       now: this.now,
     });
@@ -125,6 +131,16 @@ export class SampleCluster {
         return void this.pools.set(step.pool, { document: null, seq: step.expectedSeq + 1 });
       case 'prove':
         return void this.proofs.set(step.key, this.#prove(this.proofs.get(step.key)?.failures ?? 0));
+      case 'write-status':
+        return void (this.status = { document: step.status, seq: step.expectedSeq + 1 });
+      case 'keep-quarantine':
+        this.#version += 1;
+        return void (this.quarantine = { document: step.quarantine, seq: step.expectedSeq + 1 });
+      case 'remove-document':
+        this.#version += 1;
+        if (step.subject.includes('.word.')) this.word = { document: null, seq: step.expectedSeq + 1 };
+        else this.quarantine = { document: null, seq: step.expectedSeq + 1 };
+        return;
       case 'confirm-gone':
       case 'tell':
     }

@@ -145,6 +145,7 @@ export function sampleLive(scale: number, revision = 1): NonNullable<StatusDocum
 export function sampleObserved(parts: Partial<ObservedState> = {}): ObservedState {
   return {
     endpointId: sampleIds.endpoint,
+    vpcId: sampleIds.vpc,
     desired: { kind: 'spec', spec: sampleSpec(2), revision: 1 },
     status: { document: null, seq: 0 },
     resource: null,
@@ -157,6 +158,9 @@ export function sampleObserved(parts: Partial<ObservedState> = {}): ObservedStat
     proofsSince: sampleNow,
     listeners: { public: ['http://public'], private: ['http://private'] },
     silence: null,
+    newestSeq: 0,
+    quarantine: { document: null, seq: 0 },
+    word: { document: null, seq: 0 },
     failure: null,
     renew: false,
     huggingFaceToken: undefined,

@@ -17,6 +17,9 @@ export const clusterDocumentSchema = z.object({
   writer: z.string(),
 });
 
+/** One cluster. */
+export type ClusterDocument = z.infer<typeof clusterDocumentSchema>;
+
 /**
  * An endpoint that a cluster has and `DESIRED` does not know, under `quarantine.<vpcId>.<endpointId>`. It goes on serving
  * until its spec is back or an operator says that it may go.
@@ -42,6 +45,8 @@ export const quarantineDocumentSchema = z.object({
 
 /** An operator's word is obeyed within this time, or not at all. */
 export const wordTtlMs = 24 * 60 * 60 * 1000;
+/** One endpoint in quarantine. */
+export type QuarantineDocument = z.infer<typeof quarantineDocumentSchema>;
 
 /** An operator's word on an endpoint in quarantine, under `word.<vpcId>.<endpointId>`: drain it and take it down. */
 export const wordDocumentSchema = z.object({
@@ -50,6 +55,9 @@ export const wordDocumentSchema = z.object({
   by: z.string(),
   at: z.iso.datetime(),
 });
+
+/** One word. */
+export type WordDocument = z.infer<typeof wordDocumentSchema>;
 
 /**
  * Something outside that costs money, under `resource.<vpcId>.<callerKey>`: written before and after each call that makes,

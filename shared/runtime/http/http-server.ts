@@ -107,6 +107,8 @@ export interface AdminOptions {
   port: number;
   registry: Registry;
   notReady: () => string[];
+  /** What an operator should know although the process can do its work. */
+  warnings?: () => string[];
 }
 
 /**
@@ -114,13 +116,14 @@ export interface AdminOptions {
  * with what is missing), `/metrics` (Prometheus text). It is a listener of its own: clients never reach it.
  */
 export async function serveAdmin(options: AdminOptions): Promise<RunningServer> {
-  const { registry, notReady } = options;
+  const { registry, notReady, warnings } = options;
   const answerTo = async (path: string): Promise<Answer> => {
     if (path === '/healthz') return json(200, { ok: true });
     if (path === '/metrics') return { status: 200, type: registry.contentType, text: await registry.metrics() };
     if (path !== '/readyz') return json(404, { message: 'Only /healthz, /readyz and /metrics are here.' });
     const missing = notReady();
-    return json(missing.length === 0 ? 200 : 503, { ready: missing.length === 0, missing });
+    const told = warnings === undefined ? {} : { warnings: warnings() };
+    return json(missing.length === 0 ? 200 : 503, { ready: missing.length === 0, missing, ...told });
   };
   const listener: RequestListener = (request, response) => {
     answerTo(request.url?.split('?')[0] ?? '')

@@ -1,0 +1,256 @@
+import type { ClusterDocument } from '#shared/contract/infra.ts';
+import type { Region } from '#shared/contract/ids.ts';
+import { streams, subjects } from '#shared/contract/subjects.ts';
+import type { Clock } from '#shared/runtime/clock.ts';
+import type { QueueVerdict } from '#shared/runtime/keyed-queue.ts';
+import type { Logger } from '#shared/runtime/log.ts';
+import type { Nats } from '#shared/runtime/nats/nats.ts';
+import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
+import { clusterKey, endpointKey, type QueueKey } from '../desired/queue-key.ts';
+import { DrainRegistry } from '../drain/drain-registry.ts';
+import { connectKube, type KubeClient, type KubeWrites } from '../kube/kube-client.ts';
+import { isConflict, KubeError } from '../kube/kube-error.ts';
+import type { KubeMetrics } from '../kube/kube-metrics.ts';
+import { WroteAt } from '../kube/wrote-at.ts';
+import { startLeases, type Leases, type Ownership } from '../leases/leases.ts';
+import { startCaches, type Caches } from '../observe/caches.ts';
+import { kinds } from '../kube/kinds.ts';
+import { unheardKubelets } from '../observe/pod-view.ts';
+import type { Hold } from '../plan/hold.ts';
+import { observeCluster, takeClusterStep } from './look-at-cluster.ts';
+import { planCluster } from './plan-cluster.ts';
+
+/** What opening a cluster needs; the rest is the process' own. */
+export interface ClusterOptions {
+  vpcId: string;
+  kubeconfigPath: string;
+  region: Region;
+  nats: Nats;
+  clock: Clock;
+  log: Logger;
+  metrics: KubeMetrics;
+  instanceId: string;
+  shards: number;
+  leaseMs: number;
+  routerSilentMs: number;
+  /** Time between looks at a cluster that is worked on. */
+  lookEveryMs: number;
+  wake: (key: QueueKey) => void;
+  /** Called when every endpoint of the cluster has to be looked at. */
+  wakeAll: (vpcId: string) => void;
+  /** In place of leases: what is worked on here. */
+  owns?: ((key: QueueKey) => boolean) | undefined;
+  /** Stands between the steps and the API server. */
+  wrapKube?: ((kube: KubeWrites) => KubeWrites) | undefined;
+}
+
+/** How a cluster stands. */
+export interface ClusterState {
+  state: ClusterDocument['state'] | 'opening';
+  reason: string;
+  message: string;
+  hint: string;
+}
+
+/** Pauses before the next look, milliseconds: while it is opened, and while something stands in the way. */
+const pauseMs = { opening: 250, waiting: 5000, retryMax: 60_000 } as const;
+
+const opening: ClusterState = {
+  state: 'opening',
+  reason: 'Opening',
+  message: 'The cluster is being opened.',
+  hint: '',
+};
+const ready: ClusterState = { state: 'ready', reason: 'Ready', message: 'The cluster is worked on.', hint: '' };
+
+/** One VPC's cluster: its client, local copies, drains and leases. Opened and closed at run time. */
+export class Cluster implements AsyncDisposable {
+  readonly vpcId: string;
+  /** Writes of steps. */
+  readonly kube: KubeWrites;
+  readonly drains: DrainRegistry;
+  readonly wroteAt: WroteAt;
+  /** Endpoints that `DESIRED` does not know, as last looked at here. */
+  readonly quarantined = new Set<string>();
+  /** Endpoints whose turn it is to get new pod templates. */
+  readonly renewing = new Set<string>();
+  readonly #options: ClusterOptions;
+  readonly #client: KubeClient;
+  readonly #leases: Leases;
+  readonly #stack: AsyncDisposableStack;
+  #caches: Caches | undefined;
+  #state = opening;
+  #inForce = false;
+  #restUntil = 0;
+
+  private constructor(
+    options: ClusterOptions,
+    parts: { client: KubeClient; leases: Leases; stack: AsyncDisposableStack },
+  ) {
+    const { vpcId, nats, clock, log, metrics, wake, routerSilentMs: silentMs } = options;
+    this.vpcId = vpcId;
+    this.#options = options;
+    this.#client = parts.client;
+    this.#leases = parts.leases;
+    this.#stack = parts.stack;
+    this.kube = options.wrapKube?.(this.#client) ?? this.#client;
+    this.wroteAt = new WroteAt({ clock, waitMaxMs: 5000, onOverdue: metrics.onOverdue });
+    const onFreed = (endpointId: string): void => wake(endpointKey(endpointId));
+    const onSilence = (): void => options.wakeAll(vpcId);
+    const kube = this.#client;
+    this.drains = this.#stack.use(new DrainRegistry({ nats, kube, clock, log, vpcId, silentMs, onFreed, onSilence }));
+  }
+
+  /**
+   * Opens a cluster: nothing of it is awaited but its leases, so that one whose API server is away holds nobody up. The
+   * first look at its key does the rest. @throws a sentence when the kubeconfig is unusable.
+   */
+  static async open(options: ClusterOptions): Promise<Cluster> {
+    const { vpcId, kubeconfigPath, log, metrics, nats, clock, instanceId, shards, leaseMs } = options;
+    await using stack = new AsyncDisposableStack();
+    const client = stack.use(await connectKube(kubeconfigPath, { log, onCall: metrics.onCall }));
+    const onChange = (): void => options.wakeAll(vpcId);
+    const leases = stack.use(await startLeases({ nats, clock, log, vpcId, instanceId, shards, leaseMs, onChange }));
+    return new Cluster(options, { client, leases, stack: stack.move() });
+  }
+
+  /** Local copies of its objects; undefined until the fence is in force. */
+  get caches(): Caches | undefined {
+    return this.#caches;
+  }
+
+  get state(): ClusterState {
+    return this.#state;
+  }
+
+  ownership(key: QueueKey): Ownership {
+    const { owns } = this.#options;
+    if (owns === undefined) return this.#leases.ownership(key);
+    return owns(key) ? 'mine' : 'other';
+  }
+
+  /** Why its endpoints may not be worked on; null when they may, or when it is only being opened. */
+  hold(): Hold | null {
+    const { state, ...hold } = this.#state;
+    return state === 'refused' || (state === 'unreachable' && this.#caches === undefined) ? hold : null;
+  }
+
+  /** For `/readyz`. */
+  problems(): string[] {
+    const { state, message } = this.#state;
+    const pods = this.#caches?.of(kinds.pod)?.store.list() ?? [];
+    return [
+      ...(state === 'ready' ? [] : [`cluster ${this.vpcId}: ${message}`]),
+      ...this.drains.problems(),
+      ...unheardKubelets(pods),
+    ];
+  }
+
+  /** For `/readyz` too, but nothing that keeps this process from its work. */
+  warnings(): string[] {
+    if (this.quarantined.size === 0) return [];
+    const some = [...this.quarantined].slice(0, 5).join(', ');
+    return [`cluster ${this.vpcId}: ${this.quarantined.size} endpoints in quarantine: ${some}`];
+  }
+
+  /** The API server has asked to be left alone. */
+  rest(ms: number): void {
+    this.#restUntil = Math.max(this.#restUntil, this.#options.clock.monotonic() + Math.min(ms, pauseMs.retryMax));
+  }
+
+  /** Time that the API server is still to be left alone, milliseconds. */
+  restMs(): number {
+    return Math.max(0, this.#restUntil - this.#options.clock.monotonic());
+  }
+
+  /** One look at what its endpoints share: observe → plan → act → report. */
+  async look(signal: AbortSignal): Promise<QueueVerdict> {
+    const sight = { kube: this.#client, nats: this.#options.nats, region: this.#options.region, signal };
+    try {
+      const observed = await observeCluster(sight, this.#inForce);
+      const { refusal, steps } = planCluster(observed);
+      if (refusal !== null) {
+        await this.#move({ state: 'refused', ...refusal });
+        return { requeueAfterMs: pauseMs.waiting };
+      }
+      for (const step of steps) {
+        this.#options.log.info({ vpcId: this.vpcId, step: step.kind, reason: step.why }, 'cluster.step');
+        await takeClusterStep(sight, step);
+      }
+      this.#inForce = true;
+      this.#startCaches();
+      await this.#move(ready);
+      return { requeueAfterMs: this.#options.lookEveryMs };
+    } catch (error) {
+      signal.throwIfAborted();
+      return { requeueAfterMs: await this.#failed(error) };
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+
+  async #failed(error: unknown): Promise<number> {
+    if (isConflict(error)) return pauseMs.opening;
+    const message = error instanceof Error ? error.message : String(error);
+    this.#options.log.info({ vpcId: this.vpcId, reason: message }, 'cluster.waiting');
+    if (error instanceof KubeError && error.status === 0)
+      await this.#move({
+        state: 'unreachable',
+        reason: 'ClusterUnreachable',
+        message,
+        hint: 'See whether its API server runs.',
+      });
+    const asked = error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0;
+    this.rest(asked);
+    return Math.max(asked, this.#caches === undefined ? pauseMs.opening : pauseMs.waiting);
+  }
+
+  #startCaches(): void {
+    if (this.#caches !== undefined) return;
+    const { clock, log, metrics, wake } = this.#options;
+    const onWake = (endpointId: string): void => wake(endpointKey(endpointId));
+    const caches = startCaches({ client: this.#client, clock, log, onWake, onEvent: metrics.onEvent });
+    this.#caches = this.#stack.use(caches);
+    this.#stack.defer(metrics.observe(this.vpcId, caches.reflectors()));
+  }
+
+  /** Remembers how it stands, says so in `infra`, and has every endpoint looked at when that is news. */
+  async #move(next: ClusterState): Promise<void> {
+    const news = next.state !== this.#state.state || next.reason !== this.#state.reason;
+    this.#state = next;
+    if (news) {
+      const { state, reason, message } = next;
+      this.#options.log[state === 'ready' ? 'info' : 'error'](
+        { vpcId: this.vpcId, reason, message },
+        `cluster.${state}`,
+      );
+      this.#options.wakeAll(this.vpcId);
+    }
+    if (this.ownership(clusterKey(this.vpcId)) === 'mine' || news) await this.#report(next);
+  }
+
+  async #report({ state, reason, message }: ClusterState): Promise<void> {
+    const { nats, region, clock, instanceId: writer } = this.#options;
+    if (state === 'opening') return;
+    const subject = subjects.cluster(this.vpcId);
+    const last = await readLast(nats, streams.infra.name, subject);
+    const before = last?.body as Partial<ClusterDocument> | null | undefined;
+    const greatestIntentSeq = Math.max(this.#caches?.greatestIntentSeq() ?? 0, before?.greatestIntentSeq ?? 0);
+    const updatedAt = new Date(clock.now()).toISOString();
+    const body: ClusterDocument = {
+      v: 1,
+      vpcId: this.vpcId,
+      region,
+      state,
+      reason,
+      message,
+      greatestIntentSeq,
+      updatedAt,
+      writer,
+    };
+    const same = before?.state === state && before.reason === reason && before.greatestIntentSeq === greatestIntentSeq;
+    if (!same) await writeDocuments(nats, [{ subject, body, expectedSeq: last?.seq ?? 0 }], '');
+  }
+}

@@ -1,0 +1,98 @@
+import { readStamp, type StreamReading } from '#shared/contract/stream-stamp.ts';
+import { streams } from '#shared/contract/subjects.ts';
+import type { Nats } from '#shared/runtime/nats/nats.ts';
+import { kindOf, kinds } from '../kube/kinds.ts';
+import type { KubeClient } from '../kube/kube-client.ts';
+import { isInvalid, isNotFound } from '../kube/kube-error.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+import { fenced } from '../manifests/endpoint-objects.ts';
+import { fenceBinding, fencePolicy, resourceDefinition } from '../manifests/fence.ts';
+import { sharedNamespace } from '../manifests/namespace.ts';
+import { systemNamespace } from '../manifests/names.ts';
+import { stampOf } from './cluster-stamp.ts';
+import type { ClusterStep, ObservedCluster } from './plan-cluster.ts';
+
+/** What a look at a cluster is made with. */
+export interface ClusterSight {
+  kube: Pick<KubeClient, 'get' | 'create' | 'patch' | 'apply'>;
+  nats: Nats;
+  region: string;
+  signal: AbortSignal;
+}
+
+/** Looks at what the endpoints of a cluster share. Reads only. @throws when the API server or NATS does not answer. */
+export async function observeCluster(sight: ClusterSight, inForce: boolean): Promise<ObservedCluster> {
+  const objects = [resourceDefinition(), fencePolicy(), fenceBinding()];
+  const [namespace, ...shared] = await Promise.all([
+    find(sight, sharedNamespace()),
+    ...objects.map((object) => find(sight, object)),
+  ]);
+  // After the stamp, which names an earlier sequence: the stream only grows.
+  const stream = await readStream(sight);
+  return {
+    region: sight.region,
+    stream,
+    namespace: namespace ?? null,
+    shared: shared.filter((object) => object !== null),
+    inForce,
+  };
+}
+
+/** Takes one step; a conflict means that somebody else was faster, and the next look sees what they did. */
+export async function takeClusterStep({ kube, signal }: ClusterSight, step: ClusterStep): Promise<void> {
+  switch (step.kind) {
+    case 'stamp': {
+      const annotations = stampOf(step.stamp);
+      const shared = sharedNamespace();
+      if (step.namespace === null) {
+        await kube.create({ ...shared, metadata: { ...shared.metadata, annotations } }, { signal });
+        return;
+      }
+      const { uid, resourceVersion } = step.namespace.metadata;
+      const patch = { metadata: { uid, resourceVersion, annotations } };
+      await kube.patch(kinds.namespace, { name: systemNamespace }, { patch, signal });
+      return;
+    }
+    case 'apply':
+      await kube.apply(step.object, { signal });
+      return;
+    case 'try-fence':
+      return tryFence(kube, signal);
+  }
+}
+
+/** Tries a step back on the shared namespace: only its refusal shows that the API server has taken the fence up. */
+async function tryFence(kube: ClusterSight['kube'], signal: AbortSignal): Promise<void> {
+  const { name } = resourceDefinition().metadata;
+  const definition = await kube.get(kinds.customResourceDefinition, { name }, { signal });
+  if (!isEstablished(definition)) throw new Error(`${name} is not established yet`);
+  await kube.apply(fenced(sharedNamespace(), 2), { signal });
+  try {
+    await kube.apply(fenced(sharedNamespace(), 1), { signal });
+  } catch (error) {
+    if (isInvalid(error)) return;
+    throw error;
+  }
+  throw new Error('the API server does not enforce the fence yet');
+}
+
+function isEstablished(definition: KubeObject): boolean {
+  const status = definition['status'] as { conditions?: { type: string; status: string }[] } | undefined;
+  return status?.conditions?.some(({ type, status: is }) => type === 'Established' && is === 'True') ?? false;
+}
+
+async function find({ kube, signal }: ClusterSight, object: KubeObject): Promise<KubeObject | null> {
+  try {
+    return await kube.get(kindOf(object), { name: object.metadata.name }, { signal });
+  } catch (error) {
+    if (isNotFound(error)) return null;
+    throw error;
+  }
+}
+
+/** Streams that nobody has stamped are told apart by the moment of their creation. */
+async function readStream({ nats, region }: ClusterSight): Promise<StreamReading> {
+  const { config, created, state } = await nats.jsm.streams.info(streams.desired.name);
+  const stamp = readStamp(config.metadata) ?? { region, id: created, adoptedAt: 0 };
+  return { ...stamp, lastSeq: state.last_seq };
+}

@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest';
+import { eventually } from '#shared/testing/eventually.ts';
+import { kinds } from '../kube/kinds.ts';
+import { namespaceName, resourceName } from '../manifests/names.ts';
+import { deleted, newDeployment, startProvisionerLab } from './provisioner-lab.ts';
+
+it('serves two VPCs of a region, each in its cluster, and opens and closes one while the other goes on', async () => {
+  await using lab = await startProvisionerLab();
+  const second = await lab.addVpc();
+  // Two processes for both VPCs, one for the first alone: nobody waits for somebody who does not serve its VPC.
+  const both = `${lab.vpcId}=${lab.cluster.kubeconfigPath},${second.vpcId}=${second.kubeconfigPath}`;
+  await using one = await lab.start({ FAIRWAY_CLUSTERS: both });
+  await using _two = await lab.start({});
+  const specOf = (vpcId: string) => lab.newSpec({ vpcId, deployments: [newDeployment(1)] });
+  const specs = Array.from({ length: 6 }, (_, index) => specOf(index % 2 === 0 ? lab.vpcId : second.vpcId));
+  const revisions = await Promise.all(specs.map((spec) => lab.publish(spec)));
+  for (const [index, { endpointId }] of specs.entries()) await lab.isActive(endpointId, revisions[index] ?? 0);
+  for (const { endpointId, vpcId } of specs) {
+    const [here, there] = vpcId === lab.vpcId ? [lab.kube, second.kube] : [second.kube, lab.kube];
+    await here.get(kinds.dedicatedInference, { name: resourceName(endpointId) });
+    await expect(there.get(kinds.namespace, { name: namespaceName(endpointId) })).rejects.toMatchObject({
+      status: 404,
+    });
+  }
+
+  await one.closeCluster(second.vpcId);
+  const late = specOf(second.vpcId);
+  const meanwhile = specOf(lab.vpcId);
+  const lateRevision = await lab.publish(late);
+  await lab.isActive(meanwhile.endpointId, await lab.publish(meanwhile));
+  expect(await lab.status(late.endpointId)).toBeNull();
+  await one.openCluster(second.vpcId, second.kubeconfigPath);
+  await lab.isActive(late.endpointId, lateRevision);
+
+  for (const spec of [...specs, late, meanwhile]) await lab.publish(deleted(spec));
+  for (const { endpointId } of [...specs, late, meanwhile]) await lab.isGone(endpointId);
+  await eventually(async () => {
+    expect((await second.kube.list(kinds.dedicatedInference)).items).toEqual([]);
+  });
+}, 120_000);
