@@ -1,6 +1,6 @@
 import type { StatusDocument } from '#shared/contract/status.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
-import type { Plan } from './plan.ts';
+import type { Plan } from './endpoint-plan.ts';
 
 /** Times between looks at an endpoint that is on its way, milliseconds; watches and reports wake it earlier. */
 export const lookAgainMs = { proving: 300, moving: 1_000, stuck: 5_000, held: 10_000 } as const;

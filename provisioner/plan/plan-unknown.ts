@@ -5,7 +5,7 @@ import type { StatusDocument } from '#shared/contract/status.ts';
 import { subjects } from '#shared/contract/subjects.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { Hold } from './hold.ts';
-import type { Plan } from './plan.ts';
+import type { Plan } from './endpoint-plan.ts';
 import { planTeardown } from './plan-teardown.ts';
 import type { PlanSettings } from './settings.ts';
 import type { Step } from './step.ts';

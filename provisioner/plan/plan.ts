@@ -3,6 +3,7 @@ import { currentGroups, isNewest } from './current-groups.ts';
 import { chooseSpec, type ChosenSpec } from './choose-spec.ts';
 import { planPoolWrites, wantedPools } from './plan-pools.ts';
 import { planProofs } from './plan-proofs.ts';
+import type { Plan } from './endpoint-plan.ts';
 import type { Hold } from './hold.ts';
 import { planLastStatus, planUnknown } from './plan-unknown.ts';
 import { planTeardown } from './plan-teardown.ts';
@@ -17,18 +18,6 @@ import type { AppliedSpec } from '../manifests/applied-spec.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PlanSettings } from './settings.ts';
 import type { Step } from './step.ts';
-
-/** What to do next about one endpoint, and where it stands. `progress` is null when there is nothing to report. */
-export interface Plan {
-  steps: readonly Step[];
-  progress: Progress | null;
-  /** Why nothing is changed although something should be. */
-  hold?: Hold;
-  /** Some replicas run on a pod template that this build would write differently, or are being moved to the newest. */
-  templates?: 'newest' | 'kept' | 'moving';
-  /** When the endpoint is to be proven again, milliseconds from now; undefined = not foreseen. */
-  proveInMs?: number | undefined;
-}
 
 const nothing: Plan = { steps: [], progress: null };
 const starting = {
