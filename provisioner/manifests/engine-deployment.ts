@@ -102,7 +102,7 @@ function engineContainer(group: EngineGroup, settings: ManifestSettings): object
   return {
     name: 'engine',
     image: profile.image,
-    args: ['--host', '$(POD_IP)', '--model', model],
+    args: ['--host', '$(POD_IP)', '--model', model, ...shutdownArgs(profile, settings)],
     env: [
       // Empty where pods have addresses of their own: the engine then takes its default, the profile's port.
       {
@@ -122,6 +122,15 @@ function engineContainer(group: EngineGroup, settings: ManifestSettings): object
     ...(settings.preStopMs > 0 && { lifecycle: { preStop: { sleep: { seconds: seconds(settings.preStopMs) } } } }),
     volumeMounts: [{ name: 'shm', mountPath: '/dev/shm' }],
   };
+}
+
+/** What an engine does with its streams after SIGTERM is over before SIGKILL comes, so that it can still tell clients. */
+const lastWordsMs = 5000;
+
+function shutdownArgs({ shutdownFlag }: EngineProfile, { graceMs }: ManifestSettings): string[] {
+  if (shutdownFlag === null) return [];
+  const time = Math.floor((graceMs - Math.min(lastWordsMs, graceMs / 4)) / shutdownFlag.unitMs);
+  return [`${shutdownFlag.name}=${time}`];
 }
 
 function seconds(ms: number): number {

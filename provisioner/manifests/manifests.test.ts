@@ -50,6 +50,16 @@ describe('manifests', () => {
     );
   });
 
+  it.each([
+    [{ name: '--shutdown-timeout', unitMs: 1000 }, 600_000, ['--shutdown-timeout=595']],
+    [{ name: '--drain-ms', unitMs: 1 }, 2000, ['--drain-ms=1500']],
+    [null, 600_000, []],
+  ])('give an engine with the flag %j that much of a grace of %i ms', (shutdownFlag, graceMs, expected) => {
+    const engine = { ...group(1), profile: { ...group(1).profile, shutdownFlag } };
+    const args = JSON.stringify(['--model', modelNames(engine.deployment)[0], ...expected]).slice(1);
+    expect(JSON.stringify(engineDeployment(engine, { ...settings, graceMs }, 1))).toContain(args);
+  });
+
   it('leave secrets out of pods and custom resources', () => {
     const text = JSON.stringify([customResource(target(2)), engineDeployment(group(2), settings, 2)]);
     expect(text).not.toContain('hf_secret');

@@ -62,10 +62,7 @@ export function gpuSize(slug: string): GpuSize | undefined {
   return gpuSizes.find((size) => size.slug === slug);
 }
 
-/**
- * How one kind of engine is run and read: data, so that a new engine is a row. Times in milliseconds.
- * `drainFlag` says whether the engine finishes running streams by itself after SIGTERM.
- */
+/** How one kind of engine is run and read: data, so that a new engine is a row. Times in milliseconds. */
 export interface EngineProfile {
   name: string;
   image: string;
@@ -73,7 +70,11 @@ export interface EngineProfile {
   healthPath: string;
   metricsPath: string;
   metrics: { running: string; waiting: string; kvUse: string };
-  drainFlag: boolean;
+  /**
+   * The flag that gives running streams time after SIGTERM, and its unit in milliseconds; null for an engine that has
+   * none. Without it engines differ: some end at once, vLLM leaves its streams open and silent.
+   */
+  shutdownFlag: { name: string; unitMs: number } | null;
   startTimeoutMs: number;
   /** Tokens of KV cache and of one cache block; the router's mirror of a replica's cache has this size. */
   kvTokens: number;
@@ -94,7 +95,7 @@ export const engineProfiles: Readonly<Record<'sim', EngineProfile>> = {
       waiting: 'vllm:num_requests_waiting',
       kvUse: 'vllm:kv_cache_usage_perc',
     },
-    drainFlag: true,
+    shutdownFlag: { name: '--drain-timeout-ms', unitMs: 1 },
     startTimeoutMs: 60_000,
     kvTokens: 970_000,
     blockTokens: 16,
