@@ -57,11 +57,11 @@ export function createApp(deps: AppDeps): Hono<Bindings> {
 export function createListener(app: Hono<Bindings>, deps: AppDeps): RequestListener {
   const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false, autoCleanupIncoming: false });
   const turns = new ConnectionTurns(pipelinedMax, () => deps.metrics.cut.inc({ reason: 'pipelined' }));
-  const modelsPath = deps.apis.find(({ models }) => models !== undefined)?.models?.path;
+  const modelsPaths = deps.apis.flatMap(({ models }) => models?.path ?? []);
   return (incoming, outgoing) =>
     turns.enter(incoming, outgoing, () => {
       try {
-        readTarget(incoming, modelsPath);
+        readTarget(incoming, modelsPaths);
       } catch (error) {
         return refuse(deps, { incoming, outgoing }, toAppError(error));
       }

@@ -30,6 +30,8 @@ import { Brain, tickMs, type Scraped } from './pick/brain.ts';
 export interface RouterContext {
   readonly log: Logger;
   readonly clock?: Clock;
+  /** What it speaks (default: OpenAI's API). */
+  readonly apis?: AppDeps['apis'];
 }
 
 /** A running router: where clients and operators reach it. Disposing lets its streams end first. */
@@ -47,7 +49,7 @@ const lastBytesMs = 2000;
  * from NATS or, while that is away, from its copy on disk.
  */
 export async function startRouter(config: RouterConfig, context: RouterContext): Promise<Router> {
-  const { log, clock = systemClock } = context;
+  const { log, clock = systemClock, apis = [openAi] } = context;
   const vpcId = config.FAIRWAY_VPC_ID;
   const routerId = config.FAIRWAY_ROUTER_ID ?? `r-${randomBytes(6).toString('hex')}`;
   const epoch = Math.round(clock.now());
@@ -72,7 +74,7 @@ export async function startRouter(config: RouterConfig, context: RouterContext):
   copy.onChange(() => copy.loaded && file.write(copy.state()));
   const feed = stack.use(new EdgeFeed({ url: config.FAIRWAY_NATS_URL, routerId, vpcId, copy, clock, log }));
 
-  const deps = appDeps(config, { copy, upstream, picker: brain, metrics, clock, log });
+  const deps = appDeps(config, { copy, upstream, picker: brain, metrics, clock, log, apis });
   metrics.watch({
     brain: () => brain.figures(),
     bodyBytes: () => deps.memory.total,
@@ -146,13 +148,13 @@ function listenersOf(config: RouterConfig, url: string): { public: string; priva
 
 function appDeps(
   config: RouterConfig,
-  parts: Pick<AppDeps, 'metrics' | 'clock' | 'log'> &
+  parts: Pick<AppDeps, 'metrics' | 'clock' | 'log' | 'apis'> &
     Pick<AppDeps['forwarding'], 'upstream' | 'picker'> & { copy: EdgeCopy },
 ): AppDeps {
-  const { copy, upstream, picker, metrics, clock, log } = parts;
+  const { copy, upstream, picker, metrics, clock, log, apis } = parts;
   const { access, pools } = copy;
   return {
-    apis: [openAi],
+    apis,
     gate: { access, pools, tokenHashKey: Buffer.from(config.FAIRWAY_TOKEN_HASH_KEY, 'base64url') },
     memory: new SharedRoom(config.FAIRWAY_BODY_BUDGET_BYTES),
     bodyLimits: { bytesMax: config.FAIRWAY_BODY_BYTES_MAX, timeoutMs: config.FAIRWAY_BODY_TIMEOUT_MS },

@@ -4,7 +4,7 @@ import { modelIdOf, readTarget } from './raw-target.ts';
 const modelsPath = '/v1/models';
 const read = (url: string, host: string | undefined = 'a') => {
   const incoming = { url, headers: { host } };
-  readTarget(incoming, modelsPath);
+  readTarget(incoming, [modelsPath]);
   return incoming;
 };
 const plain =
@@ -32,7 +32,7 @@ describe('raw targets', () => {
 
   it.each([undefined, '', 'a b', 'a/b', 'http://a'])('refuses the host %s', (host) => {
     const incoming = { url: '/', headers: host === undefined ? {} : { host } };
-    expect(() => readTarget(incoming, modelsPath)).toThrow('bad_request');
+    expect(() => readTarget(incoming, [modelsPath])).toThrow('bad_request');
   });
 });
 

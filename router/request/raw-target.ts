@@ -8,18 +8,19 @@ const absoluteForm = /^https?:\/\/([^/?#]*)(.*)$/i;
 
 /**
  * Looks at the raw request target and host before anything parses them: a URL parser would turn `\` into `/` and fold `..`.
- * A target in absolute form becomes a path, and its host the request's (RFC 9112 §3.2.2). Below `modelsPath` stands the id
- * of a model, which may hold anything that a name may hold.
+ * A target in absolute form becomes a path, and its host the request's (RFC 9112 §3.2.2). Below each of
+ * `modelsPaths` stands the id of a model, which may hold anything that a name may hold.
  * @throws AppError `invalid_path`, `bad_request`
  */
-export function readTarget(incoming: Pick<IncomingMessage, 'url' | 'headers'>, modelsPath: string | undefined): void {
+export function readTarget(incoming: Pick<IncomingMessage, 'url' | 'headers'>, modelsPaths: readonly string[]): void {
   const [, host, rest] = absoluteForm.exec(incoming.url ?? '') ?? [];
   if (host !== undefined && rest !== undefined) {
     incoming.headers.host = host;
     incoming.url = rest.startsWith('/') ? rest : `/${rest}`;
   }
   const path = pathOf(incoming.url ?? '');
-  if (modelsPath !== undefined && path.startsWith(`${modelsPath}/`)) void modelIdOf(path, modelsPath);
+  const modelsPath = modelsPaths.find((one) => path.startsWith(`${one}/`));
+  if (modelsPath !== undefined) void modelIdOf(path, modelsPath);
   else if (!plain.test(path) && path !== '/') throw new AppError('invalid_path');
   if (!hostForm.test(incoming.headers.host ?? ''))
     throw new AppError('bad_request', { message: 'The Host header is missing or is not a host name.' });

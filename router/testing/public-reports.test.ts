@@ -373,7 +373,7 @@ describe('public reports', () => {
     const outcome = await bench.outcome;
     const { text } = bench.outgoing;
     const events = text.split(/\r?\n\r?\n/).filter(Boolean);
-    const errors = events.filter((one) => /^data: \{"error"/.test(one));
+    const errors = events.filter((one) => one.startsWith('data: {"error"'));
     expect(contentOf(events)).toBe(report.content);
     if (report.error === undefined) expect(errors).toEqual([]);
     else expect(text).toContain(report.error);

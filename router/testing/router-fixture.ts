@@ -13,7 +13,7 @@ import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { retry } from '#shared/runtime/retry.ts';
 import { readRouterConfig, type RouterConfig } from '../config.ts';
-import { startRouter, type Router } from '../service.ts';
+import { startRouter, type Router, type RouterContext } from '../service.ts';
 import { accessDocument, poolDocument, replicaAt } from '#shared/testing/documents.ts';
 
 /** One endpoint with a token and a pool, written as the API and the provisioner write them. */
@@ -53,6 +53,7 @@ export interface Edge extends AsyncDisposable {
 export interface RouterOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly log?: Logger;
+  readonly apis?: RouterContext['apis'];
 }
 
 /** Prepares an edge on servers of the test's. */
@@ -93,8 +94,8 @@ export async function startEdge(servers: { nats: ServerOfTest; redis: ServerOfTe
       await publish(endpoint);
       return endpoint;
     },
-    startRouter: async ({ env = {}, log = silentLogger() }: RouterOptions = {}) => {
-      const router = await startRouter(config(env), { log });
+    startRouter: async ({ env = {}, log = silentLogger(), apis }: RouterOptions = {}) => {
+      const router = await startRouter(config(env), { log, ...(apis !== undefined && { apis }) });
       await whenReady(router);
       return router;
     },

@@ -5,6 +5,7 @@ import { frames } from './chat-frames.ts';
 
 /** One request as a model server got it. */
 export interface SeenRequest {
+  readonly method: string;
   readonly path: string;
   readonly headers: IncomingMessage['headers'];
   readonly body: Buffer;
@@ -35,6 +36,7 @@ export async function startScriptedUpstream(script: Script): Promise<ScriptedUps
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(Buffer.from(chunk));
     const one: SeenRequest = {
+      method: request.method ?? '',
       path: request.url ?? '',
       headers: request.headers,
       body: Buffer.concat(chunks),
