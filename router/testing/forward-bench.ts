@@ -31,6 +31,8 @@ export interface ForwardBench {
   readonly losses: LossReason[];
   readonly ends: [string, SlotEnd][];
   readonly request: InferenceRequest;
+  /** Every attempt's, in order. */
+  readonly booked: BookedSlot[];
   /** Slots that are held now, and how often one was given back. */
   readonly slots: { held: number; released: number };
   /** Something has changed: replicas that were lost for now may be asked again. */
@@ -78,11 +80,12 @@ export function startForward(options: BenchOptions): ForwardBench {
   request.note = ({ lostBy }) => void (typeof lostBy === 'string' && losses.push(lostBy as LossReason));
   const ends: [string, SlotEnd][] = [];
   const slots = { held: 0, released: 0 };
-  const { picker, changed } = pickerOf(Object.keys(scripts), { clock, ends, slots });
+  const booked: BookedSlot[] = [];
+  const { picker, changed } = pickerOf(Object.keys(scripts), { clock, ends, slots, booked });
   const metrics = new RouterMetrics(new Registry());
   const { attemptsMax = 3 } = options;
   const outcome = forward(request, { upstream, picker, attemptsMax, times: benchTimes, metrics, clock });
-  return { request, outgoing, upstream, outcome, losses, ends, slots, changed };
+  return { request, booked, outgoing, upstream, outcome, losses, ends, slots, changed };
 }
 
 /** A request whose body has been read. */
@@ -115,7 +118,7 @@ function requestOf(options: BenchOptions, outgoing: MemoryOutgoing): InferenceRe
 
 function pickerOf(
   ids: readonly string[],
-  { clock, ends, slots }: { clock: Clock; ends: [string, SlotEnd][]; slots: { held: number; released: number } },
+  { clock, ends, slots, booked }: Pick<ForwardBench, 'ends' | 'slots' | 'booked'> & { clock: Clock },
 ): { picker: Picker; changed: () => void } {
   const down = new Set<string>();
   const { capacityTimeoutMs } = benchTimes;
@@ -126,7 +129,7 @@ function pickerOf(
       if (replicaId === undefined) return undefined;
       slots.held += 1;
       const place = { name: replicaId, address: '127.0.0.1', port: 1, revision: 'r', state: 'ready' } as const;
-      return new BookedSlot(
+      const slot = new BookedSlot(
         { replica: { replicaId, ...place }, reason: 'first', predictedCachedTokens: 0 },
         {
           ended: (end) => {
@@ -141,6 +144,8 @@ function pickerOf(
           },
         },
       );
+      booked.push(slot);
+      return slot;
     },
     limits,
     clock,
