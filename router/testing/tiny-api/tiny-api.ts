@@ -1,6 +1,7 @@
 import type { AppError } from '#shared/contract/errors.ts';
 import type { FieldReader } from '../../scan/body-rules.ts';
-import type { AnswerReader, Api, Dialect, ErrorVoice, TakeEvent, Usage } from '../../dialects/dialect.ts';
+import type { AnswerReader, Api, Dialect, ErrorVoice, TakeEvent } from '../../dialects/dialect.ts';
+import type { Usage } from '../../replicas/usage.ts';
 
 /**
  * An API that shares no word with any other: PUT, lines of JSON instead of events, other names for everything. It is all
