@@ -107,10 +107,15 @@ async function healthOf(url: string, options: LookOptions): Promise<ScrapeResult
     // An engine without this route (404) answers, and that is all that can be asked of it.
     return statusCode >= 500 ? 'unhealthy' : 'healthy';
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ECONNREFUSED') return 'refused';
-    return ownFailures.has(code) ? 'unknown' : 'silent';
+    return scrapeFailure(error);
   }
+}
+
+/** What a look that failed says of the replica: nothing, when the failure is this machine's. */
+export function scrapeFailure(error: unknown): ScrapeResult {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ECONNREFUSED') return 'refused';
+  return ownFailures.has(code) ? 'unknown' : 'silent';
 }
 
 /** The text; `denied` when the key is refused, undefined when it cannot be read. */

@@ -23,16 +23,18 @@ export interface ScriptedUpstream extends AsyncDisposable {
   readonly seen: SeenRequest[];
   /** How the following requests are answered. */
   script: Script;
+  /** Looks get no answer either, as with SIGSTOP. */
+  silent: boolean;
 }
 
 /** Starts one on a free port of 127.0.0.1; `/health` and `/metrics` answer by themselves. */
 export async function startScriptedUpstream(script: Script): Promise<ScriptedUpstream> {
   const seen: SeenRequest[] = [];
   const server = createServer((request, response) => void serve(request, response));
-  const upstream = { seen, script, port: 0 };
+  const upstream = { seen, script, silent: false, port: 0 };
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (request.url === '/health') return void response.end();
-    if (request.url === '/metrics') return void response.end('vllm:num_requests_running{model_name="m"} 1\n');
+    if (request.url === '/health' || request.url === '/metrics')
+      return upstream.silent ? undefined : void response.end('vllm:num_requests_running{model_name="m"} 1\n');
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(Buffer.from(chunk));
     const one: SeenRequest = {

@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '#shared/testing/eventually.ts';
+import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { startRedisServer } from '#shared/testing/redis-server.ts';
+import type { Router } from '../service.ts';
+import { contentOf } from './chat-frames.ts';
+import { ask, start, readAll, type RawRequest, type Reply } from './client.ts';
+import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
+import { answerJson, startScriptedUpstream, streamWords, type ScriptedUpstream } from './scripted-upstream.ts';
+
+/** A request that a healthy replica answers takes milliseconds; one that waits for anything takes far longer. */
+const atOnceMs = 1500;
+
+let edge: Edge;
+let upstreams: ScriptedUpstream[];
+let endpoint: EdgeEndpoint;
+let router: Router;
+
+beforeAll(async () => {
+  edge = await startEdge({ nats: await startNatsServer(), redis: await startRedisServer() });
+  router = await edge.startRouter({ env: { FAIRWAY_CAPACITY_TIMEOUT_MS: '30000' } });
+});
+afterAll(async () => {
+  await router[Symbol.asyncDispose]();
+  await edge[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  upstreams = await Promise.all([1, 2].map(() => startScriptedUpstream(streamWords('ok'))));
+  endpoint = await edge.addEndpoint(upstreams.map(({ port }) => port));
+  await eventually(async () => expect(await models()).toContain('"ready"'));
+  return async () => {
+    for (const upstream of upstreams) await upstream[Symbol.asyncDispose]();
+  };
+});
+
+const say = (content: string, stream = true): RawRequest => ({
+  url: router.url,
+  headers: { authorization: `Bearer ${endpoint.token}` },
+  body: JSON.stringify({ model: 'test-model', stream, messages: [{ role: 'user', content }] }),
+});
+
+async function models(): Promise<string> {
+  return (await fetch(`${router.url}/v1/models`, { headers: say('').headers ?? {} })).text();
+}
+
+async function timed(raw: RawRequest): Promise<Reply & { tookMs: number }> {
+  const from = performance.now();
+  return { ...(await ask(raw)), tookMs: performance.now() - from };
+}
+
+describe('a pool whose health checks are good', () => {
+  it('is not darkened by a replica that says 503 to forty requests at once', async () => {
+    const [busy] = upstreams;
+    if (busy !== undefined) busy.script = answerJson(503, { error: { message: 'busy', code: 503 } });
+    const replies = await Promise.all(Array.from({ length: 40 }, (_, i) => ask(say(`request ${i}`))));
+    expect(replies.map(({ status, text }) => [status, contentOf(text)])).toEqual(replies.map(() => [200, 'ok']));
+    const askedBefore = busy?.seen.length ?? 0;
+    for (const upstream of upstreams) upstream.script = streamWords('ok');
+    const next = await Promise.all(Array.from({ length: 8 }, (_, i) => timed(say(`after ${i}`))));
+    for (const { tookMs } of next) expect(tookMs).toBeLessThan(atOnceMs);
+    expect(busy?.seen.length).toBeGreaterThan(askedBefore);
+  });
+
+  it('serves others at once after a body that every replica answers with 500', async () => {
+    for (const upstream of upstreams)
+      upstream.script = (seen) =>
+        seen.body.includes('poison') ? answerJson(500, { error: { message: 'x' } })(seen) : streamWords('ok')(seen);
+    for (let i = 0; i < 3; i += 1) expect((await ask(say('poison'))).status).toBe(500);
+    const clean = await timed(say('clean'));
+    expect([clean.status, contentOf(clean.text)]).toEqual([200, 'ok']);
+    expect(clean.tookMs).toBeLessThan(atOnceMs);
+  });
+
+  it('serves at once when all its replicas have failed before', async () => {
+    for (const upstream of upstreams) upstream.script = ({ response }) => void response.socket?.resetAndDestroy();
+    for (let i = 0; i < 4; i += 1) await ask(say(`lost ${i}`));
+    for (const upstream of upstreams) upstream.script = streamWords('ok');
+    const { status, tookMs } = await timed(say('now'));
+    expect(status).toBe(200);
+    expect(tookMs).toBeLessThan(atOnceMs);
+  });
+});
+
+describe('a replica that stands still', () => {
+  it('loses the requests that it has not begun to answer to another one, and gets no more', async () => {
+    const [still, other] = upstreams;
+    if (still === undefined || other === undefined) throw new Error('two replicas');
+    still.script = () => {};
+    other.script = () => {};
+    const held = [1, 2].map((n) => start(say(`held ${n}`)));
+    await eventually(() => expect([still.seen.length, other.seen.length]).toEqual([1, 1]));
+    still.silent = true;
+    other.script = streamWords('moved');
+    const waiting = still.seen[0]?.body.includes('held 1') ? held[0] : held[1];
+    const reply = await waiting?.response.then(readAll);
+    expect(contentOf(reply?.text ?? '')).toBe('moved');
+    const more = await Promise.all(Array.from({ length: 6 }, (_, i) => timed(say(`more ${i}`))));
+    for (const { tookMs } of more) expect(tookMs).toBeLessThan(atOnceMs);
+    expect(still.seen).toHaveLength(1);
+    for (const one of held) one.abort();
+  });
+});
+
+describe('an endpoint that is deleted', () => {
+  it('tells those who wait for a replica of it at once', async () => {
+    const { document } = endpoint;
+    const replicas = document.replicas.map((replica) => ({ ...replica, state: 'draining' as const }));
+    await edge.publish({ ...endpoint, document: { ...document, replicas } });
+    await eventually(async () => expect(await models()).not.toContain('"ready"'));
+    const waiting = timed(say('waits'));
+    await eventually(async () =>
+      expect(await (await fetch(`${router.adminUrl}/metrics`)).text()).toMatch(
+        /^fairway_router_queued_requests\S* 1$/m,
+      ),
+    );
+    await edge.publish({ ...endpoint, document: { ...document, replicas, deleting: true } });
+    expect(await waiting).toMatchObject({ status: 404, text: expect.stringContaining('model_not_found') });
+    const late = await timed(say('late'));
+    expect(late.status).toBe(404);
+    expect(late.tookMs).toBeLessThan(atOnceMs);
+  });
+});
