@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { engineKey } from '#loadtest/workload/engine-key.ts';
 import { z } from 'zod';
 import type { StackReport } from './clone.ts';
 import { median } from './comparison.ts';
@@ -49,29 +50,11 @@ export interface Target {
 
 export const routerOf = ({ inference }: StackReport): Target => inference;
 
-/** A replica of the demo endpoint; its key is read from the cluster's Secrets, as an operator could. */
-export async function replicaOf({ cluster, inference, replicas }: StackReport): Promise<Target> {
-  const kubeconfig = kubeconfigSchema.parse(JSON.parse(await readFile(cluster.kubeconfig, 'utf8')));
-  const { server } = kubeconfig.clusters[0].cluster;
-  const headers = { authorization: `Bearer ${kubeconfig.users[0].user.token}` };
-  const selector = encodeURIComponent(`fairway.dev/endpoint=${inference.endpointId}`);
-  const reply = await fetch(`${server}/api/v1/secrets?labelSelector=${selector}`, { headers });
-  const values = secretsSchema.parse(await reply.json()).items.flatMap(({ data }) => Object.values(data ?? {}));
+/** A replica of the demo endpoint. */
+async function replicaOf({ cluster, inference, replicas }: StackReport): Promise<Target> {
   const url = replicas[0]?.url ?? '';
-  for (const value of values) {
-    const token = Buffer.from(value, 'base64').toString();
-    const tried = await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer ${token}` } });
-    await tried.body?.cancel();
-    if (tried.ok) return { url, token, model: inference.model };
-  }
-  throw new Error(`No Secret of the endpoint opens its replica ${url}.`);
+  return { url, token: await engineKey(cluster.kubeconfig, inference.endpointId, url), model: inference.model };
 }
-
-const kubeconfigSchema = z.object({
-  clusters: z.tuple([z.object({ cluster: z.object({ server: z.string() }) })]),
-  users: z.tuple([z.object({ user: z.object({ token: z.string() }) })]),
-});
-const secretsSchema = z.object({ items: z.array(z.object({ data: z.record(z.string(), z.string()).optional() })) });
 
 interface Streamed {
   ttftMs: number;

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
@@ -7,6 +7,7 @@ import { serveListener } from '#shared/runtime/http/http-server.ts';
 import { createLogger, type Logger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';
 import { Faults } from './api/faults.ts';
+import { readKubeconfig, writeKubeconfig } from './client/kubeconfig.ts';
 import { FileJournal } from './api/file-journal.ts';
 import { serveKubernetes } from './api/http-api.ts';
 import { builtin } from './objects/kinds.ts';
@@ -42,7 +43,8 @@ export async function startCluster(config: ClusterConfig, overrides: ClusterOver
   const clock = overrides.clock ?? systemClock;
   await using stack = new AsyncDisposableStack();
   const kubeconfigPath = await placeKubeconfig(config, stack);
-  const before = await readKubeconfig(kubeconfigPath);
+  // Of an earlier run, so that clients find the restarted server where it was.
+  const before = await readKubeconfig(kubeconfigPath).catch(() => undefined);
   const token = before?.token ?? randomBytes(24).toString('hex');
 
   const stateDir = config.FAIRWAY_CLUSTER_STATE_DIR;
@@ -60,7 +62,7 @@ export async function startCluster(config: ClusterConfig, overrides: ClusterOver
     (request, response) => void serveKubernetes({ registry, lists, watches, faults, token }, request, response),
     {
       host: config.FAIRWAY_CLUSTER_HOST,
-      port: config.FAIRWAY_CLUSTER_PORT || (before?.port ?? 0),
+      port: config.FAIRWAY_CLUSTER_PORT || (before === undefined ? 0 : Number(new URL(before.url).port)),
       drainTimeoutMs: 1000,
     },
   );
@@ -69,7 +71,7 @@ export async function startCluster(config: ClusterConfig, overrides: ClusterOver
   const everyMs = config.FAIRWAY_CLUSTER_BOOKMARK_MS;
   stack.use(startLoop({ name: 'bookmarks', everyMs, clock, log, immediately: false }, () => watches.bookmarkAll()));
   stack.use(startControllers(registry, log));
-  await writeKubeconfig(kubeconfigPath, server.url, token);
+  await writeKubeconfig(kubeconfigPath, { url: server.url, token });
   if (config.FAIRWAY_CLUSTER_KUBELET) {
     const { startKubelet } = await import('./kubelet/service.ts');
     const kubelet = { ...readKubeletConfig({ FAIRWAY_KUBELET_KUBECONFIG: kubeconfigPath }), ...overrides.kubelet };
@@ -100,30 +102,4 @@ async function placeKubeconfig(config: ClusterConfig, stack: AsyncDisposableStac
   const folder = await mkdtemp(join(tmpdir(), 'fairway-cluster-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
   return join(folder, 'kubeconfig');
-}
-
-/** Client-go's format; JSON is YAML, so every client reads it. */
-async function writeKubeconfig(path: string, server: string, token: string): Promise<void> {
-  const kubeconfig = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'fairway',
-    clusters: [{ name: 'fairway', cluster: { server } }],
-    users: [{ name: 'fairway', user: { token } }],
-    contexts: [{ name: 'fairway', context: { cluster: 'fairway', user: 'fairway' } }],
-  };
-  await writeFile(path, `${JSON.stringify(kubeconfig, null, 2)}\n`, { mode: 0o600 });
-}
-
-/** Port and token of an earlier run, so that clients find the restarted server where it was. */
-async function readKubeconfig(path: string): Promise<{ token: string; port: number } | undefined> {
-  try {
-    const { clusters, users } = JSON.parse(await readFile(path, 'utf8')) as {
-      clusters: [{ cluster: { server: string } }];
-      users: [{ user: { token: string } }];
-    };
-    return { token: users[0].user.token, port: Number(new URL(clusters[0].cluster.server).port) };
-  } catch {
-    return undefined;
-  }
 }

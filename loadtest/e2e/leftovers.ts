@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { Redis } from 'ioredis';
 import { streams } from '#shared/contract/subjects.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectNats } from '#shared/runtime/nats/nats.ts';
+import { lookAt } from '#loadtest/cluster/client/kubeconfig.ts';
 import { kubeconfigOf, type StackPlan } from '#loadtest/stack/processes.ts';
 
 /** Where an endpoint's id or its namespace still stands: one line per find. Audit, events and tombstones are allowed. */
@@ -44,31 +44,22 @@ async function inRedis(plan: StackPlan, needles: readonly string[]): Promise<str
 }
 
 const collections = [
-  'api/v1/namespaces',
-  'api/v1/pods',
-  'api/v1/services',
-  'api/v1/secrets',
-  'api/v1/serviceaccounts',
-  'apis/apps/v1/deployments',
-  'apis/apps/v1/replicasets',
-  'apis/policy/v1/poddisruptionbudgets',
-  'apis/networking.k8s.io/v1/networkpolicies',
-  'apis/fairway.dev/v1/dedicatedinferences',
+  '/api/v1/namespaces',
+  '/api/v1/pods',
+  '/api/v1/services',
+  '/api/v1/secrets',
+  '/api/v1/serviceaccounts',
+  '/apis/apps/v1/deployments',
+  '/apis/apps/v1/replicasets',
+  '/apis/policy/v1/poddisruptionbudgets',
+  '/apis/networking.k8s.io/v1/networkpolicies',
+  '/apis/fairway.dev/v1/dedicatedinferences',
 ];
 
 async function inCluster(plan: StackPlan, needles: readonly string[]): Promise<string[]> {
-  const kubeconfig: unknown = JSON.parse(await readFile(kubeconfigOf(plan), 'utf8'));
-  const { clusters, users } = kubeconfig as {
-    clusters: [{ cluster: { server: string } }];
-    users: [{ user: { token: string } }];
-  };
   const found: string[] = [];
   for (const path of collections) {
-    const response = await fetch(`${clusters[0].cluster.server}/${path}`, {
-      headers: { authorization: `Bearer ${users[0].user.token}` },
-    });
-    if (!response.ok) throw new Error(`${path} answered ${response.status}`);
-    const { items } = (await response.json()) as { items: { metadata: { name: string } }[] };
+    const { items } = (await lookAt(kubeconfigOf(plan), path)) as { items: { metadata: { name: string } }[] };
     for (const item of items) {
       const text = JSON.stringify(item);
       if (needles.some((needle) => text.includes(needle))) found.push(`cluster ${path} ${item.metadata.name}`);

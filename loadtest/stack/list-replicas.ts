@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { lookAt } from '#loadtest/cluster/client/kubeconfig.ts';
 import { z } from 'zod';
 
 /** One replica of an endpoint as the cluster shows it. */
@@ -7,11 +7,6 @@ export interface ReplicaProcess {
   url: string;
   pid: number;
 }
-
-const kubeconfigSchema = z.object({
-  clusters: z.array(z.object({ cluster: z.object({ server: z.string() }) })).min(1),
-  users: z.array(z.object({ user: z.object({ token: z.string() }) })).min(1),
-});
 
 const podsSchema = z.object({
   items: z.array(
@@ -27,14 +22,8 @@ const podsSchema = z.object({
 
 /** The running replicas of an endpoint, read from the cluster like any client would. */
 export async function listReplicas(kubeconfigPath: string, endpointId: string): Promise<ReplicaProcess[]> {
-  const kubeconfig = kubeconfigSchema.parse(JSON.parse(await readFile(kubeconfigPath, 'utf8')));
-  const [server, token] = [kubeconfig.clusters[0]?.cluster.server ?? '', kubeconfig.users[0]?.user.token ?? ''];
   const selector = encodeURIComponent(`fairway.dev/endpoint=${endpointId}`);
-  const response = await fetch(`${server}/api/v1/pods?labelSelector=${selector}`, {
-    headers: { authorization: `Bearer ${token}` },
-    signal: AbortSignal.timeout(5000),
-  });
-  const { items } = podsSchema.parse(await response.json());
+  const { items } = podsSchema.parse(await lookAt(kubeconfigPath, `/api/v1/pods?labelSelector=${selector}`));
   return items.flatMap(({ metadata, spec, status }) => {
     const pid = Number(metadata.annotations?.['fairway.dev/pid'] ?? 0);
     const port = metadata.annotations?.['fairway.dev/pod-port'] ?? spec.containers[0]?.ports?.[0]?.containerPort;

@@ -6,7 +6,7 @@ import { silentLogger } from '#shared/runtime/log.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { at, type JsonObject } from '../objects/object.ts';
 import { readClusterConfig } from '../config.ts';
-import { KubeHttp } from './kube-http.ts';
+import { KubeHttp } from '../client/kube-http.ts';
 import { startCluster, type Cluster } from '../service.ts';
 import { readKubeletConfig } from './config.ts';
 import { alive, fieldRef, podsPath, readyPod, standIn, webPod } from '../testing/stand-in-pod.ts';

@@ -3,7 +3,7 @@ import type { Logger } from '#shared/runtime/log.ts';
 import { at, type JsonObject } from '../objects/object.ts';
 import type { Pod } from '../objects/workloads.ts';
 import { eventOf, type EventNote } from '../controllers/events.ts';
-import type { KubeAnswer, KubeHttp } from './kube-http.ts';
+import type { KubeAnswer, KubeHttp } from '../client/kube-http.ts';
 import { decodeSecret } from './resolve-command.ts';
 
 /** What the kubelet shares among its pods to talk to the API server. */

@@ -2,7 +2,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { at, type JsonObject } from '../objects/object.ts';
 import type { Pod } from '../objects/workloads.ts';
-import type { KubeHttp } from './kube-http.ts';
+import type { KubeHttp } from '../client/kube-http.ts';
 
 /** What the kubelet hears of pods. Both are called for states already known, too. */
 export interface PodListener {

@@ -1,7 +1,8 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
-import { KubeHttp, type KubeEndpoint } from './kube-http.ts';
+import { readKubeconfig } from '../client/kubeconfig.ts';
+import { KubeHttp } from '../client/kube-http.ts';
 import type { KubeletConfig } from './config.ts';
 import { Guard } from './guard.ts';
 import { PodAddresses } from './pod-addresses.ts';
@@ -19,7 +20,7 @@ export async function startKubelet(
   { log, clock }: { log: Logger; clock: Clock },
 ): Promise<AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
-  const kube = stack.use(new KubeHttp(await readEndpoint(config.FAIRWAY_KUBELET_KUBECONFIG)));
+  const kube = stack.use(new KubeHttp(await readKubeconfig(config.FAIRWAY_KUBELET_KUBECONFIG)));
   const logs = config.FAIRWAY_KUBELET_LOG_DIR;
   if (logs !== undefined) await mkdir(logs, { recursive: true });
   const guard = stack.use(new Guard());
@@ -77,15 +78,4 @@ async function registerNodes(names: string[], context: PodWorkerContext, signal:
     };
     while (!signal.aborted && !(await register().catch(() => false))) await clock.sleep(250, signal).catch(() => {});
   }
-}
-
-/** Server, token and authority out of a kubeconfig in JSON, as this cluster and kubelab write it. */
-async function readEndpoint(path: string): Promise<KubeEndpoint> {
-  const { clusters, users } = JSON.parse(await readFile(path, 'utf8')) as {
-    clusters: [{ cluster: { server: string; 'certificate-authority'?: string } }];
-    users: [{ user: { token: string } }];
-  };
-  const { server, 'certificate-authority': authority } = clusters[0].cluster;
-  const caPem = authority === undefined ? undefined : await readFile(authority, 'utf8');
-  return { url: server, token: users[0].user.token, caPem };
 }

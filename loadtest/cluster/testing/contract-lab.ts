@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { intentSeqPolicyExpression, intentSeqRule } from '../objects/cel.ts';
 import { at, type Json, type JsonObject } from '../objects/object.ts';
-import type { KubeAnswer, KubeHttp, WatchEvent } from '../kubelet/kube-http.ts';
+import type { KubeAnswer, KubeHttp, WatchEvent } from '../client/kube-http.ts';
 
 /** Field manager of the suite unless a point needs another. */
 export const manager = { fieldManager: 'fairway-suite' };

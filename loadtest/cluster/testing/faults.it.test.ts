@@ -4,7 +4,7 @@ import { eventually } from '#shared/testing/eventually.ts';
 import { at, type JsonObject } from '../objects/object.ts';
 import { readClusterConfig } from '../config.ts';
 import { collect, core, engine, engineCrd, gpuDeployment, itemsOf, manager, meta, shown } from './contract-lab.ts';
-import { KubeHttp } from '../kubelet/kube-http.ts';
+import { KubeHttp } from '../client/kube-http.ts';
 import { startCluster, type Cluster } from '../service.ts';
 
 const folder = '/api/v1/namespaces/default/configmaps';

@@ -6,7 +6,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import type { KubeEndpoint } from '../kubelet/kube-http.ts';
+import type { KubeEndpoint } from '../client/kube-http.ts';
 
 const run = promisify(execFile);
 const recipe = join(import.meta.dirname, '../kubelab');

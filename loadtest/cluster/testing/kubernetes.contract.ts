@@ -15,7 +15,7 @@ import {
   meta,
   shown,
 } from './contract-lab.ts';
-import { KubeHttp, type KubeEndpoint } from '../kubelet/kube-http.ts';
+import { KubeHttp, type KubeEndpoint } from '../client/kube-http.ts';
 
 /** A cluster to judge; no kubelet may run in it: the suite plays it. */
 export type StartedCluster = KubeEndpoint & AsyncDisposable;

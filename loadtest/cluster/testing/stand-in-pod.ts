@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { expect } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { at, type JsonObject } from '../objects/object.ts';
-import type { KubeHttp } from '../kubelet/kube-http.ts';
+import type { KubeHttp } from '../client/kube-http.ts';
 
 /** A server of a few lines: /env tells its environment, /exit?code=3 ends it, `deaf` as argument ignores SIGTERM. */
 const script = `

@@ -1,12 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { at, type JsonObject } from '../objects/object.ts';
-import { KubeHttp } from '../kubelet/kube-http.ts';
+import { readKubeconfig } from '../client/kubeconfig.ts';
+import { KubeHttp } from '../client/kube-http.ts';
 import { alive, podsPath, readyPod, standIn, webPod } from './stand-in-pod.ts';
 
 /** API server and kubelet as two processes, each killed without warning. */
@@ -40,14 +41,7 @@ describe('a killed process', () => {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'fairway-survival-'));
     api = start('main.ts');
-    const kubeconfig = await eventually(
-      async () => JSON.parse(await readFile(join(folder, 'kubeconfig'), 'utf8')) as JsonObject,
-    );
-    const [cluster, user] = [at(kubeconfig, 'clusters'), at(kubeconfig, 'users')] as [JsonObject[], JsonObject[]];
-    kube = new KubeHttp({
-      url: String(at(cluster[0], 'cluster', 'server')),
-      token: String(at(user[0], 'user', 'token')),
-    });
+    kube = new KubeHttp(await eventually(() => readKubeconfig(join(folder, 'kubeconfig'))));
     await answering();
     kubelet = start('kubelet/main.ts');
     const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'keys' }, data: { upstream: btoa('k') } };

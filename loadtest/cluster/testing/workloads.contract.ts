@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { at, type JsonObject } from '../objects/object.ts';
 import { addNode, freshNamespace, gpuDeployment, itemsOf, makeReady, manager, podPath } from './contract-lab.ts';
-import type { KubeHttp } from '../kubelet/kube-http.ts';
+import type { KubeHttp } from '../client/kube-http.ts';
 
 /** Deployments, their pods and the scheduler; the suite plays the kubelet. */
 export function describeWorkloads(kube: () => KubeHttp): void {
