@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { uuidSchema } from '#shared/contract/ids.ts';
+import { edgeApi } from '#shared/contract/nats-roles.ts';
+import { ConfigError } from '#shared/runtime/config-error.ts';
 import { readConfig, secretText } from '#shared/runtime/read-config.ts';
 
 const mebibyte = 1024 * 1024;
@@ -11,7 +13,9 @@ export const routerConfigSchema = z.object({
   FAIRWAY_PORT: count(0).max(65_535).default(0).describe('port that clients connect to; 0 takes a free one'),
   FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of /healthz, /readyz and /metrics'),
   FAIRWAY_ADMIN_PORT: count(0).max(65_535).default(0).describe('port of the admin listener; 0 takes a free one'),
-  FAIRWAY_NATS_URL: secretText.describe('NATS of the region, nats://user:password@host:port'),
+  FAIRWAY_NATS_URL: secretText.optional().describe('NATS of the region, nats://router-<vpc>:password@host:port'),
+  FAIRWAY_NATS_API: z.string().min(1).default(edgeApi).describe('how the account of this user calls JetStream’s API'),
+  FAIRWAY_EDGE_FILE: z.string().min(1).optional().describe('JSON file with fixed access and pools, in place of NATS'),
   FAIRWAY_REDIS_URL: secretText.describe('Redis or Valkey of the cluster, redis://host:port'),
   FAIRWAY_VPC_ID: uuidSchema.describe('the VPC whose endpoints this router serves'),
   FAIRWAY_ROUTER_ID: z
@@ -60,5 +64,10 @@ export type RouterConfig = Readonly<z.infer<typeof routerConfigSchema>>;
 
 /** Reads the environment. @throws ConfigError naming every variable that does not fit. */
 export function readRouterConfig(env?: Record<string, string | undefined>): RouterConfig {
-  return readConfig(routerConfigSchema, env);
+  const config = readConfig(routerConfigSchema, env);
+  if (config.FAIRWAY_NATS_URL === undefined && config.FAIRWAY_EDGE_FILE === undefined)
+    throw new ConfigError(
+      'FAIRWAY_NATS_URL is not set, nor is FAIRWAY_EDGE_FILE: access and pools come from one of them.',
+    );
+  return config;
 }

@@ -10,8 +10,10 @@ import { startLoop } from '#shared/runtime/loop.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
 import { within } from '#shared/runtime/within.ts';
 import { EdgeCopy } from './edge/edge-copy.ts';
-import { EdgeFeed } from './edge/edge-feed.ts';
-import { StateFile } from './edge/state-file.ts';
+import type { EdgeSource, StartEdgeSource } from './edge/edge-source.ts';
+import { startFixedEdgeSource } from './edge/fixed-edge-source.ts';
+import { NatsEdgeSource } from './edge/nats-edge-source.ts';
+import { readEdgeFile, StateFile, type EdgeMemory } from './edge/state-file.ts';
 import { SharedRoom } from './admit/shared-room.ts';
 import { createApp, createListener, type AppDeps } from './app.ts';
 import { openAi } from './dialects/openai/routes.ts';
@@ -21,17 +23,24 @@ import { DrainReporter } from './edge/drain-report.ts';
 import { UndiciUpstream } from './forward/undici-upstream.ts';
 import { RouterMetrics } from './request/metrics.ts';
 import { OpenReplies } from './request/open-replies.ts';
+import type { LedgerChannel } from './ledger/ledger-channel.ts';
 import { RedisLedgerChannel } from './ledger/redis-ledger-channel.ts';
 import type { WaitLimits } from './pick/pool-wait.ts';
 import { Scraper } from './scrape/scraper.ts';
 import { Brain, tickMs, type Scraped } from './pick/brain.ts';
 
-/** What a router gets from the process it runs in. */
-export interface RouterContext {
+/** What a router gets from the process it runs in, and what a test puts in the place of the outside. */
+export interface RouterOverrides {
   readonly log: Logger;
   readonly clock?: Clock;
   /** What it speaks (default: OpenAI's API). */
   readonly apis?: AppDeps['apis'];
+  /** In place of NATS or a file. */
+  readonly edge?: StartEdgeSource;
+  /** In place of Redis. */
+  readonly ledger?: LedgerChannel & Partial<Pick<RedisLedgerChannel, 'counts'>>;
+  /** In place of a file in FAIRWAY_STATE_DIR. */
+  readonly memory?: EdgeMemory;
 }
 
 /** A running router: where clients and operators reach it. Disposing lets its streams end first. */
@@ -48,8 +57,8 @@ const lastBytesMs = 2000;
  * Starts a router, wired in the order of its dependencies. It listens at once and serves as soon as it has access and pools,
  * from NATS or, while that is away, from its copy on disk.
  */
-export async function startRouter(config: RouterConfig, context: RouterContext): Promise<Router> {
-  const { log, clock = systemClock, apis = [openAi] } = context;
+export async function startRouter(config: RouterConfig, overrides: RouterOverrides): Promise<Router> {
+  const { log, clock = systemClock, apis = [openAi] } = overrides;
   const vpcId = config.FAIRWAY_VPC_ID;
   const routerId = config.FAIRWAY_ROUTER_ID ?? `r-${randomBytes(6).toString('hex')}`;
   const epoch = Math.round(clock.now());
@@ -58,40 +67,36 @@ export async function startRouter(config: RouterConfig, context: RouterContext):
   const metrics = new RouterMetrics(registry);
 
   const copy = new EdgeCopy({ vpcId, log });
-  const file = new StateFile(config.FAIRWAY_STATE_DIR, log);
-  stack.defer(() => file.flushed());
-  const upstream = openUpstream(stack, config.FAIRWAY_CONNECT_TIMEOUT_MS, context);
+  const upstream = openUpstream(stack, config.FAIRWAY_CONNECT_TIMEOUT_MS, overrides);
   const describe = (): Record<string, string> => brain.describe();
   const identity = { router: routerId, epoch, clock };
-  const ledger = stack.use(
-    new RedisLedgerChannel({ ...identity, url: config.FAIRWAY_REDIS_URL, vpcId, describe, log }),
+  const ledger = stack.use<NonNullable<RouterOverrides['ledger']>>(
+    overrides.ledger ?? new RedisLedgerChannel({ ...identity, url: config.FAIRWAY_REDIS_URL, vpcId, describe, log }),
   );
   const hitsKnown = (predicted: number, reported: number): void => metrics.hitsKnown(predicted, reported);
   const brain: Brain = stack.use(new Brain({ ...identity, channel: ledger, limits: waitLimits(config), hitsKnown }));
   stack.use(feedBrain(brain, config.FAIRWAY_SCRAPE_MS, { copy, upstream, metrics, clock, log }));
-  const state = await file.read(vpcId);
-  if (state !== undefined) copy.load(state);
-  copy.onChange(() => copy.loaded && file.write(copy.state()));
-  const feed = stack.use(new EdgeFeed({ url: config.FAIRWAY_NATS_URL, routerId, vpcId, copy, clock, log }));
+  const edge = await startEdge(config, overrides, { copy, routerId, clock, stack });
 
   const deps = appDeps(config, { copy, upstream, picker: brain, metrics, clock, log, apis });
   metrics.watch({
     brain: () => brain.figures(),
     bodyBytes: () => deps.memory.total,
     ledgerUp: () => ledger.up(),
-    ledgerDropped: () => ledger.counts().dropped,
+    ledgerDropped: () => ledger.counts?.().dropped ?? 0,
+    edgeDoubts: () => edge.doubts().length,
   });
-  const admin = stack.use(await startAdmin(config, registry, { copy, replies: deps.replies }));
+  const admin = stack.use(await startAdmin(config, registry, { copy, edge, replies: deps.replies }));
   const server = stack.use(await startListener(config, deps));
-  stack.defer(() => feed.flush());
+  stack.defer(() => edge.flush());
   const reporter = stack.use(
     new DrainReporter({
       identity: { routerId, vpcId, epoch, ...podOf(config) },
       listeners: () => listenersOf(config, server.url),
       pools: copy.pools,
       table: brain.table,
-      edgeRevision: () => feed.edgeRevision(),
-      publish: (subject, text) => feed.report(subject, text),
+      edgeRevision: () => edge.poolRevision(),
+      publish: (subject, text) => edge.report(subject, text),
       clock,
       log,
     }),
@@ -110,7 +115,7 @@ export async function startRouter(config: RouterConfig, context: RouterContext):
 function openUpstream(
   stack: AsyncDisposableStack,
   connectTimeoutMs: number,
-  { clock = systemClock, log }: RouterContext,
+  { clock = systemClock, log }: RouterOverrides,
 ): UndiciUpstream {
   const stall = stack.use(new LoopStall(clock, log));
   const now = (): number => clock.monotonic();
@@ -134,6 +139,29 @@ function feedBrain(
   const counted = (result: string): void => metrics.scrapes.inc({ result });
   feeding.use(new Scraper({ pools, everyMs, scraped, counted, clock, log }));
   return feeding;
+}
+
+/** Starts from what is remembered, follows the source, and remembers what changes. */
+async function startEdge(
+  config: RouterConfig,
+  overrides: RouterOverrides,
+  parts: { copy: EdgeCopy; routerId: string; clock: Clock; stack: AsyncDisposableStack },
+): Promise<EdgeSource> {
+  const { copy, routerId, clock, stack } = parts;
+  const { FAIRWAY_VPC_ID: vpcId, FAIRWAY_NATS_URL: url = '', FAIRWAY_NATS_API: apiPrefix } = config;
+  const { log, memory = new StateFile(config.FAIRWAY_STATE_DIR, log) } = overrides;
+  stack.defer(() => memory.flushed());
+  const state = await memory.read(vpcId);
+  if (state !== undefined) copy.load(state);
+  copy.onChange(() => copy.loaded && memory.write(copy.state()));
+  const file = config.FAIRWAY_EDGE_FILE;
+  const fixed = file === undefined ? undefined : await readEdgeFile(file);
+  return stack.use(
+    overrides.edge?.(copy) ??
+      (fixed === undefined
+        ? new NatsEdgeSource({ url, apiPrefix, routerId, vpcId, clock, log }, copy)
+        : startFixedEdgeSource(fixed, copy)),
+  );
 }
 
 function podOf(config: RouterConfig): Pick<DrainReport, 'pod'> {
@@ -196,13 +224,14 @@ function waitLimits(config: RouterConfig): WaitLimits {
 function startAdmin(
   config: RouterConfig,
   registry: Registry,
-  { copy, replies }: { copy: EdgeCopy; replies: OpenReplies },
+  { copy, edge, replies }: { copy: EdgeCopy; edge: EdgeSource; replies: OpenReplies },
 ): Promise<RunningServer> {
   const notReady = (): string[] => [
     ...(copy.loaded ? [] : ['access and pools: neither NATS nor a copy on disk has been read yet']),
     ...(replies.closing ? ['the router is stopping'] : []),
   ];
-  return serveAdmin({ host: config.FAIRWAY_ADMIN_HOST, port: config.FAIRWAY_ADMIN_PORT, registry, notReady });
+  const { FAIRWAY_ADMIN_HOST: host, FAIRWAY_ADMIN_PORT: port } = config;
+  return serveAdmin({ host, port, registry, notReady, warnings: () => edge.doubts() });
 }
 
 async function startListener(config: RouterConfig, deps: AppDeps): Promise<RunningServer> {

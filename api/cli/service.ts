@@ -6,6 +6,7 @@ import { connectNats } from '#shared/runtime/nats/nats.ts';
 import type { AdminContext } from './admin/admin-context.ts';
 
 export { addTeam, addToken, addVpc } from './admin/identities.ts';
+export { loginOf, loginsOf } from './admin/logins.ts';
 export { forgetRouters } from './admin/routers.ts';
 export { makeRegionStreams, makeVpcStreams } from './admin/region-streams.ts';
 

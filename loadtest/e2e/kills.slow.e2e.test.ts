@@ -106,7 +106,7 @@ describe('kill -9 in the middle of operations', () => {
   });
 
   it('then all is quiet: no status is written any more', async () => {
-    await using nats = await connectNats({ url: fairway.stack.plan.natsUrl, name: 'quiet', log: silentLogger() });
+    await using nats = await connectNats({ url: fairway.stack.plan.nats.url, name: 'quiet', log: silentLogger() });
     const lastStatus = async (): Promise<number> => (await nats.jsm.streams.info(streams.status.name)).state.last_seq;
     await fairway.untilActive(endpointId);
     const before = await lastStatus();

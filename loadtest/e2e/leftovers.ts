@@ -18,7 +18,7 @@ export async function findLeftovers(plan: StackPlan, needles: readonly string[])
 }
 
 async function inNats(plan: StackPlan, needles: readonly string[]): Promise<string[]> {
-  await using nats = await connectNats({ url: plan.natsUrl, name: 'leftovers', log: silentLogger() });
+  await using nats = await connectNats({ url: plan.nats.url, name: 'leftovers', log: silentLogger() });
   const found: string[] = [];
   for (const stream of [streams.desired, streams.status, streams.edge, streams.infra, streams.leases]) {
     const { state } = await nats.jsm.streams.info(stream.name, { subjects_filter: '>' });

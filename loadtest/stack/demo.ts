@@ -1,8 +1,9 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { createReplySchema, resourceReplySchema, type DedicatedInference } from '#shared/contract/deployment.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
-import { recallDemo, rememberDemo } from './demo-memory.ts';
-import { stackPlace } from './processes.ts';
+import { stackPlace } from './stack-place.ts';
 
 /** Where the demo works, and with which rights. */
 export interface DemoPlace {
@@ -16,12 +17,10 @@ export interface DemoPlace {
   signal: AbortSignal;
 }
 
+const demoSchema = z.object({ endpointId: z.string(), token: z.string(), model: z.string() });
+
 /** The demo endpoint, ready to be used. */
-export interface DemoEndpoint {
-  endpointId: string;
-  token: string;
-  model: string;
-}
+export type DemoEndpoint = z.infer<typeof demoSchema>;
 
 /** What the management API refused, with its own words. */
 class ApiRefusedError extends Error {
@@ -58,6 +57,17 @@ export async function createDemo(place: DemoPlace): Promise<DemoEndpoint> {
   const demo = { endpointId: resource.id, token: token.value ?? '', model };
   await rememberDemo(place.folder, demo);
   return demo;
+}
+
+/** The demo endpoint of an earlier run with kept state: its token is shown once and stored nowhere else. */
+async function recallDemo(folder: string): Promise<DemoEndpoint | undefined> {
+  const text = await readFile(join(folder, 'demo.json'), 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : demoSchema.parse(JSON.parse(text));
+}
+
+/** Keeps it for the next run, readable by the user alone. */
+async function rememberDemo(folder: string, demo: DemoEndpoint): Promise<void> {
+  await writeFile(join(folder, 'demo.json'), JSON.stringify(demo), { mode: 0o600 });
 }
 
 /** False when the earlier endpoint has been deleted. */

@@ -4,12 +4,11 @@ import { deriveKey } from '#shared/runtime/keyed-hash.ts';
 import type { ProcessSpec } from './child-process.ts';
 import type { StackOptions } from './options.ts';
 import type { StackPorts } from './ports.ts';
+import type { StackNats } from './servers.ts';
 import type { StackSecrets } from './secrets.ts';
+import { stackPlace } from './stack-place.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-
-/** The one VPC and region of a stack. */
-export const stackPlace = { region: 'atl1', vpcId: '00000000-0000-4000-8000-0000000000a1', team: 'demo' } as const;
 
 /** Everything that the processes' environments are made of. */
 export interface StackPlan {
@@ -17,7 +16,7 @@ export interface StackPlan {
   ports: StackPorts;
   secrets: StackSecrets;
   folder: string;
-  natsUrl: string;
+  nats: StackNats;
   redisUrl: string;
 }
 
@@ -58,7 +57,7 @@ export function regionalProcess(plan: StackPlan, index: number): ProcessSpec {
   return own(plan, numbered('api-regional', index), {
     main: 'api/regional/main.ts',
     env: {
-      FAIRWAY_NATS_URL: plan.natsUrl,
+      FAIRWAY_NATS_URL: plan.nats.urlOf({ role: 'regional', region: stackPlace.region }),
       FAIRWAY_REGION: stackPlace.region,
       FAIRWAY_PORT: String(plan.ports.regionals[index]),
       FAIRWAY_REGION_KEY: plan.secrets.regionKey,
@@ -76,7 +75,7 @@ export function centralProcess(plan: StackPlan): ProcessSpec {
   return own(plan, 'api-central', {
     main: 'api/central/main.ts',
     env: {
-      FAIRWAY_NATS_URL: plan.natsUrl,
+      FAIRWAY_NATS_URL: plan.nats.urlOf({ role: 'central' }),
       FAIRWAY_PORT: String(plan.ports.control),
       FAIRWAY_REGIONS: `${stackPlace.region}=${regionals}`,
     },
@@ -89,7 +88,7 @@ export function provisionerProcess(plan: StackPlan, index: number): ProcessSpec 
   return own(plan, numbered('provisioner', index), {
     main: 'provisioner/main.ts',
     env: {
-      FAIRWAY_NATS_URL: plan.natsUrl,
+      FAIRWAY_NATS_URL: plan.nats.urlOf({ role: 'provisioner', region: stackPlace.region }),
       FAIRWAY_REGION: stackPlace.region,
       FAIRWAY_INSTANCE_ID: numbered('provisioner', index),
       FAIRWAY_CLUSTERS: `${stackPlace.vpcId}=${kubeconfigOf(plan)}`,
@@ -108,7 +107,8 @@ export function routerProcess(plan: StackPlan, index: number): ProcessSpec {
   return own(plan, name, {
     main: 'router/main.ts',
     env: {
-      FAIRWAY_NATS_URL: plan.natsUrl,
+      FAIRWAY_NATS_URL: plan.nats.urlOf({ role: 'router', vpcId: stackPlace.vpcId }),
+      FAIRWAY_NATS_API: plan.nats.edgeApi,
       FAIRWAY_REDIS_URL: plan.redisUrl,
       FAIRWAY_VPC_ID: stackPlace.vpcId,
       FAIRWAY_ROUTER_ID: name,

@@ -9,7 +9,7 @@ import {
   makeVpcStreams,
   openAdmin,
 } from '../../api/cli/service.ts';
-import { stackPlace } from './processes.ts';
+import { stackPlace } from './stack-place.ts';
 
 /** What an operator does with a new region: its streams, a team with an API token, and the team's VPC. */
 export async function seedRegion(parts: { natsUrl: string; log: Logger; apiToken: string }): Promise<void> {

@@ -2,8 +2,13 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { natsAccounts, type NatsLogin } from '#shared/contract/nats-config.ts';
+import { edgeApi, type NatsRole } from '#shared/contract/nats-roles.ts';
+import { deriveKey } from '#shared/runtime/keyed-hash.ts';
 import { ConfigError } from '#shared/runtime/read-config.ts';
 import type { ProcessSpec } from './child-process.ts';
+import { loginOf, loginsOf } from '../../api/cli/service.ts';
+import { stackPlace } from './stack-place.ts';
 import type { StackSecrets } from './secrets.ts';
 
 /** Where a server listens and keeps its data. */
@@ -19,22 +24,41 @@ export interface StackServer {
   spec: ProcessSpec | undefined;
 }
 
-/** NATS with JetStream and `sync_interval: always`; NATS_URL names one that runs already. */
-export async function natsServer({ folder, port, secrets }: ServerPlace): Promise<StackServer> {
+/** NATS as the stack runs it: an address for each role, and one with every right for people and tests. */
+export interface StackNats extends StackServer {
+  urlOf(role: NatsRole): string;
+  /** How routers call JetStream's API. */
+  edgeApi: string;
+}
+
+/**
+ * NATS with JetStream, `sync_interval: always` and the users of a region; NATS_URL names one that runs already, with one user
+ * for all.
+ */
+export async function natsServer({ folder, port, secrets }: ServerPlace): Promise<StackNats> {
   const running = process.env['NATS_URL'];
-  if (running !== undefined && running !== '') return { url: running, spec: undefined };
+  if (running !== undefined && running !== '')
+    return { url: running, urlOf: () => running, edgeApi: '$JS.API', spec: undefined };
+  const { region, vpcId, team } = stackPlace;
+  const natsKey = deriveKey(Buffer.from(secrets.regionKey, 'base64url'), 'nats');
+  const person: NatsLogin = {
+    user: { account: 'CONTROL', name: 'fairway', publish: ['>'], subscribe: ['>'], answers: true },
+    password: secrets.natsPassword,
+  };
   const file = join(folder, 'nats.conf');
   const text = [
     `listen: "127.0.0.1:${port}"`,
     `jetstream { store_dir: ${JSON.stringify(join(folder, 'nats'))}, sync_interval: always, max_file_store: 8GB }`,
-    `authorization { user: fairway, password: ${JSON.stringify(secrets.natsPassword)} }`,
     `max_payload: 2MB`,
-    '',
+    natsAccounts([person, ...loginsOf(natsKey, { region, vpcIds: [vpcId], teams: [team] })]),
   ].join('\n');
   await writeFile(file, text, { mode: 0o600 });
   const command = binary('FAIRWAY_NATS_SERVER', 'nats-server');
+  const urlOf = ({ user, password }: NatsLogin): string => `nats://${user.name}:${password}@127.0.0.1:${port}`;
   return {
-    url: `nats://fairway:${secrets.natsPassword}@127.0.0.1:${port}`,
+    url: urlOf(person),
+    urlOf: (role) => urlOf(loginOf(natsKey, role)),
+    edgeApi,
     spec: {
       ...foreign('nats', folder),
       command,

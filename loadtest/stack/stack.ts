@@ -12,6 +12,7 @@ import { loadSecrets } from './secrets.ts';
 import { seedRegion } from './seed-region.ts';
 import { natsServer, redisServer } from './servers.ts';
 import { openStateFolder } from './state-folder.ts';
+import { stackPlace } from './stack-place.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
 
 /** A running stack: addresses, the API token and its processes. */
@@ -41,13 +42,13 @@ export async function startStack(
   const secrets = await loadSecrets(folder.path);
   const nats = await natsServer({ folder: folder.path, port: ports.nats, secrets });
   const redis = await redisServer({ folder: folder.path, port: ports.redis, secrets });
-  const plan = { options, ports, secrets, folder: folder.path, natsUrl: nats.url, redisUrl: redis.url };
+  const plan = { options, ports, secrets, folder: folder.path, nats, redisUrl: redis.url };
   const supervisor = stack.use(createSupervisor(clock, progress));
 
   // Cluster and Redis come up while NATS gets its streams; whoever needs something that is late waits for it.
   const seeded = async (): Promise<void> => {
     if (nats.spec !== undefined) await supervisor.run(nats.spec);
-    await seedRegion({ natsUrl: nats.url, log: silentLogger(), apiToken: secrets.apiToken });
+    await seedRegion({ natsUrl: nats.urlOf({ role: 'admin' }), log: silentLogger(), apiToken: secrets.apiToken });
   };
   const cluster = async (): Promise<void> => {
     await supervisor.run(processes.clusterProcess(plan));
@@ -83,19 +84,32 @@ async function allOrFirstError(work: Promise<void>[]): Promise<void> {
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
+/** The address of NATS for each role. */
+function natsUsers({ nats }: processes.StackPlan): Record<string, string> {
+  const { region, vpcId, team } = stackPlace;
+  return {
+    admin: nats.urlOf({ role: 'admin' }),
+    central: nats.urlOf({ role: 'central' }),
+    regional: nats.urlOf({ role: 'regional', region }),
+    provisioner: nats.urlOf({ role: 'provisioner', region }),
+    router: nats.urlOf({ role: 'router', vpcId }),
+    team: nats.urlOf({ role: 'team', team }),
+  };
+}
+
 /** Writes what a script needs (`--json`), whole or not at all. */
 export async function writeReport(stack: Stack, demo: DemoEndpoint): Promise<void> {
   const { plan } = stack;
   if (plan.options.json === undefined) return;
   const kubeconfig = processes.kubeconfigOf(plan);
   const report = {
-    control: { url: stack.controlUrl, token: stack.apiToken, team: processes.stackPlace.team },
+    control: { url: stack.controlUrl, token: stack.apiToken, team: stackPlace.team },
     regional: {
       url: `http://127.0.0.1:${plan.ports.regionals[0]}`,
       urls: plan.ports.regionals.map((port) => `http://127.0.0.1:${port}`),
     },
     inference: { url: stack.inferenceUrl, token: demo.token, model: demo.model, endpointId: demo.endpointId },
-    nats: { url: plan.natsUrl },
+    nats: { url: plan.nats.url, users: natsUsers(plan) },
     redis: { url: plan.redisUrl },
     cluster: { kubeconfig },
     processes: stack.supervisor.list(),

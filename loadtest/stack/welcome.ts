@@ -1,4 +1,5 @@
 import type { DemoEndpoint } from './demo.ts';
+import { stackPlace } from './stack-place.ts';
 import type { Stack } from './stack.ts';
 
 /** A command that a person can paste; the e2e test runs each. */
@@ -42,7 +43,7 @@ export function exportLines(stack: Stack, demo: DemoEndpoint): string[] {
   const values = {
     FAIRWAY_CONTROL_URL: stack.controlUrl,
     FAIRWAY_API_TOKEN: stack.apiToken,
-    FAIRWAY_NATS_URL: stack.plan.natsUrl,
+    FAIRWAY_NATS_URL: stack.plan.nats.urlOf({ role: 'team', team: stackPlace.team }),
     FAIRWAY_INFERENCE_URL: stack.inferenceUrl,
     FAIRWAY_TOKEN: demo.token,
     FAIRWAY_MODEL: demo.model,

@@ -1,11 +1,19 @@
+import { z } from 'zod';
 import { accessSchema, type AccessDocument } from '#shared/contract/desired.ts';
 import { poolDocumentSchema, type PoolDocument } from '#shared/contract/replica.ts';
+import type { StreamReading } from '#shared/contract/stream-stamp.ts';
 import { lastToken } from '#shared/contract/subjects.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import type { ViewMessage } from '#shared/runtime/nats/nats-view.ts';
 import { AccessDirectory } from './access-directory.ts';
 import { PoolDirectory } from './pool-directory.ts';
 import type { EdgeState } from './state-file.ts';
+
+/** The two kinds of documents that a router reads. */
+export const edgeParts = ['access', 'pools'] as const;
+
+/** One of them. */
+export type EdgePart = (typeof edgeParts)[number];
 
 /** Whose copy it is. */
 export interface EdgeCopyOptions {
@@ -14,29 +22,29 @@ export interface EdgeCopyOptions {
 }
 
 /** Told after each change. */
-export type EdgeListener = (what: 'access' | 'pools') => void;
+export type EdgeListener = (what: EdgePart) => void;
 
 /**
- * Access and pools of one VPC in memory. Started from the copy on disk, then kept current by documents. Whatever the first
- * complete reading of a stream did not bring has ended while this router was away, and goes.
+ * Access and pools of one VPC in memory. Started from the copy on disk, then kept current by documents. What a complete
+ * reading did not bring has ended, and goes; also what the disk's copy had.
  */
 export class EdgeCopy {
   readonly access = new AccessDirectory();
   readonly pools = new PoolDirectory();
   readonly #options: EdgeCopyOptions;
   readonly #listeners: EdgeListener[] = [];
-  /** Ids seen in the first reading; undefined once it is complete. */
-  #seenEndpoints: Set<string> | undefined = new Set();
-  #seenPools: Set<string> | undefined = new Set();
+  /** Ids that only the disk has told of. */
+  readonly #fromDisk = { access: new Set<string>(), pools: new Set<string>() };
+  readonly #readings: Partial<Record<EdgePart, StreamReading>> = {};
   #loaded = false;
 
   constructor(options: EdgeCopyOptions) {
     this.#options = options;
   }
 
-  /** There is something to serve from: the disk's copy, or both streams. */
+  /** There is something to serve from: the disk's copy, or both parts. */
   get loaded(): boolean {
-    return this.#loaded || (this.#seenEndpoints === undefined && this.#seenPools === undefined);
+    return this.#loaded || edgeParts.every((part) => this.#readings[part] !== undefined);
   }
 
   onChange(listener: EdgeListener): void {
@@ -46,74 +54,90 @@ export class EdgeCopy {
   load(state: EdgeState): void {
     for (const document of state.access) this.access.put(document);
     for (const document of state.pools) this.pools.put(document);
+    for (const { endpointId } of state.access) this.#fromDisk.access.add(endpointId);
+    for (const { pool } of state.pools) this.#fromDisk.pools.add(pool);
+    Object.assign(this.#readings, state.readings);
     this.#loaded = true;
-    this.#tell('access');
-    this.#tell('pools');
+    for (const part of edgeParts) this.#tell(part);
   }
 
   state(): EdgeState {
-    return { v: 1, vpcId: this.#options.vpcId, access: this.access.documents(), pools: this.pools.documents() };
+    const { vpcId } = this.#options;
+    return { v: 1, vpcId, access: this.access.documents(), pools: this.pools.documents(), readings: this.#readings };
   }
 
-  applyAccess(message: ViewMessage): void {
-    const endpointId = lastToken(message.subject);
-    const document = this.#read(message, accessOf);
-    if (document === 'unreadable') return;
-    this.#seenEndpoints?.add(endpointId);
-    if (document === undefined) this.access.remove(endpointId);
+  /** The last complete reading of a part, and how far it has been followed since. */
+  reading(part: EdgePart): StreamReading | undefined {
+    return this.#readings[part];
+  }
+
+  /** A document, or its end. */
+  take(part: EdgePart, message: ViewMessage): void {
+    const id = lastToken(message.subject);
+    this.#fromDisk[part].delete(id);
+    if (part === 'access') this.#takeAccess(id, message);
+    else this.#takePool(id, message);
+    const reading = this.#readings[part];
+    if (reading !== undefined) reading.lastSeq = Math.max(reading.lastSeq, message.seq);
+    this.#tell(part);
+  }
+
+  /** The source has this subject no more. */
+  drop(part: EdgePart, subject: string): void {
+    this.#remove(part, lastToken(subject));
+    this.#tell(part);
+  }
+
+  /** All that the source had when it was in this state has been taken. */
+  readingComplete(part: EdgePart, reading: StreamReading): void {
+    this.#readings[part] = { ...reading };
+    for (const id of this.#fromDisk[part]) this.#remove(part, id);
+    this.#fromDisk[part].clear();
+    this.#tell(part);
+  }
+
+  /** A document that says who may call and cannot be read grants nothing: it may be the one that revokes. */
+  #takeAccess(endpointId: string, message: ViewMessage): void {
+    const document = message.deleted ? 'ended' : this.#read(message, readAccess);
+    if (document === 'ended' || document === undefined) this.access.remove(endpointId);
     else this.access.put(document);
-    this.#tell('access');
   }
 
-  applyPool(message: ViewMessage): void {
-    const pool = lastToken(message.subject);
-    const document = this.#read(message, poolOf);
-    if (document === 'unreadable') return;
-    this.#seenPools?.add(pool);
-    if (document === undefined) this.pools.remove(pool);
-    else this.pools.put(document);
-    this.#tell('pools');
+  /** A pool that cannot be read stays as it was: its replicas go on serving. */
+  #takePool(pool: string, message: ViewMessage): void {
+    const document = message.deleted ? 'ended' : this.#read(message, readPool);
+    if (document === 'ended') this.pools.remove(pool);
+    else if (document !== undefined) this.pools.put(document);
   }
 
-  /** The first reading of the access documents is complete. */
-  accessSynced(): void {
-    const seen = this.#seenEndpoints;
-    if (seen === undefined) return;
-    this.#seenEndpoints = undefined;
-    for (const id of this.access.endpointIds()) if (!seen.has(id)) this.access.remove(id);
-    this.#tell('access');
+  #remove(part: EdgePart, id: string): void {
+    this.#fromDisk[part].delete(id);
+    this[part].remove(id);
   }
 
-  /** The first reading of the pool documents is complete. */
-  poolsSynced(): void {
-    const seen = this.#seenPools;
-    if (seen === undefined) return;
-    this.#seenPools = undefined;
-    for (const { pool } of this.pools.documents()) if (!seen.has(pool)) this.pools.remove(pool);
-    this.#tell('pools');
+  #tell(part: EdgePart): void {
+    for (const listener of this.#listeners) listener(part);
   }
 
-  #tell(what: 'access' | 'pools'): void {
-    for (const listener of this.#listeners) listener(what);
-  }
-
-  /** Undefined when the document is gone; one that this version cannot read is parked: what was known stays. */
-  #read<T>(message: ViewMessage, parse: (text: string) => T): T | undefined | 'unreadable' {
-    if (message.deleted) return undefined;
+  /** Undefined for one that this version cannot read, which is parked: logged, and left where it is. */
+  #read<T>({ subject, seq, text }: ViewMessage, parse: (json: unknown) => T): T | undefined {
     try {
-      return parse(message.text);
+      return parse(JSON.parse(text));
     } catch (error) {
-      this.#options.log.error({ subject: message.subject, seq: message.seq, reason: String(error) }, 'edge.unreadable');
-      return 'unreadable';
+      this.#options.log.error({ subject, seq, reason: String(error) }, 'edge.parked');
+      return undefined;
     }
   }
 }
 
-function accessOf(text: string): AccessDocument | undefined {
-  const document = accessSchema.parse(JSON.parse(text));
-  return document.kind === 'access' ? document : undefined;
+const revokedSchema = z.looseObject({ kind: z.literal('revoked') });
+
+function readAccess(json: unknown): AccessDocument | 'ended' {
+  if (revokedSchema.safeParse(json).success) return 'ended';
+  const document = accessSchema.parse(json);
+  return document.kind === 'access' ? document : 'ended';
 }
 
-function poolOf(text: string): PoolDocument {
-  return poolDocumentSchema.parse(JSON.parse(text));
+function readPool(json: unknown): PoolDocument | 'ended' {
+  return poolDocumentSchema.parse(json);
 }

@@ -3,17 +3,35 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { accessDocumentSchema } from '#shared/contract/desired.ts';
 import { poolDocumentSchema } from '#shared/contract/replica.ts';
+import { ConfigError } from '#shared/runtime/config-error.ts';
 import type { Logger } from '#shared/runtime/log.ts';
+
+const readingSchema = z.object({ region: z.string(), id: z.string(), adoptedAt: z.number(), lastSeq: z.int() });
 
 const stateSchema = z.object({
   v: z.literal(1),
   vpcId: z.string(),
   access: z.array(accessDocumentSchema),
   pools: z.array(poolDocumentSchema),
+  /** Which streams that is from, and how far they had been followed. */
+  readings: z.object({ access: readingSchema.optional(), pools: readingSchema.optional() }).default({}),
 });
 
 /** What a router needs to serve without the control plane. It holds upstream keys and hashes of tokens. */
 export type EdgeState = z.infer<typeof stateSchema>;
+
+/** What outlives the process. */
+export type EdgeMemory = Pick<StateFile, 'read' | 'write' | 'flushed'>;
+
+/** A fixed list of access and pools, as a person writes it. @throws ConfigError naming what does not fit. */
+export async function readEdgeFile(path: string): Promise<Pick<EdgeState, 'access' | 'pools'>> {
+  try {
+    return stateSchema.pick({ access: true, pools: true }).parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch (error) {
+    const reason = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
+    throw new ConfigError(`The list of access and pools in ${path} (FAIRWAY_EDGE_FILE) cannot be used: ${reason}`);
+  }
+}
 
 /** The copy on disk that lets a router start while NATS is away: one file, replaced whole, readable by its owner alone. */
 export class StateFile {

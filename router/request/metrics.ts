@@ -16,6 +16,7 @@ export interface RouterGauges {
   readonly bodyBytes: () => number;
   readonly ledgerUp: () => boolean;
   readonly ledgerDropped: () => number;
+  readonly edgeDoubts: () => number;
 }
 
 /** The router's own instruments; names are stable. */
@@ -90,5 +91,6 @@ export class RouterMetrics {
     gauge('prefix_refused_questions', 'Questions of other routers that were not answered.', () => brain().sync.refused);
     gauge('ledger_up', '1 while this router hears itself on the ledger.', () => Number(gauges.ledgerUp()));
     gauge('ledger_dropped_messages', 'Ledger messages that were not sent.', gauges.ledgerDropped);
+    gauge('edge_doubted_streams', 'Streams that are not believed until an operator adopts them.', gauges.edgeDoubts);
   }
 }

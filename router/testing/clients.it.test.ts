@@ -4,8 +4,6 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
-import { startRedisServer } from '#shared/testing/redis-server.ts';
 import type { Router } from '../service.ts';
 import { contentOf, frames } from './chat-frames.ts';
 import { ask } from './client.ts';
@@ -26,7 +24,7 @@ let other: EdgeEndpoint;
 let router: Router;
 
 beforeAll(async () => {
-  edge = await startEdge({ nats: await startNatsServer(), redis: await startRedisServer() });
+  edge = await startEdge();
   upstream = await startScriptedUpstream(streamWords('ok'));
   endpoint = await edge.addEndpoint([upstream.port], models);
   other = await edge.addEndpoint([upstream.port], ['plain']);

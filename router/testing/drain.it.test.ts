@@ -2,8 +2,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { drainReportSchema, type DrainReport } from '#shared/contract/replica.ts';
 import { subjects } from '#shared/contract/subjects.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
-import { startRedisServer } from '#shared/testing/redis-server.ts';
 import { contentOf, eventsOf, frames } from './chat-frames.ts';
 import { ask, readAll, start } from './client.ts';
 import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
@@ -15,7 +13,7 @@ let endpoint: EdgeEndpoint;
 const reports: DrainReport[] = [];
 
 beforeAll(async () => {
-  edge = await startEdge({ nats: await startNatsServer(), redis: await startRedisServer() });
+  edge = await startEdge();
   upstream = await startScriptedUpstream(streamWords('ok'));
   endpoint = await edge.addEndpoint([upstream.port]);
   edge.client.nc.subscribe(subjects.everyDrain, {

@@ -6,8 +6,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatToken } from '#shared/runtime/access-token.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
-import { startRedisServer } from '#shared/testing/redis-server.ts';
 import type { Router } from '../service.ts';
 import { contentOf } from './chat-frames.ts';
 import { ask } from './client.ts';
@@ -22,7 +20,7 @@ let endpoint: EdgeEndpoint;
 let other: EdgeEndpoint;
 
 beforeAll(async () => {
-  edge = await startEdge({ nats: await startNatsServer(), redis: await startRedisServer() });
+  edge = await startEdge();
   upstream = await startScriptedUpstream(answerJson(200, { id: 'x', choices: [] }));
   endpoint = await edge.addEndpoint([upstream.port], ['org/model-a', 'alias-a']);
   other = await edge.addEndpoint([upstream.port], ['model-b']);

@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
-import { startRedisServer } from '#shared/testing/redis-server.ts';
 import { contentOf, eventsOf } from './chat-frames.ts';
 import { ask } from './client.ts';
 import { startEdge, type Edge } from './router-fixture.ts';
@@ -8,7 +6,7 @@ import { startScriptedUpstream, streamWords } from './scripted-upstream.ts';
 
 let edge: Edge;
 beforeAll(async () => {
-  edge = await startEdge({ nats: await startNatsServer(), redis: await startRedisServer() });
+  edge = await startEdge();
 });
 afterAll(() => edge[Symbol.asyncDispose]());
 

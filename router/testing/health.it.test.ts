@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
-import { startRedisServer } from '#shared/testing/redis-server.ts';
 import type { Router } from '../service.ts';
 import { contentOf } from './chat-frames.ts';
 import { ask, start, readAll, type RawRequest, type Reply } from './client.ts';
@@ -17,7 +15,7 @@ let endpoint: EdgeEndpoint;
 let router: Router;
 
 beforeAll(async () => {
-  edge = await startEdge({ nats: await startNatsServer(), redis: await startRedisServer() });
+  edge = await startEdge();
   router = await edge.startRouter({ env: { FAIRWAY_CAPACITY_TIMEOUT_MS: '30000' } });
 });
 afterAll(async () => {

@@ -4,16 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AccessDocument } from '#shared/contract/desired.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
-import { streams, subjects } from '#shared/contract/subjects.ts';
+import { subjects } from '#shared/contract/subjects.ts';
 import { formatToken } from '#shared/runtime/access-token.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { silentLogger, type Logger } from '#shared/runtime/log.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
-import { makeTestStreams } from '#shared/testing/test-streams.ts';
+import type { ChildServer } from '#shared/testing/child-server.ts';
+import { startRedisServer } from '#shared/testing/redis-server.ts';
+import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
+import { makeEdgeStreams } from '#shared/testing/test-streams.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { retry } from '#shared/runtime/retry.ts';
 import { readRouterConfig, type RouterConfig } from '../config.ts';
-import { startRouter, type Router, type RouterContext } from '../service.ts';
+import { startRouter, type Router, type RouterOverrides } from '../service.ts';
 import { accessDocument, poolDocument, replicaAt } from '#shared/testing/documents.ts';
 
 /** One endpoint with a token and a pool, written as the API and the provisioner write them. */
@@ -26,18 +29,11 @@ export interface EdgeEndpoint {
   access: AccessDocument;
 }
 
-/** A server that the test has started, and ends by itself with the edge. */
-export interface ServerOfTest extends AsyncDisposable {
-  readonly url: string;
-  kill(): Promise<void>;
-  restart(): Promise<void>;
-}
-
 /** Real NATS and Redis with the documents of one VPC. */
 export interface Edge extends AsyncDisposable {
   readonly vpcId: string;
-  readonly nats: ServerOfTest;
-  readonly redis: ServerOfTest;
+  readonly nats: RegionNats;
+  readonly redis: ChildServer;
   readonly client: Nats;
   readonly stateDir: string;
   readonly hashKey: Uint8Array;
@@ -53,20 +49,20 @@ export interface Edge extends AsyncDisposable {
 export interface RouterOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly log?: Logger;
-  readonly apis?: RouterContext['apis'];
+  readonly apis?: RouterOverrides['apis'];
 }
 
-/** Prepares an edge on servers of the test's. */
-export async function startEdge(servers: { nats: ServerOfTest; redis: ServerOfTest }): Promise<Edge> {
-  const { nats, redis } = servers;
-  const client = await connectNats({ url: nats.url, name: 'test', log: silentLogger() });
-  await makeTestStreams(client, [streams.desired, streams.edge]);
-  const stateDir = await mkdtemp(join(tmpdir(), 'fairway-router-'));
+/** Prepares an edge on servers of its own. */
+export async function startEdge(): Promise<Edge> {
   const vpcId = randomUUID();
+  const [nats, redis] = await Promise.all([startRegionNats({ vpcIds: [vpcId] }), startRedisServer()]);
+  const client = await connectNats({ url: nats.url, name: 'test', log: silentLogger() });
+  await makeEdgeStreams(client, vpcId);
+  const stateDir = await mkdtemp(join(tmpdir(), 'fairway-router-'));
   const hashKey = randomBytes(32);
   const config = (env: Readonly<Record<string, string>>): RouterConfig =>
     readRouterConfig({
-      FAIRWAY_NATS_URL: nats.url,
+      FAIRWAY_NATS_URL: nats.urlOf({ role: 'router', vpcId }),
       FAIRWAY_REDIS_URL: redis.url,
       FAIRWAY_VPC_ID: vpcId,
       FAIRWAY_TOKEN_HASH_KEY: Buffer.from(hashKey).toString('base64url'),

@@ -1,8 +1,6 @@
 import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
-import { startRedisServer } from '#shared/testing/redis-server.ts';
 import { readSimConfig } from '#loadtest/sim/config.ts';
 import { readFaults } from '#loadtest/sim/server/faults.ts';
 import type { ModelServer } from '#loadtest/sim/server/model-server.ts';
@@ -17,7 +15,7 @@ let router: Router;
 let client: OpenAI;
 
 beforeAll(async () => {
-  edge = await startEdge({ nats: await startNatsServer(), redis: await startRedisServer() });
+  edge = await startEdge();
   const flags = ['--port', '0', '--model', 'test-model', '--time-scale', '0.01', '--drain-timeout-ms', '0'];
   const config = readSimConfig(flags, { FAIRWAY_SIM_API_KEY: 'upstream-secret' });
   sims = await Promise.all([0, 1, 2, 3].map(() => startSim(config, { die: () => {} })));

@@ -5,8 +5,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { proofPrefix } from '#shared/contract/replica.ts';
 import { createLogger } from '#shared/runtime/log.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
-import { startRedisServer } from '#shared/testing/redis-server.ts';
 import type { Router } from '../service.ts';
 import { contentOf, eventsOf, frames } from './chat-frames.ts';
 import { ask, readAll, start } from './client.ts';
@@ -27,7 +25,7 @@ let endpoint: EdgeEndpoint;
 let router: Router;
 
 beforeAll(async () => {
-  edge = await startEdge({ nats: await startNatsServer(), redis: await startRedisServer() });
+  edge = await startEdge();
   upstreams = await Promise.all([1, 2].map(() => startScriptedUpstream(streamWords('ok'))));
   endpoint = await edge.addEndpoint(upstreams.map(({ port }) => port));
   router = await edge.startRouter({

@@ -3,8 +3,6 @@ import { redisKeys } from '#shared/contract/subjects.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectRedis, type RedisConnection } from '#shared/runtime/redis.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
-import { startRedisServer } from '#shared/testing/redis-server.ts';
 import type { Router } from '../service.ts';
 import { contentOf, frames } from './chat-frames.ts';
 import { ask, start } from './client.ts';
@@ -18,7 +16,7 @@ let endpoint: EdgeEndpoint;
 let routers: Router[];
 
 beforeAll(async () => {
-  edge = await startEdge({ nats: await startNatsServer(), redis: await startRedisServer() });
+  edge = await startEdge();
   redis = connectRedis({ url: edge.redis.url, name: 'test', log: silentLogger() });
   upstreams = await Promise.all([1, 2].map(() => startScriptedUpstream(streamWords('ok'))));
   endpoint = await edge.addEndpoint(upstreams.map(({ port }) => port));

@@ -37,7 +37,15 @@ function reading(api: string, rows: readonly { name: string }[]): string[] {
   ]);
 }
 
-const { desired, status, edge, infra, leases, identity } = streams;
+/** What verifying a stream takes that is only written. */
+function looking(rows: readonly { name: string }[]): string[] {
+  return rows.map(({ name }) => `${controlApi}.STREAM.INFO.${name}`);
+}
+
+const { desired, status, events, audit, edge, infra, leases, identity } = streams;
+
+/** What operators say: who is who, what may be swept, which router is gone. */
+const operatorWrites = [...identity.subjects, subjects.everyWord, subjects.routersOfVpc('*')];
 
 /** The user of a role, with nothing that it does not need. */
 export function natsUser(role: NatsRole): NatsUser {
@@ -56,6 +64,8 @@ export function natsUser(role: NatsRole): NatsUser {
       return user('provisioner', {
         publish: [
           ...reading(controlApi, [desired, status, edge, infra, leases]),
+          ...looking([events]),
+          `${controlApi}.CONSUMER.DURABLE.CREATE.${desired.name}.*`,
           // Acknowledgements of its durable consumer, in the form of today's servers and in the coming one.
           `$JS.ACK.${desired.name}.>`,
           `$JS.ACK.*.*.${desired.name}.>`,
@@ -72,6 +82,7 @@ export function natsUser(role: NatsRole): NatsUser {
       return user('regional', {
         publish: [
           ...reading(controlApi, [desired, status, identity]),
+          ...looking([events, audit]),
           ...desired.subjects,
           subjects.event('*'),
           subjects.audit('*'),
@@ -86,8 +97,7 @@ export function natsUser(role: NatsRole): NatsUser {
         publish: [
           ...['CREATE', 'UPDATE', 'DELETE', 'INFO'].map((verb) => `${controlApi}.STREAM.${verb}.*`),
           ...reading(controlApi, [identity, infra]),
-          ...identity.subjects,
-          subjects.everyWord,
+          ...operatorWrites,
         ],
       });
     case 'team':

@@ -12,13 +12,13 @@ export interface NatsTestServer extends ChildServer {
 
 /**
  * A real nats-server with JetStream and `sync_interval: always` on a free port, in a temporary folder. `settings` are
- * further lines of its configuration.
+ * further lines of its configuration, `login` (`user:password@`) stands in its address.
  */
-export async function startNatsServer(settings = ''): Promise<NatsTestServer> {
-  return onFreePort((port) => startOn(port, settings));
+export async function startNatsServer(settings = '', login = ''): Promise<NatsTestServer> {
+  return onFreePort((port) => startOn(port, settings, login));
 }
 
-async function startOn(port: number, settings: string): Promise<NatsTestServer> {
+async function startOn(port: number, settings: string, login: string): Promise<NatsTestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'fairway-nats-'));
   const config = join(folder, 'nats.conf');
   await writeFile(
@@ -26,7 +26,7 @@ async function startOn(port: number, settings: string): Promise<NatsTestServer> 
     `listen: "127.0.0.1:${port}"\njetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: always, max_file_store: 4GB }\n${settings}\n`,
   );
   const server = await startChildServer({
-    url: `nats://127.0.0.1:${port}`,
+    url: `nats://${login}127.0.0.1:${port}`,
     command: findBinary('FAIRWAY_NATS_SERVER', ['nats-server']),
     args: ['-c', config],
     ready: () => natsIsReady(port),

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { scopes as allScopes, type Scope } from '#shared/contract/identity.ts';
+import { natsAccounts } from '#shared/contract/nats-config.ts';
 import { formatToken } from '#shared/runtime/access-token.ts';
 import { ConfigError } from '#shared/runtime/config-error.ts';
 import type { AdminConfig } from '../config.ts';
 import type { AdminContext } from './admin-context.ts';
 import { addTeam, addToken, addVpc } from './identities.ts';
-import { accountsOf, loginAdvice, loginOf } from './logins.ts';
+import { loginAdvice, loginOf, loginsOf } from './logins.ts';
 import { forgetRouters } from './routers.ts';
 import { adoptStreams, makeRegionStreams, makeVpcStreams, sweepEndpoint } from './region-streams.ts';
 
@@ -110,7 +111,7 @@ export const adminCommands: AdminCommand[] = [
     ],
     run: ({ flags, config }) => {
       const place = { region: config.FAIRWAY_REGION, vpcIds: flags['vpc'] ?? [], teams: flags['team'] ?? [] };
-      return [accountsOf(natsKeyOf(config), place)];
+      return [natsAccounts(loginsOf(natsKeyOf(config), place))];
     },
   },
   {

@@ -1,4 +1,4 @@
-import { natsAccounts, natsUserLine, type NatsLogin } from '#shared/contract/nats-config.ts';
+import { natsUserLine, type NatsLogin } from '#shared/contract/nats-config.ts';
 import { natsUser, type NatsRole } from '#shared/contract/nats-roles.ts';
 import { deriveKey } from '#shared/runtime/keyed-hash.ts';
 
@@ -8,11 +8,11 @@ export function loginOf(natsKey: Uint8Array, role: NatsRole): NatsLogin {
   return { user, password: Buffer.from(deriveKey(natsKey, `nats-user/${user.name}`)).toString('base64url') };
 }
 
-/** The `accounts` of the nats-server of a region with these VPCs and teams, as text of its configuration file. */
-export function accountsOf(
+/** Logins of every role of a region with these VPCs and teams. */
+export function loginsOf(
   natsKey: Uint8Array,
   place: { region: string; vpcIds: readonly string[]; teams: readonly string[] },
-): string {
+): NatsLogin[] {
   const { region, vpcIds, teams } = place;
   const roles: NatsRole[] = [
     { role: 'admin' },
@@ -22,7 +22,7 @@ export function accountsOf(
     ...vpcIds.map((vpcId) => ({ role: 'router', vpcId }) as const),
     ...teams.map((team) => ({ role: 'team', team }) as const),
   ];
-  return natsAccounts(roles.map((role) => loginOf(natsKey, role)));
+  return roles.map((role) => loginOf(natsKey, role));
 }
 
 /** What an operator does with a new login, in words. */

@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
-import { startRedisServer } from '#shared/testing/redis-server.ts';
 import { openAi } from '../../dialects/openai/routes.ts';
 import type { Router } from '../../service.ts';
 import { ask, type RawRequest } from '../client.ts';
@@ -14,7 +12,7 @@ let endpoint: EdgeEndpoint;
 let router: Router;
 
 beforeAll(async () => {
-  edge = await startEdge({ nats: await startNatsServer(), redis: await startRedisServer() });
+  edge = await startEdge();
   upstream = await startScriptedUpstream(answerJson(200, { w: 'whole' }));
   endpoint = await edge.addEndpoint([upstream.port], ['big', 'alias']);
   router = await edge.startRouter({ apis: [openAi, tinyApi] });

@@ -2,6 +2,7 @@ import {
   ConnectionError,
   headers,
   NoRespondersError,
+  PermissionViolationError,
   RequestError,
   TimeoutError,
   type MsgHdrs,
@@ -142,6 +143,7 @@ const troubles = [TimeoutError, NoRespondersError, RequestError, ConnectionError
  * leader does not answer, which the client wraps in an error that says "jetstream is not enabled".
  */
 export function isNatsTrouble(error: unknown): boolean {
+  if (error instanceof Error && error.cause instanceof PermissionViolationError) return false;
   if (error instanceof JetStreamApiError) return error.status >= 500 || error.code === 10_164;
   if (troubles.some((kind) => error instanceof kind)) return true;
   return error instanceof Error && error.cause !== undefined && isNatsTrouble(error.cause);

@@ -61,7 +61,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     up = now;
     if (now) for (const listener of listeners) listener();
   });
-  const timeout = options.requestTimeoutMs ?? 2000;
+  const api = { timeout: options.requestTimeoutMs ?? 2000, apiPrefix: options.apiPrefix ?? '$JS.API' };
   const version = nc.info?.version ?? '0.0.0';
   if (isOlder(version)) {
     await nc.close();
@@ -69,8 +69,8 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   }
   return {
     nc,
-    js: jetstream(nc, { timeout }),
-    jsm: await jetstreamManager(nc, { timeout, checkAPI: false }),
+    js: jetstream(nc, api),
+    jsm: await jetstreamManager(nc, { ...api, checkAPI: false }),
     up: () => up,
     onReconnect: (listener) => {
       listeners.add(listener);
