@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { regionSchema, uuidSchema } from '#shared/contract/ids.ts';
+import { engineNames, readEngineChoice } from './engines/engine-choice.ts';
 import { readConfig, secretText } from '#shared/runtime/read-config.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -20,6 +21,11 @@ const clusters = z.string().transform((text, context) => {
   return read;
 });
 
+/** `<engine>` or `<model>=<engine>` with commas between. */
+const engines = z.string().refine((text) => readEngineChoice(text) !== null, {
+  error: `must be one engine for everything and <model>=<engine> for some, of: ${engineNames.join(', ')}`,
+});
+
 /** Every setting of the provisioner; keys are the names of environment variables, times in milliseconds. */
 export const provisionerSchema = z.object({
   FAIRWAY_NATS_URL: secretText.describe('NATS servers, comma-separated; may carry user and password'),
@@ -37,6 +43,7 @@ export const provisionerSchema = z.object({
     .default(() => `${hostname().replaceAll(/[^A-Za-z0-9_-]/g, '-')}-${process.pid}`.slice(-64))
     .describe('name of this process among provisioners')
     .meta({ shownDefault: 'host name and process id' }),
+  FAIRWAY_ENGINES: engines.default('sim').describe('engine of each model: <engine>,<model>=<engine>,…'),
   FAIRWAY_SEAL_PRIVATE_KEY: secretText.optional().describe('opens secrets that clients sent; base64url'),
   FAIRWAY_PROVISIONER_KEY: secretText
     .refine((text) => Buffer.from(text, 'base64url').length === 32, 'must be 32 bytes in base64url')

@@ -22,6 +22,8 @@ import { clusterKey, endpointKey, type QueueKey } from './desired/queue-key.ts';
 import { resync, type ResyncOptions } from './desired/resync.ts';
 import { Cluster } from './cluster/cluster.ts';
 import type { KubeWrites } from './kube/kube-client.ts';
+import { readEngineChoice } from './engines/engine-choice.ts';
+import { sim } from './engines/sim.ts';
 import type { PlanSettings } from './plan/settings.ts';
 
 /** What the process gives; the rest is for tests. */
@@ -213,7 +215,11 @@ function createReconciler(config: ProvisionerConfig, parts: Parts, stack: AsyncD
 
 function planSettings(config: ProvisionerConfig, provisionerKey: Uint8Array): PlanSettings {
   return {
-    manifests: { graceMs: config.FAIRWAY_GRACE_MS, preStopMs: config.FAIRWAY_PRESTOP_MS },
+    manifests: {
+      graceMs: config.FAIRWAY_GRACE_MS,
+      preStopMs: config.FAIRWAY_PRESTOP_MS,
+      engineOf: readEngineChoice(config.FAIRWAY_ENGINES) ?? (() => sim),
+    },
     drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS,
     changeDeadlineMs: config.FAIRWAY_CHANGE_DEADLINE_MS,
     minimumAfterMs: config.FAIRWAY_MINIMUM_AFTER_MS,

@@ -1,3 +1,4 @@
+import type { EngineChoice } from '../engines/engine-choice.ts';
 import type { ModelDeployment, SpecDocument } from '#shared/contract/desired.ts';
 
 /** What the objects of an endpoint are made from: a spec and its revision, or the live spec under a newer revision. */
@@ -17,6 +18,8 @@ export interface AppliedSpec {
 export interface ManifestSettings {
   /** Grace of pods between SIGTERM and SIGKILL, at least the longest stream. */
   graceMs: number;
+  /** Which engine serves a deployment. */
+  engineOf: EngineChoice;
   /** Time between the mark for deletion and SIGTERM: routers have dropped the replica by then. */
   preStopMs: number;
 }

@@ -1,37 +1,42 @@
-import { engineProfiles } from '#shared/contract/catalog.ts';
 import type { KubeObject, OwnerReference } from '../kube/kube-object.ts';
 import type { EngineGroup } from './engine-deployment.ts';
 import { engineAccount, limits, networkPolicies, quota } from './guards.ts';
 import { intentSeqAnnotation } from './labels.ts';
 import { namespace } from './namespace.ts';
 import { poolDisruptionBudget, poolSecret, poolService, type Pool } from './pool-objects.ts';
-import type { PoolSecrets, AppliedSpec } from './applied-spec.ts';
-
-/** The engine that serves a model. One kind of engine is built in so far. */
-export const profile = engineProfiles.sim;
+import type { AppliedSpec, ManifestSettings, PoolSecrets } from './applied-spec.ts';
 
 /** The pools of a spec. */
-export function poolsOf({ endpointId, deployments }: AppliedSpec): Pool[] {
-  return deployments.map((deployment) => ({ endpointId, deployment, profile }));
+export function poolsOf({ endpointId, deployments }: AppliedSpec, { engineOf }: ManifestSettings): Pool[] {
+  return deployments.map((deployment) => ({ endpointId, deployment, profile: engineOf(deployment) }));
 }
 
 /** The groups of equal replicas of a spec. */
-export function groupsOf(spec: AppliedSpec): EngineGroup[] {
-  return poolsOf(spec).flatMap((pool) => pool.deployment.accelerators.map((accelerator) => ({ ...pool, accelerator })));
+export function groupsOf(spec: AppliedSpec, settings: ManifestSettings): EngineGroup[] {
+  return poolsOf(spec, settings).flatMap((pool) =>
+    pool.deployment.accelerators.map((accelerator) => ({ ...pool, accelerator })),
+  );
+}
+
+/** What the objects are made with, beside the spec. */
+export interface SupportContext {
+  owner: OwnerReference;
+  secretsOf: (pool: string) => PoolSecrets;
+  settings: ManifestSettings;
+  /** What is there beside the replicas that the spec asks for: of older templates, or on its way out. */
+  beside: { pods: number; gpus: number };
 }
 
 /** Everything of an endpoint but its custom resource and its Deployments, in the order of creation. */
-export function supportObjects(
-  spec: AppliedSpec,
-  owner: OwnerReference,
-  secretsOf: (pool: string) => PoolSecrets,
-): KubeObject[] {
-  const pools = poolsOf(spec);
+export function supportObjects(spec: AppliedSpec, context: SupportContext): KubeObject[] {
+  const { owner, secretsOf, settings, beside } = context;
+  const pools = poolsOf(spec, settings);
+  const ports = [...new Set(pools.map(({ profile }) => profile.port))];
   const objects = [
     namespace(spec, owner),
     engineAccount(spec),
-    ...networkPolicies(spec, profile.port),
-    quota(spec),
+    ...networkPolicies(spec, ports),
+    quota(spec, beside),
     limits(spec),
     ...pools.map((pool) => poolSecret(pool, secretsOf(pool.deployment.modelId))),
     ...pools.map(poolService),

@@ -1,6 +1,7 @@
-import { gpuSize, type EngineProfile } from '#shared/contract/catalog.ts';
+import { gpuSize } from '#shared/contract/catalog.ts';
 import type { ModelDeployment } from '#shared/contract/desired.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
+import type { EngineProfile } from '../engines/engine-profile.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { askedAnnotation, labels, labelsOf, podPortAnnotation } from './labels.ts';
 import { engineAccountName, namespaceName, poolName, poolSecretName, secretKeys } from './names.ts';
@@ -102,15 +103,19 @@ function engineContainer(group: EngineGroup, settings: ManifestSettings): object
   return {
     name: 'engine',
     image: profile.image,
-    args: ['--host', '$(POD_IP)', '--model', model, ...shutdownArgs(profile, settings)],
+    args: [...argsOf(profile, model), ...shutdownArgs(profile, settings)],
     env: [
       // Empty where pods have addresses of their own: the engine then takes its default, the profile's port.
-      {
-        name: 'FAIRWAY_SIM_PORT',
-        valueFrom: { fieldRef: { fieldPath: `metadata.annotations['${podPortAnnotation}']` } },
-      },
+      ...(profile.env.port === undefined
+        ? []
+        : [
+            {
+              name: profile.env.port,
+              valueFrom: { fieldRef: { fieldPath: `metadata.annotations['${podPortAnnotation}']` } },
+            },
+          ]),
       { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
-      { name: 'FAIRWAY_SIM_API_KEY', valueFrom: key(secretKeys.upstream, false) },
+      { name: profile.env.apiKey, valueFrom: key(secretKeys.upstream, false) },
       { name: 'HF_TOKEN', valueFrom: key(secretKeys.huggingFace, true) },
     ],
     ports: [{ name: 'http', containerPort: profile.port, protocol: 'TCP' }],
@@ -131,6 +136,11 @@ function shutdownArgs({ shutdownFlag }: EngineProfile, { graceMs }: ManifestSett
   if (shutdownFlag === null) return [];
   const time = Math.floor((graceMs - Math.min(lastWordsMs, graceMs / 4)) / shutdownFlag.unitMs);
   return [`${shutdownFlag.name}=${time}`];
+}
+
+/** The profile's start flags with the pod's own values in them. */
+function argsOf({ args, port }: EngineProfile, model: string): string[] {
+  return args.map((arg) => arg.replace('{model}', model).replace('{port}', String(port)));
 }
 
 function seconds(ms: number): number {

@@ -21,8 +21,8 @@ export function engineAccount(spec: AppliedSpec): KubeObject {
   };
 }
 
-/** Nothing in, nothing out but names; routers and the provisioner reach the engines' port. */
-export function networkPolicies(spec: AppliedSpec, enginePort: number): KubeObject[] {
+/** Nothing in, nothing out but names; routers and the provisioner reach the engines' ports. */
+export function networkPolicies(spec: AppliedSpec, enginePorts: readonly number[]): KubeObject[] {
   const policy = (name: string, rules: object): KubeObject => ({
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
@@ -39,14 +39,17 @@ export function networkPolicies(spec: AppliedSpec, enginePort: number): KubeObje
     policy('default-deny', { policyTypes: ['Ingress', 'Egress'] }),
     policy('from-routers', {
       policyTypes: ['Ingress'],
-      ingress: [{ from: [fromSystem], ports: [{ port: enginePort, protocol: 'TCP' }] }],
+      ingress: [{ from: [fromSystem], ports: enginePorts.map((port) => ({ port, protocol: 'TCP' })) }],
     }),
     policy('to-names', { policyTypes: ['Egress'], egress: [{ to: [resolvers], ports: dns }] }),
   ];
 }
 
-/** Twice the replicas (a rollout has both revisions) is the most that the namespace may ever hold. */
-export function quota(spec: AppliedSpec): KubeObject {
+/**
+ * The most that the namespace may ever hold: what the spec asks for, and as much again, or all that is still there beside
+ * it when that is more, since a rollout has both and pods count until they have ended.
+ */
+export function quota(spec: AppliedSpec, beside: { pods: number; gpus: number }): KubeObject {
   const replicas = spec.deployments.reduce((sum, deployment) => sum + poolScale(deployment), 0);
   const gpus = spec.deployments
     .flatMap(({ accelerators }) => accelerators)
@@ -57,8 +60,8 @@ export function quota(spec: AppliedSpec): KubeObject {
     metadata: meta(spec, 'endpoint', 'quota'),
     spec: {
       hard: {
-        pods: String(replicas * 2),
-        'requests.nvidia.com/gpu': String(gpus * 2),
+        pods: String(replicas + Math.max(replicas, beside.pods)),
+        'requests.nvidia.com/gpu': String(gpus + Math.max(gpus, beside.gpus)),
         'services.loadbalancers': '0',
         'services.nodeports': '0',
       },

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { sampleSettings, sampleSpec } from '../testing/sample-endpoint.ts';
+import { sampleIds, sampleSettings, sampleSpec } from '../testing/sample-endpoint.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
+import { readEngineChoice } from '../engines/engine-choice.ts';
+import { llamaCpp } from '../engines/llama-cpp.ts';
+import { sim } from '../engines/sim.ts';
+import { vllm } from '../engines/vllm.ts';
+import { quota } from './guards.ts';
 import { kindOf } from '../kube/kinds.ts';
 import { customResource } from './custom-resource.ts';
 import { fenced, groupsOf, supportObjects } from './endpoint-objects.ts';
@@ -13,7 +18,8 @@ const settings = sampleSettings.manifests;
 const target = (scale: number) => appliedSpec(sampleSpec(scale), 42);
 const owner = { apiVersion: 'fairway.dev/v1', kind: 'DedicatedInference', name: 'di-x', uid: 'uid-1' };
 const secretsOf = () => ({ upstreamKey: 'upstream-key', huggingFaceToken: 'hf_secret' });
-const group = (scale: number): EngineGroup => groupsOf(target(scale))[0] as EngineGroup;
+const context = { owner, secretsOf, settings, beside: { pods: 0, gpus: 0 } };
+const group = (scale: number): EngineGroup => groupsOf(target(scale), settings)[0] as EngineGroup;
 
 describe('manifests', () => {
   // The fence's text stands in k8s/, where a test compares it.
@@ -21,14 +27,14 @@ describe('manifests', () => {
     const objects: KubeObject[] = [
       sharedNamespace(),
       customResource(target(2)),
-      ...supportObjects(target(2), owner, secretsOf),
+      ...supportObjects(target(2), context),
       fenced(engineDeployment(group(2), settings, 2), 42),
     ];
     await expect(`${JSON.stringify(objects, null, 2)}\n`).toMatchFileSnapshot('./endpoint.golden.json');
   });
 
   it('are of kinds that the client knows, named for the cluster', () => {
-    for (const object of supportObjects(target(2), owner, secretsOf)) {
+    for (const object of supportObjects(target(2), context)) {
       expect(() => kindOf(object)).not.toThrow();
       expect(object.metadata.name).toMatch(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
       expect(object.metadata.annotations).toEqual({ 'fairway.dev/intent-seq': '42' });
@@ -36,7 +42,7 @@ describe('manifests', () => {
   });
 
   it('have no disruption budget for a single replica, which would block every node drain', () => {
-    const kinds = supportObjects(target(1), owner, secretsOf).map(({ kind }) => kind);
+    const kinds = supportObjects(target(1), context).map(({ kind }) => kind);
     expect(kinds).not.toContain('PodDisruptionBudget');
   });
 
@@ -58,6 +64,42 @@ describe('manifests', () => {
     const engine = { ...group(1), profile: { ...group(1).profile, shutdownFlag } };
     const args = JSON.stringify(['--model', modelNames(engine.deployment)[0], ...expected]).slice(1);
     expect(JSON.stringify(engineDeployment(engine, { ...settings, graceMs }, 1))).toContain(args);
+  });
+
+  it('leave room for what is there beside the spec, whatever the spec asks for', () => {
+    const hard = (scale: number, beside: { pods: number; gpus: number }) => quota(target(scale), beside)['spec'];
+    expect(hard(2, { pods: 0, gpus: 0 })).toMatchObject({ hard: { pods: '4', 'requests.nvidia.com/gpu': '4' } });
+    // Four old replicas and one that is ending, while one new one is asked for.
+    expect(hard(1, { pods: 5, gpus: 40 })).toMatchObject({ hard: { pods: '6', 'requests.nvidia.com/gpu': '41' } });
+  });
+
+  it('are of each deployment’s own engine', () => {
+    const [first] = sampleSpec(1).deployments;
+    if (first === undefined) throw new Error('the sample has a deployment');
+    const second = { ...first, modelId: sampleIds.endpoint, slug: 'b', providerModelId: 'b/b' };
+    const third = { ...first, modelId: sampleIds.vpc, slug: 'c', providerModelId: 'c/c' };
+    const engineOf = readEngineChoice('sim,b=vllm,c/c=llama-cpp') ?? (() => sim);
+    const mixed = { ...settings, engineOf };
+    const spec = appliedSpec(sampleSpec(1, { deployments: [first, second, third] }), 42);
+    const engines = groupsOf(spec, mixed).map((each) => {
+      const { template } = engineDeployment(each, mixed, 1)['spec'] as { template: KubeObject };
+      const [container] = (template['spec'] as { containers: Record<string, unknown>[] }).containers;
+      return container;
+    });
+    expect(engines).toMatchObject([
+      { image: sim.image, startupProbe: { httpGet: { port: 8000 } }, ports: [{ containerPort: 8000 }] },
+      { image: vllm.image, args: expect.arrayContaining(['--model', 'b', '--shutdown-timeout=595']) },
+      { image: llamaCpp.image, args: expect.arrayContaining(['-hf', 'c', '8080']), ports: [{ containerPort: 8080 }] },
+    ]);
+    expect(engines.map((engine) => JSON.stringify(engine?.['env']).match(/[A-Z_]*API_KEY/)?.[0])).toEqual([
+      'FAIRWAY_SIM_API_KEY',
+      'VLLM_API_KEY',
+      'LLAMA_API_KEY',
+    ]);
+    const open = supportObjects(spec, { ...context, settings: mixed }).find(
+      ({ metadata }) => metadata.name === 'from-routers',
+    );
+    expect(open?.['spec']).toMatchObject({ ingress: [{ ports: [{ port: 8000 }, { port: 8080 }] }] });
   });
 
   it('leave secrets out of pods and custom resources', () => {

@@ -1,5 +1,5 @@
-import type { EngineProfile } from '#shared/contract/catalog.ts';
 import type { ModelDeployment } from '#shared/contract/desired.ts';
+import type { EngineProfile } from '../engines/engine-profile.ts';
 import type { KubeObject, ObjectMeta } from '../kube/kube-object.ts';
 import { labels, labelsOf } from './labels.ts';
 import { namespaceName, poolName, poolSecretName, secretKeys } from './names.ts';

@@ -22,20 +22,33 @@ export interface CurrentGroup {
  */
 export function currentGroups(
   spec: AppliedSpec,
-  observed: Pick<ObservedState, 'children' | 'renew'>,
+  observed: Pick<ObservedState, 'children' | 'status' | 'renew'>,
   settings: Pick<PlanSettings, 'manifests'>,
 ): CurrentGroup[] {
-  return groupsOf(spec).map((group) => {
+  const live = observed.status.document?.live?.revision === spec.intentSeq;
+  return groupsOf(spec, settings.manifests).map((group) => {
     const newest = engineDeployment(group, settings.manifests, 0);
-    const asked = newest.metadata.annotations?.[askedAnnotation];
-    const made = observed.children.filter(
-      ({ kind, metadata }) => kind === 'Deployment' && metadata.annotations?.[askedAnnotation] === asked,
-    );
+    const { [askedAnnotation]: asked = '' } = newest.metadata.annotations ?? {};
+    const made = observed.children.filter(({ kind, metadata }) => {
+      if (kind !== 'Deployment') return false;
+      const madeFor = metadata.annotations?.[askedAnnotation];
+      // An older build did not say for what it was made; of a spec that is live that is known.
+      return madeFor === undefined ? live && isOf(metadata.labels, group) : madeFor === asked;
+    });
     const begun = made.some(({ metadata }) => metadata.name === newest.metadata.name);
     const kept = begun || observed.renew ? undefined : made[0];
-    const deployment = kept === undefined ? newest : keptDeployment(kept);
+    const deployment = kept === undefined ? newest : withAsked(keptDeployment(kept), asked);
     return { group, deployment, revision: deployment.metadata.labels?.[labels.revision] ?? '' };
   });
+}
+
+function isOf(marks: Record<string, string> | undefined, { deployment, accelerator }: EngineGroup): boolean {
+  const { acceleratorId } = accelerator;
+  return marks?.[labels.pool] === deployment.modelId && marks[labels.accelerator] === acceleratorId;
+}
+
+function withAsked(deployment: KubeObject, asked: string): KubeObject {
+  return { ...deployment, metadata: { ...deployment.metadata, annotations: { [askedAnnotation]: asked } } };
 }
 
 /** True when a group runs on the template that this build writes. Pure. */

@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import { modelNames } from '../manifests/engine-deployment.ts';
-import { profile } from '../manifests/endpoint-objects.ts';
 import type { AppliedSpec } from '../manifests/applied-spec.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import { proofKeys } from '../proof/proof-record.ts';
@@ -25,7 +24,8 @@ export function wantedPools(spec: AppliedSpec, observed: ObservedState, context:
   const wanted = new Map<string, PoolDocument>();
   for (const deployment of spec.deployments) {
     const pool = deployment.modelId;
-    const { name, healthPath, metricsPath, metrics, kvTokens, blockTokens, contextTokensMax } = profile;
+    const { name: profile, ...read } = context.settings.manifests.engineOf(deployment);
+    const { healthPath, metricsPath, metrics, kvTokens, blockTokens, contextTokensMax, goesOnWithoutClient } = read;
     wanted.set(pool, {
       v: 1,
       endpointId: spec.endpointId,
@@ -34,7 +34,16 @@ export function wantedPools(spec: AppliedSpec, observed: ObservedState, context:
       pool,
       specRevision: spec.intentSeq,
       models: modelNames(deployment),
-      engine: { profile: name, healthPath, metricsPath, metrics, kvTokens, blockTokens, contextTokensMax },
+      engine: {
+        profile,
+        healthPath,
+        metricsPath,
+        metrics,
+        kvTokens,
+        blockTokens,
+        contextTokensMax,
+        ...(goesOnWithoutClient && { goesOnWithoutClient }),
+      },
       upstreamKey: context.settings.upstreamKeyOf(pool),
       prefixSalt: context.settings.prefixSaltOf(pool),
       proofKey: context.settings.proofKeyOf(pool),

@@ -7,7 +7,7 @@ import type { ObservedState } from '../observe/observed-state.ts';
 import type { SeenObject, Step } from './step.ts';
 import { covers } from './covers.ts';
 import { keptDeployment, scaledTo, type CurrentGroup } from './current-groups.ts';
-import type { PodView } from '../observe/pod-view.ts';
+import { viewPod, type PodView } from '../observe/pod-view.ts';
 import { deletionCosts, planScale, type ScalePlan } from './plan-scale.ts';
 
 /** A Deployment of an endpoint. */
@@ -78,6 +78,27 @@ export function planWorkloads(current: readonly CurrentGroup[], observed: Observ
     victims: new Set(workloads.flatMap(({ plan: { victims } }) => victims.map((pod) => pod.replicaId))),
     moving: outdated.length > 0,
   };
+}
+
+/** What the namespace holds beside the current replicas: pods of outdated Deployments, and those on their way out. */
+export function roomBeside({ workloads }: WorkloadPlan, { pods }: ObservedState): { pods: number; gpus: number } {
+  const current = new Set(workloads.flatMap((workload) => (workload.outdated ? [] : workload.pods)));
+  const others = pods.filter((pod) => !pod.finished && !current.has(pod));
+  // A pod of an outdated Deployment that was lost is made again.
+  const missing = workloads.map(({ outdated, live, pods: made }) => {
+    if (!outdated || live === undefined) return { pods: 0, gpus: 0 };
+    const count = Math.max(0, replicasOf(live) - made.length);
+    return { pods: count, gpus: count * gpusOf(live) };
+  });
+  return [...others.map(({ gpus }) => ({ pods: 1, gpus })), ...missing].reduce(
+    (sum, each) => ({ pods: sum.pods + each.pods, gpus: sum.gpus + each.gpus }),
+    { pods: 0, gpus: 0 },
+  );
+}
+
+function gpusOf(deployment: KubeObject): number {
+  const template = (deployment['spec'] as { template?: Pick<KubeObject, 'metadata' | 'spec'> } | undefined)?.template;
+  return viewPod({ ...deployment, metadata: deployment.metadata, spec: template?.['spec'] }).gpus;
 }
 
 /** The steps towards a workload plan. Counts sink only for marks that have been seen, so a growing count may come first. */

@@ -137,7 +137,15 @@ describe('planEndpoint', () => {
     const templates = () =>
       [...cluster.objects.values()].flatMap(({ kind, spec }) => (kind === 'Deployment' ? [spec] : []));
     const [before] = templates();
-    cluster.settings = { ...sampleSettings, manifests: { graceMs: 900_000, preStopMs: 0 } };
+    cluster.settings = {
+      ...sampleSettings,
+      manifests: { ...sampleSettings.manifests, graceMs: 900_000, preStopMs: 0 },
+    };
+    cluster.run();
+    expect(templates()).toEqual([before]);
+    for (const { kind, metadata } of cluster.objects.values())
+      // As an older build has left it.
+      if (kind === 'Deployment') delete metadata.annotations?.['fairway.dev/asked'];
     cluster.run();
     expect(templates()).toEqual([before]);
     cluster.desired = revised(sampleSpec(3), 2);
@@ -148,6 +156,17 @@ describe('planEndpoint', () => {
     expect(templates()).toMatchObject([{ replicas: 3, template: { spec: { terminationGracePeriodSeconds: 900 } } }]);
     expect(statesOf(cluster)).toEqual(['ready', 'ready', 'ready']);
     expect(cluster.harmed).toEqual([]);
+  });
+
+  it('leaves room for the replicas of an older template when fewer of a new one are asked for', () => {
+    const cluster = started(4);
+    const [deployment] = sampleSpec(1).deployments;
+    const renamed = { ...deployment, slug: 'mistral/other' } as SpecDocument['deployments'][number];
+    cluster.desired = revised(sampleSpec(1, { deployments: [renamed] }), 2);
+    const quota = cluster.look().steps.find((step) => 'object' in step && step.object.kind === 'ResourceQuota');
+    expect(quota).toMatchObject({ object: { spec: { hard: { pods: '5', 'requests.nvidia.com/gpu': '5' } } } });
+    cluster.run();
+    expect(cluster.objects.get('ResourceQuota/endpoint')?.['spec']).toMatchObject({ hard: { pods: '2' } });
   });
 
   it('goes back to what is live when a change is rejected, under the newest number', () => {

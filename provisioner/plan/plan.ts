@@ -7,14 +7,14 @@ import type { Plan } from './endpoint-plan.ts';
 import type { Hold } from './hold.ts';
 import { planLastStatus, planUnknown } from './plan-unknown.ts';
 import { planTeardown } from './plan-teardown.ts';
-import { planWorkloads, planWorkloadSteps, seen } from './plan-workloads.ts';
+import { planWorkloads, planWorkloadSteps, roomBeside, seen } from './plan-workloads.ts';
 import { measure, type Progress } from './progress.ts';
 import { kindOf, kinds } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { customResource } from '../manifests/custom-resource.ts';
 import { supportObjects } from '../manifests/endpoint-objects.ts';
 import { labels } from '../manifests/labels.ts';
-import type { AppliedSpec } from '../manifests/applied-spec.ts';
+import type { AppliedSpec, PoolSecrets } from '../manifests/applied-spec.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PlanSettings } from './settings.ts';
 import type { Step } from './step.ts';
@@ -105,12 +105,14 @@ function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSett
   const adopt: Step[] = covers(resource, wantedResource)
     ? []
     : [{ kind: 'apply', object: wantedResource, uid, why: `revision ${spec.intentSeq} was taken up` }];
-  const support = supportObjects(spec, owner, (pool) => ({
-    upstreamKey: settings.upstreamKeyOf(pool),
-    huggingFaceToken: observed.huggingFaceToken,
-  }));
   const current = currentGroups(spec, observed, settings);
   const workloads = planWorkloads(current, observed);
+  const secretsOf = (pool: string): PoolSecrets => ({
+    upstreamKey: settings.upstreamKeyOf(pool),
+    huggingFaceToken: observed.huggingFaceToken,
+  });
+  const beside = roomBeside(workloads, observed);
+  const support = supportObjects(spec, { owner, secretsOf, settings: settings.manifests, beside });
   const pools = wantedPools(spec, observed, { victims: workloads.victims, settings });
   const measured = measure(current, observed, pools);
   const proofs = planProofs(chosen, observed, { current, measured, settings });

@@ -3,6 +3,7 @@ import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
 import { poolDocument, specDocument, statusDocument } from '#shared/testing/documents.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
+import { sim } from '../engines/sim.ts';
 import type { PlanSettings } from '../plan/settings.ts';
 import type { PodView } from '../observe/pod-view.ts';
 
@@ -51,7 +52,7 @@ export function sampleDeletion(scale: number): SpecDocument {
 
 /** Settings with round times. */
 export const sampleSettings: PlanSettings = {
-  manifests: { graceMs: 600_000, preStopMs: 2000 },
+  manifests: { graceMs: 600_000, preStopMs: 2000, engineOf: () => sim },
   drainTimeoutMs: 600_000,
   changeDeadlineMs: 900_000,
   minimumAfterMs: 60_000,

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { engineProfiles } from '#shared/contract/catalog.ts';
 import type { AccessDocument, SpecDocument } from '#shared/contract/desired.ts';
 import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
@@ -69,17 +68,23 @@ export function statusDocument(parts: Partial<StatusDocument> & { endpointId: st
   };
 }
 
+/** What the simulated engine's profile says to routers. */
+const simEngine: PoolDocument['engine'] = {
+  profile: 'sim',
+  healthPath: '/health',
+  metricsPath: '/metrics',
+  metrics: {
+    running: 'vllm:num_requests_running',
+    waiting: 'vllm:num_requests_waiting',
+    kvUse: 'vllm:kv_cache_usage_perc',
+  },
+  kvTokens: 970_000,
+  blockTokens: 16,
+  contextTokensMax: 262_144,
+};
+
 /** A pool document as the provisioner writes it: no replicas yet. */
 export function poolDocument(parts: Partial<PoolDocument> = {}): PoolDocument {
-  const {
-    name: profile,
-    healthPath,
-    metricsPath,
-    metrics,
-    kvTokens,
-    blockTokens,
-    contextTokensMax,
-  } = engineProfiles.sim;
   return {
     v: 1,
     endpointId: randomUUID(),
@@ -88,7 +93,7 @@ export function poolDocument(parts: Partial<PoolDocument> = {}): PoolDocument {
     pool: randomUUID(),
     specRevision: 1,
     models: ['test-model'],
-    engine: { profile, healthPath, metricsPath, metrics, kvTokens, blockTokens, contextTokensMax },
+    engine: simEngine,
     upstreamKey: 'upstream-secret',
     proofKey: 'none',
     replicas: [],

@@ -1,0 +1,27 @@
+/** How one kind of engine is run and read, as data: a new engine is a file of this folder. Times in milliseconds. */
+export interface EngineProfile {
+  name: string;
+  image: string;
+  /** The oldest version that drains and reports as this profile says; the image must not be older. */
+  minimumVersion: string;
+  port: number;
+  healthPath: string;
+  metricsPath: string;
+  metrics: { running: string; waiting: string; kvUse: string };
+  /** Start flags; `{model}` and `{port}` stand for the pod's own. */
+  args: readonly string[];
+  /** Environment variables: of the engine's API key, and, where it has one, of the port that a kubelet may give. */
+  env: { apiKey: string; port?: string };
+  /**
+   * The flag that gives running streams time after SIGTERM, and its unit in milliseconds; null for an engine that has
+   * none. Without it engines differ: some end at once, vLLM leaves its streams open and silent.
+   */
+  shutdownFlag: { name: string; unitMs: number } | null;
+  /** It goes on computing an answer whose client has left. */
+  goesOnWithoutClient: boolean;
+  startTimeoutMs: number;
+  /** Tokens of KV cache and of one cache block; the router's mirror of a replica's cache has this size. */
+  kvTokens: number;
+  blockTokens: number;
+  contextTokensMax: number;
+}

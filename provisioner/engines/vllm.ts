@@ -1,0 +1,26 @@
+import type { EngineProfile } from './engine-profile.ts';
+
+/**
+ * vLLM. Its shutdown flag is there since 0.18; recorded with 0.32.0. Nothing answers while the weights are loaded, so the start takes its time.
+ */
+export const vllm: EngineProfile = {
+  name: 'vllm',
+  image: 'vllm/vllm-openai:v0.32.0',
+  minimumVersion: '0.18.0',
+  port: 8000,
+  healthPath: '/health',
+  metricsPath: '/metrics',
+  metrics: {
+    running: 'vllm:num_requests_running',
+    waiting: 'vllm:num_requests_waiting',
+    kvUse: 'vllm:kv_cache_usage_perc',
+  },
+  args: ['--host', '$(POD_IP)', '--port', '{port}', '--model', '{model}'],
+  env: { apiKey: 'VLLM_API_KEY' },
+  shutdownFlag: { name: '--shutdown-timeout', unitMs: 1000 },
+  goesOnWithoutClient: false,
+  startTimeoutMs: 1_800_000,
+  kvTokens: 970_000,
+  blockTokens: 16,
+  contextTokensMax: 262_144,
+};
