@@ -86,8 +86,7 @@ export class Attempt implements UpstreamHandler {
   onHead(head: UpstreamHead): void {
     this.#head = head;
     this.#slot.heard();
-    if (this.#taker?.takes(head) === true) this.#slot.accepted();
-    else this.#refusal = [];
+    if (this.#taker?.takes(head) !== true) this.#refusal = [];
   }
 
   onData(chunk: Buffer): void {
@@ -109,6 +108,11 @@ export class Attempt implements UpstreamHandler {
     if (this.over) return this.#deadline?.[Symbol.dispose]();
     const again = kind === 'reset' && reusedSocket && this.#head === undefined;
     this.#taker?.onLost({ reason: kind, detail: reason, again });
+  }
+
+  /** The engine works on it: something came that is no refusal, or the whole answer. */
+  accepted(): void {
+    this.#slot.accepted();
   }
 
   /** The time for what comes next; `touch` begins it anew. */

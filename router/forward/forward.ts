@@ -5,7 +5,7 @@ import { Tried } from '../pick/tried.ts';
 import type { InferenceRequest } from '../request/inference-request.ts';
 import type { RouterMetrics } from '../request/metrics.ts';
 import { Attempt, type AttemptTimes } from './attempt.ts';
-import type { AttemptOutcome, Loss } from './outcome.ts';
+import type { AttemptOutcome, Loss, LossReason } from './outcome.ts';
 import { StreamAnswer } from './stream-answer.ts';
 import type { Upstream } from './upstream.ts';
 import { WholeAnswer } from './whole-answer.ts';
@@ -109,15 +109,18 @@ function codeOf(request: InferenceRequest, outcome: Exclude<AttemptOutcome, Loss
   return { code: 'upstream_disconnected' };
 }
 
+/** Losses after which a replica is not there any more, or never was the pool's. */
+const away: ReadonlySet<LossReason> = new Set(['connect', 'reset', 'unauthorized', 'stalled']);
+
 /** What the client is told when nobody could answer: never who was asked, or how it failed. */
 function errorOf(last: Loss | undefined, unplaced: unknown): AppError {
   if (last?.reason === 'timeout')
     return new AppError('timeout', { message: 'The model server did not answer in time.' });
   if (last?.reason === 'local') return new AppError('overloaded', { retryAfterMs: 1000 });
-  if (unplaced !== undefined) return toAppError(unplaced);
-  const isAway =
-    last === undefined || last.reason === 'connect' || last.reason === 'unauthorized' || last.reason === 'stalled';
-  return isAway
+  const isAway = last === undefined || away.has(last.reason);
+  if (unplaced !== undefined && isAway) return toAppError(unplaced);
+  const isGone = isAway && last?.reason !== 'reset';
+  return isGone
     ? new AppError('no_replica', { retryAfterMs: 5000 })
     : new AppError('upstream_error', { retryAfterMs: 1000 });
 }

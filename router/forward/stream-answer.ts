@@ -62,6 +62,7 @@ export class StreamAnswer implements AnswerTaker {
     if (kind === 'error') return this.#onError(bytes ?? Buffer.alloc(0));
     if (kind === 'done' && !this.#begun)
       return this.#lose({ reason: 'truncated', detail: 'the stream ended before its first token', again: false });
+    this.#attempt.accepted();
     if (bytes !== undefined) this.#put(bytes);
     if (kind === 'done') return this.#endWell(replicaAtEnd('mark', answerAtEnd.mark.finished, 'truncated'));
     if (this.#begun) this.#attempt.touch();

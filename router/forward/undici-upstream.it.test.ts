@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { freePort } from '#shared/testing/child-server.ts';
 import { answerJson, startScriptedUpstream, type Script } from '../testing/scripted-upstream.ts';
 import type { UpstreamStep } from '../testing/memory-upstream.ts';
-import { UndiciUpstream } from './undici-upstream.ts';
+import { readFailure, UndiciUpstream } from './undici-upstream.ts';
 import { upstreamContract } from './upstream.contract.ts';
 import type { UpstreamFailure, UpstreamHandler } from './upstream.ts';
 
@@ -37,6 +37,50 @@ describe('UndiciUpstream', () => {
     const fresh = await ended(upstream, target, true);
     expect(reused).toMatchObject({ kind: 'reset', reusedSocket: true });
     expect(fresh).toMatchObject({ kind: 'reset', reusedSocket: false });
+  });
+
+  it('never takes a connection that its server was just closing for a server that is away', async () => {
+    // As llama-server does: a whole answer that keeps the connection, and then its end.
+    await using server = await startScriptedUpstream(({ response }) => {
+      const { socket } = response;
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.end('data: [DONE]\n\n', () => setImmediate(() => socket?.destroy()));
+    });
+    await using upstream = new UndiciUpstream({ connectTimeoutMs: 1000 });
+    const target = { replicaId: 'a', address: '127.0.0.1', port: server.port };
+    for (let turn = 0; turn < 200; turn += 1) {
+      const failure = await ended(upstream, target, false);
+      if (failure === undefined) continue;
+      expect(failure).toMatchObject({ kind: 'reset', reusedSocket: true });
+      expect(await ended(upstream, target, true)).toBeUndefined();
+    }
+  });
+});
+
+describe('what an error means', () => {
+  const fresh = { sent: false, reusedSocket: false, stalled: false };
+  const old = { sent: false, reusedSocket: true, stalled: false };
+  it.each([
+    ['ECONNREFUSED', fresh, 'connect'],
+    ['ECONNREFUSED', old, 'connect'],
+    ['EHOSTUNREACH', fresh, 'connect'],
+    ['UND_ERR_CONNECT_TIMEOUT', fresh, 'connect'],
+    ['UND_ERR_CONNECT_TIMEOUT', { ...fresh, stalled: true }, 'local'],
+    ['UND_ERR_SOCKET', old, 'reset'],
+    ['UND_ERR_DESTROYED', old, 'reset'],
+    ['UND_ERR_CLOSED', old, 'reset'],
+    ['ECONNRESET', { ...old, sent: true }, 'reset'],
+    ['ECONNRESET', fresh, 'reset'],
+    ['EPIPE', { ...old, sent: true }, 'reset'],
+    ['HPE_INVALID_CONSTANT', { ...fresh, sent: true }, 'protocol'],
+    ['EMFILE', fresh, 'local'],
+    ['ENFILE', fresh, 'local'],
+    ['ENOBUFS', { ...old, sent: true }, 'local'],
+    ['EADDRNOTAVAIL', fresh, 'local'],
+    ['EAI_AGAIN', fresh, 'local'],
+  ] as const)('%s %o is %s', (code, where, kind) => {
+    const error = Object.assign(new Error('x'), { code });
+    expect(readFailure(error, where)).toMatchObject({ kind, reusedSocket: where.reusedSocket });
   });
 });
 

@@ -47,6 +47,7 @@ export class WholeAnswer implements AnswerTaker {
     if (this.#relaying) {
       request.reply.end();
     } else {
+      this.#attempt.accepted();
       request.committed();
       request.reply.sendAnswer(answerOf(this.#attempt.head, body));
     }
@@ -62,7 +63,10 @@ export class WholeAnswer implements AnswerTaker {
 
   #relay(): void {
     const { request, head } = this.#attempt;
-    if (!this.#relaying) request.committed();
+    if (!this.#relaying) {
+      this.#attempt.accepted();
+      request.committed();
+    }
     this.#relaying = true;
     const chunks = this.#chunks;
     this.#chunks = [];
