@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
-import { startRedisServer } from '#shared/testing/redis-server.ts';
 import type { Router } from '../service.ts';
 import { contentOf } from './chat-frames.ts';
 import { ask } from './client.ts';
@@ -15,7 +13,7 @@ let endpoint: EdgeEndpoint;
 let router: Router;
 
 beforeAll(async () => {
-  edge = await startEdge({ nats: await startNatsServer(), redis: await startRedisServer() });
+  edge = await startEdge();
   upstream = await startScriptedUpstream(() => {});
   endpoint = await edge.addEndpoint([upstream.port]);
   router = await edge.startRouter();

@@ -4,8 +4,6 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
-import { startRedisServer } from '#shared/testing/redis-server.ts';
 import type { Router } from '../service.ts';
 import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
 
@@ -19,7 +17,7 @@ export function llamaServerContract(binary: string, model: string): void {
     let client: OpenAI;
 
     beforeAll(async () => {
-      edge = await startEdge({ nats: await startNatsServer(), redis: await startRedisServer() });
+      edge = await startEdge();
       const ports = [await freePort(), await freePort()];
       const flags = ['-m', model, '-t', '1', '--poll', '0', '-np', '2', '--metrics', '--api-key', 'upstream-secret'];
       engines = ports.map((port) => spawn(binary, [...flags, '--port', String(port)], { stdio: 'ignore' }));
