@@ -2,8 +2,8 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '#shared/runtime/log.ts';
-import { freePort, type ChildServer } from '#shared/testing/child-server.ts';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { freePort } from '#shared/testing/child-server.ts';
+import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
 import { createBody } from '../regional/testing/create-body.ts';
 import { callApi, startTestRegion, type TestReply, type TestRegion } from '../regional/testing/region-fixture.ts';
 import { readCentralConfig } from './config.ts';
@@ -12,7 +12,7 @@ import { startCentralApi, type CentralApi } from './service.ts';
 const collection = '/v2/dedicated-inferences';
 
 describe('the front door', () => {
-  let servers: ChildServer[];
+  let servers: RegionNats[];
   let atlanta: TestRegion;
   let newYork: TestRegion;
   let door: CentralApi;
@@ -21,7 +21,7 @@ describe('the front door', () => {
     startCentralApi(
       readCentralConfig({
         FAIRWAY_PORT: '0',
-        FAIRWAY_NATS_URL: servers[0]?.url,
+        FAIRWAY_NATS_URL: servers[0]?.urlOf({ role: 'central' }),
         FAIRWAY_REGIONS: regions,
         FAIRWAY_CONNECT_TIMEOUT_MS: '500',
         ...(readTimeoutMs !== undefined && { FAIRWAY_READ_TIMEOUT_MS: String(readTimeoutMs) }),
@@ -33,7 +33,7 @@ describe('the front door', () => {
     call({ method: 'POST', body: createBody(name, { region }) });
 
   beforeAll(async () => {
-    servers = await Promise.all([startNatsServer(), startNatsServer()]);
+    servers = await Promise.all([startRegionNats(), startRegionNats({ region: 'nyc2' })]);
     const [first, second] = servers.map(({ url }) => url);
     atlanta = await startTestRegion({ natsUrl: first ?? '', apiNatsUrls: [first ?? '', first ?? ''] });
     newYork = await startTestRegion({

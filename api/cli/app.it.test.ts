@@ -8,16 +8,16 @@ import { digest } from '#shared/runtime/keyed-hash.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
-import { startNatsServer, type NatsTestServer } from '#shared/testing/nats-server.ts';
+import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
 import { runCli } from './app.ts';
 
 const vpcId = '00000000-0000-4000-8000-0000000000a1';
 const natsKey = randomBytes(32).toString('base64url');
-let server: NatsTestServer;
+let server: RegionNats;
 let nats: Nats;
 
 beforeAll(async () => {
-  server = await startNatsServer();
+  server = await startRegionNats();
   nats = await connectNats({ url: server.url, name: 'test', log: silentLogger() });
 });
 afterAll(async () => {
@@ -31,7 +31,7 @@ beforeEach(async () => {
 async function admin(line: string, env: Record<string, string> = {}): Promise<{ code: number; text: string }> {
   let text = '';
   const write = (part: string): void => void (text += part);
-  const place = { FAIRWAY_NATS_URL: server.url, FAIRWAY_NATS_KEY: natsKey, ...env };
+  const place = { FAIRWAY_NATS_URL: server.urlOf({ role: 'admin' }), FAIRWAY_NATS_KEY: natsKey, ...env };
   const code = await runCli(['admin', ...line.split(' ')], { out: write, err: write, env: place });
   return { code, text };
 }

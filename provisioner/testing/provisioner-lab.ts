@@ -13,7 +13,7 @@ import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { readProvisionerConfig, type ProvisionerConfig } from '../config.ts';
 import { createEndpointDocuments } from '../desired/documents.ts';
 import { kinds } from '../kube/kinds.ts';
@@ -83,7 +83,7 @@ export async function startProvisionerLab({
 } = {}): Promise<ProvisionerLab> {
   await using stack = new AsyncDisposableStack();
   const log = silentLogger();
-  const server = stack.use(await startNatsServer());
+  const server = stack.use(await startRegionNats({ region }));
   const kubelet = {
     FAIRWAY_KUBELET_IMAGES: { 'fairway/sim': ['{node}', '-e', standInEngine, '--'] },
     FAIRWAY_KUBELET_NODES: nodes,
@@ -108,7 +108,7 @@ export async function startProvisionerLab({
   };
   const configOf = (overrides: Record<string, string>): ProvisionerConfig =>
     readProvisionerConfig({
-      FAIRWAY_NATS_URL: server.url,
+      FAIRWAY_NATS_URL: server.urlOf({ role: 'provisioner', region }),
       FAIRWAY_REGION: region,
       FAIRWAY_CLUSTERS: `${vpcId}=${cluster.kubeconfigPath}`,
       FAIRWAY_PROVISIONER_KEY: provisionerKey,

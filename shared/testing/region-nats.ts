@@ -33,7 +33,10 @@ export async function startRegionNats(place: RegionNatsPlace = {}): Promise<Regi
   ];
   const logins = roles.map((role) => ({ user: natsUser(role), password }));
   const server = await startNatsServer(natsAccounts([test, ...logins]), `test:${password}@`);
-  return Object.assign(server, {
-    urlOf: (role: NatsRole) => server.url.replace('test:', `${natsUser(role).name}:`),
-  });
+  return Object.assign(server, { urlOf: (role: NatsRole) => natsUrlOf(server.url, role) });
+}
+
+/** The address of such a server, or of a proxy before it, for a role. */
+export function natsUrlOf(url: string, role: NatsRole): string {
+  return url.replace(/^nats:\/\/(.*@)?/, `nats://${natsUser(role).name}:${password}@`);
 }

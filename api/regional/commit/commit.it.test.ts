@@ -4,7 +4,7 @@ import { streams, subjects } from '#shared/contract/subjects.ts';
 import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { isPubAck, startTcpProxy, type TcpProxy } from '#shared/testing/tcp-proxy.ts';
 import { createBody } from '../testing/create-body.ts';
 import { startTestRegion, type TestReply, type TestRegion } from '../testing/region-fixture.ts';
@@ -18,7 +18,7 @@ describe('commits over a broken network', () => {
   let region: TestRegion;
 
   beforeAll(async () => {
-    server = await startNatsServer();
+    server = await startRegionNats();
     const port = Number(new URL(server.url).port);
     proxies = await Promise.all(Array.from({ length: apiCount }, () => startTcpProxy({ port })));
     region = await startTestRegion({
@@ -114,7 +114,8 @@ describe('commits over a broken network', () => {
     await server.restart();
     for (const reply of await Promise.all(creates)) {
       expect(reply.status, reply.text).toBe(202);
-      const stored = await storedSpec(idOf(reply));
+      // The test's own connection may still be on its way back.
+      const stored = await eventually(() => storedSpec(idOf(reply)));
       expect(stored.revision).toBe(reply.body.dedicated_inference?.revision);
       expect(stored.spec.intents).toHaveLength(1);
     }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createReplySchema, listReplySchema, resourceReplySchema } from '#shared/contract/deployment.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { createBody } from './create-body.ts';
 import { betaToken, startTestRegion, type TestReply, type TestRegion, type TestRequest } from './region-fixture.ts';
 import { statusDocument } from '#shared/testing/documents.ts';
@@ -17,7 +17,7 @@ describe('the regional API', () => {
   let region: TestRegion;
 
   beforeAll(async () => {
-    server = await startNatsServer();
+    server = await startRegionNats();
     region = await startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url, server.url] });
   });
   afterAll(async () => {

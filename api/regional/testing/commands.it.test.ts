@@ -3,7 +3,7 @@ import { commandReplySchema } from '#shared/contract/commands.ts';
 import { createReplySchema, resourceReplySchema } from '#shared/contract/deployment.ts';
 import { subjects } from '#shared/contract/subjects.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { createBody } from './create-body.ts';
 import { alphaToken, betaToken, startTestRegion, type TestRegion } from './region-fixture.ts';
 
@@ -12,7 +12,7 @@ describe('automation over NATS', () => {
   let region: TestRegion;
 
   beforeAll(async () => {
-    server = await startNatsServer();
+    server = await startRegionNats();
     region = await startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url, server.url] });
   });
   afterAll(async () => {

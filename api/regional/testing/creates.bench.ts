@@ -9,7 +9,7 @@ import { streams, subjects } from '#shared/contract/subjects.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
 import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { createBody } from './create-body.ts';
 import { spawnRegionalApi } from './process.ts';
 import { alphaToken, startTestRegion, testEnvironment, testVpcId } from './region-fixture.ts';
@@ -19,7 +19,7 @@ const seconds = Number(process.argv[2] ?? 4);
 const clients = Math.min(48, Number(process.argv[3] ?? 32));
 const rounds = 3;
 
-await using server = await startNatsServer();
+await using server = await startRegionNats();
 await using region = await startTestRegion({ natsUrl: server.url, apiNatsUrls: [] });
 await using api = await spawnRegionalApi(await testEnvironment(server.url));
 const pool = new Pool(api.url, { connections: clients, pipelining: 1 });

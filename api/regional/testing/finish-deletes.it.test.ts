@@ -7,7 +7,7 @@ import { digest } from '#shared/runtime/keyed-hash.ts';
 import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { createBody } from './create-body.ts';
 import { startTestRegion, testVpcId, type TestReply, type TestRegion } from './region-fixture.ts';
 import { statusDocument } from '#shared/testing/documents.ts';
@@ -19,7 +19,7 @@ describe('the end of an endpoint', () => {
   let region: TestRegion;
 
   beforeAll(async () => {
-    server = await startNatsServer();
+    server = await startRegionNats();
     region = await startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url, server.url, server.url] });
   });
   afterAll(async () => {

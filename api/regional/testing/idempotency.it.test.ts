@@ -6,7 +6,7 @@ import { streams, subjects } from '#shared/contract/subjects.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { deriveKey, keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { readLast } from '#shared/runtime/nats/nats-publish.ts';
-import { startNatsServer, type NatsTestServer } from '#shared/testing/nats-server.ts';
+import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
 import { createBody } from './create-body.ts';
 import { startTestRegion, testVpcId, type TestReply, type TestRegion } from './region-fixture.ts';
 
@@ -14,13 +14,13 @@ const collection = '/v2/dedicated-inferences';
 const hourMs = 60 * 60 * 1000;
 
 describe('at most once', () => {
-  let server: NatsTestServer;
+  let server: RegionNats;
   let region: TestRegion;
   let offsetMs = 0;
   const clock: Clock = { ...systemClock, now: () => Date.now() + offsetMs };
 
   beforeAll(async () => {
-    server = await startNatsServer();
+    server = await startRegionNats();
     region = await startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url, server.url], clock });
   });
   afterAll(async () => {
@@ -161,7 +161,7 @@ describe('at most once', () => {
 });
 
 /** Every byte that nats-server keeps on disk. */
-async function storedBytes(server: NatsTestServer): Promise<string> {
+async function storedBytes(server: RegionNats): Promise<string> {
   const entries = await readdir(server.folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile());
   const texts = await Promise.all(files.map((entry) => readFile(join(entry.parentPath, entry.name), 'latin1')));

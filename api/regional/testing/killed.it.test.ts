@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { createBody } from './create-body.ts';
 import { spawnRegionalApi } from './process.ts';
 import { callApi, startTestRegion, testEnvironment, type TestReply } from './region-fixture.ts';
@@ -7,7 +7,7 @@ import { callApi, startTestRegion, testEnvironment, type TestReply } from './reg
 const collection = '/v2/dedicated-inferences';
 
 it('loses no accepted create and makes none twice when processes are killed in the middle', async () => {
-  await using server = await startNatsServer();
+  await using server = await startRegionNats();
   await using region = await startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url] });
   const env = await testEnvironment(server.url);
   const create = (url: string, name: string): Promise<TestReply> =>

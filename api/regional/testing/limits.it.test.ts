@@ -3,7 +3,7 @@ import { streams } from '#shared/contract/subjects.ts';
 import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { startNatsServer, type NatsTestServer } from '#shared/testing/nats-server.ts';
+import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
 import { isPubAck, startTcpProxy, type TcpProxy } from '#shared/testing/tcp-proxy.ts';
 import { createBody } from './create-body.ts';
 import { startTestRegion, type TestReply, type TestRegion } from './region-fixture.ts';
@@ -11,12 +11,12 @@ import { startTestRegion, type TestReply, type TestRegion } from './region-fixtu
 const collection = '/v2/dedicated-inferences';
 
 describe('the regional API at its limits', () => {
-  let server: NatsTestServer;
+  let server: RegionNats;
   let proxy: TcpProxy;
   let region: TestRegion;
 
   beforeAll(async () => {
-    server = await startNatsServer();
+    server = await startRegionNats();
     proxy = await startTcpProxy({ port: Number(new URL(server.url).port) });
     region = await startTestRegion({
       natsUrl: server.url,

@@ -8,6 +8,7 @@ import { digest } from '#shared/runtime/keyed-hash.ts';
 import { createLogger, silentLogger, type Logger } from '#shared/runtime/log.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
+import { natsUrlOf } from '#shared/testing/region-nats.ts';
 import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { createSealKeys } from '#shared/runtime/seal.ts';
 import { readRegionalConfig } from '../config.ts';
@@ -107,7 +108,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
 export async function testEnvironment(natsUrl: string): Promise<Record<string, string>> {
   const { publicKey } = await createSealKeys();
   return {
-    FAIRWAY_NATS_URL: natsUrl,
+    FAIRWAY_NATS_URL: natsUrlOf(natsUrl, { role: 'regional', region: 'atl1' }),
     FAIRWAY_PORT: '0',
     FAIRWAY_REGION_KEY: Buffer.alloc(32, 7).toString('base64url'),
     FAIRWAY_SEAL_PUBLIC_KEY: publicKey,
