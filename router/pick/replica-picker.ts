@@ -78,12 +78,9 @@ export class ReplicaPicker {
   /** What is known of a pool's replicas now. */
   view(pool: PoolDocument, now: number): ReplicaState[] {
     const { table, health } = this.#parts;
-    return pool.replicas.map(({ replicaId: id, state }) => ({
-      ...table.load(id, now),
-      id,
-      condition: state,
-      doubt: health.doubt(id, now),
-    }));
+    return pool.replicas.map(({ replicaId: id, state }) =>
+      Object.assign(table.load(id, now), { id, condition: state, doubt: health.doubt(id, now) }),
+    );
   }
 
   /** An engine told how many requests it has, at a look that began at `startedAt`. */

@@ -104,7 +104,7 @@ export class ReplicaTable {
     this.#expire(now);
     const heard = this.#signals.get(replica);
     const signals = heard && now - heard.at <= this.#options.signalTtlMs ? heard.value : { unseen: 0 };
-    return { ...this.#load(replica), ...signals };
+    return Object.assign(this.#load(replica), signals);
   }
 
   /** Other routers whose rows are part of the load. */
@@ -113,10 +113,18 @@ export class ReplicaTable {
     return [...this.#peers.values()].map(({ value }) => value);
   }
 
+  /** Added up in place: it is done for every replica of every pick. */
   #load(replica: string): ReplicaLoad {
-    let load = this.ownLoad(replica);
-    for (const { value } of this.#peers.values()) load = addLoad(load, value.replicas[replica] ?? noLoad);
-    return load;
+    const sum = { ...this.ownLoad(replica) };
+    for (const { value } of this.#peers.values()) {
+      const load = value.replicas[replica];
+      if (load === undefined) continue;
+      sum.inFlight += load.inFlight;
+      sum.prefillSecondsLeft += load.prefillSecondsLeft;
+      sum.privateContextTokens += load.privateContextTokens;
+      sum.reservedOutputTokens += load.reservedOutputTokens;
+    }
+    return sum;
   }
 
   /** A peer's silence counts only while the channel works. */
