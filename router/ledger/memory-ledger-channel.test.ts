@@ -5,8 +5,8 @@ import type { LedgerMessage } from './ledger-message.ts';
 import { MemoryLedgerHub } from './memory-ledger-channel.ts';
 import type { MemoryLedgerChannel } from './memory-ledger-channel.ts';
 
-const STEP_MS = 10;
-const PATIENCE_MS = 10_000;
+const stepMs = 10;
+const patienceMs = 10_000;
 
 function createMedium(): Promise<LedgerMedium> {
   const hub = new MemoryLedgerHub({ seed: 1, lagMs: 20 });
@@ -26,8 +26,8 @@ function createMedium(): Promise<LedgerMedium> {
         try {
           return Promise.resolve(look());
         } catch (error) {
-          if (hub.now() > PATIENCE_MS) throw error;
-          hub.advance(STEP_MS);
+          if (hub.now() > patienceMs) throw error;
+          hub.advance(stepMs);
         }
       }
     },

@@ -6,13 +6,13 @@ import { PrefixSync } from './prefix-sync.ts';
 import { PrefixIndex } from '../replicas/prefix-index.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 
-const BLOCK = 100;
+const blockSize = 100;
 
 function prompt(path: readonly string[]) {
   const keys = path.map((_, i) => hashText(path.slice(0, i + 1).join('/'), 1n));
   return {
     keys: BigUint64Array.from(keys),
-    bytesUpTo: Float64Array.from(keys, (_, i) => (i + 1) * BLOCK),
+    bytesUpTo: Float64Array.from(keys, (_, i) => (i + 1) * blockSize),
     firstUserEnd: 1,
   };
 }
@@ -31,7 +31,7 @@ function join(hub: MemoryLedgerHub, router: string, { replicas = ['r1'], piecesP
   const limits = { pieceBlocks: 16, piecesPerSecond };
   const sync = new PrefixSync({ router, epoch, index, publish, peers: () => [...peers.values()], limits });
   const setReplicas = (ids: readonly string[]): void => {
-    index.setReplicas(new Map(ids.map((id) => [id, 5000 * BLOCK])));
+    index.setReplicas(new Map(ids.map((id) => [id, 5000 * blockSize])));
     sync.setReplicas(ids, hub.now());
   };
   channel.subscribe((message) => {

@@ -5,7 +5,7 @@ import { hashText } from '../scan/hash64.ts';
 import { PrefixIndex } from './prefix-index.ts';
 import { PrefixMirror } from './prefix-mirror.ts';
 
-const BLOCK = 100;
+const blockSize = 100;
 
 /** The prompt "a/b/c" has one block per word; equal beginnings have equal keys. */
 function prompt(path: string): PromptKeys {
@@ -13,7 +13,7 @@ function prompt(path: string): PromptKeys {
   const keys = words.map((_, i) => hashText(words.slice(0, i + 1).join('/'), 7n));
   return {
     keys: BigUint64Array.from(keys),
-    bytesUpTo: Float64Array.from(keys, (_, i) => (i + 1) * BLOCK),
+    bytesUpTo: Float64Array.from(keys, (_, i) => (i + 1) * blockSize),
     firstUserEnd: 1,
   };
 }
@@ -21,7 +21,7 @@ function prompt(path: string): PromptKeys {
 const everything = { offset: 0, count: 1e9 };
 const index = (blocks = 100, blocksPerReplicaMax = 1000): PrefixIndex => {
   const made = new PrefixIndex(blocksPerReplicaMax);
-  made.setReplicas(new Map(['r1', 'r2', 'r3'].map((id) => [id, blocks * BLOCK])));
+  made.setReplicas(new Map(['r1', 'r2', 'r3'].map((id) => [id, blocks * blockSize])));
   return made;
 };
 const matched = (of: PrefixIndex, path: string, replica = 'r1') =>
@@ -43,7 +43,7 @@ describe('PrefixIndex', () => {
     const news = one.insert('r1', prompt('sys/ann/one/two/three'));
     expect(news.parentTip).toBe(prompt('sys/ann/one').keys[2]);
     expect(news.newKeys).toHaveLength(2);
-    expect([...news.newBytes]).toEqual([BLOCK, BLOCK]);
+    expect([...news.newBytes]).toEqual([blockSize, blockSize]);
     expect(two.apply(news)).toBe('applied');
     expect(two.apply(news)).toBe('applied');
     expect(two.blocks('r1', everything)).toEqual(one.blocks('r1', everything));
@@ -103,7 +103,7 @@ describe('PrefixIndex', () => {
     const turn = prompt('sys/ann');
     const [, tip = 0n] = turn.keys;
     other.apply(it.insert('r1', turn));
-    other.apply(it.finish('r1', tip, { tokens: 30, bytes: 2 * BLOCK }));
+    other.apply(it.finish('r1', tip, { tokens: 30, bytes: 2 * blockSize }));
     for (const one of [it, other]) {
       expect(one.match(['r1'], prompt('sys/ann/answer/next').keys).get('r1')).toEqual({ block: 1, outputTokens: 30 });
     }
@@ -116,14 +116,14 @@ describe('PrefixIndex', () => {
     const it = index(4);
     it.insert('r1', prompt('old/1'));
     it.insert('r1', prompt('new/1'));
-    it.finish('r1', prompt('new/1').keys[1] ?? 0n, { tokens: 30, bytes: BLOCK });
+    it.finish('r1', prompt('new/1').keys[1] ?? 0n, { tokens: 30, bytes: blockSize });
     expect(matched(it, 'old/1')).toBe(0);
   });
 
   test('forgets on request', () => {
     const it = index();
     it.insert('r1', prompt('a/b/c'));
-    it.evict('r1', 2 * BLOCK);
+    it.evict('r1', 2 * blockSize);
     expect(matched(it, 'a/b/c')).toBe(1);
     it.clear('r1');
     expect(matched(it, 'a/b/c')).toBe(-1);
@@ -136,14 +136,14 @@ describe('PrefixIndex', () => {
     for (let i = 0; i < 1000; i++) expect(two.apply({ ...news, replica: `made-up-${i}` })).toBe('unknown');
     expect(two.apply(news)).toBe('unknown');
     expect(two.size()).toEqual({ replicas: 0, blocks: 0, memoryBytes: 0 });
-    two.setReplicas(new Map([['r1', 2 * BLOCK]]));
+    two.setReplicas(new Map([['r1', 2 * blockSize]]));
     expect(two.apply(news)).toBe('applied');
     expect(matched(two, 'sys/ann/one')).toBe(1);
-    two.resize('r1', 10 * BLOCK);
+    two.resize('r1', 10 * blockSize);
     expect(two.apply(one.insert('r1', prompt('sys/ann/one')))).toBe('gap');
     two.adopt('r1', one.blocks('r1', everything));
     expect(matched(two, 'sys/ann/one')).toBe(2);
-    two.setReplicas(new Map([['r2', BLOCK]]));
+    two.setReplicas(new Map([['r2', blockSize]]));
     expect(two.size().blocks).toBe(0);
   });
 
@@ -169,17 +169,17 @@ describe('PrefixMirror', () => {
       .map((words) => words.join('/'));
     fc.assert(
       fc.property(fc.array(path, { maxLength: 60 }), fc.integer({ min: 1, max: 30 }), (paths, capacity) => {
-        const mirror = new PrefixMirror({ capacityBytes: capacity * BLOCK, maxBlocks: 40 });
+        const mirror = new PrefixMirror({ capacityBytes: capacity * blockSize, maxBlocks: 40 });
         let model: string[] = [];
         for (const used of paths) {
           const { keys } = prompt(used);
-          expect(mirror.extend(0n, keys, new Uint32Array(keys.length).fill(BLOCK))).toBe(true);
+          expect(mirror.extend(0n, keys, new Uint32Array(keys.length).fill(blockSize))).toBe(true);
           const prefixes = used.split('/').map((_, i, words) => words.slice(0, i + 1).join('/'));
           model = [...prefixes, ...model.filter((known) => !prefixes.includes(known))].slice(0, capacity);
           expect([...mirror.newestFirst(0, 1e9)].map(({ key }) => key)).toEqual(
             model.map((known) => hashText(known, 7n)),
           );
-          expect(mirror.bytes).toBe(model.length * BLOCK);
+          expect(mirror.bytes).toBe(model.length * blockSize);
           expect(mirror.blocks).toBe(model.length);
         }
       }),
