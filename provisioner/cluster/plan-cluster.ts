@@ -66,6 +66,6 @@ function refusalOf({ region, stream }: ObservedCluster, stamp: StreamReading | u
   return {
     reason: same ? 'StreamRestored' : 'StreamReplaced',
     message: `The stream of desired state ${what}. Endpoints go on serving, nothing is changed.`,
-    hint: 'Bring the right stream back, or say that this one is right: fairway admin adopt.',
+    hint: 'Bring the right stream back, or say that this one is right: npm run admin -- adopt.',
   };
 }

@@ -13,7 +13,7 @@ import type { Step } from './step.ts';
 const quarantined: Hold = {
   reason: 'Quarantined',
   message: 'The desired state does not know this endpoint. It goes on serving, nothing of it is changed.',
-  hint: 'Bring its spec back (fairway admin adopt), or say that it may go (fairway admin sweep).',
+  hint: 'Bring its spec back, or say that it may go: npm run admin -- sweep.',
 };
 
 /**

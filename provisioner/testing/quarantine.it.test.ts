@@ -73,6 +73,8 @@ describe('an endpoint goes on serving', () => {
     });
     const row = await readLast(lab.nats, streams.infra.name, subjects.quarantine(lab.vpcId, spec.endpointId));
     expect(row?.body).toMatchObject({ spec: { name: spec.name, team: spec.team }, intentSeq: revision });
+    const found = await readLast(lab.nats, streams.infra.name, subjects.cluster(lab.vpcId));
+    expect(found?.body).toMatchObject({ state: 'ready', greatestIntentSeq: revision });
     const event = await readLast(lab.nats, streams.events.name, subjects.event(spec.endpointId));
     expect(event?.body).toMatchObject({ type: 'endpoint.quarantined', team: spec.team });
     const metrics = await (await fetch(`${provisioner.url}/metrics`)).text();

@@ -43,6 +43,9 @@ describe('an endpoint', () => {
     expect(status?.history.map(({ phase }) => phase)).toContain('capacity');
     const resource = await lab.kube.get(kinds.dedicatedInference, { name: resourceName(endpointId) });
     expect(resource['spec']).toMatchObject({ endpointId, intentSeq: revision });
+    const { generation: observedGeneration } = resource.metadata;
+    const conditions = expect.arrayContaining([expect.objectContaining({ type: 'Ready', observedGeneration })]);
+    expect(resource['status']).toMatchObject({ observedGeneration, observedRevision: revision, conditions });
     const hosts = new Set(
       lab.asked.filter((proof) => proof.replicaId === null).map(({ host }) => host.split('-')[1] ?? ''),
     );

@@ -1,8 +1,12 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { kinds } from '../kube/kinds.ts';
 import { namespaceName, resourceName } from '../manifests/names.ts';
-import { deleted, newDeployment, startProvisionerLab } from './provisioner-lab.ts';
+import { deleted, newDeployment, readiness, startProvisionerLab } from './provisioner-lab.ts';
 
 it('serves two VPCs of a region, each in its cluster, and opens and closes one while the other goes on', async () => {
   await using lab = await startProvisionerLab();
@@ -38,3 +42,29 @@ it('serves two VPCs of a region, each in its cluster, and opens and closes one w
     expect((await second.kube.list(kinds.dedicatedInference)).items).toEqual([]);
   });
 }, 120_000);
+
+it('works on one cluster while the API server of another is away, and says so', async () => {
+  await using lab = await startProvisionerLab();
+  const folder = await mkdtemp(join(tmpdir(), 'fairway-vpcs-'));
+  try {
+    const awayId = randomUUID();
+    const kubeconfigPath = join(folder, 'kubeconfig');
+    // Port 1 answers nobody.
+    const text = (await readFile(lab.cluster.kubeconfigPath, 'utf8')).replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:1');
+    await writeFile(kubeconfigPath, text, { mode: 0o600 });
+    const both = `${awayId}=${kubeconfigPath},${lab.vpcId}=${lab.cluster.kubeconfigPath}`;
+    await using provisioner = await lab.start({ FAIRWAY_CLUSTERS: both });
+    const [here, away] = [lab.newSpec({ deployments: [newDeployment(1)] }), lab.newSpec({ vpcId: awayId })];
+    await lab.publish(away);
+    await lab.create(here);
+    const told = { state: 'new', reason: 'ClusterUnreachable', conditions: [{ type: 'Stalled', status: 'True' }] };
+    await eventually(async () => expect(await lab.status(away.endpointId)).toMatchObject(told));
+    expect((await readiness(provisioner)).missing).toEqual([expect.stringContaining(awayId)]);
+    await provisioner.closeCluster(awayId);
+    await provisioner.openCluster(awayId, lab.cluster.kubeconfigPath);
+    await eventually(async () => expect(await lab.status(away.endpointId)).toMatchObject({ state: 'provisioning' }));
+    expect((await readiness(provisioner)).missing).toEqual([]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
