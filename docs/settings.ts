@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { centralConfigSchema } from '../api/central/config.ts';
+import { adminConfigSchema } from '../api/cli/config.ts';
 import { regionalConfigSchema } from '../api/regional/config.ts';
 import { clusterEnv } from '../loadtest/cluster/config.ts';
 import { kubeletEnv } from '../loadtest/cluster/kubelet/config.ts';
@@ -10,6 +11,7 @@ import { routerConfigSchema } from '../router/config.ts';
 const processes: readonly (readonly [title: string, file: string, schema: z.ZodObject])[] = [
   ['api/central', 'api/central/config.ts', centralConfigSchema],
   ['api/regional', 'api/regional/config.ts', regionalConfigSchema],
+  ['npm run admin', 'api/cli/config.ts', adminConfigSchema],
   ['provisioner', 'provisioner/config.ts', provisionerSchema],
   ['router', 'router/config.ts', routerConfigSchema],
   ['Embedded cluster (tests and npm run dev)', 'loadtest/cluster/config.ts', clusterEnv],

@@ -3,7 +3,7 @@ import { regionSchema } from '#shared/contract/ids.ts';
 import { readConfig, secretText } from '#shared/runtime/read-config.ts';
 
 /** The environment of an operator's commands. */
-const adminConfigSchema = z.object({
+export const adminConfigSchema = z.object({
   FAIRWAY_REGION: regionSchema.default('atl1').describe('the region that is worked on'),
   FAIRWAY_NATS_URL: secretText.optional().describe('NATS of the region as user admin, nats://admin:password@host:port'),
   FAIRWAY_NATS_KEY: secretText

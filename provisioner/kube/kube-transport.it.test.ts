@@ -50,6 +50,18 @@ describe('the Kubernetes client against a server that misbehaves', () => {
     expect(server.requests).toHaveLength(5 + 4);
   });
 
+  test('credentials that do not come are a Timeout too, for calls and watches, and give way to the signal', async () => {
+    const access = { server: new URL('http://127.0.0.1:1'), tls: {}, headers: () => new Promise<never>(() => {}) };
+    const client = stack.use(new KubeClient(access, { requestTimeoutMs: 100 }));
+    const timeout = { status: 0, reason: 'Timeout' };
+    await expect(client.get(kinds.pod, target)).rejects.toMatchObject(timeout);
+    const watch = { resourceVersion: '1', timeoutSeconds: 60 };
+    await expect(client.watch(kinds.pod, watch).next()).rejects.toMatchObject(timeout);
+    const patient = stack.use(new KubeClient(access, { requestTimeoutMs: 60_000 }));
+    const signal = AbortSignal.abort('enough');
+    await expect(patient.watch(kinds.pod, { ...watch, signal }).next()).rejects.toBe('enough');
+  });
+
   test('an answer that does not come is a Timeout, a missing server is Unreachable, both with status 0', async () => {
     const client = connect(await listen(() => {}), { requestTimeoutMs: 50 });
     await expect(client.get(kinds.pod, target)).rejects.toMatchObject({ status: 0, reason: 'Timeout' });

@@ -1,6 +1,8 @@
 import { Pool, type Dispatcher } from 'undici';
+import { systemClock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { parseJson } from '#shared/runtime/parse-json.ts';
+import { OverdueError, within } from '#shared/runtime/within.ts';
 import { KubeError, kubeErrorFromStatus, parseRetryAfter } from './kube-error.ts';
 import type { KubeAccess } from './kubeconfig.ts';
 
@@ -115,7 +117,7 @@ export class KubeTransport implements AsyncDisposable {
         'user-agent': 'fairway-provisioner',
         'audit-id': seen.id,
         ...(call.contentType !== undefined && { 'content-type': call.contentType }),
-        ...(await this.#access.headers()),
+        ...(await this.#credentials(call)),
       },
       headersTimeout: this.#options.requestTimeoutMs,
       ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
@@ -123,6 +125,11 @@ export class KubeTransport implements AsyncDisposable {
     });
     seen.status = answer.statusCode;
     return answer;
+  }
+
+  /** They may come from a plug-in or another server, which may hang: they have the time of a call, and its signal. */
+  #credentials({ signal }: Call): Promise<Record<string, string>> {
+    return within(this.#access.headers(), this.#options.requestTimeoutMs, { clock: systemClock, signal });
   }
 
   #read(call: Call, got: { answer: Dispatcher.ResponseData; text: string; id: string }): unknown {
@@ -151,9 +158,11 @@ export class KubeTransport implements AsyncDisposable {
   #wrap(error: unknown, call: Call, requestId: string): unknown {
     if (error instanceof KubeError) return error;
     if (call.signal?.aborted === true) return call.signal.reason;
-    const timedOut = error instanceof Error && (error.name === 'TimeoutError' || timeoutCodes.has(codeOf(error)));
+    const timedOut =
+      error instanceof OverdueError ||
+      (error instanceof Error && (error.name === 'TimeoutError' || timeoutCodes.has(codeOf(error))));
     const why = timedOut
-      ? `no answer within ${this.#options.requestTimeoutMs} ms`
+      ? `no ${error instanceof OverdueError ? 'credentials' : 'answer'} within ${this.#options.requestTimeoutMs} ms`
       : `the API server cannot be reached (${reasonOf(error)})`;
     const reason = timedOut ? 'Timeout' : 'Unreachable';
     return new KubeError({ status: 0, reason, message: `${title(call)}: ${why}`, requestId, cause: error });

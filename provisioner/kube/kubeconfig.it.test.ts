@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -115,5 +115,27 @@ users: [{ name: u, user: { username: a, password: b } }]
     };
     const access = await loadKubeconfig(await write(config({ server: 'https://k' }, { exec })));
     expect(await access.headers()).toEqual({ Authorization: 'Bearer fresh' });
+  });
+
+  test('an exec plug-in that hangs is ended, and the next one is asked', async () => {
+    const pids = join(folder, 'pids');
+    const expired = JSON.stringify({ status: { token: 'old', expirationTimestamp: '2020-01-01T00:00:00Z' } });
+    const script = await write(
+      `import { appendFileSync, existsSync } from 'node:fs';
+       const first = !existsSync(${JSON.stringify(pids)});
+       appendFileSync(${JSON.stringify(pids)}, process.pid + '\\n');
+       if (first) console.log(${JSON.stringify(expired)});
+       else setInterval(() => {}, 1000);`,
+      'hangs.mjs',
+    );
+    const exec = { apiVersion: 'v1', command: process.execPath, args: [script], interactiveMode: 'Never' };
+    const path = await write(config({ server: 'https://k' }, { exec }));
+    const access = await loadKubeconfig(path, { pluginTimeoutMs: 2000 });
+    const both = await Promise.allSettled([access.headers(), access.headers()]);
+    expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    await expect(access.headers()).rejects.toThrow();
+    const ran = (await readFile(pids, 'utf8')).trim().split('\n').map(Number);
+    expect(ran).toHaveLength(3);
+    for (const pid of ran) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   });
 });

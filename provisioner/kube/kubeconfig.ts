@@ -1,3 +1,4 @@
+import { spawn, type ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
@@ -13,7 +14,9 @@ export interface KubeAccess {
 /** What to read: a context other than the file's current one, and the client-node loader (replaced by tests). */
 export interface KubeconfigOptions {
   context?: string | undefined;
-  loadAnything?: (path: string, context: string | undefined) => Promise<KubeAccess>;
+  loadAnything?: (path: string, options: Omit<KubeconfigOptions, 'loadAnything'>) => Promise<KubeAccess>;
+  /** An exec plug-in that has not answered by then is killed, milliseconds. */
+  pluginTimeoutMs?: number;
 }
 
 /**
@@ -27,7 +30,7 @@ export async function loadKubeconfig(path: string, options: KubeconfigOptions = 
     throw new Error(`Cannot read the kubeconfig ${path}; check the path and that this user may read it.`, { cause });
   });
   const simple = await readSimple(text, path, options.context);
-  return simple ?? (options.loadAnything ?? loadWithClientNode)(path, options.context);
+  return simple ?? (options.loadAnything ?? loadWithClientNode)(path, options);
 }
 
 const simpleUser = z.strictObject({
@@ -92,7 +95,10 @@ async function readPem(from: {
   return from.file === undefined ? undefined : readFile(resolve(dirname(from.path), from.file), 'utf8');
 }
 
-async function loadWithClientNode(path: string, context: string | undefined): Promise<KubeAccess> {
+async function loadWithClientNode(
+  path: string,
+  { context, pluginTimeoutMs = 10_000 }: KubeconfigOptions,
+): Promise<KubeAccess> {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   config.loadFromFile(path);
@@ -108,12 +114,28 @@ async function loadWithClientNode(path: string, context: string | undefined): Pr
       `The kubeconfig ${path} asks for the proxy ${cluster.proxyUrl}, which is not supported; remove proxy-url.`,
     );
   }
+  boundPlugins(config, pluginTimeoutMs);
   const first = await authenticate(config);
+  // Calls that need credentials at the same time share one run of a plug-in.
+  let pending: ReturnType<typeof authenticate> | undefined;
   return {
     server: new URL(cluster.server),
     tls: compact({ ...first.tls, servername: cluster.tlsServerName }),
-    headers: async () => (await authenticate(config)).headers,
+    async headers() {
+      pending ??= authenticate(config).finally(() => (pending = undefined));
+      return (await pending).headers;
+    },
   };
+}
+
+/** client-node waits for an exec plug-in for ever: one that hangs is killed, so that the next call starts another. */
+function boundPlugins(config: object, timeoutMs: number): void {
+  const authenticators: unknown = Reflect.get(config, 'authenticators');
+  const bounded = { timeout: timeoutMs, killSignal: 'SIGKILL' } as const;
+  const execFn = (command: string, args: string[], options: object): ChildProcess =>
+    spawn(command, args, { ...options, ...bounded });
+  for (const authenticator of Array.isArray(authenticators) ? authenticators : [])
+    if ('execFn' in authenticator) Object.assign(authenticator, { execFn });
 }
 
 /** The part of client-node's KubeConfig used here: it fills TLS material and the Authorization header in. */

@@ -6,8 +6,8 @@ describe('the clock of the machine', () => {
     const stop = new AbortController();
     const sleeping = systemClock.sleep(60_000, stop.signal);
     stop.abort(new Error('enough'));
-    await expect(sleeping).rejects.toThrow();
-    await expect(systemClock.sleep(1, stop.signal)).rejects.toThrow();
+    await expect(sleeping).rejects.toThrow('enough');
+    await expect(systemClock.sleep(1, stop.signal)).rejects.toThrow('enough');
   });
 
   it('sleeps for longer than one timer can', async () => {

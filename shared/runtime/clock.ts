@@ -20,7 +20,13 @@ export const systemClock: Clock = {
   sleep: async (ms, signal) => {
     const options = signal === undefined ? {} : { signal };
     let left = ms;
-    for (; left > longestTimerMs; left -= longestTimerMs) await delay(longestTimerMs, undefined, options);
-    await delay(left, undefined, options);
+    try {
+      for (; left > longestTimerMs; left -= longestTimerMs) await delay(longestTimerMs, undefined, options);
+      await delay(left, undefined, options);
+    } catch (error) {
+      // Node throws an AbortError of its own.
+      signal?.throwIfAborted();
+      throw error;
+    }
   },
 };

@@ -109,3 +109,22 @@ export const reasonsForPackages: TidyRule = (files) => {
     .filter((name) => !lines.some((line) => line.includes(`\`${name}\``) && line.length > name.length + 20))
     .map((name) => `package.json: ${name} is named with its reason in no README.md`);
 };
+
+/** What a page calls by name is there: from the root, or somewhere below the page's folder (docs/ is above all). */
+export const namedFilesExist: TidyRule = (files) => {
+  const pages = files.filter(
+    (file) => file.name.endsWith('.md') && !/^(CHANGELOG\.md$|loadtest\/report\/)/.test(file.name),
+  );
+  return pages.flatMap((page) => {
+    const folder = page.name.startsWith('docs/') ? '' : page.name.slice(0, page.name.lastIndexOf('/') + 1);
+    const known = (name: string): boolean =>
+      files.some(
+        (file) => file.name === name || (file.name.startsWith(folder) && `/${file.name}`.endsWith(`/${name}`)),
+      );
+    const named = page.text.matchAll(
+      /(?<![\w./*{<-])(?:\.\/)?((?:[\w-]+\/)*[\w-]+(?:\.[\w-]+)*\.(?:ts|mjs|md))\b(?!\.)/g,
+    );
+    const missing = [...named].map(([, name = '']) => name).filter((name) => !known(name));
+    return [...new Set(missing)].map((name) => `${page.name}: names ${name}, which is not there`);
+  });
+};

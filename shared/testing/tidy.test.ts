@@ -4,6 +4,7 @@ import { trackedFiles, type TidyFile } from './tidy-files.ts';
 import { noImportCircles, noRoomCircles, noUpwardImports, smallRooms, testSupportInTesting } from './tidy-imports.ts';
 import {
   knownEntriesOnly,
+  namedFilesExist,
   reasonsForPackages,
   sameFourFiles,
   shortReadmes,
@@ -25,6 +26,7 @@ const rules = {
   sameFourFiles,
   shortReadmes,
   reasonsForPackages,
+  namedFilesExist,
   tidyLines,
   contractsAreRun,
   testsAreFound,
@@ -40,6 +42,7 @@ const leaving = [
   /^router\/(replicas|ledger|pick)\/.*: (a #name|constants)/,
   /^loadtest\/stack\/demo.*: a circle/,
   /^router\/.*: rooms in a circle/,
+  /^(router|provisioner\/kube)\/README\.md: names/,
   /^api\/regional\/routes\/commands\.ts: imports/,
   /memory-(desired-log|ledger-channel)\.ts: only tests/,
   // Waits for the first driver of `capacity/`.
@@ -132,6 +135,7 @@ describe('each rule sees a planted breach', () => {
       at('docs/a.test.ts'),
       at('api/a.test.ts'),
     ],
+    ['a page that names what is gone', 'names scan/b.ts', namedFilesExist, at('router/README.md', '`scan/b.ts`')],
     ['a suite that nobody runs', 'no test runs this suite', contractsAreRun, at('a.contract.ts'), at('b.test.ts')],
   ])('%s: %s', (...[, problem, rule, ...planted]) => {
     expect(rule(planted)).toEqual([expect.stringContaining(problem)]);
