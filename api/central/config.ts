@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { regionSchema, type Region } from '#shared/contract/ids.ts';
+import { edgeApi } from '#shared/contract/nats-roles.ts';
 import { readConfig, secretText } from '#shared/runtime/read-config.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -28,7 +29,8 @@ export const centralConfigSchema = z.object({
   FAIRWAY_PORT: port.default(8080).describe('port of the front door; 0 takes a free one'),
   FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of health, readiness and metrics'),
   FAIRWAY_ADMIN_PORT: port.default(0).describe('port of health, readiness and metrics; 0 takes a free one'),
-  FAIRWAY_NATS_URL: secretText.describe('NATS with the mirror of API tokens, nats://user:password@host:port'),
+  FAIRWAY_NATS_URL: secretText.describe('NATS with the mirror of API tokens, nats://central:password@host:port'),
+  FAIRWAY_NATS_API: z.string().min(1).default(edgeApi).describe('how the account of this user calls JetStream’s API'),
   FAIRWAY_REGIONS: regionsText.describe('where each region is: atl1=http://host:port|http://host:port,nyc2=…'),
   FAIRWAY_CONNECT_TIMEOUT_MS: z.coerce.number().int().min(50).default(1000).describe('time to connect to a region'),
   FAIRWAY_READ_TIMEOUT_MS: z.coerce.number().int().min(100).default(2300).describe('time a region has for a read'),

@@ -38,7 +38,8 @@ export async function startCentralApi(config: CentralConfig, overrides: CentralO
   await using stack = new AsyncDisposableStack();
   const registry = createRegistry('api-central');
   const metrics = createCentralMetrics(registry);
-  const nats = stack.use(await connectNats({ url: config.FAIRWAY_NATS_URL, name: 'api-central', log }));
+  const { FAIRWAY_NATS_URL: url, FAIRWAY_NATS_API: apiPrefix } = config;
+  const nats = stack.use(await connectNats({ url, apiPrefix, name: 'api-central', log }));
   await verifyStreams(nats, [streams.identity]);
   const tokens = stack.use(
     startDocumentMap({

@@ -76,6 +76,7 @@ export function centralProcess(plan: StackPlan): ProcessSpec {
     main: 'api/central/main.ts',
     env: {
       FAIRWAY_NATS_URL: plan.nats.urlOf({ role: 'central' }),
+      FAIRWAY_NATS_API: plan.nats.edgeApi,
       FAIRWAY_PORT: String(plan.ports.control),
       FAIRWAY_REGIONS: `${stackPlace.region}=${regionals}`,
     },

@@ -9,7 +9,7 @@ export type NatsRole =
 
 /**
  * Accounts of nats-server. It does not check where an answer is sent to: who may ask the store anything could have it write
- * its answer over a spec. So whoever stands outside of the control plane has an account apart, in which no document lives.
+ * its answer over a spec. So who only reads, and who is no part of Fairway, has an account apart, in which no document lives.
  */
 export type NatsAccount = 'CONTROL' | 'EDGE' | 'TEAMS';
 
@@ -91,7 +91,7 @@ export function natsUser(role: NatsRole): NatsUser {
         answers: true,
       });
     case 'central':
-      return user('central', { publish: reading(controlApi, [identity]) });
+      return user('central', { account: 'EDGE', publish: reading(edgeApi, [identity]) });
     case 'admin':
       return user('admin', {
         publish: [

@@ -154,7 +154,7 @@ const needs: Record<NatsRole['role'], { publish: string[]; subscribe: string[] }
     ],
     subscribe: [d.command, d.commandOfOthers, subjects.commandsOfRegion(region)],
   },
-  central: { publish: read(api, identity), subscribe: [] },
+  central: { publish: read(edgeApi, identity), subscribe: [] },
   admin: {
     publish: [
       ...asked(
@@ -237,12 +237,14 @@ describe('rights in NATS', () => {
     await nats.nc.flush();
     await using router = await enter({ role: 'router', vpcId: own });
     await using team = await enter({ role: 'team', team: 'demo' });
+    await using central = await enter({ role: 'central' });
+    central.nc.publish(`${edgeApi}.STREAM.INFO.${identity.name}`, '', { reply: victim });
     const pools = edgeStreams.pools(own).name;
     router.nc.publish(`${edgeApi}.STREAM.INFO.${pools}`, '', { reply: victim });
     const push = { stream_name: pools, config: { name: 'p', deliver_subject: victim, ack_policy: 'none' } };
     router.nc.publish(`${edgeApi}.CONSUMER.CREATE.${pools}.p`, JSON.stringify(push), { reply: victim });
     team.nc.publish(d.command, 'x', { reply: victim });
-    for (const { nc } of [router, team]) await nc.flush();
+    for (const { nc } of [router, team, central]) await nc.flush();
     await writeDocuments(nats, [{ subject: subjects.pool(own, 'e', 'p'), body: 'news for the consumer' }], '');
     await expect.poll(() => replies).toHaveLength(1);
     expect(replies[0]).toMatch(/^_R_\./);
