@@ -60,7 +60,7 @@ async function converges(reflector: Reflector, stepMs = 500): Promise<void> {
 
 async function synced(bounds: Partial<ReflectorBounds> = {}): Promise<Reflector> {
   const reflector = reflect(bounds);
-  await reflector.synced(AbortSignal.timeout(5_000));
+  await reflector.synced(AbortSignal.timeout(30_000));
   await eventually(() => expect(server.watching).toBe(1));
   changes = [];
   return reflector;
@@ -89,7 +89,7 @@ describe('normal operation', () => {
     server.put('c', '1');
     server.put('a', '2');
     server.remove('b');
-    await reflector.reached(server.version, AbortSignal.timeout(5_000));
+    await reflector.reached(server.version, AbortSignal.timeout(30_000));
     expect(changes).toEqual(['added c', 'changed a', 'deleted b']);
     expect(contentsOf(reflector.store.list())).toEqual(server.contents);
   });
@@ -99,7 +99,7 @@ describe('normal operation', () => {
     server.remove('zzz', { unseen: true });
     server.remove('b', { unseen: true });
     server.bookmark();
-    await reflector.reached(server.version, AbortSignal.timeout(5_000));
+    await reflector.reached(server.version, AbortSignal.timeout(30_000));
     await clock.advance(2_000);
     server.toWatchers((response) => response.end());
     await eventually(() => expect(verbs('watch')).toHaveLength(2));
@@ -121,7 +121,7 @@ describe('normal operation', () => {
       server.toWatchers((response) => response.write(Buffer.of(byte)));
       await new Promise((resolve) => setImmediate(resolve));
     }
-    await reflector.reached('2000', AbortSignal.timeout(5_000));
+    await reflector.reached('2000', AbortSignal.timeout(30_000));
     expect(changes).toEqual(['added ü']);
   });
 
@@ -235,7 +235,7 @@ describe('silence', () => {
   test('a watch that sends headers and never a line is cut', async () => {
     server.nextWatches.push(faults.silent());
     const reflector = reflect();
-    await reflector.synced(AbortSignal.timeout(5_000));
+    await reflector.synced(AbortSignal.timeout(30_000));
     await eventually(() => expect(verbs('watch')).toHaveLength(1));
     server.remove('a', { unseen: true });
     await clock.advance(91_000);
@@ -261,7 +261,7 @@ describe('the periodic list', () => {
     await clock.advance(601_000);
     await eventually(() => expect(verbs('watch')).toHaveLength(2));
     server.put('c', '1');
-    await reflector.reached(server.version, AbortSignal.timeout(5_000));
+    await reflector.reached(server.version, AbortSignal.timeout(30_000));
     await clock.advance(31_000);
     await eventually(() => expect(events.listed).toBe(2));
     expect(verbs('list')).toHaveLength(3);
@@ -273,7 +273,7 @@ describe('versions that go back', () => {
     const reflector = await synced();
     const stale = server.listBody('900');
     server.put('c', '1');
-    await reflector.reached(server.version, AbortSignal.timeout(5_000));
+    await reflector.reached(server.version, AbortSignal.timeout(30_000));
     changes = [];
     server.nextLists.push(faults.body(stale), faults.body(stale));
     server.toWatchers((response) => response.end(line(goneEvent)));

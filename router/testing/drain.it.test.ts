@@ -63,7 +63,7 @@ describe('drain reports', () => {
     expect([refused.status, upstream.seen.length]).toEqual([503, 1]);
     held.release();
     expect(contentOf((await readAll(response)).text)).toBe('firstlast');
-    await eventually(() => expect(last(router.routerId)?.inFlight).toEqual({}), { timeoutMs: 2000 });
+    await eventually(() => expect(last(router.routerId)?.inFlight).toEqual({}));
     endpoint.document = { ...endpoint.document, replicas: [replica] };
     await edge.publish(endpoint);
   });

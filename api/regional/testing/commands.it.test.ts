@@ -23,7 +23,7 @@ describe('automation over NATS', () => {
   const ask = async (verb: string, content: unknown, team = 'alpha'): Promise<{ status: number; body: unknown }> => {
     const payload =
       typeof content === 'string' ? content : JSON.stringify({ v: 1, token: alphaToken, ...Object(content) });
-    const reply = await region.nats.nc.request(subjects.command(team, 'atl1', verb), payload, { timeout: 5000 });
+    const reply = await region.nats.nc.request(subjects.command(team, 'atl1', verb), payload, { timeout: 20_000 });
     return commandReplySchema.parse(reply.json());
   };
 

@@ -71,7 +71,7 @@ describe('writeDocuments', () => {
 
   it('lets a message leave by its TTL, and a create succeeds afterwards', async () => {
     await writeDocuments(nats, [{ subject: 'doc.ttl', body: 1, ttlMs: 1000 }], 'x');
-    await expect.poll(() => readLast(nats, 'DOCS', 'doc.ttl'), { timeout: 8000 }).toBeNull();
+    await expect.poll(() => readLast(nats, 'DOCS', 'doc.ttl'), { timeout: 30_000 }).toBeNull();
     expect((await writeDocuments(nats, [{ subject: 'doc.ttl', body: 2, expectedSeq: 0 }], 'x')).kind).toBe('stored');
   });
 

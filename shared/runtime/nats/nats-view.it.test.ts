@@ -19,7 +19,7 @@ const documents: StreamDefinition = {
   maxMessageBytes: 100_000,
 };
 const log = silentLogger();
-const soon = (ms = 10_000): AbortSignal => AbortSignal.timeout(ms);
+const soon = (ms = 30_000): AbortSignal => AbortSignal.timeout(ms);
 
 describe('a view', () => {
   let server: ChildServer;
@@ -99,7 +99,7 @@ describe('a view', () => {
     await using followed = view();
     await followed.whenSynced(soon());
     expect(await removeConsumers()).toBe(1);
-    await followed.reached(await write('doc.a'), soon(5000));
+    await followed.reached(await write('doc.a'), soon());
     expect(subjectsSeen()).toEqual(['doc.a']);
   });
 
@@ -108,7 +108,7 @@ describe('a view', () => {
     await followed.whenSynced(soon());
     server.pause();
     setTimeout(() => server.resume(), 4000);
-    await followed.reached(await write('doc.a'), soon(15_000));
+    await followed.reached(await write('doc.a'), soon(45_000));
     expect(subjectsSeen()).toContain('doc.a');
   });
 
@@ -290,7 +290,7 @@ describe('a view', () => {
     server.pause();
     await expect(followed.reached(seq + 1, soon(1500))).rejects.toThrow();
     server.resume();
-    await followed.reached(await write('doc.b'), soon(15_000));
+    await followed.reached(await write('doc.b'), soon(45_000));
     expect(subjectsSeen()).toContain('doc.b');
   });
 
