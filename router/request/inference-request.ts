@@ -82,7 +82,7 @@ export class InferenceRequest implements Disposable {
       pool: pool.pool,
       flow: isProbe ? pool.pool : caller.tokenId,
       bytes: body.bytes,
-      prompt: blockKeys(scan, { cacheNamespace: pool.prefixSalt ?? pool.endpointId, model: engineModel }),
+      prompt: blockKeys(scan, { cacheNamespace: pool.prefixSalt ?? pool.upstreamKey, model: engineModel }),
       maxTokens: scan.maxTokens ?? 0,
       ...(typeof session === 'string' && session !== '' && { session }),
       ...(only !== undefined && { only }),

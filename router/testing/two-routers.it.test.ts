@@ -3,6 +3,11 @@ import { redisKeys } from '#shared/contract/subjects.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectRedis, type RedisConnection } from '#shared/runtime/redis.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { systemClock } from '#shared/runtime/clock.ts';
+import { chatCompletions } from '../dialects/openai/routes.ts';
+import { RedisLedgerChannel } from '../ledger/redis-ledger-channel.ts';
+import { blockKeys } from '../scan/block-keys.ts';
+import { Scanner } from '../scan/scanner.ts';
 import type { Router } from '../service.ts';
 import { contentOf, frames } from './chat-frames.ts';
 import { ask, start } from './client.ts';
@@ -38,6 +43,15 @@ function everywhere(name: string): Promise<number[]> {
   );
 }
 
+/** The keys of a prompt's prefixes under a salt. */
+function keysUnder(cacheNamespace: string, body: string): BigUint64Array {
+  const scanner = new Scanner(chatCompletions.body);
+  scanner.write(Buffer.from(body));
+  const scan = scanner.end();
+  if (!scan.ok) throw new Error(scan.code);
+  return blockKeys(scan, { cacheNamespace, model: 'test-model' }).keys;
+}
+
 const counts = () => upstreams.map(({ seen }) => seen.length);
 const requestTo = (router: number, messages: unknown) => ({
   url: routers[router]?.url ?? '',
@@ -55,6 +69,35 @@ describe('two routers', () => {
       const shown = await redis.client.hget(keys[0] ?? '', `state:${replica?.replicaId}`);
       expect(JSON.parse(shown ?? '{}')).toEqual({ condition: 'ready', inFlight: 0, running: 1 });
     });
+  });
+
+  it('tell keys of prompts that only who knows a secret of the pool could make', async () => {
+    await using ledger = new RedisLedgerChannel({
+      url: edge.redis.url,
+      vpcId: edge.vpcId,
+      router: 'listener',
+      epoch: 1,
+      clock: systemClock,
+      log: silentLogger(),
+    });
+    await eventually(() => expect(ledger.up()).toBe(true));
+    const told: bigint[] = [];
+    ledger.subscribe((message) => message.kind === 'news' && told.push(...message.news.newKeys));
+    const request = requestTo(0, [{ role: 'user', content: 'a secret wish' }]);
+    const { document } = endpoint;
+    const salted = { ...endpoint, document: { ...document, prefixSalt: 'pool-secret' } };
+    for (const [version, salt] of [
+      [endpoint, document.upstreamKey],
+      [salted, 'pool-secret'],
+    ] as const) {
+      await edge.publish(version);
+      await eventually(async () => {
+        await ask(request);
+        expect(told).toEqual(expect.arrayContaining([...keysUnder(salt, request.body)]));
+      });
+    }
+    expect(told.filter((key) => keysUnder(document.endpointId, request.body).includes(key))).toEqual([]);
+    await edge.publish(endpoint);
   });
 
   it('send the turns of a conversation to the replica that has it, whichever router gets them', async () => {
