@@ -22,13 +22,15 @@ function make(parts: ConstructorParameters<typeof BrainLab>[0] = {}) {
 /** A look that found this, and that began just now. */
 async function look(
   { lab, router: { brain } }: { lab: BrainLab; router: LabRouter },
-  replicaId = '',
+  id: string | undefined,
   signals: ReplicaSignals = {},
 ): Promise<void> {
   await lab.advance(1);
   const startedAt = lab.clock.monotonic();
   await lab.advance(10);
-  brain.scraped({ replicaId, startedAt, health: 'healthy', signals });
+  const replica = lab.pool.replicas.find(({ replicaId }) => replicaId === id);
+  if (replica === undefined) throw new Error('a look at nobody');
+  brain.scraped({ replica, startedAt, health: 'healthy', signals });
 }
 
 describe('slots', () => {
@@ -175,13 +177,28 @@ describe('replicas', () => {
     for (let second = 0; second < 6; second += 1) {
       const startedAt = lab.clock.monotonic();
       await lab.advance(1000);
-      for (const { replicaId } of replicas)
-        router.brain.scraped({ replicaId, startedAt, health: 'silent', signals: {} });
+      for (const replica of replicas) router.brain.scraped({ replica, startedAt, health: 'silent', signals: {} });
       slots[1]?.heard();
     }
     await lab.advance(250);
     expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]);
     for (const key of [3n, 4n, 5n]) expect((await router.acquire(lab.work([key]))).replica).toBe(slots[1]?.replica);
+  });
+
+  it('that are gone or have moved are blamed for nothing that was met before', async () => {
+    const { lab, router, replicas, conditions } = make({ replicas: [replicaAt(1)] });
+    const slots = await Promise.all([1n, 2n].map((key) => router.acquire(lab.work([key]))));
+    const moved = replicas.map((replica) => ({ ...replica, port: 9 }));
+    lab.change({ replicas: moved });
+    slots[0]?.ended({ kind: 'failed', failure: 'connect' });
+    const [old] = replicas;
+    const looked = { startedAt: lab.clock.monotonic(), health: 'refused', signals: {} } as const;
+    if (old !== undefined) router.brain.scraped({ replica: old, ...looked });
+    expect(conditions()).toEqual(['ready']);
+    lab.change({ replicas: [] });
+    slots[1]?.ended({ kind: 'failed', failure: 'unauthorized' });
+    lab.change({ replicas: moved });
+    expect(conditions()).toEqual(['ready']);
   });
 
   it('with more work than the routers know of count as busy', async () => {

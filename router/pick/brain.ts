@@ -28,7 +28,7 @@ export interface BrainOptions {
 
 /** What a look at one replica found, and when it began. */
 export interface Scraped {
-  readonly replicaId: string;
+  readonly replica: PoolReplica;
   readonly startedAt: number;
   readonly health: ScrapeResult;
   readonly signals: ReplicaSignals;
@@ -105,17 +105,21 @@ export class Brain implements Picker, Disposable {
       this.#index.clear(replicaId);
     }
     this.#bytesPerToken.keep(new Set(documents.map(({ pool }) => pool)));
-    const capacities = documents.flatMap((pool) =>
-      pool.replicas.map(({ replicaId }) => [replicaId, this.#bytesPerToken.capacityOf(pool)] as const),
+    const capacities = new Map(
+      documents.flatMap((pool) =>
+        pool.replicas.map(({ replicaId }) => [replicaId, this.#bytesPerToken.capacityOf(pool)] as const),
+      ),
     );
-    this.#index.setReplicas(new Map(capacities));
+    this.#index.setReplicas(capacities);
+    this.#health.keep(capacities);
     this.#sync.setReplicas(added, this.#clock.monotonic());
     this.#wait.changed();
     return gone;
   }
 
-  scraped({ replicaId, startedAt, health, signals }: Scraped): void {
-    if (this.#pools.ownerOf(replicaId) === undefined) return;
+  scraped({ replica, startedAt, health, signals }: Scraped): void {
+    const { replicaId } = replica;
+    if (!this.#pools.has(replica)) return;
     const now = this.#clock.monotonic();
     this.#health.scraped(replicaId, health, { startedAt, now });
     this.table.setSignals(replicaId, signals, now);

@@ -43,7 +43,7 @@ interface Booking {
   readonly pool: PoolDocument;
   readonly work: Work;
   readonly tried: Tried;
-  readonly replicaId: string;
+  readonly replica: PoolReplica;
   readonly load: ReplicaLoad;
   readonly predictedCachedTokens: number;
   readonly startedAt: number;
@@ -132,12 +132,12 @@ export class ReplicaPicker {
     rowChanged();
     const predictedCachedTokens = Math.round(matchedBytes / perToken) + match.outputTokens;
     const isProbe = work.only === undefined && health.booked(replicaId, startedAt);
-    const what = { pool, work, tried, replicaId, load, predictedCachedTokens, startedAt, isProbe };
+    const what = { pool, work, tried, replica, load, predictedCachedTokens, startedAt, isProbe };
     return this.#slot({ ...what, left: false }, { replica, reason, predictedCachedTokens });
   }
 
   #slot(booking: Booking, place: Pick<Slot, 'replica' | 'reason' | 'predictedCachedTokens'>): BookedSlot {
-    const { replicaId } = booking;
+    const { replicaId } = booking.replica;
     const slots = this.#open.get(replicaId) ?? new Set();
     this.#open.set(replicaId, slots);
     const slot = new BookedSlot(place, {
@@ -155,21 +155,26 @@ export class ReplicaPicker {
   }
 
   /** The engine has the prompt now; and what another replica said to it was that replica's fault. */
-  #accepted({ work, tried, replicaId, startedAt }: Booking): void {
-    const { health, index, announce, clock, changed } = this.#parts;
+  #accepted({ work, tried, replica, startedAt }: Booking): void {
+    const { health, index, announce, clock, changed, pools } = this.#parts;
+    if (!pools.has(replica)) return;
+    const { replicaId } = replica;
     const now = clock.monotonic();
     health.accepted(replicaId, { startedAt, now });
     const faulted = tried.takeFaulted();
-    for (const [replica, since] of faulted) health.failed(replica, 'fault', { startedAt: since, now });
+    for (const [other, since] of faulted) health.failed(other, 'fault', { startedAt: since, now });
     if (faulted.length > 0) changed();
     if (work.only === undefined && work.prompt.keys.length > 0) announce(index.insert(replicaId, work.prompt));
   }
 
   #ended(booking: Booking, end: SlotEnd): void {
-    const { health, index, clock, changed } = this.#parts;
-    const { tried, replicaId, startedAt, work } = booking;
+    const { health, index, clock, changed, pools } = this.#parts;
+    const { tried, startedAt, work, replica } = booking;
+    const { replicaId } = replica;
     tried.note(replicaId, end, startedAt);
     if (end.kind === 'left') booking.left = true;
+    // What was met at a place that the replica has left says nothing of it.
+    if (!pools.has(replica)) return;
     if (end.kind === 'answered') {
       health.answered(replicaId, startedAt);
       if (end.usage !== undefined && work.only === undefined) this.#learnUsage(booking, end.usage);
@@ -181,7 +186,8 @@ export class ReplicaPicker {
     changed();
   }
 
-  #release({ pool, replicaId, load, isProbe, left }: Booking): void {
+  #release({ pool, replica, load, isProbe, left }: Booking): void {
+    const { replicaId } = replica;
     const { table, rowChanged, released, health, clock } = this.#parts;
     if (isProbe) health.probeOver(replicaId);
     if (left && pool.engine.goesOnWithoutClient === true) this.#lingering.add(replicaId, load, clock.monotonic());
@@ -192,7 +198,8 @@ export class ReplicaPicker {
 
   #learnUsage(booking: Booking, usage: NonNullable<Extract<SlotEnd, { kind: 'answered' }>['usage']>): void {
     const { bytesPerToken, index, announce, hitsKnown } = this.#parts;
-    const { pool, work, replicaId, predictedCachedTokens } = booking;
+    const { pool, work, predictedCachedTokens } = booking;
+    const { replicaId } = booking.replica;
     if (bytesPerToken.learn(pool.pool, work.prompt.bytesUpTo.at(-1) ?? 0, usage.promptTokens))
       for (const one of pool.replicas) index.resize(one.replicaId, bytesPerToken.capacityOf(pool));
     const tip = work.prompt.keys.at(-1);

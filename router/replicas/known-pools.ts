@@ -1,16 +1,17 @@
 import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 
-/** The pools that the brain knows, and whose each replica is. */
+/** The pools that the brain knows, and where their replicas are. */
 export class KnownPools {
   #pools = new Map<string, PoolDocument>();
-  #owners = new Map<string, { pool: PoolDocument; replica: PoolReplica }>();
+  #replicas = new Map<string, PoolReplica>();
 
   get(pool: string): PoolDocument | undefined {
     return this.#pools.get(pool);
   }
 
-  ownerOf(replica: string): PoolDocument | undefined {
-    return this.#owners.get(replica)?.pool;
+  /** Whether a pool names this replica, at this address. */
+  has(replica: PoolReplica): boolean {
+    return placeOf(this.#replicas.get(replica.replicaId)) === placeOf(replica);
   }
 
   all(): PoolDocument[] {
@@ -19,15 +20,15 @@ export class KnownPools {
 
   /** Takes all pools anew; returns the replicas that are gone or have moved, and the ids of those that are new there. */
   set(documents: readonly PoolDocument[]): { gone: PoolReplica[]; added: string[] } {
-    const before = this.#owners;
+    const before = this.#replicas;
     this.#pools = new Map(documents.map((pool) => [pool.pool, pool]));
-    this.#owners = new Map(
-      documents.flatMap((pool) => pool.replicas.map((replica) => [replica.replicaId, { pool, replica }] as const)),
-    );
-    const stays = (id: string): boolean => placeOf(before.get(id)?.replica) === placeOf(this.#owners.get(id)?.replica);
+    const replicas = documents.flatMap((pool) => pool.replicas);
+    this.#replicas = new Map(replicas.map((replica) => [replica.replicaId, replica]));
     return {
-      gone: [...before].filter(([id]) => !stays(id)).map(([, { replica }]) => replica),
-      added: [...this.#owners.keys()].filter((id) => !stays(id)),
+      gone: [...before.values()].filter((replica) => !this.has(replica)),
+      added: replicas
+        .map(({ replicaId }) => replicaId)
+        .filter((id) => placeOf(before.get(id)) !== placeOf(this.#replicas.get(id))),
     };
   }
 }

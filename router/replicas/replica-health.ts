@@ -158,6 +158,11 @@ export class ReplicaHealth {
     this.#findings.delete(replica);
   }
 
+  /** Forgets all replicas but these. */
+  keep(replicas: { has(replica: string): boolean }): void {
+    for (const replica of this.#findings.keys()) if (!replicas.has(replica)) this.#findings.delete(replica);
+  }
+
   #incident(finding: Finding, now: number): void {
     const { incidentsMax, pauseMs, pauseMaxMs } = this.#limits;
     finding.failedAt = now;

@@ -57,7 +57,7 @@ describe('the scraper', () => {
     expect(watched.found.at(-1)).toMatchObject({
       health: 'healthy',
       signals: { running: 3, waiting: 2, kvUse: 0.25 },
-      replicaId: watched.pool.replicas[0]?.replicaId,
+      replica: watched.pool.replicas[0],
     });
     expect([...keys]).toEqual([`Bearer ${watched.pool.upstreamKey}`]);
   });

@@ -84,7 +84,7 @@ export class Scraper implements AsyncDisposable {
     counted(health);
     this.#noteDenied(pool, replica, metrics === 'denied');
     const signals = typeof metrics === 'string' ? signalsOf(metrics === 'denied' ? '' : metrics, engine.metrics) : {};
-    scraped({ replicaId: replica.replicaId, startedAt, health, signals });
+    scraped({ replica, startedAt, health, signals });
   }
 
   #noteDenied(pool: PoolDocument, { replicaId, name }: PoolReplica, isDenied: boolean): void {
