@@ -3,11 +3,10 @@ import { subjects } from '#shared/contract/subjects.ts';
 import { kinds } from '../kube/kinds.ts';
 import { isNotFound } from '../kube/kube-error.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
-import { deletionCostAnnotation } from '../manifests/labels.ts';
-import { namespaceName, resourceName } from '../manifests/names.ts';
 import type { DocumentStep, ObjectStep, SeenObject, Step } from '../plan/step.ts';
 import { MovedOnError, removeDocument, writePool, writeQuarantine, writeStatus } from '../desired/documents.ts';
 import type { StepContext, StepEffect } from './step-context.ts';
+import { namespaceName, resourceName, deletionCostAnnotation } from '../manifests/names.ts';
 
 /** Takes one step of a plan. Every step may be taken again, and dying after it loses nothing. */
 export async function takeStep(context: StepContext, step: Step): Promise<StepEffect> {

@@ -8,6 +8,12 @@ export type DesiredEntry =
   | { kind: 'parked'; revision: number; reason: string }
   | { kind: 'absent' };
 
+/** A document with the sequence that its next write has to name; `document` is null when there is none (any more). */
+export interface Sequenced<T> {
+  document: T | null;
+  seq: number;
+}
+
 /** One message of `fairway.spec.<endpointId>`. */
 export interface SpecMessage {
   endpointId: string;

@@ -10,13 +10,7 @@ import { statusDocumentSchema, type StatusDocument } from '#shared/contract/stat
 import { lastToken, releaseTtlMs, streams, subjects } from '#shared/contract/subjects.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
 import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
-import { readDesired, type DesiredEntry } from './desired-map.ts';
-
-/** A document with the sequence that its next write has to name; `document` is null when there is none (any more). */
-export interface Sequenced<T> {
-  document: T | null;
-  seq: number;
-}
+import { readDesired, type DesiredEntry, type Sequenced } from './desired-map.ts';
 
 /** Thrown when a stored document is not what this build can read: it is left alone. */
 class UnreadableDocumentError extends Error {

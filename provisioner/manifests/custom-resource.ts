@@ -1,7 +1,6 @@
 import type { KubeObject } from '../kube/kube-object.ts';
-import { labelsOf } from './labels.ts';
-import { resourceName } from './names.ts';
 import type { AppliedSpec } from './applied-spec.ts';
+import { resourceName, labelsOf } from './names.ts';
 
 /** Holds the custom resource until everything that it stands for is gone. */
 export const teardownFinalizer = 'fairway.dev/teardown';

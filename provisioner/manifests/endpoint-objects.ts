@@ -1,10 +1,10 @@
 import type { KubeObject, OwnerReference } from '../kube/kube-object.ts';
 import type { EngineGroup } from './engine-deployment.ts';
 import { engineAccount, limits, networkPolicies, quota } from './guards.ts';
-import { intentSeqAnnotation } from './labels.ts';
 import { namespace } from './namespace.ts';
 import { poolDisruptionBudget, poolSecret, poolService, type Pool } from './pool-objects.ts';
 import type { AppliedSpec, ManifestSettings, PoolSecrets } from './applied-spec.ts';
+import { intentSeqAnnotation } from './names.ts';
 
 /** The pools of a spec. */
 export function poolsOf({ endpointId, deployments }: AppliedSpec, { engineOf }: ManifestSettings): Pool[] {

@@ -3,9 +3,18 @@ import type { ModelDeployment } from '#shared/contract/desired.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
 import type { EngineProfile } from '../engines/engine-profile.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
-import { askedAnnotation, labels, labelsOf, podPortAnnotation } from './labels.ts';
-import { engineAccountName, namespaceName, poolName, poolSecretName, secretKeys } from './names.ts';
 import type { ManifestSettings } from './applied-spec.ts';
+import {
+  engineAccountName,
+  namespaceName,
+  poolName,
+  poolSecretName,
+  secretKeys,
+  askedAnnotation,
+  labels,
+  labelsOf,
+  podPortAnnotation,
+} from './names.ts';
 
 /** One group of equal replicas of a pool. */
 export interface EngineGroup {

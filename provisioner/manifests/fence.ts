@@ -1,5 +1,5 @@
 import type { KubeObject } from '../kube/kube-object.ts';
-import { intentSeqAnnotation } from './labels.ts';
+import { intentSeqAnnotation } from './names.ts';
 
 /** What the API server says when a write carries an older intent. */
 export const fenceMessages = {

@@ -1,9 +1,8 @@
 import { gpuSize } from '#shared/contract/catalog.ts';
 import type { KubeObject, ObjectMeta } from '../kube/kube-object.ts';
-import { labelsOf } from './labels.ts';
-import { engineAccountName, namespaceName, systemNamespace } from './names.ts';
 import { poolScale } from './pool-objects.ts';
 import type { AppliedSpec } from './applied-spec.ts';
+import { engineAccountName, namespaceName, systemNamespace, labelsOf } from './names.ts';
 
 const meta = ({ endpointId }: AppliedSpec, name: string, component: string): ObjectMeta => ({
   name,

@@ -1,7 +1,6 @@
 import type { KubeObject, OwnerReference } from '../kube/kube-object.ts';
-import { labelsOf } from './labels.ts';
-import { namespaceName, systemNamespace } from './names.ts';
 import type { AppliedSpec } from './applied-spec.ts';
+import { namespaceName, systemNamespace, labelsOf } from './names.ts';
 
 /** The endpoint's namespace, owned by its custom resource. Engines run as Pod Security "baseline". */
 export function namespace(spec: AppliedSpec, owner: OwnerReference): KubeObject {

@@ -1,9 +1,8 @@
 import type { ModelDeployment } from '#shared/contract/desired.ts';
 import type { EngineProfile } from '../engines/engine-profile.ts';
 import type { KubeObject, ObjectMeta } from '../kube/kube-object.ts';
-import { labels, labelsOf } from './labels.ts';
-import { namespaceName, poolName, poolSecretName, secretKeys } from './names.ts';
 import type { PoolSecrets } from './applied-spec.ts';
+import { namespaceName, poolName, poolSecretName, secretKeys, labels, labelsOf } from './names.ts';
 
 /** A pool of an endpoint. */
 export interface Pool {

@@ -5,7 +5,7 @@ import type { KubeClient } from '../kube/kube-client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { Change } from '../kube/object-store.ts';
 import { startReflector, type Reflector, type ReflectorEvent } from '../kube/reflector.ts';
-import { endpointOf, intentSeqOf, labels } from '../manifests/labels.ts';
+import { endpointOf, intentSeqOf, labels } from '../manifests/names.ts';
 
 /** Kinds of which an endpoint has objects: all of them are watched, by the endpoint's label. */
 const watched = [

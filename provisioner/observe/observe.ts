@@ -7,9 +7,9 @@ import type { EndpointDocuments } from '../desired/documents.ts';
 import type { DrainRegistry } from '../drain/drain-registry.ts';
 import type { DrainQuestion } from '../drain/decide-drain.ts';
 import { kinds } from '../kube/kinds.ts';
-import { intentSeqOf } from '../manifests/labels.ts';
 import type { ObservedState, PermanentFailure } from './observed-state.ts';
 import type { ProofDesk } from '../proof/proof-desk.ts';
+import { intentSeqOf } from '../manifests/names.ts';
 
 /** Where observations come from. */
 export interface Observers {

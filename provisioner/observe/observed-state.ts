@@ -1,5 +1,3 @@
-import type { DesiredEntry } from '../desired/desired-map.ts';
-import type { Sequenced } from '../desired/documents.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { QuarantineDocument, WordDocument } from '#shared/contract/infra.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
@@ -7,6 +5,7 @@ import type { StatusDocument } from '#shared/contract/status.ts';
 import type { PodView } from './pod-view.ts';
 import type { DrainVerdict } from '../drain/decide-drain.ts';
 import { endpointPrefix, proofKeys, type ProofRecord } from '../proof/proof-record.ts';
+import type { DesiredEntry, Sequenced } from '../desired/desired-map.ts';
 
 /** A change that cannot succeed however often it is tried. */
 export interface PermanentFailure {

@@ -1,6 +1,6 @@
 import type { Phase } from '#shared/contract/status.ts';
-import { deletionCostAnnotation, labels, podPortAnnotation } from '../manifests/labels.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
+import { deletionCostAnnotation, labels, podPortAnnotation } from '../manifests/names.ts';
 
 /** How far a pod has come on its way to serving, and why not further. */
 export interface PodStage {

@@ -1,10 +1,10 @@
 import { engineDeployment, type EngineGroup } from '../manifests/engine-deployment.ts';
 import { groupsOf } from '../manifests/endpoint-objects.ts';
-import { askedAnnotation, labels } from '../manifests/labels.ts';
 import type { AppliedSpec } from '../manifests/applied-spec.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PlanSettings } from './settings.ts';
+import { askedAnnotation, labels } from '../manifests/names.ts';
 
 /** A group of replicas as it is to run now. */
 export interface CurrentGroup {

@@ -1,5 +1,4 @@
 import { fenced } from '../manifests/endpoint-objects.ts';
-import { labels } from '../manifests/labels.ts';
 import type { AppliedSpec } from '../manifests/applied-spec.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { kinds } from '../kube/kinds.ts';
@@ -9,6 +8,7 @@ import { covers } from './covers.ts';
 import { keptDeployment, scaledTo, type CurrentGroup } from './current-groups.ts';
 import { viewPod, type PodView } from '../observe/pod-view.ts';
 import { deletionCosts, planScale, type ScalePlan } from './plan-scale.ts';
+import { labels } from '../manifests/names.ts';
 
 /** A Deployment of an endpoint. */
 interface Workload {

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import { SampleCluster, shapeOf } from '../testing/sample-cluster.ts';
 import { sampleDeletion, sampleIds, sampleSettings, sampleSpec } from '../testing/sample-endpoint.ts';
-import { intentSeqOf } from '../manifests/labels.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import { planEndpoint } from './plan.ts';
+import { intentSeqOf } from '../manifests/names.ts';
 
 const revised = (spec: SpecDocument, revision: number) => ({ kind: 'spec' as const, spec, revision });
 const started = (scale: number): SampleCluster => {

@@ -13,11 +13,11 @@ import { kindOf, kinds } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { customResource } from '../manifests/custom-resource.ts';
 import { supportObjects } from '../manifests/endpoint-objects.ts';
-import { labels } from '../manifests/labels.ts';
 import type { AppliedSpec, PoolSecrets } from '../manifests/applied-spec.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PlanSettings } from './settings.ts';
 import type { Step } from './step.ts';
+import { labels } from '../manifests/names.ts';
 
 const nothing: Plan = { steps: [], progress: null };
 const starting = {

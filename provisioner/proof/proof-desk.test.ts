@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createTestClock } from '#shared/testing/test-clock.ts';
-import type { ProofOutcome, ProofRequest } from './prover.ts';
+import type { ProofRequest } from './prover.ts';
 import { startProofDesk } from './proof-desk.ts';
-import type { ProofStep } from './proof-record.ts';
+import type { ProofStep, ProofOutcome } from './proof-record.ts';
 
 const step: ProofStep = {
   kind: 'prove',

@@ -1,7 +1,7 @@
 import type { Clock } from '#shared/runtime/clock.ts';
 import { fullJitter } from '#shared/runtime/retry.ts';
-import type { ProofOutcome, Prover } from './prover.ts';
-import type { ProofRecord, ProofStep } from './proof-record.ts';
+import type { Prover } from './prover.ts';
+import type { ProofRecord, ProofStep, ProofOutcome } from './proof-record.ts';
 
 /** What a desk needs. `onOutcome` is called when the answer to a proof has come. */
 export interface ProofDeskOptions {

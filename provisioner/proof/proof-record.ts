@@ -1,4 +1,5 @@
-import type { ProofOutcome } from './prover.ts';
+/** Proven, or why not; `busy`: the router had no room for it, which says nothing about the endpoint. */
+export type ProofOutcome = { ok: true } | { ok: false; reason: string; busy?: boolean };
 
 /** A proof to be asked for; the desk that does so ignores what it already knows. */
 export interface ProofStep {

@@ -1,7 +1,8 @@
 import { MockAgent } from 'undici';
 import { expect, it } from 'vitest';
 import { createTestClock } from '#shared/testing/test-clock.ts';
-import { createProver, type ProofOutcome } from './prover.ts';
+import { createProver } from './prover.ts';
+import type { ProofOutcome } from './proof-record.ts';
 
 /** What a prover makes of one answer of a router. */
 async function outcomeOf(status: number, body: string): Promise<ProofOutcome> {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { proofTtlMs } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { proofKeyOf, signProof } from './proof-key.ts';
+import type { ProofOutcome } from './proof-record.ts';
 
 /** One proof: a completion of one token through a router, as a client would ask for it. */
 export interface ProofRequest {
@@ -18,9 +19,6 @@ export interface ProofRequest {
   model: string;
   signal: AbortSignal;
 }
-
-/** Proven, or why not; `busy`: the router had no room for it, which says nothing about the endpoint. */
-export type ProofOutcome = { ok: true } | { ok: false; reason: string; busy?: boolean };
 
 /** Proves replicas and endpoints. Never throws. */
 export interface Prover {

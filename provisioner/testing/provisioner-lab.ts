@@ -18,9 +18,10 @@ import { readProvisionerConfig, type ProvisionerConfig } from '../config.ts';
 import { createEndpointDocuments } from '../desired/documents.ts';
 import { kinds } from '../kube/kinds.ts';
 import { connectKube, type KubeClient } from '../kube/kube-client.ts';
-import { labels } from '../manifests/labels.ts';
-import type { ProofOutcome, ProofRequest, Prover } from '../proof/prover.ts';
+import type { ProofRequest, Prover } from '../proof/prover.ts';
 import { startProvisioner, type Provisioner, type ProvisionerContext } from '../service.ts';
+import { labels } from '../manifests/names.ts';
+import type { ProofOutcome } from '../proof/proof-record.ts';
 
 /** An engine of a few lines: it is healthy at once and ends when asked. */
 const standInEngine = `

@@ -5,10 +5,9 @@ import { streams, subjects } from '#shared/contract/subjects.ts';
 import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { kinds } from '../kube/kinds.ts';
-import { labels } from '../manifests/labels.ts';
-import { namespaceName, resourceName } from '../manifests/names.ts';
 import type { Provisioner } from '../service.ts';
 import { newDeployment, readiness, scaled, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
+import { namespaceName, resourceName, labels } from '../manifests/names.ts';
 
 const often = { FAIRWAY_RESYNC_MS: '400', FAIRWAY_CLUSTER_LOOK_MS: '300' };
 const desired = streams.desired.name;

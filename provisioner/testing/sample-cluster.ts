@@ -1,20 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
 import { kindOf, type KubeKind } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
-import { intentSeqOf, labels } from '../manifests/labels.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { Plan } from '../plan/endpoint-plan.ts';
 import { planEndpoint } from '../plan/plan.ts';
 import type { QuarantineDocument, WordDocument } from '#shared/contract/infra.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
-import type { DesiredEntry } from '../desired/desired-map.ts';
 import type { Step } from '../plan/step.ts';
 import { nextStatus } from '../report/next-status.ts';
 import { sampleIds, sampleNow, sampleObserved, sampleSettings } from './sample-endpoint.ts';
 import { viewPod } from '../observe/pod-view.ts';
 import type { ProofRecord } from '../proof/proof-record.ts';
-import type { Sequenced } from '../desired/documents.ts';
+import { intentSeqOf, labels } from '../manifests/names.ts';
+import type { DesiredEntry, Sequenced } from '../desired/desired-map.ts';
 
 /**
  * A cluster, its controllers, routers and NATS in memory, as far as plans reach: for tests that run plans to their end.

@@ -3,10 +3,9 @@ import { eventually } from '#shared/testing/eventually.ts';
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import { kinds } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
-import { intentSeqOf } from '../manifests/labels.ts';
-import { namespaceName, resourceName } from '../manifests/names.ts';
 import { deleted, newDeployment, scaled, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
 import type { KubeWrites } from '../kube/kube-client.ts';
+import { namespaceName, resourceName, intentSeqOf } from '../manifests/names.ts';
 
 /** Holds back the first apply of a kind, as if the process were paused right before it; then shows how it ended. */
 function pausing(kind: string): {

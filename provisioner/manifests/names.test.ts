@@ -3,8 +3,7 @@ import { sampleIds, sampleSpec } from '../testing/sample-endpoint.ts';
 import type { KubeObject, ObjectMeta } from '../kube/kube-object.ts';
 import { appliedSpec } from './applied-spec.ts';
 import { customResource } from './custom-resource.ts';
-import { endpointOf, intentSeqOf, labels } from './labels.ts';
-import { namespaceName, resourceName } from './names.ts';
+import { namespaceName, resourceName, endpointOf, intentSeqOf, labels } from './names.ts';
 
 const { endpoint } = sampleIds;
 const object = (kind: string, metadata: Partial<ObjectMeta>): KubeObject => ({
