@@ -1,30 +1,31 @@
 import { Hono, type Context } from 'hono';
 import { authenticate } from '../http/authenticate.ts';
-import { errorResponse } from '../http/error-reply.ts';
-import { AppError, toAppError } from '#shared/contract/errors.ts';
-import type { ApiTokenDocument } from '#shared/contract/identity.ts';
+import type { TokenLookup } from '../http/api-tokens.ts';
+import { collectionPath } from '#shared/contract/deployment.ts';
+import { AppError } from '#shared/contract/errors.ts';
 import { regionOfId, regionSchema, type Region } from '#shared/contract/ids.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { publicOrigin } from '../http/public-origin.ts';
-import { BodyError, readBody } from '../http/read-json-body.ts';
-import { requestScope, type ScopeVariables } from '../http/request-scope.ts';
+import { readBody } from '../http/read-input.ts';
+import { answerErrors, requestScope, type RequestMetrics, type ScopeVariables } from '../http/request-scope.ts';
 import { readCreateHints, type CreateHints } from './regions/create-hints.ts';
 import type { Forwarder, ForwardRequest } from './regions/forward.ts';
 import { hopHeader } from './regions/forwarded-headers.ts';
 import { listRegions } from './regions/list-regions.ts';
-import type { CentralMetrics } from './regions/metrics.ts';
 import { refuseTakenName } from './regions/refuse-taken-name.ts';
 
 /** What the app is made of. `regions` are those that it can reach, the first one answers what belongs to none. */
 export interface AppOptions {
   regions: readonly Region[];
   forwarder: Forwarder;
-  lookup: (token: string) => ApiTokenDocument | undefined;
+  lookup: TokenLookup;
   clock: Clock;
   log: Logger;
-  metrics: CentralMetrics;
+  metrics: RequestMetrics;
   bodyMaxBytes: number;
+  /** Time for a list over several regions, milliseconds. */
+  listTimeoutMs: number;
 }
 
 /** The environment of the app's handlers. */
@@ -32,22 +33,10 @@ export interface CentralEnv {
   Variables: ScopeVariables;
 }
 
-const collectionPath = '/v2/dedicated-inferences';
-
 /** The handler chain, in order: request id, log and metrics, hop guard, authentication, then to the region that owns it. */
 export function createApp(options: AppOptions): Hono<CentralEnv> {
-  const { clock, log, metrics } = options;
   const app = new Hono<CentralEnv>();
-  app.use(
-    requestScope<CentralEnv>({
-      clock,
-      log,
-      onAnswer: (operation, { status, durationMs }) => {
-        metrics.requests.inc({ operation, status: String(status) });
-        metrics.requestSeconds.observe({ operation }, durationMs / 1000);
-      },
-    }),
-  );
+  app.use(requestScope<CentralEnv>(options.clock, options.log, options.metrics));
   app.use(async (c, next) => {
     if (c.req.header(hopHeader) !== undefined)
       throw new AppError('bad_request', {
@@ -56,13 +45,7 @@ export function createApp(options: AppOptions): Hono<CentralEnv> {
     await next();
   });
   mountRoutes(app, options);
-  app.notFound((c) => errorResponse(new AppError('unknown_route'), c.get('requestId')));
-  app.onError((error, c) => {
-    const known = toAppError(error);
-    const requestId = c.get('requestId');
-    if (known.status >= 500) log.warn({ err: known.cause ?? known, code: known.code, requestId }, 'request.failed');
-    return errorResponse(known, requestId);
-  });
+  answerErrors(app, options.log);
   return app;
 }
 
@@ -71,16 +54,16 @@ function mountRoutes(app: Hono<CentralEnv>, options: AppOptions): void {
   const { regions, forwarder, lookup, clock } = options;
   app.get('/openapi.json', (c) => forwardTo(c, options, { region: regions[0] }));
   app.use('/v2/*', async (c, next) => {
-    authenticate({ authorization: c.req.header('authorization'), lookup, now: clock.now() });
+    authenticate(c.req.header('authorization'), lookup, clock.now());
     await next();
   });
   app.get(collectionPath, async (c) => {
     c.set('operation', 'list');
-    return listRegions(requestOf(c), { regions, forwarder });
+    return listRegions(requestOf(c), { regions, forwarder, timeoutMs: options.listTimeoutMs });
   });
   app.post(collectionPath, async (c) => {
     c.set('operation', 'create');
-    const body = await bodyOf(c, options.bodyMaxBytes);
+    const body = await readBody(c.req.raw, options.bodyMaxBytes);
     const hints = readCreateHints(body);
     const region = ownerOf(hints, regions) ?? regions[0];
     const others = regions.filter((other) => other !== region);
@@ -117,17 +100,8 @@ async function forwardTo(
   to: { region: Region | undefined; body?: Uint8Array<ArrayBuffer> | undefined },
 ): Promise<Response> {
   if (to.region === undefined) throw new AppError('region_unavailable');
-  const body = to.body ?? (await bodyOf(c, bodyMaxBytes));
+  const body = to.body ?? (await readBody(c.req.raw, bodyMaxBytes));
   return forwarder.forward(to.region, { ...requestOf(c), body });
-}
-
-async function bodyOf(c: Context<CentralEnv>, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  try {
-    return await readBody(c.req.raw, maxBytes);
-  } catch (error) {
-    if (error instanceof BodyError) throw new AppError('body_too_large', { message: error.message });
-    throw new AppError('invalid_body', { message: 'The body ended early.', cause: error });
-  }
 }
 
 /**

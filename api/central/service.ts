@@ -1,25 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import { unreadableRequest } from '../http/error-reply.ts';
-import { AppError } from '#shared/contract/errors.ts';
-import { apiTokenDocumentSchema } from '#shared/contract/identity.ts';
-import { streams, subjects } from '#shared/contract/subjects.ts';
-import { answerClientErrors } from '#shared/runtime/http/client-errors.ts';
+import { streams } from '#shared/contract/subjects.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
-import { startDocumentMap } from '#shared/runtime/nats/document-map.ts';
+import { answerClientErrors } from '#shared/runtime/http/client-errors.ts';
 import { serveAdmin, serveApp } from '#shared/runtime/http/http-server.ts';
-import { digest } from '#shared/runtime/keyed-hash.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
 import { connectNats } from '#shared/runtime/nats/nats.ts';
 import { verifyStreams } from '#shared/runtime/nats/nats-streams.ts';
+import { within } from '#shared/runtime/within.ts';
+import { startApiTokens } from '../http/api-tokens.ts';
+import { unreadableRequest } from '../http/error-reply.ts';
+import { createRequestMetrics, serverBounds } from '../http/request-scope.ts';
 import { createApp } from './app.ts';
 import type { CentralConfig } from './config.ts';
 import { createForwarder } from './regions/forward.ts';
-import { createCentralMetrics } from './regions/metrics.ts';
 
 /** What a process or a test gives beside the configuration. */
 export interface CentralOverrides {
   log: Logger;
+  /** Ends the start. */
+  signal?: AbortSignal;
   clock?: Clock;
 }
 
@@ -29,29 +29,20 @@ export interface CentralApi extends AsyncDisposable {
   adminUrl: string;
 }
 
-/** How long the start waits for the API tokens before it listens; afterwards requests are refused until they are there. */
-const syncTimeoutMs = 10_000;
+/** How long the start waits for the stream, and for the API tokens before it listens: requests are refused until then. */
+const startTimeoutMs = { streams: 60_000, views: 10_000 };
 
 /** Starts the front door of all regions. */
 export async function startCentralApi(config: CentralConfig, overrides: CentralOverrides): Promise<CentralApi> {
-  const { log, clock = systemClock } = overrides;
+  const { log, clock = systemClock, signal } = overrides;
   await using stack = new AsyncDisposableStack();
   const registry = createRegistry('api-central');
-  const metrics = createCentralMetrics(registry);
   const { FAIRWAY_NATS_URL: url, FAIRWAY_NATS_API: apiPrefix } = config;
-  const nats = stack.use(await connectNats({ url, apiPrefix, name: 'api-central', log }));
-  await verifyStreams(nats, [streams.identity]);
-  const tokens = stack.use(
-    startDocumentMap({
-      nats,
-      clock,
-      log,
-      stream: streams.identity.name,
-      subject: subjects.everyApiToken,
-      parked: 'goes',
-      parse: (json) => apiTokenDocumentSchema.safeParse(json).data ?? null,
-    }),
+  const nats = stack.use(
+    await connectNats({ url, apiPrefix, name: 'api-central', log, ...(signal !== undefined && { signal }) }),
   );
+  await within(verifyStreams(nats, [streams.identity]), startTimeoutMs.streams, { clock, signal });
+  const tokens = stack.use(startApiTokens({ nats, clock, log }));
   const forwarder = stack.use(
     createForwarder({
       regions: config.FAIRWAY_REGIONS,
@@ -60,24 +51,28 @@ export async function startCentralApi(config: CentralConfig, overrides: CentralO
       changeTimeoutMs: config.FAIRWAY_CHANGE_TIMEOUT_MS,
     }),
   );
-  await tokens.whenSynced(AbortSignal.timeout(syncTimeoutMs)).catch(() => log.warn('views.late'));
+  await within(tokens.whenSynced(), startTimeoutMs.views, { clock, signal }).catch(() => log.warn('views.late'));
+  signal?.throwIfAborted();
   const notReady = (): string[] => (tokens.synced() ? [] : ['API tokens']);
   const adminAddress = { host: config.FAIRWAY_ADMIN_HOST, port: config.FAIRWAY_ADMIN_PORT };
   const admin = stack.use(await serveAdmin({ ...adminAddress, registry, notReady }));
   const app = createApp({
     regions: [...config.FAIRWAY_REGIONS.keys()],
     forwarder,
+    lookup: tokens.lookup,
     clock,
     log,
-    metrics,
+    metrics: createRequestMetrics(registry, 'central'),
     bodyMaxBytes: config.FAIRWAY_BODY_MAX_BYTES,
-    lookup: (token) => {
-      if (!tokens.synced()) throw new AppError('unavailable', { message: 'The API tokens are still being read.' });
-      return tokens.get(subjects.apiToken(digest(token)))?.value;
-    },
+    listTimeoutMs: config.FAIRWAY_READ_TIMEOUT_MS,
   });
-  const address = { host: config.FAIRWAY_HOST, port: config.FAIRWAY_PORT };
-  const server = stack.use(await serveApp(app, { ...address, drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS }));
+  const server = await serveApp(app, {
+    host: config.FAIRWAY_HOST,
+    port: config.FAIRWAY_PORT,
+    drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS,
+    bounds: serverBounds(registry, 'central', config),
+  });
+  stack.use(server);
   answerClientErrors(server.server, (status) => unreadableRequest(status, randomUUID()));
   log.info({ url: admin.url }, 'admin.started');
   const all = stack.move();

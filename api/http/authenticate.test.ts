@@ -12,11 +12,7 @@ const document: ApiTokenDocument = {
   revoked: false,
 };
 const who = (authorization: string | undefined, parts: Partial<ApiTokenDocument> = {}) =>
-  authenticate({
-    authorization,
-    now,
-    lookup: (token) => (token === 'good' ? { ...document, ...parts } : undefined),
-  });
+  authenticate(authorization, (token) => (token === 'good' ? { ...document, ...parts } : undefined), now);
 
 describe('authentication', () => {
   it('knows a bearer token', () => {
@@ -39,7 +35,7 @@ describe('authentication', () => {
   });
 
   it('refuses a token that is revoked or has expired', () => {
-    for (const end of [{ revoked: true }, { expiresAt: new Date(now).toISOString() }])
+    for (const end of [{ revoked: true }, { expiresAt: new Date(now).toISOString() }, { expiresAt: 'never' }])
       expect(() => who('Bearer good', end)).toThrow(expect.objectContaining({ code: 'unauthorized' }));
   });
 

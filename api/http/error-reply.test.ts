@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { errorReplySchema } from '#shared/contract/deployment.ts';
+import { errorReplySchema } from '#shared/contract/resource.ts';
 import { errorResponse, renderError } from './error-reply.ts';
 import { AppError, errorTable, type ErrorCode } from '#shared/contract/errors.ts';
 

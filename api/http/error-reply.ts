@@ -1,6 +1,6 @@
 import { AppError, errorTable, unreadableCodes } from '#shared/contract/errors.ts';
 import type { ClientErrorStatus } from '#shared/runtime/http/client-errors.ts';
-import type { ErrorReply } from '#shared/contract/deployment.ts';
+import type { ErrorReply } from '#shared/contract/resource.ts';
 
 /** An error of the management API, ready to be sent. */
 export interface RenderedError {
@@ -40,20 +40,22 @@ export function renderError(error: AppError, requestId: string): RenderedError {
   };
 }
 
-/** The same as a JSON response. */
-export function errorResponse(error: AppError, requestId: string): Response {
-  const { status, headers, body } = renderError(error, requestId);
-  return new Response(JSON.stringify(body), { status, headers: { ...headers, 'content-type': 'application/json' } });
-}
-
-/** The error for bytes that no request could be read from. */
-export function unreadableRequest(
-  status: ClientErrorStatus,
-  requestId: string,
-): { headers: Record<string, string>; body: string } {
-  const { headers, body } = renderError(new AppError(unreadableCodes[status]), requestId);
+/** The same as headers and text. */
+export function renderText(error: AppError, requestId: string): { headers: Record<string, string>; body: string } {
+  const { headers, body } = renderError(error, requestId);
   return {
     headers: { ...headers, 'content-type': 'application/json', 'x-request-id': requestId },
     body: JSON.stringify(body),
   };
+}
+
+/** The same as a response. */
+export function errorResponse(error: AppError, requestId: string): Response {
+  const { headers, body } = renderText(error, requestId);
+  return new Response(body, { status: error.status, headers });
+}
+
+/** The error for bytes that no request could be read from. */
+export function unreadableRequest(status: ClientErrorStatus, requestId: string): ReturnType<typeof renderText> {
+  return renderText(new AppError(unreadableCodes[status]), requestId);
 }

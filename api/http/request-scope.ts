@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { Context, Env, MiddlewareHandler } from 'hono';
+import type { Context, Env, Hono, MiddlewareHandler } from 'hono';
+import { Counter, Histogram, type Registry } from 'prom-client';
+import { AppError, toAppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
+import type { ServerBounds } from '#shared/runtime/http/http-server.ts';
+import { errorResponse, renderText } from './error-reply.ts';
 
 /** What the middleware leaves for handlers. `operation` is theirs to name. */
 export interface ScopeVariables {
@@ -9,27 +13,65 @@ export interface ScopeVariables {
   operation: string;
 }
 
-/** One answered request, as it is logged. */
-export interface AnsweredRequest {
-  requestId: string;
-  method: string;
-  path: string;
-  status: number;
-  durationMs: number;
+/** Instruments of the requests that one server answers. */
+export interface RequestMetrics {
+  requests: Counter<'operation' | 'status'>;
+  requestSeconds: Histogram<'operation'>;
 }
 
-/** What the middleware needs; `onAnswer` is for metrics. */
-export interface RequestScopeOptions {
-  clock: Clock;
-  log: Logger;
-  onAnswer: (operation: string, request: AnsweredRequest) => void;
+/** Makes them under the server's name: `fairway_<name>_requests_total`. */
+export function createRequestMetrics(registry: Registry, name: 'api' | 'central'): RequestMetrics {
+  const registers = [registry];
+  return {
+    requests: new Counter({
+      name: `fairway_${name}_requests_total`,
+      help: 'Requests by operation and HTTP status.',
+      labelNames: ['operation', 'status'],
+      registers,
+    }),
+    requestSeconds: new Histogram({
+      name: `fairway_${name}_request_seconds`,
+      help: 'Time from the first byte of a request to its answer.',
+      labelNames: ['operation'],
+      buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30],
+      registers,
+    }),
+  };
 }
+
+/** Bounds of a server in the management dialect, with a counter of what they refuse: `fairway_<name>_http_refused_total`. */
+export function serverBounds(
+  registry: Registry,
+  name: 'api' | 'central',
+  config: { FAIRWAY_CONNECTIONS_MAX: number; FAIRWAY_REQUESTS_MAX: number },
+): ServerBounds {
+  const refused = new Counter({
+    name: `fairway_${name}_http_refused_total`,
+    help: 'Connections and requests beyond FAIRWAY_CONNECTIONS_MAX and FAIRWAY_REQUESTS_MAX.',
+    labelNames: ['what'],
+    registers: [registry],
+  });
+  return {
+    connectionsMax: config.FAIRWAY_CONNECTIONS_MAX,
+    requestsMax: config.FAIRWAY_REQUESTS_MAX,
+    refuse: (what) => {
+      refused.inc({ what });
+      return renderText(new AppError('overloaded', { retryAfterMs: 2000 }), randomUUID());
+    },
+  };
+}
+
+/** Longest path that is logged, characters. */
+const loggedPathMax = 256;
+
+type ScopeEnv = Env & { Variables: ScopeVariables };
 
 /** Gives every request an id (the client's own when it is plain), shows it in every reply, logs and measures. */
-export function requestScope<E extends Env & { Variables: ScopeVariables }>(
-  options: RequestScopeOptions,
+export function requestScope<E extends ScopeEnv>(
+  clock: Clock,
+  log: Logger,
+  metrics: RequestMetrics,
 ): MiddlewareHandler<E> {
-  const { clock, log, onAnswer } = options;
   return async (c: Context<E>, next) => {
     const given = c.req.header('x-request-id');
     const requestId = given !== undefined && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
@@ -39,8 +81,23 @@ export function requestScope<E extends Env & { Variables: ScopeVariables }>(
     await next();
     c.header('x-request-id', requestId);
     const durationMs = Math.round((clock.monotonic() - startedAt) * 10) / 10;
-    const answered = { requestId, method: c.req.method, path: c.req.path, status: c.res.status, durationMs };
-    onAnswer(c.get('operation'), answered);
-    log.info(answered, 'request.answered');
+    const { status } = c.res;
+    metrics.requests.inc({ operation: c.get('operation'), status: String(status) });
+    metrics.requestSeconds.observe({ operation: c.get('operation') }, durationMs / 1000);
+    log.info(
+      { requestId, method: c.req.method, path: c.req.path.slice(0, loggedPathMax), status, durationMs },
+      'request.answered',
+    );
   };
+}
+
+/** The end of a server's chain: unknown routes, and whatever was thrown. */
+export function answerErrors<E extends ScopeEnv>(app: Hono<E>, log: Logger): void {
+  app.notFound((c) => errorResponse(new AppError('unknown_route'), c.get('requestId')));
+  app.onError((error, c) => {
+    const known = toAppError(error);
+    const requestId: string = c.get('requestId');
+    if (known.status >= 500) log.warn({ err: known.cause ?? known, code: known.code, requestId }, 'request.failed');
+    return errorResponse(known, requestId);
+  });
 }

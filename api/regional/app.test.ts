@@ -3,24 +3,28 @@ import { describe, expect, it } from 'vitest';
 import { AppError } from '#shared/contract/errors.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { createTestClock } from '#shared/testing/test-clock.ts';
-import { createApp, type TokenLookup } from './app.ts';
+import type { TokenLookup } from '../http/api-tokens.ts';
+import { createRequestMetrics } from '../http/request-scope.ts';
+import { createApp } from './app.ts';
+import { Auditor } from './commit/auditor.ts';
 import { Committer } from './commit/committer.ts';
-import { MemoryDesiredLog } from './commit/memory-desired-log.ts';
+import { MemoryDesiredLog } from './testing/memory-desired-log.ts';
 import { createApiMetrics } from './commit/metrics.ts';
-import { deriveRegionKeys, type RegionContext } from './endpoints/region-context.ts';
+import type { RegionContext } from './endpoints/region-context.ts';
+import { RegionKeys } from './endpoints/region-keys.ts';
 import { createBody } from './testing/create-body.ts';
 
 /** An app over a log in memory; its view never gets current. */
 function startApp(lookup: TokenLookup) {
   const clock = createTestClock();
   const log = new MemoryDesiredLog();
-  const metrics = createApiMetrics(new Registry());
+  const registry = new Registry();
+  const metrics = createApiMetrics(registry);
   const bounds = { budgetMs: 15_000, pendingMax: 4, batchesMax: 4 };
   const committer = new Committer({ log, clock, metrics, newBatchId: () => 'b', random: () => 0.5, ...bounds });
   const context: RegionContext = {
     region: 'atl1',
-    keys: deriveRegionKeys(new Uint8Array(32)),
-    sealPublicKey: '',
+    keys: new RegionKeys('atl1', new Uint8Array(32), ''),
     defaultVpcId: '11111111-2222-4333-8444-555555555555',
     hostDomain: 'example.test',
     address: { scheme: 'https' },
@@ -31,15 +35,32 @@ function startApp(lookup: TokenLookup) {
       whenSynced: () => Promise.resolve(),
       barrier: () => Promise.reject(new AppError('unavailable')),
       find: () => undefined,
-      status: () => null,
+      readStatus: () => Promise.reject(new AppError('unavailable')),
+      learn: () => {},
       all: () => [],
       [Symbol.asyncDispose]: () => Promise.resolve(),
     },
-    recorder: { record: () => {}, [Symbol.asyncDispose]: () => Promise.resolve() },
+    vpcs: { problem: () => null, mayExist: () => true },
+    auditor: new Auditor({
+      auditLog: {
+        write: () => Promise.resolve({ kind: 'stored', seqs: [1] }),
+        last: () => Promise.resolve(null),
+        onRefused: () => {},
+      },
+      clock,
+      log: silentLogger(),
+      random: () => 0.5,
+    }),
     clock,
     newId: () => '00000000-0000-8001-8000-000000000001',
   };
-  const app = createApp({ context, lookup, clock, log: silentLogger(), metrics, bodyMaxBytes: 10_000 });
+  const app = createApp({
+    context,
+    lookup,
+    log: silentLogger(),
+    metrics: createRequestMetrics(registry, 'api'),
+    bodyMaxBytes: 10_000,
+  });
   const call = async (method: string, path: string, body?: unknown) => {
     const init = { method, headers: { authorization: 'Bearer t', 'content-type': 'application/json' } };
     const response = await app.request(path, body === undefined ? init : { ...init, body: JSON.stringify(body) });

@@ -1,51 +1,40 @@
-import { Hono } from 'hono';
-import { authenticate } from '../http/authenticate.ts';
-import { AppError, toAppError } from '#shared/contract/errors.ts';
-import { errorResponse } from '../http/error-reply.ts';
-import type { ApiTokenDocument } from '#shared/contract/identity.ts';
-import type { Clock } from '#shared/runtime/clock.ts';
+import { Hono, type Context } from 'hono';
+import { AppError } from '#shared/contract/errors.ts';
 import type { Logger } from '#shared/runtime/log.ts';
-import { requestScope } from '../http/request-scope.ts';
-import type { ApiMetrics } from './commit/metrics.ts';
+import type { TokenLookup } from '../http/api-tokens.ts';
+import { authenticate, requireScope } from '../http/authenticate.ts';
+import { answerErrors, requestScope, type RequestMetrics } from '../http/request-scope.ts';
+import { entityTag } from './endpoints/if-match.ts';
+import type { Answer } from './endpoints/region-context.ts';
 import { apiRoutes, openApiDocument } from './routes/openapi.ts';
-import { idempotencyKeyOf, send, type ApiApp, type ApiEnv, type RouteOptions } from './routes/route.ts';
-
-/** Finds an API token's document. @throws AppError `unavailable` while the tokens are not yet known. */
-export type TokenLookup = (token: string) => ApiTokenDocument | undefined;
+import type { ApiApp, ApiEnv, RouteOptions } from './routes/route.ts';
 
 /** What the app is made of. */
 export interface AppOptions extends RouteOptions {
   lookup: TokenLookup;
-  clock: Clock;
   log: Logger;
-  metrics: ApiMetrics;
+  metrics: RequestMetrics;
 }
 
 /** The handler chain, in order: request id, log and metrics, authentication, operation; errors are rendered at the end. */
 export function createApp(options: AppOptions): ApiApp {
+  const { context, lookup, log } = options;
+  const { clock } = context;
   const app: ApiApp = new Hono<ApiEnv>();
   const document = openApiDocument();
   const allowed = new Map<string, string[]>();
-  app.use(
-    requestScope<ApiEnv>({
-      clock: options.clock,
-      log: options.log,
-      onAnswer: (operation, { status, durationMs }) => {
-        options.metrics.requests.inc({ operation, status: String(status) });
-        options.metrics.requestSeconds.observe({ operation }, durationMs / 1000);
-      },
-    }),
-  );
+  app.use(requestScope<ApiEnv>(clock, log, options.metrics));
   app.get('/openapi.json', (c) => c.json(document));
   allowed.set('/openapi.json', ['GET']);
   for (const route of apiRoutes) {
-    const path = route.doc.path.replace('{id}', ':id');
-    allowed.set(path, [...(allowed.get(path) ?? []), route.doc.method.toUpperCase()]);
-    app.on(route.doc.method.toUpperCase(), path, async (c) => {
-      c.set('operation', route.doc.operationId ?? 'other');
-      const { lookup, clock } = options;
-      const principal = authenticate({ authorization: c.req.header('authorization'), lookup, now: clock.now() });
+    const path = route.path.replace('{id}', ':id');
+    const method = route.method.toUpperCase();
+    allowed.set(path, [...(allowed.get(path) ?? []), method]);
+    app.on(method, path, async (c) => {
+      c.set('operation', route.operationId);
+      const principal = authenticate(c.req.header('authorization'), lookup, clock.now());
       const idempotencyKey = idempotencyKeyOf(c.req.header('idempotency-key'));
+      requireScope(principal, route.scope);
       c.set('call', { principal, requestId: c.get('requestId'), idempotencyKey });
       return send(c, await route.handle(c, options));
     });
@@ -54,15 +43,24 @@ export function createApp(options: AppOptions): ApiApp {
     app.all(path, () => {
       throw new AppError('method_not_allowed', { details: { allow: methods.join(', ') } });
     });
-  app.notFound((c) => errorResponse(new AppError('unknown_route'), c.get('requestId')));
-  app.onError((error, c) => {
-    const known = toAppError(error);
-    if (known.status >= 500)
-      options.log.warn(
-        { err: known.cause ?? known, code: known.code, requestId: c.get('requestId') },
-        'request.failed',
-      );
-    return errorResponse(known, c.get('requestId'));
-  });
+  answerErrors(app, log);
   return app;
+}
+
+/** Sends a use case's answer; DELETE's 202 is empty. */
+function send(c: Context<ApiEnv>, { status, body, revision }: Answer<unknown>): Response {
+  if (revision !== null) c.header('etag', entityTag(revision));
+  if (body === null) return c.body(null, status);
+  c.header('content-type', 'application/json');
+  return c.body(JSON.stringify(body), status);
+}
+
+/** The Idempotency-Key header. @throws AppError `bad_request`. */
+function idempotencyKeyOf(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  if (/^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(text)) return text;
+  throw new AppError('bad_request', {
+    message: 'The Idempotency-Key must be 1 to 255 printable ASCII characters.',
+    problems: [{ path: 'Idempotency-Key', message: 'must be 1 to 255 printable ASCII characters' }],
+  });
 }

@@ -52,6 +52,13 @@ export const regionalConfigSchema = z.object({
     .default(16)
     .describe('most atomic batches in flight; NATS allows 50 per stream for all processes together'),
   FAIRWAY_BODY_MAX_BYTES: z.coerce.number().int().min(1024).default(1_048_576).describe('largest request body'),
+  FAIRWAY_REQUESTS_MAX: z.coerce.number().int().min(1).default(256).describe('most requests at once; more get a 503'),
+  FAIRWAY_CONNECTIONS_MAX: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(4096)
+    .describe('most connections at once; more are closed at once'),
   FAIRWAY_DRAIN_TIMEOUT_MS: z.coerce
     .number()
     .int()

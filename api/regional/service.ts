@@ -1,34 +1,38 @@
 import { randomUUID } from 'node:crypto';
-import { unreadableRequest } from '../http/error-reply.ts';
-import { AppError } from '#shared/contract/errors.ts';
-import { apiTokenDocumentSchema, type ApiTokenDocument } from '#shared/contract/identity.ts';
 import { createIdFactory } from '#shared/contract/ids.ts';
 import { foreignStamp } from '#shared/contract/stream-stamp.ts';
-import { streams, subjects } from '#shared/contract/subjects.ts';
-import { answerClientErrors } from '#shared/runtime/http/client-errors.ts';
+import { streams } from '#shared/contract/subjects.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
-import { startDocumentMap, type DocumentMap } from '#shared/runtime/nats/document-map.ts';
+import { answerClientErrors } from '#shared/runtime/http/client-errors.ts';
 import { serveAdmin, serveApp } from '#shared/runtime/http/http-server.ts';
-import { digest } from '#shared/runtime/keyed-hash.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
+import { askLeader } from '#shared/runtime/nats/ask-leader.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import { verifyStreams } from '#shared/runtime/nats/nats-streams.ts';
-import { createApp, type TokenLookup } from './app.ts';
-import { startCommands } from './routes/commands.ts';
+import { within } from '#shared/runtime/within.ts';
+import { startApiTokens } from '../http/api-tokens.ts';
+import { unreadableRequest } from '../http/error-reply.ts';
+import { createRequestMetrics, serverBounds } from '../http/request-scope.ts';
+import { createApp } from './app.ts';
+import { Auditor } from './commit/auditor.ts';
 import { Committer } from './commit/committer.ts';
+import { createApiMetrics, type ApiMetrics } from './commit/metrics.ts';
 import { NatsDesiredLog } from './commit/nats-desired-log.ts';
 import type { RegionalConfig } from './config.ts';
-import { startEndpointView, type EndpointView } from './view/endpoint-view.ts';
 import { startFinishDeletes } from './endpoints/finish-deletes.ts';
-import { createApiMetrics, type ApiMetrics } from './commit/metrics.ts';
-import { createRecorder, type Recorder } from './commit/recorder.ts';
-import { deriveRegionKeys, type RegionContext } from './endpoints/region-context.ts';
+import type { RegionContext } from './endpoints/region-context.ts';
+import { RegionKeys } from './endpoints/region-keys.ts';
+import { startVpcs } from './endpoints/vpcs.ts';
+import { startCommands } from './routes/commands.ts';
+import { startEndpointView } from './view/endpoint-view.ts';
 
 /** What a process or a test gives beside the configuration. */
 export interface RegionalOverrides {
   log: Logger;
+  /** Ends the start. */
+  signal?: AbortSignal;
   clock?: Clock;
   random?: () => number;
 }
@@ -39,14 +43,11 @@ export interface RegionalApi extends AsyncDisposable {
   adminUrl: string;
 }
 
-/** How long the start waits for the views before it listens; afterwards requests are refused until they are there. */
-const syncTimeoutMs = 10_000;
+/** How long the start waits for streams, and for the views before it listens: requests are refused until they are there. */
+const startTimeoutMs = { streams: 60_000, views: 10_000 };
 
 /** NATS commands at work at most. */
 const commandsMax = 256;
-
-/** Events and audit lines that wait at most, and how long one is tried. */
-const recordBounds = { waitingMax: 2000, budgetMs: 30_000 };
 
 /** What the parts of a process share. */
 interface Base {
@@ -55,84 +56,111 @@ interface Base {
   clock: Clock;
   log: Logger;
   metrics: ApiMetrics;
+  random: () => number;
 }
 
 /** Starts the owner of one region's desired state. */
 export async function startRegionalApi(config: RegionalConfig, overrides: RegionalOverrides): Promise<RegionalApi> {
-  const { log, clock = systemClock, random = Math.random } = overrides;
+  const { log, clock = systemClock, random = Math.random, signal } = overrides;
   await using stack = new AsyncDisposableStack();
   const registry = createRegistry('api-regional');
   const metrics = createApiMetrics(registry);
-  const nats = stack.use(await connectNats({ url: config.FAIRWAY_NATS_URL, name: 'api-regional', log }));
-  const { desired, status, events, audit, identity } = streams;
-  await verifyStreams(nats, [identity]);
-  await verifyStreams(nats, [desired, status, events, audit], foreignStamp(config.FAIRWAY_REGION));
-  const base: Base = { config, nats, clock, log, metrics };
-  const tokens = stack.use(startTokens(base));
-  const watched = { onChange: (_endpointId: string): void => {} };
-  const view = stack.use(startView(base, (endpointId) => watched.onChange(endpointId)));
-  const desiredLog = stack.use(new NatsDesiredLog({ nats, clock, log }));
-  const recorder = stack.use(startRecorder(base));
-  const context = createContext(base, { desired: desiredLog, view, recorder, random });
-  const finishDeletes = stack.use(startFinishDeletes({ context, log, newBatchId: randomUUID }));
-  watched.onChange = (endpointId) => finishDeletes.look(endpointId);
-  const signal = AbortSignal.timeout(syncTimeoutMs);
-  await Promise.all([tokens.whenSynced(signal), view.whenSynced(signal)]).catch(() => log.warn('views.late'));
+  const nats = await connectNats({
+    url: config.FAIRWAY_NATS_URL,
+    name: 'api-regional',
+    log,
+    ...(signal !== undefined && { signal }),
+  });
+  stack.use(nats);
+  await within(verifyAll(nats, config), startTimeoutMs.streams, { clock, signal });
+  const base: Base = { config, nats, clock, log, metrics, random };
+  const tokens = stack.use(startApiTokens({ nats, clock, log }));
+  const context = startContext(base, stack);
+  const { view, vpcs } = context;
+  const synced = Promise.all([tokens.whenSynced(), vpcs.whenSynced(), view.whenSynced()]);
+  await within(synced, startTimeoutMs.views, { clock, signal }).catch(() => log.warn('views.late'));
+  signal?.throwIfAborted();
+  const { lookup } = tokens;
+  const answered = metrics.commands;
+  const commands = stack.use(
+    startCommands({ nats, context, lookup, log, newRequestId: randomUUID, runningMax: commandsMax, answered }),
+  );
   const notReady = (): string[] => [
     ...(nats.up() ? [] : ['NATS']),
     ...(tokens.synced() ? [] : ['API tokens']),
+    ...(vpcs.synced() ? [] : ['VPCs']),
     ...(view.synced() ? [] : ['endpoints']),
+    ...(commands.serving() ? [] : ['commands']),
   ];
   const adminAddress = { host: config.FAIRWAY_ADMIN_HOST, port: config.FAIRWAY_ADMIN_PORT };
   const admin = stack.use(await serveAdmin({ ...adminAddress, registry, notReady }));
-  const lookup = lookupIn(tokens);
-  stack.use(startCommands({ nats, context, lookup, log, newRequestId: randomUUID, runningMax: commandsMax }));
-  const app = createApp({ context, lookup, clock, log, metrics, bodyMaxBytes: config.FAIRWAY_BODY_MAX_BYTES });
-  const address = { host: config.FAIRWAY_HOST, port: config.FAIRWAY_PORT };
-  const server = stack.use(await serveApp(app, { ...address, drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS }));
+  const bodyMaxBytes = config.FAIRWAY_BODY_MAX_BYTES;
+  const app = createApp({ context, lookup, log, metrics: createRequestMetrics(registry, 'api'), bodyMaxBytes });
+  const server = await serveApp(app, {
+    host: config.FAIRWAY_HOST,
+    port: config.FAIRWAY_PORT,
+    drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS,
+    bounds: serverBounds(registry, 'api', config),
+  });
+  stack.use(server);
   answerClientErrors(server.server, (status) => unreadableRequest(status, randomUUID()));
   log.info({ url: admin.url }, 'admin.started');
   const all = stack.move();
   return { url: server.url, adminUrl: admin.url, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
-function startTokens({ nats, clock, log }: Base): DocumentMap<ApiTokenDocument> {
-  const parse = (json: unknown): ApiTokenDocument | null => apiTokenDocumentSchema.safeParse(json).data ?? null;
-  const { name: stream } = streams.identity;
-  return startDocumentMap({ nats, clock, log, stream, subject: subjects.everyApiToken, parse, parked: 'goes' });
+async function verifyAll(nats: Nats, config: RegionalConfig): Promise<void> {
+  const { desired, status, events, audit, identity } = streams;
+  await verifyStreams(nats, [identity]);
+  await verifyStreams(nats, [desired, status, events, audit], foreignStamp(config.FAIRWAY_REGION));
 }
 
-function lookupIn(tokens: DocumentMap<ApiTokenDocument>): TokenLookup {
-  return (token) => {
-    if (!tokens.synced()) throw new AppError('unavailable', { message: 'The API tokens are still being read.' });
-    return tokens.get(subjects.apiToken(digest(token)))?.value;
-  };
-}
-
-function startView({ config, nats, clock, log, metrics }: Base, onChange: (endpointId: string) => void): EndpointView {
-  const onBarrier = (seconds: number): void => metrics.barrierSeconds.observe(seconds);
-  const barrierTimeoutMs = config.FAIRWAY_BARRIER_TIMEOUT_MS;
-  return startEndpointView({ nats, clock, log, barrierTimeoutMs, onBarrier, onChange });
-}
-
-function startRecorder({ nats, clock, log, metrics }: Base): Recorder {
-  return createRecorder({
-    write: (write) => writeDocuments(nats, [write], ''),
-    onLost: () => metrics.recordsLost.inc(),
-    clock,
-    log,
-    ...recordBounds,
-  });
-}
-
-function createContext(
-  { config, clock, metrics }: Base,
-  parts: Pick<RegionContext, 'desired' | 'view' | 'recorder'> & { random: () => number },
-): RegionContext {
-  const { desired, view, recorder, random } = parts;
+/** What every use case works on; view, log, auditor and the end of deletes hear of each other. */
+function startContext(base: Base, stack: AsyncDisposableStack) {
+  const { config, nats, clock, log, metrics, random } = base;
+  const vpcs = stack.use(startVpcs(config.FAIRWAY_REGION, { nats, clock, log }));
+  const auditor = stack.use(startAuditor(base));
+  const watched = { onChange: (_endpointId: string): void => {} };
+  const view = stack.use(
+    startEndpointView({
+      nats,
+      clock,
+      log,
+      barrierTimeoutMs: config.FAIRWAY_BARRIER_TIMEOUT_MS,
+      onBarrier: (seconds) => metrics.barrierSeconds.observe(seconds),
+      onChange: (endpointId) => watched.onChange(endpointId),
+      onDesired: (desired) => auditor.look(desired),
+    }),
+  );
+  const desired = stack.use(new NatsDesiredLog({ nats, clock, log, onSeen: (document) => view.learn(document) }));
   const newId = createIdFactory({ now: () => clock.now(), random });
-  const committer = new Committer({
-    log: desired,
+  const context = {
+    region: config.FAIRWAY_REGION,
+    keys: new RegionKeys(
+      config.FAIRWAY_REGION,
+      Buffer.from(config.FAIRWAY_REGION_KEY, 'base64url'),
+      config.FAIRWAY_SEAL_PUBLIC_KEY,
+    ),
+    defaultVpcId: config.FAIRWAY_DEFAULT_VPC_ID,
+    hostDomain: config.FAIRWAY_HOST_DOMAIN,
+    address: { scheme: config.FAIRWAY_ENDPOINT_SCHEME, port: config.FAIRWAY_ENDPOINT_PORT },
+    newId: () => newId(config.FAIRWAY_REGION),
+    desired,
+    committer: createCommitter(base, desired),
+    view,
+    vpcs,
+    auditor,
+    clock,
+  } satisfies RegionContext;
+  const onRefused = (): void => metrics.refusedKeys.inc({ queue: 'finish-deletes' });
+  const finishDeletes = stack.use(startFinishDeletes({ context, log, newBatchId: randomUUID, onRefused }));
+  watched.onChange = (endpointId) => finishDeletes.look(endpointId);
+  return context;
+}
+
+function createCommitter({ config, clock, metrics, random }: Base, log: NatsDesiredLog): Committer {
+  return new Committer({
+    log,
     clock,
     metrics,
     random,
@@ -141,18 +169,14 @@ function createContext(
     pendingMax: config.FAIRWAY_PENDING_MAX,
     batchesMax: config.FAIRWAY_BATCHES_MAX,
   });
-  return {
-    region: config.FAIRWAY_REGION,
-    keys: deriveRegionKeys(Buffer.from(config.FAIRWAY_REGION_KEY, 'base64url')),
-    sealPublicKey: config.FAIRWAY_SEAL_PUBLIC_KEY,
-    defaultVpcId: config.FAIRWAY_DEFAULT_VPC_ID,
-    hostDomain: config.FAIRWAY_HOST_DOMAIN,
-    address: { scheme: config.FAIRWAY_ENDPOINT_SCHEME, port: config.FAIRWAY_ENDPOINT_PORT },
-    newId: () => newId(config.FAIRWAY_REGION),
-    desired,
-    committer,
-    view,
-    recorder,
-    clock,
+}
+
+function startAuditor({ nats, clock, log, metrics, random }: Base): Auditor {
+  const stream = streams.audit.name;
+  const auditLog = {
+    write: (write: Parameters<typeof writeDocuments>[1][number]) => writeDocuments(nats, [write], ''),
+    last: (subject: string) => askLeader({ nats, clock, stream, subject, budgetMs: 5000 }),
+    onRefused: () => metrics.refusedKeys.inc({ queue: 'audit' }),
   };
+  return new Auditor({ auditLog, clock, log, random });
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DedicatedInference } from '#shared/contract/deployment.ts';
+import type { DedicatedInference } from '#shared/contract/resource.ts';
 import type { TestStack } from './test-stack.ts';
 
 /** A watcher of G4: `lifecycle_seq` and `observed_revision` never go backwards, for any reader at any process. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createReplySchema } from '#shared/contract/deployment.ts';
+import { createReplySchema } from '#shared/contract/resource.ts';
 import { streams } from '#shared/contract/subjects.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectNats } from '#shared/runtime/nats/nats.ts';

@@ -6,7 +6,7 @@ import {
   resourceReplySchema,
   type CreateReply,
   type DedicatedInference,
-} from '#shared/contract/deployment.ts';
+} from '#shared/contract/resource.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { listReplicas, type ReplicaProcess } from '#loadtest/stack/list-replicas.ts';

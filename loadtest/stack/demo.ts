@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { createReplySchema, resourceReplySchema, type DedicatedInference } from '#shared/contract/deployment.ts';
+import { createReplySchema, resourceReplySchema, type DedicatedInference } from '#shared/contract/resource.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { stackPlace } from './stack-place.ts';
 

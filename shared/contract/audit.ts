@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { teamSchema } from './desired.ts';
+import { intentVerbs, teamSchema } from './desired.ts';
 import { uuidSchema } from './ids.ts';
 
 /** One accepted mutation, on `fairway.audit.<endpointId>`: who changed what, and which revision came of it. No secrets. */
@@ -10,7 +10,7 @@ export const auditDocumentSchema = z.object({
   at: z.iso.datetime(),
   /** Id of the API token. */
   actor: z.string(),
-  action: z.enum(['create', 'scale', 'delete', 'release']),
+  action: z.enum(intentVerbs),
   intentId: z.string(),
   requestId: z.string(),
   revision: z.int(),

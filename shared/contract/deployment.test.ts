@@ -1,13 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { gpuSizes } from './catalog.ts';
-import {
-  createRequestSchema,
-  dedicatedInferenceSchema,
-  listQuerySchema,
-  patchRequestSchema,
-  scaleMax,
-} from './deployment.ts';
+import { createRequestSchema, listQuerySchema, patchRequestSchema, scaleMax } from './deployment.ts';
+import { dedicatedInferenceSchema } from './resource.ts';
 import { wireStatuses } from './lifecycle.ts';
 
 const vpc = '5a4981aa-9653-4bd1-bef5-d6bff52042e4';

@@ -1,10 +1,14 @@
 import { z } from 'zod';
 import { gpuSizes } from './catalog.ts';
 import { regionSchema, uuidSchema } from './ids.ts';
-import { wireStatuses } from './lifecycle.ts';
-import { phases } from './status.ts';
 
-/** The management API's wire shapes: DigitalOcean's, both dialects accepted, the union emitted. */
+/** What the management API is asked: DigitalOcean's shapes, both dialects accepted. */
+
+/** Where endpoints live. */
+export const collectionPath = '/v2/dedicated-inferences';
+
+/** One endpoint. */
+export const itemPath = '/v2/dedicated-inferences/{id}';
 
 /** Most replicas of one accelerator group. */
 export const scaleMax = 256;
@@ -14,6 +18,18 @@ const nameSchema = z
   .min(1)
   .max(255)
   .regex(/^[a-zA-Z0-9_-]+$/, 'may hold letters, digits, "_" and "-" only');
+
+/**
+ * Names of models: what Hugging Face and the catalogue have, with a tag or a revision at most. They end in command lines,
+ * labels and paths, so that nothing may look like an option, a parent folder or a second line.
+ */
+const modelName = z
+  .string()
+  .max(255)
+  .regex(
+    /^$|^[A-Za-z0-9][\w-]*(\.[\w-]+)*(\/[A-Za-z0-9][\w-]*(\.[\w-]+)*){0,3}([:@][A-Za-z0-9][\w-]*(\.[\w-]+)*)?$/,
+    'must be up to four parts with "/" between them, each of letters, digits, "_", "-" and single dots, begun by a letter or a digit; then ":tag" or "@revision" may follow',
+  );
 
 const sizeSlugs = gpuSizes.map((size) => size.slug);
 
@@ -39,9 +55,9 @@ const acceleratorRequest = z.strictObject({
 
 const modelRequest = z.strictObject({
   model_id: z.string().optional(),
-  model_slug: z.string().max(255).optional().meta({ example: 'mistral/mistral-7b-instruct-v3' }),
+  model_slug: modelName.optional().meta({ example: 'mistral/mistral-7b-instruct-v3' }),
   model_provider: z.enum(['hugging_face', 'modelcatalog']).default('hugging_face'),
-  provider_model_id: z.string().max(255).optional(),
+  provider_model_id: modelName.optional(),
   workload_config: z.looseObject({}).nullable().optional(),
   accelerators: z.array(acceleratorRequest).min(1).max(8),
 });
@@ -59,10 +75,12 @@ const specRequest = z.strictObject({
   model_deployments: z.array(modelRequest).min(1).max(8),
 });
 
-const secretsRequest = z
-  .strictObject({ hugging_face_token: z.string().max(512).optional() })
-  .nullable()
-  .optional();
+const secretLine = z
+  .string()
+  .max(512)
+  .regex(/^[\x21-\x7e]*$/, 'must be printable ASCII without spaces');
+
+const secretsRequest = z.strictObject({ hugging_face_token: secretLine.optional() }).nullable().optional();
 
 /** Body of POST /v2/dedicated-inferences; `secrets` is godo's name of `access_tokens`. */
 export const createRequestSchema = z
@@ -101,142 +119,18 @@ export const patchRequestSchema = z
 /** A change as validated. */
 export type PatchRequest = z.infer<typeof patchRequestSchema>;
 
-const acceleratorReply = z.object({
-  accelerator_id: uuidSchema,
-  accelerator_slug: z.string(),
-  type: z.string(),
-  scale: z.int(),
-  state: z.string(),
-  status: z.string(),
-});
-
-const modelReply = z.object({
-  model_id: uuidSchema,
-  model_slug: z.string(),
-  model_provider: z.string(),
-  provider_model_id: z.string(),
-  workload_config: z.object({}),
-  accelerators: z.array(acceleratorReply),
-});
-
-const specReply = z.object({
-  id: uuidSchema,
-  dedicated_inference_id: uuidSchema,
-  version: z.int(),
-  name: z.string(),
-  region: regionSchema,
-  state: z.string(),
-  status: z.string(),
-  enable_public_endpoint: z.boolean(),
-  vpc: z.object({ uuid: uuidSchema }),
-  vpc_config: z.object({ vpc_uuid: uuidSchema }),
-  model_deployments: z.array(modelReply),
-  created_at: z.iso.datetime(),
-  updated_at: z.iso.datetime(),
-});
-
-/** A spec inside a reply. */
-export type SpecReply = z.infer<typeof specReply>;
-
-const conditionReply = z.object({
-  type: z.string(),
-  status: z.string(),
-  reason: z.string(),
-  message: z.string(),
-  last_transition_time: z.iso.datetime(),
-});
-
-/** The resource that clients see: `project(lastSpec, lastStatus)`. */
-export const dedicatedInferenceSchema = z
-  .object({
-    id: uuidSchema,
-    name: z.string(),
-    region: regionSchema,
-    status: z.enum(wireStatuses),
-    vpc_uuid: uuidSchema,
-    spec: specReply.optional(),
-    pending_deployment_spec: specReply.optional(),
-    endpoints: z
-      .object({ public_endpoint_fqdn: z.string().optional(), private_endpoint_fqdn: z.string().optional() })
-      .optional(),
-    created_at: z.iso.datetime(),
-    updated_at: z.iso.datetime(),
-    revision: z.int(),
-    observed_revision: z.int(),
-    lifecycle_seq: z.int(),
-    phase: z.enum(phases),
-    phase_since: z.iso.datetime().optional(),
-    reason: z.string(),
-    message: z.string(),
-    conditions: z.array(conditionReply),
-    replicas: z.object({ desired: z.int(), ready: z.int() }),
-    last_rejection: z
-      .object({ revision: z.int(), reason: z.string(), message: z.string(), hint: z.string(), at: z.iso.datetime() })
-      .optional(),
-  })
-  .meta({ id: 'DedicatedInference' });
-
-/** The resource of one endpoint. */
-export type DedicatedInference = z.infer<typeof dedicatedInferenceSchema>;
-
-/** A data-plane token in a reply; `value` only once. */
-export const tokenReplySchema = z
-  .object({
-    id: uuidSchema,
-    name: z.string(),
-    value: z.string().optional(),
-    is_managed: z.boolean(),
-    created_at: z.iso.datetime(),
-  })
-  .meta({ id: 'DedicatedInferenceToken' });
-
-/** Reply of a create. */
-export const createReplySchema = z.object({ dedicated_inference: dedicatedInferenceSchema, token: tokenReplySchema });
-
-/** What a create answers. */
-export type CreateReply = z.infer<typeof createReplySchema>;
-
-/** Reply of get and patch. */
-export const resourceReplySchema = z.object({ dedicated_inference: dedicatedInferenceSchema });
-
 /** Query of a list; numbers arrive as text. */
 export const listQuerySchema = z.object({
   region: regionSchema.optional(),
   name: z.string().max(255).optional(),
   page: z.coerce.number().int().min(1).default(1),
   per_page: z.coerce.number().int().min(1).max(200).default(20),
+  /** What the page begins behind: a creation time and an id, as the link to the next page has it. */
+  after: z
+    .string()
+    .regex(/^\d{4}-[\d-]+T[\d:.]+Z_[0-9a-f-]{36}$/, 'must be taken from a link to the next page')
+    .optional(),
 });
 
 /** A list's query as validated. */
 export type ListQuery = z.infer<typeof listQuerySchema>;
-
-const pagesSchema = z.object({
-  first: z.string().optional(),
-  prev: z.string().optional(),
-  next: z.string().optional(),
-  last: z.string().optional(),
-});
-
-/** Reply of a list. Items are whole resources with DigitalOcean's list-only member `provider_model_id` (an array). */
-export const listReplySchema = z.object({
-  dedicated_inferences: z.array(dedicatedInferenceSchema.extend({ provider_model_id: z.array(z.string()) })),
-  links: z.object({ pages: pagesSchema.optional() }),
-  meta: z.object({ total: z.int() }),
-});
-
-/** What a list answers. */
-export type ListReply = z.infer<typeof listReplySchema>;
-
-/** Every error of the management API: DigitalOcean's three members, and what a person needs beside them. */
-export const errorReplySchema = z
-  .object({
-    id: z.string(),
-    message: z.string(),
-    request_id: z.string(),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-    details: z.record(z.string(), z.unknown()).optional(),
-  })
-  .meta({ id: 'Error' });
-
-/** An error as clients see it. */
-export type ErrorReply = z.infer<typeof errorReplySchema>;

@@ -27,17 +27,32 @@ export const modelDeploymentSchema = z.object({
 /** One model as desired. */
 export type ModelDeployment = z.infer<typeof modelDeploymentSchema>;
 
+/** What an intent does. `release` is the region's own: nothing of the endpoint is left. */
+export const intentVerbs = ['create', 'scale', 'delete', 'release'] as const;
+
 /**
  * One accepted mutation, as remembered by the spec itself. `revision` is null in the entry of the write that carries
  * it, since a stream gives the sequence only afterwards: there it is the message's own sequence.
  */
 export const intentEntrySchema = z.object({
   intentId: uuidSchema,
+  /** Left out by writers that told of their mutations themselves: no audit line is made of it. */
+  verb: z.enum(intentVerbs).optional(),
+  /** Id of the API token; empty for what the region does by itself. */
+  actor: z.string().default(''),
+  requestId: z.string().default(''),
+  /** The change in one line, without secrets. */
+  summary: z.string().default(''),
   bodyHash: z.string(),
+  /** `bodyHash` of the intent before; null for the first. */
+  previousHash: z.string().nullable().default(null),
   revision: z.int().nullable(),
   /** Milliseconds since the epoch. */
   at: z.int(),
 });
+
+/** One intent. */
+export type IntentEntry = z.infer<typeof intentEntrySchema>;
 
 /** How many intents a spec remembers. */
 export const intentsMax = 32;
@@ -67,13 +82,14 @@ export const specDocumentSchema = z.object({
   deletion: z.object({ requestedAt: z.iso.datetime(), requestedBy: z.string() }).optional(),
 });
 
-/** What is left of a deleted endpoint for 30 days: no secrets, no names. */
+/** What is left of a deleted endpoint for 30 days: no secrets, no names; the intents are those whose audit line is due. */
 export const tombstoneSchema = z.object({
   v: z.literal(1),
   kind: z.literal('tombstone'),
   endpointId: uuidSchema,
   team: teamSchema,
   deletedAt: z.iso.datetime(),
+  intents: z.array(intentEntrySchema).max(intentsMax).default([]),
 });
 
 /** Either of the two, as read from a spec subject. */
@@ -81,6 +97,9 @@ export const desiredSchema = z.discriminatedUnion('kind', [specDocumentSchema, t
 
 /** The desired state of a living endpoint. */
 export type SpecDocument = z.infer<typeof specDocumentSchema>;
+
+/** What is left of an endpoint. */
+export type TombstoneDocument = z.infer<typeof tombstoneSchema>;
 
 /** A spec document or a tombstone. */
 export type DesiredDocument = z.infer<typeof desiredSchema>;

@@ -83,6 +83,8 @@ export function natsUser(role: NatsRole): NatsUser {
         publish: [
           ...reading(controlApi, [desired, status, identity]),
           ...looking([events, audit]),
+          // How far the audit lines of an endpoint have got.
+          `${controlApi}.STREAM.MSG.GET.${audit.name}`,
           ...desired.subjects,
           subjects.event('*'),
           subjects.audit('*'),

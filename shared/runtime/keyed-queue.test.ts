@@ -34,7 +34,9 @@ describe('keyed queue', () => {
   let clock: TestClock;
   let desk: Desk;
   let queue: KeyedQueue;
-  const start = (over: { keysMax?: number; concurrency?: number; handler?: Handler } = {}): KeyedQueue =>
+  const start = (
+    over: { keysMax?: number; concurrency?: number; onRefused?: () => void; handler?: Handler } = {},
+  ): KeyedQueue =>
     startKeyedQueue(
       {
         name: 'test',
@@ -43,6 +45,7 @@ describe('keyed queue', () => {
         concurrency: over.concurrency ?? 4,
         backoff: { baseMs: 100, maxMs: 1000 },
         keysMax: over.keysMax ?? 100,
+        ...(over.onRefused && { onRefused: over.onRefused }),
         random: () => 1,
       },
       over.handler ?? desk.handler,
@@ -158,10 +161,11 @@ describe('keyed queue', () => {
 
   it('refuses new keys above its bound and takes known ones', async () => {
     await queue[Symbol.asyncDispose]();
-    queue = start({ keysMax: 2, concurrency: 1 });
+    let refused = 0;
+    queue = start({ keysMax: 2, concurrency: 1, onRefused: () => (refused += 1) });
     expect([queue.add('a'), queue.add('b'), queue.add('c'), queue.add('b')]).toEqual([true, true, false, true]);
     queue.addAfter('d', 10);
-    expect(queue.refused()).toBe(2);
+    expect(refused).toBe(2);
     await desk.end('a');
     expect(queue.add('c')).toBe(true);
     await desk.end('b');

@@ -15,6 +15,8 @@ export interface KeyedQueueOptions {
   backoff: { baseMs: number; maxMs: number };
   /** More distinct keys than this are refused: `add` answers false and the caller's resync comes back. */
   keysMax: number;
+  /** Called for each wake-up that is refused because the queue is full: its owner's metric. */
+  onRefused?: () => void;
   random?: () => number;
 }
 
@@ -26,8 +28,6 @@ export interface KeyedQueue extends AsyncDisposable {
   addAfter(key: string, delayMs: number): void;
   /** Keys waiting or running. */
   depth(): number;
-  /** How many wake-ups were refused because the queue was full, since its start. */
-  refused(): number;
   /** Resolves when nothing is ready or running (delayed keys do not count). For tests and drains. */
   idle(): Promise<void>;
 }
@@ -59,7 +59,6 @@ class Queue implements KeyedQueue {
   readonly #ready: string[] = [];
   readonly #stop = new AbortController();
   #running = 0;
-  #refused = 0;
   /** The queue has said that it is full, and has not had room since. */
   #full = false;
   #idlers: (() => void)[] = [];
@@ -101,10 +100,6 @@ class Queue implements KeyedQueue {
     return this.#keys.size;
   }
 
-  refused(): number {
-    return this.#refused;
-  }
-
   async idle(): Promise<void> {
     if (this.#running === 0 && this.#ready.length === 0) return;
     await new Promise<void>((resolve) => this.#idlers.push(resolve));
@@ -121,7 +116,7 @@ class Queue implements KeyedQueue {
     const known = this.#keys.get(key);
     if (known !== undefined) return known;
     if (this.#keys.size >= this.#options.keysMax) {
-      this.#refused += 1;
+      this.#options.onRefused?.();
       if (!this.#full) this.#options.log.warn({ queue: this.#options.name, key }, 'queue.full');
       this.#full = true;
       return undefined;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { AccessDocument, SpecDocument } from '#shared/contract/desired.ts';
+import type { AccessDocument, IntentEntry, SpecDocument } from '#shared/contract/desired.ts';
 import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
 
@@ -39,6 +39,21 @@ export function specDocument(parts: Partial<SpecDocument> = {}): SpecDocument {
     updatedAt: at,
     createdBy: 'token-1',
     intents: [],
+    ...parts,
+  };
+}
+
+/** An intent as a spec remembers it: the write that carries it has no revision yet. */
+export function intentEntry(parts: Partial<IntentEntry> & { intentId: string }): IntentEntry {
+  return {
+    verb: 'create',
+    actor: 'token-1',
+    requestId: 'request-1',
+    summary: 'made for a test',
+    bodyHash: 'hash',
+    previousHash: null,
+    revision: null,
+    at: 77,
     ...parts,
   };
 }

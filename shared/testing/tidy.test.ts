@@ -43,8 +43,7 @@ const leaving = [
   /^loadtest\/stack\/demo.*: a circle/,
   /^router\/.*: rooms in a circle/,
   /^(router|provisioner\/kube)\/README\.md: names/,
-  /^api\/regional\/routes\/commands\.ts: imports/,
-  /memory-(desired-log|ledger-channel)\.ts: only tests/,
+  /memory-ledger-channel\.ts: only tests/,
   // Waits for the first driver of `capacity/`.
   /^provisioner\/capacity\/call-outside\.ts: only tests/,
 ];

@@ -1,6 +1,9 @@
+import { Readable } from 'node:stream';
 import { Agent, request as send } from 'undici';
 import { AppError } from '#shared/contract/errors.ts';
 import type { Region } from '#shared/contract/ids.ts';
+import { systemClock } from '#shared/runtime/clock.ts';
+import { Deadline } from '#shared/runtime/deadline.ts';
 import { endToEndHeaders, hopHeader } from './forwarded-headers.ts';
 
 /** Where regions are and how long they have. */
@@ -20,12 +23,14 @@ export interface ForwardRequest {
   origin: string;
   requestId: string;
   body?: Uint8Array<ArrayBuffer> | undefined;
+  /** Ends it before its own time. */
+  signal?: AbortSignal;
 }
 
 /** Passes requests on to the processes of a region. */
 export interface Forwarder extends AsyncDisposable {
   /**
-   * Asks one region.
+   * Asks one region; the body of its reply flows as the client takes it.
    * @throws AppError `region_unavailable` when none of its processes took the request or a read was not answered,
    * `outcome_unknown` when a change was sent and its answer was lost.
    */
@@ -47,6 +52,9 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     connect: { timeout: options.connectTimeoutMs },
     keepAliveTimeout: 60_000,
     maxResponseSize: replyMaxBytes,
+    headersTimeout: 0,
+    // Between two pieces of a body, while the client takes them.
+    bodyTimeout: options.readTimeoutMs,
   });
   let turn = 0;
   return {
@@ -54,8 +62,12 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       const addresses = options.regions.get(region) ?? [];
       turn += 1;
       const isRead = request.method === 'GET' || request.method === 'HEAD';
-      const signal = AbortSignal.timeout(isRead ? options.readTimeoutMs : options.changeTimeoutMs);
       const tries = AbortSignal.timeout(options.readTimeoutMs - options.connectTimeoutMs);
+      const late = new AbortController();
+      using _timer = new Deadline(systemClock, isRead ? options.readTimeoutMs : options.changeTimeoutMs, () =>
+        late.abort(new Error('no answer in time')),
+      );
+      const signal = request.signal === undefined ? late.signal : AbortSignal.any([late.signal, request.signal]);
       let cause: unknown;
       for (let attempt = 0; attempt < addresses.length + (isRead ? 1 : 0); attempt += 1) {
         const address = addresses[(attempt + turn) % addresses.length] ?? '';
@@ -64,7 +76,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
         } catch (error) {
           cause = error;
           if (!isRead && !isNotSent(error)) throw outcomeUnknown(region, error);
-          if (tries.aborted) break;
+          if (tries.aborted || signal.aborted) break;
         }
       }
       throw unavailable(region, cause);
@@ -91,14 +103,16 @@ async function ask(
     },
     body: request.body ?? null,
     signal: request.signal,
-    headersTimeout: 0,
-    bodyTimeout: 0,
   });
-  const body = await reply.body.arrayBuffer();
-  const empty = body.byteLength === 0 || reply.statusCode === 204 || reply.statusCode === 304;
-  return new Response(empty ? null : body, {
+  const headers = new Headers(flat(reply.headers));
+  const length = headers.get('content-length');
+  const empty = request.method === 'HEAD' || length === '0' || reply.statusCode === 204 || reply.statusCode === 304;
+  if (empty) await reply.body.dump();
+  const body = empty ? null : Readable.toWeb(reply.body);
+  const shown = endToEndHeaders(headers);
+  return new Response(body, {
     status: reply.statusCode,
-    headers: endToEndHeaders(new Headers(flat(reply.headers))),
+    headers: { ...shown, ...(length !== null && !empty && { 'content-length': length }) },
   });
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mergeLists } from './merge-lists.ts';
+import { mergeLists, placeOf } from './merge-lists.ts';
 
 const item = fc.record({
   id: fc.uuid(),
@@ -13,13 +13,19 @@ describe('merged lists', () => {
     const paging = fc.record({ page: fc.integer({ min: 1, max: 5 }), perPage: fc.integer({ min: 1, max: 7 }) });
     fc.assert(
       fc.property(lists, paging, (given, { page, perPage }) => {
-        const sortKey = (one: { id: string; created_at: string }): string => `${one.created_at} ${one.id}`;
-        const sorted = given.map((list) => list.toSorted((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1)));
-        const heads = sorted.map((list) => list.slice(0, page * perPage));
-        const all = sorted.flat().map(sortKey).toSorted();
-        const wanted = all.slice((page - 1) * perPage, page * perPage);
-        expect(mergeLists(heads, { page, perPage }).map(sortKey)).toEqual(wanted);
+        const sorted = given.map((list) => list.toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1)));
+        const end = page * perPage;
+        const heads = sorted.map((list) => ({ items: list.slice(0, end), more: list.length > end }));
+        const all = sorted.flat().map(placeOf).toSorted();
+        const merged = mergeLists(heads, { skip: end - perPage, take: perPage });
+        expect(merged.items.map(placeOf)).toEqual(all.slice(end - perPage, end));
+        expect(merged.next && placeOf(merged.next)).toBe(all.length > end ? all[end - 1] : undefined);
       }),
     );
+  });
+
+  it('have each item once', () => {
+    const one = { id: 'a', created_at: '2026-01-01T00:00:00.000Z' };
+    expect(mergeLists([{ items: [one, one], more: false }], { skip: 0, take: 5 }).items).toEqual([one]);
   });
 });

@@ -4,15 +4,22 @@ export interface Sortable {
   created_at: string;
 }
 
+/** Where an item stands in every list; ISO times of one form compare as text. */
+export function placeOf({ created_at: createdAt, id }: Sortable): string {
+  return `${createdAt}_${id}`;
+}
+
 /**
- * One page out of several sorted lists. Each list holds at least its first `page × perPage` items, so that whatever
- * belongs on the page is there. Sorted by (created_at, id), as every region sorts.
+ * One page out of several sorted lists, each of which holds all or at least its first `skip + take` items, so that
+ * whatever belongs on the page is there. `next` is the last item of the page when another page follows. An item that moved
+ * from one page of a region to the next while they were read comes once.
  */
 export function mergeLists<T extends Sortable>(
-  lists: readonly (readonly T[])[],
-  { page, perPage }: { page: number; perPage: number },
-): T[] {
-  const sortKey = (item: T): string => `${item.created_at} ${item.id}`;
-  const sorted = lists.flat().toSorted((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
-  return sorted.slice((page - 1) * perPage, page * perPage);
+  lists: readonly { items: readonly T[]; more: boolean }[],
+  { skip, take }: { skip: number; take: number },
+): { items: T[]; next: T | undefined } {
+  const byId = new Map(lists.flatMap((list) => list.items).map((item) => [item.id, item]));
+  const sorted = [...byId.values()].toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
+  const items = sorted.slice(skip, skip + take);
+  return { items, next: sorted.length > skip + take || lists.some(({ more }) => more) ? items.at(-1) : undefined };
 }

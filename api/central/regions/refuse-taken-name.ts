@@ -1,4 +1,5 @@
-import { listReplySchema } from '#shared/contract/deployment.ts';
+import { listReplySchema } from '#shared/contract/resource.ts';
+import { collectionPath } from '#shared/contract/deployment.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import type { Region } from '#shared/contract/ids.ts';
 import type { Forwarder, ForwardRequest } from './forward.ts';
@@ -13,7 +14,7 @@ export async function refuseTakenName(
   { name, others, forwarder }: { name: string | undefined; others: readonly Region[]; forwarder: Forwarder },
 ): Promise<Region[]> {
   if (name === undefined || name.length > 255) return [];
-  const path = `/v2/dedicated-inferences?per_page=1&name=${encodeURIComponent(name)}`;
+  const path = `${collectionPath}?per_page=1&name=${encodeURIComponent(name)}`;
   const unasked: Region[] = [];
   await Promise.all(
     others.map(async (region) => {
@@ -21,6 +22,7 @@ export async function refuseTakenName(
         .forward(region, { ...request, method: 'GET', path, body: undefined })
         .catch(() => undefined);
       const list = reply?.status === 200 ? listReplySchema.safeParse(await reply.json()) : undefined;
+      if (reply?.bodyUsed === false) await reply.body?.cancel();
       if (list?.success !== true) return unasked.push(region);
       const [holder] = list.data.dedicated_inferences;
       if (holder === undefined) return undefined;

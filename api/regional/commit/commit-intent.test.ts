@@ -1,22 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { SpecDocument } from '#shared/contract/desired.ts';
+import type { IntentEntry, SpecDocument } from '#shared/contract/desired.ts';
 import { createTestClock } from '#shared/testing/test-clock.ts';
-import { specDocument } from '#shared/testing/documents.ts';
+import { intentEntry, specDocument } from '#shared/testing/documents.ts';
 import { commitIntent, type CommitResult, type PreparedIntent } from './commit-intent.ts';
-import { MemoryDesiredLog, type WriteFault } from './memory-desired-log.ts';
+import { MemoryDesiredLog, type WriteFault } from '../testing/memory-desired-log.ts';
 
 const subject = 'fairway.spec.e';
 const nameSubject = 'fairway.name.alpha.n';
 const budgetMs = 15_000;
 const uuid = (number: number): string => `00000000-0000-8001-8000-${String(number).padStart(12, '0')}`;
 
-const entry = (intentId: string, bodyHash = 'hash'): SpecDocument['intents'][number] => ({
-  intentId,
-  bodyHash,
-  revision: null,
-  at: 77,
-});
+const entry = (intentId: string, bodyHash = 'hash'): IntentEntry => intentEntry({ intentId, bodyHash });
 
 /** A create of `intent`, or a change on top of the log's newest spec. */
 function prepare(log: MemoryDesiredLog, intentId = uuid(1)): PreparedIntent {

@@ -2,10 +2,10 @@ import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { createTestClock } from '#shared/testing/test-clock.ts';
 import { createApiMetrics } from './metrics.ts';
-import { specDocument } from '#shared/testing/documents.ts';
+import { intentEntry, specDocument } from '#shared/testing/documents.ts';
 import type { PreparedIntent } from './commit-intent.ts';
 import { Committer } from './committer.ts';
-import { MemoryDesiredLog } from './memory-desired-log.ts';
+import { MemoryDesiredLog } from '../testing/memory-desired-log.ts';
 
 const budgetMs = 15_000;
 
@@ -20,7 +20,7 @@ function startCommitter(bounds: { pendingMax?: number; batchesMax?: number } = {
 
 function create(number: number): PreparedIntent {
   const intentId = `00000000-0000-8001-8000-${String(number).padStart(12, '0')}`;
-  const spec = specDocument({ intents: [{ intentId, bodyHash: 'h', revision: null, at: 1 }] });
+  const spec = specDocument({ intents: [intentEntry({ intentId, bodyHash: 'h' })] });
   return {
     intentId,
     bodyHash: 'h',

@@ -2,13 +2,12 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 /** The process's own instruments. */
 export interface ApiMetrics {
-  requests: Counter<'operation' | 'status'>;
-  requestSeconds: Histogram<'operation'>;
   commits: Counter<'result'>;
   commitSeconds: Histogram;
   pending: Gauge;
   refused: Counter<'reason'>;
-  recordsLost: Counter;
+  refusedKeys: Counter<'queue'>;
+  commands: Counter<'verb' | 'status'>;
   barrierSeconds: Histogram;
 }
 
@@ -17,19 +16,6 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
   const registers = [registry];
   const buckets = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 20];
   return {
-    requests: new Counter({
-      name: 'fairway_api_requests_total',
-      help: 'Requests by operation and HTTP status.',
-      labelNames: ['operation', 'status'],
-      registers,
-    }),
-    requestSeconds: new Histogram({
-      name: 'fairway_api_request_seconds',
-      help: 'Time from the first byte of a request to its answer.',
-      labelNames: ['operation'],
-      buckets,
-      registers,
-    }),
     commits: new Counter({
       name: 'fairway_api_commits_total',
       help: 'Commits by result: committed, moved, mismatch, full, unknown.',
@@ -49,14 +35,21 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
       labelNames: ['reason'],
       registers,
     }),
-    recordsLost: new Counter({
-      name: 'fairway_api_records_lost_total',
-      help: 'Events and audit lines that could not be stored.',
+    refusedKeys: new Counter({
+      name: 'fairway_api_queue_refused_total',
+      help: 'Endpoints for which a queue had no room: audit, finish-deletes.',
+      labelNames: ['queue'],
+      registers,
+    }),
+    commands: new Counter({
+      name: 'fairway_api_commands_total',
+      help: 'NATS commands by verb and status; no_reply was not carried out, since nobody waited for its answer.',
+      labelNames: ['verb', 'status'],
       registers,
     }),
     barrierSeconds: new Histogram({
       name: 'fairway_api_barrier_seconds',
-      help: 'Time that reads waited for their view to be current.',
+      help: 'Time that lists waited for their view to be current.',
       buckets,
       registers,
     }),

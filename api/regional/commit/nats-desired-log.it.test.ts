@@ -6,7 +6,7 @@ import { connectNats } from '#shared/runtime/nats/nats.ts';
 import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
-import { describeDesiredLog, type LogUnderTest } from './desired-log.contract.ts';
+import { describeDesiredLog, type LogUnderTest } from '../testing/desired-log.contract.ts';
 import { NatsDesiredLog } from './nats-desired-log.ts';
 
 async function startLog(maxBytes: number = streams.desired.maxBytes): Promise<LogUnderTest> {
@@ -15,7 +15,7 @@ async function startLog(maxBytes: number = streams.desired.maxBytes): Promise<Lo
   const server = stack.use(await startNatsServer());
   const nats = stack.use(await connectNats({ url: server.url, name: 'test', log }));
   await makeTestStreams(nats, [{ ...streams.desired, maxBytes }]);
-  const desired = stack.use(new NatsDesiredLog({ nats, clock: systemClock, log }));
+  const desired = stack.use(new NatsDesiredLog({ nats, clock: systemClock, log, onSeen: () => {} }));
   const all = stack.move();
   return { log: desired, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }

@@ -12,13 +12,6 @@ import {
 import { askLeader } from '#shared/runtime/nats/ask-leader.ts';
 import type { DesiredLog } from './desired-log.ts';
 
-/** What the log runs on. */
-export interface NatsDesiredLogOptions {
-  nats: Nats;
-  clock: Clock;
-  log: Logger;
-}
-
 /** A leader that is silent is asked again for this long. */
 const readBudgetMs = 5000;
 
@@ -29,13 +22,16 @@ const sizeEveryMs = 1000;
 export class NatsDesiredLog implements DesiredLog, AsyncDisposable {
   readonly #nats: Nats;
   readonly #clock: Clock;
+  readonly #onSeen: (document: StoredDocument) => void;
   readonly #sizes: Loop;
   #fillRatio = 0;
 
-  constructor(options: NatsDesiredLogOptions) {
-    this.#nats = options.nats;
-    this.#clock = options.clock;
-    this.#sizes = startLoop({ name: 'desired-size', everyMs: sizeEveryMs, ...options }, async () => {
+  /** `onSeen` hears of each document that was read or stored: nobody here may show an older one afterwards. */
+  constructor(from: { nats: Nats; clock: Clock; log: Logger; onSeen: (document: StoredDocument) => void }) {
+    this.#nats = from.nats;
+    this.#clock = from.clock;
+    this.#onSeen = from.onSeen;
+    this.#sizes = startLoop({ name: 'desired-size', everyMs: sizeEveryMs, ...from }, async () => {
       if (!this.#nats.up()) return;
       const { state, config } = await this.#nats.jsm.streams.info(streams.desired.name);
       this.#fillRatio = config.max_bytes > 0 ? state.bytes / config.max_bytes : 0;
@@ -49,15 +45,21 @@ export class NatsDesiredLog implements DesiredLog, AsyncDisposable {
       reconnected.resolve({ kind: 'doubtful', reason: 'the connection was lost meanwhile' }),
     );
     try {
-      return await Promise.race([writeDocuments(this.#nats, writes, batchId), reconnected.promise]);
+      const outcome = await Promise.race([writeDocuments(this.#nats, writes, batchId), reconnected.promise]);
+      if (outcome.kind === 'stored')
+        for (const [index, { subject, body }] of writes.entries())
+          this.#onSeen({ subject, seq: outcome.seqs[index] ?? 0, body, deleted: false });
+      return outcome;
     } finally {
       stopListening();
     }
   }
 
-  last(subject: string): Promise<StoredDocument | null> {
+  async last(subject: string): Promise<StoredDocument | null> {
     const stream = streams.desired.name;
-    return askLeader({ nats: this.#nats, clock: this.#clock, stream, subject, budgetMs: readBudgetMs });
+    const last = await askLeader({ nats: this.#nats, clock: this.#clock, stream, subject, budgetMs: readBudgetMs });
+    if (last !== null) this.#onSeen(last);
+    return last;
   }
 
   fillRatio(): number {

@@ -1,20 +1,18 @@
-import { requireScope } from '../../http/authenticate.ts';
-import type { CreateReply } from '#shared/contract/deployment.ts';
 import type { RevisedSpec, SpecDocument } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
-import { formatToken } from '#shared/runtime/access-token.ts';
-import { keyedBytes, keyedHash } from '#shared/runtime/keyed-hash.ts';
-import { seal } from '#shared/runtime/seal.ts';
-import { derivedId, type Answer, type Call, type RegionContext } from './region-context.ts';
+import type { CreateReply } from '#shared/contract/resource.ts';
 import type { CreateOrder } from './create-order.ts';
-import { hashRequest, keyedIds, keyGenerationsMax } from './idempotency.ts';
-import { buildFirstSpec, keyHonouredMs, planCreate, type CreateFacts } from './intents.ts';
+import { keyedIds, keyGenerationsMax } from './idempotency.ts';
+import { buildFirstSpec, firstTokenName, keyHonouredMs, planCreate, type CreateFacts } from './intents.ts';
 import { project } from './project.ts';
-import { readDesired, readName } from './read-desired.ts';
-import { recordMutation } from './record-mutation.ts';
+import { accessSeqOf, readDesired, readName, type DesiredState } from './read-desired.ts';
+import type { Answer, Call, RegionContext } from './region-context.ts';
 
 /** Within this time an equal POST without a key is taken for a retry: doctl, DoTs and pydo retry like that. */
 const keylessRetryMs = 10 * 60 * 1000;
+
+/** Longest summary of a mutation, characters. */
+const summaryLengthMax = 500;
 
 /** Rounds of "the name's state moved on meanwhile". */
 const roundsMax = 4;
@@ -34,26 +32,30 @@ interface Ids {
 
 /**
  * Stores a new endpoint: name claim, spec and access with the first token, all or none.
- * @throws AppError `name_taken`, `idempotency_mismatch`, `store_full`, `overloaded`, `outcome_unknown`, `unavailable`.
+ * @throws AppError `unprocessable` for a VPC that is not the team's, `name_taken`, `idempotency_mismatch`, `store_full`,
+ * `overloaded`, `outcome_unknown`, `unavailable`.
  */
 export async function createEndpoint(
   context: RegionContext,
   call: Call,
   order: CreateOrder,
 ): Promise<Answer<CreateReply>> {
-  requireScope(call.principal, 'dedicated_inference:create');
-  const attempt: Attempt = { context, call, order, bodyHash: hashRequest(context, 'create', order) };
-  const ids = await seekIds(attempt);
-  if ('body' in ids) return ids;
+  const attempt: Attempt = { context, call, order, bodyHash: context.keys.requestHash('create', order) };
+  const sought = await seekIds(attempt);
+  if ('body' in sought) return sought;
+  const { ids, specSeq } = sought;
+  const problem = context.vpcs.problem(order.vpcId ?? context.defaultVpcId, call.principal.team);
+  if (problem !== null) throw new AppError('unprocessable', { problems: [problem] });
   context.committer.requireRoom();
-  const secret = order.huggingFaceToken;
-  const sealed = secret === null ? null : await seal(secret, ids.endpointId, context.sealPublicKey);
-  const facts = factsOf(attempt, ids, { at: context.clock.now(), sealed });
+  const sealed = order.huggingFaceToken && (await context.keys.seal(order.huggingFaceToken, ids.endpointId));
+  const facts = { ...factsOf(attempt, ids, context.clock.now()), sealedHuggingFaceToken: sealed || null };
   const spec = buildFirstSpec(order, facts);
+  // Only ids that derive from a key can have been in use before.
+  const access = call.idempotencyKey === undefined ? 0 : await accessSeqOf(context.desired, spec);
   for (let round = 0; round < roundsMax; round += 1) {
     const name = await readName(context.desired, call.principal.team, order.name);
     if (name.document?.kind === 'name') return answerHolder(attempt, ids, name.document.endpointId);
-    const result = await context.committer.commit(planCreate(spec, facts, name));
+    const result = await context.committer.commit(planCreate(spec, facts, { name, access, spec: specSeq }));
     if (result.kind === 'mismatch') throw new AppError('idempotency_mismatch');
     if (result.kind === 'committed') return committed(attempt, facts, result);
     if (result.subject !== name.subject) return answerHolder(attempt, ids, ids.endpointId);
@@ -61,30 +63,29 @@ export async function createEndpoint(
   throw new AppError('conflict', { message: 'The name is claimed and released all the time. Try again.' });
 }
 
+/** An equal request elsewhere may have stored the intent first: then its time counts, and what derives from it. */
 function committed(
   attempt: Attempt,
   facts: CreateFacts,
-  result: { revision: number; at: number | null },
+  { revision, at }: { revision: number; at: number | null },
 ): Answer<CreateReply> {
-  const mark = { ...facts.mark, at: result.at ?? facts.mark.at };
-  const spec = buildFirstSpec(attempt.order, { ...facts, mark });
-  recordMutation(attempt.context, attempt.call, {
-    action: 'create',
-    revised: { spec, revision: result.revision },
-    mark,
-    summary: `created ${spec.name} with ${spec.deployments.map(({ slug }) => slug).join(', ')}`,
-  });
-  return replyOf(attempt, spec, result.revision);
+  const { order, context } = attempt;
+  const { endpointId, mark } = facts;
+  const spec =
+    at === null ? buildFirstSpec(order, facts) : buildFirstSpec(order, factsOf(attempt, { ...mark, endpointId }, at));
+  if (at === null) context.auditor.tell({ document: spec, revision });
+  return replyOf(attempt, spec, revision);
 }
 
 /** New ids, or the answer that the same Idempotency-Key got before. */
-async function seekIds(attempt: Attempt): Promise<Ids | Answer<CreateReply>> {
+async function seekIds(attempt: Attempt): Promise<{ ids: Ids; specSeq: number } | Answer<CreateReply>> {
   const { context, call } = attempt;
-  if (call.idempotencyKey === undefined) return { endpointId: context.newId(), intentId: context.newId() };
+  if (call.idempotencyKey === undefined)
+    return { ids: { endpointId: context.newId(), intentId: context.newId() }, specSeq: 0 };
   for (let generation = 0; generation < keyGenerationsMax; generation += 1) {
     const ids = keyedIds(context, call.principal.team, { key: call.idempotencyKey, generation });
     const found = await readDesired(context.desired, ids.endpointId);
-    if (found === null) return ids;
+    if (found.document === null) return { ids, specSeq: found.revision };
     const since = found.document.kind === 'spec' ? found.document.createdAt : found.document.deletedAt;
     if (context.clock.now() - Date.parse(since) >= keyHonouredMs) continue;
     return replayKeyed(attempt, ids, found);
@@ -92,12 +93,8 @@ async function seekIds(attempt: Attempt): Promise<Ids | Answer<CreateReply>> {
   throw new AppError('idempotency_mismatch', { message: 'This Idempotency-Key is used up. Send a new one.' });
 }
 
-function replayKeyed(
-  attempt: Attempt,
-  ids: Ids,
-  { document, revision }: NonNullable<Awaited<ReturnType<typeof readDesired>>>,
-): Answer<CreateReply> {
-  if (document.kind === 'tombstone')
+function replayKeyed(attempt: Attempt, ids: Ids, { document, revision }: DesiredState): Answer<CreateReply> {
+  if (document?.kind !== 'spec')
     throw new AppError('endpoint_deleting', {
       message: 'The endpoint that was created with this Idempotency-Key has been deleted. Send a new key.',
       details: { id: ids.endpointId },
@@ -111,19 +108,15 @@ function replayKeyed(
 async function answerHolder(attempt: Attempt, ids: Ids, holderId: string): Promise<Answer<CreateReply>> {
   const found = await readDesired(attempt.context.desired, holderId);
   if (holderId === ids.endpointId) {
-    if (found === null) throw new AppError('conflict');
+    if (found.document === null) throw new AppError('conflict');
     return replayKeyed(attempt, ids, found);
   }
-  if (found?.document.kind === 'spec' && isRetry(attempt, found.document)) {
-    const [first] = found.document.intents;
-    if (first !== undefined) {
-      const same = { endpointId: holderId, intentId: first.intentId };
-      return replay(attempt, same, { spec: found.document, revision: found.revision });
-    }
-  }
-  const deleting = found?.document.kind === 'spec' && found.document.deletion !== undefined;
+  const spec = found.document?.kind === 'spec' ? found.document : undefined;
+  const first = spec?.intents[0];
+  if (spec !== undefined && first !== undefined && isRetry(attempt, spec))
+    return replay(attempt, { endpointId: holderId, intentId: first.intentId }, { spec, revision: found.revision });
   throw new AppError('name_taken', {
-    message: `The name ${attempt.order.name} belongs to endpoint ${holderId}${deleting ? ', which is being deleted' : ''}.`,
+    message: `The name ${attempt.order.name} belongs to endpoint ${holderId}${spec?.deletion ? ', which is being deleted' : ''}.`,
     details: { id: holderId },
   });
 }
@@ -142,60 +135,43 @@ function isRetry({ context, call, bodyHash }: Attempt, spec: SpecDocument): bool
 /** The first answer again, byte for byte: everything in it derives from the order and the stored intent. */
 function replay(attempt: Attempt, ids: Ids, stored: RevisedSpec): Answer<CreateReply> {
   const entry = stored.spec.intents.find(({ intentId }) => intentId === ids.intentId);
-  const facts = factsOf(attempt, ids, { at: entry?.at ?? 0, sealed: null });
-  const defaultVpcId = stored.spec.vpcId;
-  return replyOf(
-    attempt,
-    buildFirstSpec(attempt.order, { ...facts, defaultVpcId }),
-    entry?.revision ?? stored.revision,
-  );
+  const facts = { ...factsOf(attempt, ids, entry?.at ?? 0), defaultVpcId: stored.spec.vpcId };
+  return replyOf(attempt, buildFirstSpec(attempt.order, facts), entry?.revision ?? stored.revision);
 }
 
-function factsOf(
-  { context, call, bodyHash }: Attempt,
-  { endpointId, intentId }: Ids,
-  { at, sealed }: { at: number; sealed: CreateFacts['sealedHuggingFaceToken'] },
-): CreateFacts {
+function factsOf({ context, call, bodyHash, order }: Attempt, { endpointId, intentId }: Ids, at: number): CreateFacts {
+  const summary = `created ${order.name} with ${order.deployments.map(({ slug }) => slug).join(', ')}`;
+  const { tokenId, hash } = context.keys.firstToken({ intentId, at });
   return {
-    mark: { intentId, bodyHash, at, actor: call.principal.tokenId },
+    mark: {
+      intentId,
+      bodyHash,
+      at,
+      verb: 'create',
+      actor: call.principal.tokenId,
+      requestId: call.requestId,
+      summary: summary.slice(0, summaryLengthMax),
+    },
     endpointId,
     team: call.principal.team,
     region: context.region,
     defaultVpcId: context.defaultVpcId,
     hostDomain: context.hostDomain,
-    partId: (part) => derivedId(context, `${part}\0${intentId}`),
-    token: {
-      ...firstToken(context, intentId),
-      hash: keyedHash(context.keys.tokenHash, firstTokenValue(context, intentId)),
-    },
-    sealedHuggingFaceToken: sealed,
+    partId: (part) => context.keys.derivedId(`${part}\0${intentId}`),
+    token: { tokenId, hash },
+    sealedHuggingFaceToken: null,
   };
 }
 
-function firstToken(context: RegionContext, intentId: string): { tokenId: string; name: string } {
-  return { tokenId: derivedId(context, `token\0${intentId}`), name: 'auto-generated-during-provisioning' };
-}
-
-/** The same intent gets the same token again, at every process, without its value being stored anywhere. */
-function firstTokenValue({ keys }: RegionContext, intentId: string): string {
-  return formatToken('access', keyedBytes(keys.firstToken, intentId));
-}
-
 function replyOf({ context }: Attempt, spec: SpecDocument, revision: number): Answer<CreateReply> {
-  const intentId = spec.intents[0]?.intentId ?? '';
-  const { tokenId, name } = firstToken(context, intentId);
+  const [intent] = spec.intents;
+  const { tokenId, value } = context.keys.firstToken(intent ?? { intentId: '', at: 0 });
   return {
     status: 202,
     revision,
     body: {
       dedicated_inference: project({ spec, revision }, null, context.address),
-      token: {
-        id: tokenId,
-        name,
-        value: firstTokenValue(context, intentId),
-        is_managed: true,
-        created_at: spec.createdAt,
-      },
+      token: { id: tokenId, name: firstTokenName, value, is_managed: true, created_at: spec.createdAt },
     },
   };
 }

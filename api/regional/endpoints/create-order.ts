@@ -2,7 +2,7 @@ import { gpuSize } from '#shared/contract/catalog.ts';
 import { createRequestSchema, type CreateRequest } from '#shared/contract/deployment.ts';
 import { AppError, type InputProblem } from '#shared/contract/errors.ts';
 import type { Region } from '#shared/contract/ids.ts';
-import { inputProblems } from '../../http/input-problems.ts';
+import { inputProblems } from '../../http/read-input.ts';
 import { z } from 'zod';
 
 /** A create, with both dialects and all defaults resolved: equal orders mean equal requests. */

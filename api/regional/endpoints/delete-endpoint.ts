@@ -1,11 +1,9 @@
-import { requireScope } from '../../http/authenticate.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import type { Answer, Call, RegionContext } from './region-context.ts';
-import { hashRequest, seekIntent } from './idempotency.ts';
+import { seekIntent } from './idempotency.ts';
 import { requireMatch } from './if-match.ts';
-import { planDeletion } from './intents.ts';
+import { planDeletion, type IntentMark } from './intents.ts';
 import { readSpec } from './read-desired.ts';
-import { recordMutation } from './record-mutation.ts';
 
 /** Rounds against writers who change the spec at the same time: a delete is always accepted. */
 const roundsMax = 16;
@@ -21,8 +19,7 @@ export interface DeleteOrder {
  * @throws AppError `not_found`, `version_mismatch`, `overloaded`, `outcome_unknown`, `unavailable`.
  */
 export async function deleteEndpoint(context: RegionContext, call: Call, order: DeleteOrder): Promise<Answer<null>> {
-  requireScope(call.principal, 'dedicated_inference:delete');
-  const bodyHash = hashRequest(context, 'delete', order.endpointId);
+  const bodyHash = context.keys.requestHash('delete', order.endpointId);
   for (let round = 0; round < roundsMax; round += 1) {
     const previous = await readSpec(context.desired, order.endpointId, call.principal.team);
     const sought = seekIntent(context, call, { ...previous, bodyHash });
@@ -30,16 +27,20 @@ export async function deleteEndpoint(context: RegionContext, call: Call, order: 
       return { status: 202, body: null, revision: sought.replayed?.revision ?? previous.revision };
     requireMatch(order.ifMatch, previous.revision);
     const { intentId } = sought;
-    const mark = { intentId, bodyHash, at: context.clock.now(), actor: call.principal.tokenId };
-    const result = await context.committer.commit(planDeletion(previous, mark));
+    const mark: IntentMark = {
+      intentId,
+      bodyHash,
+      at: context.clock.now(),
+      verb: 'delete',
+      actor: call.principal.tokenId,
+      requestId: call.requestId,
+      summary: `asked for the deletion of ${previous.spec.name}`,
+    };
+    const intent = planDeletion(previous, mark);
+    const result = await context.committer.commit(intent);
     if (result.kind === 'mismatch') throw new AppError('idempotency_mismatch');
     if (result.kind === 'moved') continue;
-    recordMutation(context, call, {
-      action: 'delete',
-      revised: { spec: previous.spec, revision: result.revision },
-      mark,
-      summary: `asked for the deletion of ${previous.spec.name}`,
-    });
+    context.auditor.tell({ document: intent.spec.body, revision: result.revision });
     return { status: 202, body: null, revision: result.revision };
   }
   throw new AppError('conflict');

@@ -1,11 +1,9 @@
-import type { RevisedSpec } from '#shared/contract/desired.ts';
-import { subjects } from '#shared/contract/subjects.ts';
 import { startKeyedQueue } from '#shared/runtime/keyed-queue.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';
+import type { ViewedEndpoint } from '../view/endpoint-view.ts';
 import { planRelease } from './intents.ts';
-import { readDesired, readLeader, readName } from './read-desired.ts';
-import { recordMutation } from './record-mutation.ts';
+import { accessSeqOf, readDesired, readName } from './read-desired.ts';
 import type { RegionContext } from './region-context.ts';
 
 /** What finishing deletes runs on. */
@@ -13,6 +11,8 @@ export interface FinishDeletesOptions {
   context: RegionContext;
   log: Logger;
   newBatchId: () => string;
+  /** Called for each endpoint for which the queue has no room; the sweep comes back to it. */
+  onRefused: () => void;
 }
 
 /** Releases what a deleted endpoint leaves in the log. */
@@ -24,20 +24,25 @@ export interface FinishDeletes extends AsyncDisposable {
 /** Besides every change, all endpoints are looked at this often: a process may have died in between. */
 const everyMs = 30_000;
 
+/** A provisioner that lives has said something about a deletion by then. */
+const silentAfterMs = 60_000;
+
 /**
  * Once the provisioner has said that nothing of an endpoint is left, its spec becomes a tombstone, its tokens are revoked
- * and its name is released, in one batch. Any process may do it: the expected sequences let one of them win.
+ * and its name is released, in one batch. Any process may do it: the expected sequences let one of them win. Where nobody
+ * will ever say so, since the region has no such VPC, it is done without: the tombstone itself has whatever is left swept.
  */
 export function startFinishDeletes(options: FinishDeletesOptions): FinishDeletes {
-  const { context, log } = options;
+  const { context, log, onRefused } = options;
   const { view, clock } = context;
+  const backoff = { baseMs: 250, maxMs: 10_000 };
   const queue = startKeyedQueue(
-    { name: 'finish-deletes', clock, log, concurrency: 4, backoff: { baseMs: 250, maxMs: 10_000 }, keysMax: 10_000 },
+    { name: 'finish-deletes', clock, log, concurrency: 4, backoff, keysMax: 10_000, onRefused },
     async (endpointId) => release(endpointId, options),
   );
   const look = (endpointId: string): void => {
     const found = view.find(endpointId);
-    if (found?.desired.spec.deletion !== undefined && found.status?.state === 'gone') queue.add(endpointId);
+    if (found !== undefined && isOver(found, context)) queue.add(endpointId);
   };
   const sweep = startLoop({ name: 'finish-deletes', everyMs, clock, log, jitter: 0.2 }, async (signal) => {
     await view.whenSynced(signal);
@@ -52,31 +57,37 @@ export function startFinishDeletes(options: FinishDeletesOptions): FinishDeletes
   };
 }
 
+function isOver({ desired: { spec }, status }: ViewedEndpoint, { vpcs, clock }: RegionContext): boolean {
+  if (spec.deletion === undefined) return false;
+  if (status?.state === 'gone') return true;
+  const lastHeard = Math.max(Date.parse(spec.deletion.requestedAt), Date.parse(status?.updatedAt ?? '') || 0);
+  return clock.now() - lastHeard >= silentAfterMs && !vpcs.mayExist(spec.vpcId);
+}
+
 async function release(endpointId: string, { context, log, newBatchId }: FinishDeletesOptions): Promise<void> {
-  const { desired, clock } = context;
-  const found = await readDesired(desired, endpointId);
-  if (found?.document.kind !== 'spec' || found.document.deletion === undefined) return;
-  const revised: RevisedSpec = { spec: found.document, revision: found.revision };
-  const { team, vpcId, name } = found.document;
-  const access = await readLeader(desired, subjects.access(vpcId, endpointId));
-  const claim = await readName(desired, team, name);
+  const { desired, clock, auditor } = context;
+  const { document: spec, revision } = await readDesired(desired, endpointId);
+  if (spec?.kind !== 'spec' || spec.deletion === undefined) return;
+  await auditor.settle({ document: spec, revision });
+  const claim = await readName(desired, spec.team, spec.name);
   const own = claim.document?.kind === 'name' && claim.document.endpointId === endpointId;
+  const access = await accessSeqOf(desired, spec);
   const writes = planRelease(
-    revised,
-    { accessSeq: access?.deleted === false ? access.seq : null, name: own ? claim : null },
-    clock.now(),
+    { spec, revision },
+    { accessSeq: access === 0 ? null : access, name: own ? claim : null },
+    {
+      intentId: context.newId(),
+      bodyHash: '',
+      at: clock.now(),
+      verb: 'release',
+      actor: 'fairway',
+      requestId: '',
+      summary: 'nothing of the endpoint is left',
+    },
   );
   const outcome = await desired.write(writes, newBatchId());
   if (outcome.kind !== 'stored') throw new Error(`the release of ${endpointId} was not stored: ${outcome.reason}`);
-  log.info({ endpointId, revision: outcome.seqs[0] }, 'endpoint.released');
-  recordMutation(
-    context,
-    { requestId: '' },
-    {
-      action: 'release',
-      revised: { spec: found.document, revision: outcome.seqs[0] ?? 0 },
-      mark: { intentId: `release-${endpointId}`, at: clock.now(), actor: 'fairway' },
-      summary: `${name} is gone`,
-    },
-  );
+  const released = outcome.seqs[0] ?? 0;
+  log.info({ endpointId, revision: released }, 'endpoint.released');
+  auditor.tell({ document: writes[0].body, revision: released });
 }

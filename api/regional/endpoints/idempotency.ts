@@ -1,25 +1,19 @@
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
-import { keyedHash } from '#shared/runtime/keyed-hash.ts';
-import { derivedId, type Call, type RegionContext } from './region-context.ts';
 import { keyHonouredMs } from './intents.ts';
+import type { Call, RegionContext } from './region-context.ts';
 
 /** How often one key may be used again after its day; then it counts as used up. */
 export const keyGenerationsMax = 8;
 
 /** Ids that belong to an Idempotency-Key; a new generation starts when the key is used again after its day. */
 export function keyedIds(
-  context: RegionContext,
+  { keys }: RegionContext,
   team: string,
   use: { key: string; generation: number },
 ): { endpointId: string; intentId: string } {
   const text = `${team}\0${use.generation}\0${use.key}`;
-  return { endpointId: derivedId(context, `endpoint\0${text}`), intentId: derivedId(context, `intent\0${text}`) };
-}
-
-/** What a request asks, as a keyed hash: equal requests have equal hashes, and a secret inside cannot be searched for. */
-export function hashRequest(context: RegionContext, operation: string, content: unknown): string {
-  return keyedHash(context.keys.idempotency, `${operation}\0${JSON.stringify(content)}`);
+  return { endpointId: keys.derivedId(`endpoint\0${text}`), intentId: keys.derivedId(`intent\0${text}`) };
 }
 
 /** The intent of a call on an existing endpoint: new, or one that the spec remembers. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { accessSchema, intentsMax, nameSchema, specDocumentSchema } from '#shared/contract/desired.ts';
 import { releaseTtlMs, subjects, tombstoneTtlMs } from '#shared/contract/subjects.ts';
-import { specDocument } from '#shared/testing/documents.ts';
+import { intentEntry, specDocument } from '#shared/testing/documents.ts';
 import type { CreateOrder } from './create-order.ts';
 import {
   buildFirstSpec,
@@ -14,7 +14,14 @@ import {
 } from './intents.ts';
 
 const uuid = (number: number): string => `00000000-0000-8001-8000-${String(number).padStart(12, '0')}`;
-const mark = { intentId: uuid(1), bodyHash: 'hash', at: Date.UTC(2026, 10, 22), actor: 'token-1' };
+const {
+  previousHash: _before,
+  revision: _none,
+  ...mark
+} = {
+  verb: 'scale' as const,
+  ...intentEntry({ intentId: uuid(1), at: Date.UTC(2026, 10, 22) }),
+};
 const order: CreateOrder = {
   name: 'assistant',
   vpcId: null,
@@ -38,7 +45,7 @@ const facts: CreateFacts = {
   defaultVpcId: uuid(3),
   hostDomain: 'example.test',
   partId: () => uuid((part += 1)),
-  token: { tokenId: uuid(4), name: 'first', hash: 'token hash' },
+  token: { tokenId: uuid(4), hash: 'token hash' },
   sealedHuggingFaceToken: null,
 };
 
@@ -52,20 +59,24 @@ describe('a create', () => {
       version: 1,
       intents: [{ revision: null, at: mark.at }],
     });
-    const plan = planCreate(spec, facts, { subject: subjects.name('alpha', 'h'), seq: 17 });
+    const plan = planCreate(spec, facts, {
+      name: { subject: subjects.name('alpha', 'h'), seq: 17 },
+      access: 12,
+      spec: 11,
+    });
     const [name, access] = plan.others;
     expect(nameSchema.parse(name?.body)).toEqual({ v: 1, kind: 'name', endpointId: uuid(2), name: 'assistant' });
     expect(accessSchema.parse(access?.body)).toMatchObject({
       kind: 'access',
       tokens: [{ hash: 'token hash', managed: true }],
     });
-    expect([name?.expectedSeq, access?.expectedSeq, plan.spec.expectedSeq]).toEqual([17, 0, 0]);
+    expect([name?.expectedSeq, access?.expectedSeq, plan.spec.expectedSeq]).toEqual([17, 12, 11]);
   });
 
   it('takes the VPC that is named, and no public host when that is off', () => {
     const spec = buildFirstSpec({ ...order, vpcId: uuid(9), enablePublicEndpoint: false }, facts);
     expect(spec).toMatchObject({ vpcId: uuid(9), vpcGiven: true });
-    const [, access] = planCreate(spec, facts, { subject: 'n', seq: 0 }).others;
+    const [, access] = planCreate(spec, facts, { name: { subject: 'n', seq: 0 }, access: 0, spec: 0 }).others;
     expect(access?.subject).toBe(subjects.access(uuid(9), uuid(2)));
     expect(access?.body).toMatchObject({ hosts: { private: expect.stringMatching(/-private-example\.test$/) } });
     expect(access?.body).not.toHaveProperty('hosts.public');
@@ -73,7 +84,7 @@ describe('a create', () => {
 });
 
 describe('a change', () => {
-  const first = { intentId: uuid(50), bodyHash: 'h0', revision: null, at: mark.at - 1000 };
+  const first = intentEntry({ intentId: uuid(50), bodyHash: 'h0', at: mark.at - 1000 });
 
   it('carries the intents forward and tells the one before its revision', () => {
     const previous = { spec: specDocument({ intents: [first] }), revision: 31 };
@@ -82,7 +93,7 @@ describe('a change', () => {
     expect(spec.body).toMatchObject({ version: 2, updatedAt: '2026-11-22T00:00:00.000Z' });
     expect(spec.body.intents).toEqual([
       { ...first, revision: 31 },
-      { intentId: mark.intentId, bodyHash: 'hash', revision: null, at: mark.at },
+      { ...mark, previousHash: 'h0', revision: null },
     ]);
   });
 
@@ -119,16 +130,17 @@ describe('a release', () => {
   const previous = { spec: specDocument(), revision: 40 };
 
   it('is a tombstone without secrets, revoked access and a free name, each guarded and with an end', () => {
-    const writes = planRelease(previous, { accessSeq: 7, name: { subject: 'n', seq: 6 } }, mark.at);
+    const writes = planRelease(previous, { accessSeq: 7, name: { subject: 'n', seq: 6 } }, mark);
     expect(writes.map(({ expectedSeq, ttlMs }) => [expectedSeq, ttlMs])).toEqual([
       [40, tombstoneTtlMs],
       [7, releaseTtlMs],
       [6, releaseTtlMs],
     ]);
-    expect(Object.keys(Object(writes[0]?.body))).toEqual(['v', 'kind', 'endpointId', 'team', 'deletedAt']);
+    expect(Object.keys(Object(writes[0]?.body))).toEqual(['v', 'kind', 'endpointId', 'team', 'deletedAt', 'intents']);
+    expect(writes[0].body.intents).toEqual([{ ...mark, previousHash: null, revision: null }]);
   });
 
   it('leaves alone what is not its own', () => {
-    expect(planRelease(previous, { accessSeq: null, name: null }, mark.at)).toHaveLength(1);
+    expect(planRelease(previous, { accessSeq: null, name: null }, mark)).toHaveLength(1);
   });
 });

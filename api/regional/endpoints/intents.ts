@@ -1,9 +1,11 @@
 import {
   intentsMax,
   type AccessDocument,
+  type IntentEntry,
   type NameDocument,
   type RevisedSpec,
   type SpecDocument,
+  type TombstoneDocument,
 } from '#shared/contract/desired.ts';
 import { hostLabel, type Region } from '#shared/contract/ids.ts';
 import { releaseTtlMs, subjects, tombstoneTtlMs } from '#shared/contract/subjects.ts';
@@ -14,15 +16,11 @@ import type { CreateOrder } from './create-order.ts';
 /** How long an Idempotency-Key is honoured. */
 export const keyHonouredMs = 24 * 60 * 60 * 1000;
 
-/** What a mutation is known by. */
-export interface IntentMark {
-  intentId: string;
-  bodyHash: string;
-  /** Milliseconds since the epoch. */
-  at: number;
-  /** Id of the API token. */
-  actor: string;
-}
+/** The name of the token that comes with an endpoint: DigitalOcean's. */
+export const firstTokenName = 'auto-generated-during-provisioning';
+
+/** What a mutation is known by, and what its audit line says. */
+export type IntentMark = Required<Omit<IntentEntry, 'revision' | 'previousHash'>>;
 
 /** What a create is made of beside the order; all of it derived or looked up before. */
 export interface CreateFacts {
@@ -34,7 +32,7 @@ export interface CreateFacts {
   hostDomain: string;
   /** Derives the id of a part, the same one for the same intent. */
   partId: (part: string) => string;
-  token: { tokenId: string; name: string; hash: string };
+  token: { tokenId: string; hash: string };
   sealedHuggingFaceToken: Sealed | null;
 }
 
@@ -65,15 +63,18 @@ export function buildFirstSpec(order: CreateOrder, facts: CreateFacts): SpecDocu
     updatedAt: at,
     createdBy: mark.actor,
     ...(facts.sealedHuggingFaceToken !== null && { sealedHuggingFaceToken: facts.sealedHuggingFaceToken }),
-    intents: [entryOf(mark)],
+    intents: [{ ...mark, previousHash: null, revision: null }],
   };
 }
 
-/** A create as one atomic batch: name claim, access with the first token, spec. */
+/**
+ * A create as one atomic batch: name claim, access with the first token, spec. `expected` are the sequences at which
+ * earlier holders of the same ids have left them; 0 for new ones.
+ */
 export function planCreate(
   spec: SpecDocument,
   facts: CreateFacts,
-  name: { subject: string; seq: number },
+  expected: { name: { subject: string; seq: number }; access: number; spec: number },
 ): PreparedIntent {
   const { endpointId, vpcId, team } = spec;
   const label = hostLabel(endpointId);
@@ -87,17 +88,17 @@ export function planCreate(
       ...(spec.enablePublicEndpoint && { public: `${label}-public-${facts.hostDomain}` }),
       private: `${label}-private-${facts.hostDomain}`,
     },
-    tokens: [{ ...facts.token, managed: true, createdAt: spec.createdAt }],
+    tokens: [{ ...facts.token, name: firstTokenName, managed: true, createdAt: spec.createdAt }],
   };
   const claim: NameDocument = { v: 1, kind: 'name', endpointId, name: spec.name };
   return {
     intentId: facts.mark.intentId,
     bodyHash: facts.mark.bodyHash,
     others: [
-      { subject: name.subject, body: claim, expectedSeq: name.seq },
-      { subject: subjects.access(vpcId, endpointId), body: access, expectedSeq: 0 },
+      { subject: expected.name.subject, body: claim, expectedSeq: expected.name.seq },
+      { subject: subjects.access(vpcId, endpointId), body: access, expectedSeq: expected.access },
     ],
-    spec: { subject: subjects.spec(endpointId), body: spec, expectedSeq: 0 },
+    spec: { subject: subjects.spec(endpointId), body: spec, expectedSeq: expected.spec },
   };
 }
 
@@ -125,13 +126,14 @@ export function planDeletion(previous: RevisedSpec, mark: IntentMark): PreparedI
 export function planRelease(
   previous: RevisedSpec,
   last: { accessSeq: number | null; name: { subject: string; seq: number } | null },
-  at: number,
-): GuardedWrite[] {
+  mark: IntentMark,
+): [GuardedWrite & { body: TombstoneDocument }, ...GuardedWrite[]] {
   const { endpointId, team, vpcId } = previous.spec;
-  const writes: GuardedWrite[] = [
+  const intents = [{ ...mark, previousHash: previous.spec.intents.at(-1)?.bodyHash ?? null, revision: null }];
+  const writes: ReturnType<typeof planRelease> = [
     {
       subject: subjects.spec(endpointId),
-      body: { v: 1, kind: 'tombstone', endpointId, team, deletedAt: isoTime(at) },
+      body: { v: 1, kind: 'tombstone', endpointId, team, deletedAt: isoTime(mark.at), intents },
       expectedSeq: previous.revision,
       ttlMs: tombstoneTtlMs,
     },
@@ -169,14 +171,10 @@ function replaceSpec(previous: RevisedSpec, next: SpecDocument, mark: IntentMark
 function withIntent({ spec, revision }: RevisedSpec, mark: IntentMark): SpecDocument {
   const known = spec.intents.map((entry) => ({ ...entry, revision: entry.revision ?? revision }));
   const [first] = known;
-  const all = [...known, entryOf(mark)];
+  const all = [...known, { ...mark, previousHash: known.at(-1)?.bodyHash ?? null, revision: null }];
   const pinned = all.length > intentsMax && first !== undefined && mark.at - first.at < keyHonouredMs;
   const intents = pinned ? [first, ...all.slice(1 - intentsMax)] : all.slice(-intentsMax);
   return { ...spec, updatedAt: isoTime(mark.at), intents };
-}
-
-function entryOf({ intentId, bodyHash, at }: IntentMark): SpecDocument['intents'][number] {
-  return { intentId, bodyHash, revision: null, at };
 }
 
 function isoTime(at: number): string {

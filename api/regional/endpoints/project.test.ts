@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { dedicatedInferenceSchema } from '#shared/contract/deployment.ts';
+import { dedicatedInferenceSchema } from '#shared/contract/resource.ts';
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
 import { specDocument, statusDocument } from '#shared/testing/documents.ts';

@@ -1,4 +1,4 @@
-import type { DedicatedInference, SpecReply } from '#shared/contract/deployment.ts';
+import type { DedicatedInference, SpecReply } from '#shared/contract/resource.ts';
 import type { RevisedSpec, SpecDocument } from '#shared/contract/desired.ts';
 import type { WireStatus } from '#shared/contract/lifecycle.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';

@@ -11,13 +11,16 @@ import { digest } from '#shared/runtime/keyed-hash.ts';
 import type { StoredDocument } from '#shared/runtime/nats/nats-publish.ts';
 import type { DesiredLog } from '../commit/desired-log.ts';
 
-/** The newest desired document of an endpoint, from the leader; null when there is none. @throws AppError `unavailable`. */
-export async function readDesired(
-  log: DesiredLog,
-  endpointId: string,
-): Promise<{ document: DesiredDocument; revision: number } | null> {
+/** The newest desired document of an endpoint; null when there is none. `revision` is what the next write must expect. */
+export interface DesiredState {
+  document: DesiredDocument | null;
+  revision: number;
+}
+
+/** Reads it from the leader. @throws AppError `unavailable`. */
+export async function readDesired(log: DesiredLog, endpointId: string): Promise<DesiredState> {
   const last = await readLeader(log, subjects.spec(endpointId));
-  if (last === null || last.deleted) return null;
+  if (last === null || last.deleted) return { document: null, revision: last?.seq ?? 0 };
   const parsed = desiredSchema.safeParse(last.body);
   if (!parsed.success) throw newerVersion(last.subject, parsed.error);
   return { document: parsed.data, revision: last.seq };
@@ -28,9 +31,9 @@ export async function readDesired(
  * @throws AppError `not_found` when there is none or it is another team's, `unavailable` when the leader is silent.
  */
 export async function readSpec(log: DesiredLog, endpointId: string, team: string): Promise<RevisedSpec> {
-  const found = await readDesired(log, endpointId);
-  if (found?.document.kind !== 'spec' || found.document.team !== team) throw new AppError('not_found');
-  return { spec: found.document, revision: found.revision };
+  const { document, revision } = await readDesired(log, endpointId);
+  if (document?.kind !== 'spec' || document.team !== team) throw new AppError('not_found');
+  return { spec: document, revision };
 }
 
 /** A name's place in the log: whose it is, and the sequence that a claim must expect. */
@@ -44,15 +47,18 @@ export interface NameState {
 export async function readName(log: DesiredLog, team: string, name: string): Promise<NameState> {
   const subject = subjects.name(team, digest(name));
   const last = await readLeader(log, subject);
-  // What has expired left a marker: a claim must expect its sequence.
   if (last === null || last.deleted) return { subject, seq: last?.seq ?? 0, document: null };
   const parsed = nameSchema.safeParse(last.body);
   if (!parsed.success) throw newerVersion(subject, parsed.error);
   return { subject, seq: last.seq, document: parsed.data };
 }
 
-/** The leader's last message of a subject, also when that is a deletion. @throws AppError `unavailable`. */
-export async function readLeader(log: DesiredLog, subject: string): Promise<StoredDocument | null> {
+/** The sequence that a write of an endpoint's access must expect. @throws AppError `unavailable`. */
+export async function accessSeqOf(log: DesiredLog, { vpcId, endpointId }: RevisedSpec['spec']): Promise<number> {
+  return (await readLeader(log, subjects.access(vpcId, endpointId)))?.seq ?? 0;
+}
+
+async function readLeader(log: DesiredLog, subject: string): Promise<StoredDocument | null> {
   try {
     return await log.last(subject);
   } catch (cause) {

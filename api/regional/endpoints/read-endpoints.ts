@@ -1,23 +1,23 @@
-import { requireScope } from '../../http/authenticate.ts';
-import type { DedicatedInference, ListQuery, ListReply } from '#shared/contract/deployment.ts';
-import { AppError } from '#shared/contract/errors.ts';
+import type { ListQuery } from '#shared/contract/deployment.ts';
+import type { DedicatedInference, ListReply } from '#shared/contract/resource.ts';
 import { pageLinks } from '../../http/page-links.ts';
 import type { ViewedEndpoint } from '../view/endpoint-view.ts';
+import { project } from './project.ts';
+import { readSpec } from './read-desired.ts';
 import type { Answer, Call, RegionContext } from './region-context.ts';
 
-import { project } from './project.ts';
-
-/** One endpoint as it is now. @throws AppError `not_found`, also for another team's; `unavailable`. */
+/**
+ * One endpoint as it is now. The status is asked for before the spec: a status may lag behind its spec, never lead it.
+ * @throws AppError `not_found`, also for another team's; `unavailable`.
+ */
 export async function getEndpoint(
   context: RegionContext,
   call: Call,
   endpointId: string,
 ): Promise<Answer<{ dedicated_inference: DedicatedInference }>> {
-  requireScope(call.principal, 'dedicated_inference:read');
-  await context.view.barrier();
-  const found = context.view.find(endpointId);
-  if (found === undefined || found.desired.spec.team !== call.principal.team) throw new AppError('not_found');
-  const resource = project(found.desired, found.status, context.address);
+  const status = await context.view.readStatus(endpointId);
+  const desired = await readSpec(context.desired, endpointId, call.principal.team);
+  const resource = project(desired, status, context.address);
   return { status: 200, revision: resource.revision, body: { dedicated_inference: resource } };
 }
 
@@ -27,12 +27,17 @@ export async function listEndpoints(
   call: Call,
   { query, listUrl }: { query: ListQuery; listUrl: string },
 ): Promise<Answer<ListReply>> {
-  requireScope(call.principal, 'dedicated_inference:read');
   await context.view.barrier();
   const { team } = call.principal;
   const mine = [...context.view.all()].filter(({ desired: { spec } }) => spec.team === team && fits(spec, query));
-  const sorted = mine.toSorted(byCreation);
-  const items = sorted.slice((query.page - 1) * query.per_page, query.page * query.per_page);
+  const sorted = mine.toSorted((left, right) => (placeOf(left) < placeOf(right) ? -1 : 1));
+  const { after } = query;
+  const behind =
+    after === undefined
+      ? sorted.slice((query.page - 1) * query.per_page)
+      : sorted.filter((one) => placeOf(one) > after);
+  const items = behind.slice(0, query.per_page);
+  const last = behind.length > items.length ? items.at(-1) : undefined;
   return {
     status: 200,
     revision: null,
@@ -41,7 +46,7 @@ export async function listEndpoints(
         ...project(desired, status, context.address),
         provider_model_id: desired.spec.deployments.map((model) => model.providerModelId),
       })),
-      links: pageLinks(listUrl, query, mine.length),
+      links: pageLinks(listUrl, query, { total: mine.length, next: last && placeOf(last) }),
       meta: { total: mine.length },
     },
   };
@@ -51,8 +56,7 @@ function fits(spec: { name: string; region: string }, { name, region }: ListQuer
   return (name === undefined || name === spec.name) && (region === undefined || region === spec.region);
 }
 
-function byCreation({ desired: { spec: a } }: ViewedEndpoint, { desired: { spec: b } }: ViewedEndpoint): number {
-  const left = `${a.createdAt} ${a.endpointId}`;
-  const right = `${b.createdAt} ${b.endpointId}`;
-  return left < right ? -1 : left > right ? 1 : 0;
+/** Where an endpoint stands in every list: ISO times of one form compare as text. */
+function placeOf({ desired: { spec } }: ViewedEndpoint): string {
+  return `${spec.createdAt}_${spec.endpointId}`;
 }

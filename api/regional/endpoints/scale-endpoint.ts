@@ -1,15 +1,14 @@
-import { requireScope } from '../../http/authenticate.ts';
-import type { DedicatedInference, PatchRequest } from '#shared/contract/deployment.ts';
-import type { RevisedSpec } from '#shared/contract/desired.ts';
+import type { PatchRequest } from '#shared/contract/deployment.ts';
+import type { DedicatedInference } from '#shared/contract/resource.ts';
+import { intentsMax, type ModelDeployment, type RevisedSpec } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import type { Answer, Call, RegionContext } from './region-context.ts';
-import { hashRequest, seekIntent } from './idempotency.ts';
+import { seekIntent } from './idempotency.ts';
 import { requireMatch } from './if-match.ts';
 import { planScale } from './intents.ts';
 import { pickScales } from './pick-scales.ts';
 import { project } from './project.ts';
 import { readSpec } from './read-desired.ts';
-import { recordMutation } from './record-mutation.ts';
 
 /** A change as asked for. */
 export interface ScaleOrder {
@@ -26,27 +25,29 @@ type ResourceAnswer = Answer<{ dedicated_inference: DedicatedInference }>;
  * `idempotency_mismatch`, `store_full`, `overloaded`, `outcome_unknown`, `unavailable`.
  */
 export async function scaleEndpoint(context: RegionContext, call: Call, order: ScaleOrder): Promise<ResourceAnswer> {
-  requireScope(call.principal, 'dedicated_inference:update');
-  await context.view.barrier();
   const previous = await readSpec(context.desired, order.endpointId, call.principal.team);
-  const bodyHash = hashRequest(context, 'scale', [order.endpointId, order.request]);
+  const bodyHash = context.keys.requestHash('scale', [order.endpointId, order.request]);
   const sought = seekIntent(context, call, { ...previous, bodyHash });
   if (sought.replayed !== null) return answerWith(context, previous, sought.replayed.revision);
   const deployments = decide(order, previous);
   if (deployments === null) return answerWith(context, previous, previous.revision);
   context.committer.requireRoom();
-  const mark = { intentId: sought.intentId, bodyHash, at: context.clock.now(), actor: call.principal.tokenId };
-  const intent = planScale(previous, deployments, mark);
+  if (previous.spec.intents.length >= intentsMax)
+    await context.auditor.settle({ document: previous.spec, revision: previous.revision });
+  const intent = planScale(previous, deployments, {
+    intentId: sought.intentId,
+    bodyHash,
+    at: context.clock.now(),
+    verb: 'scale',
+    actor: call.principal.tokenId,
+    requestId: call.requestId,
+    summary: `scaled to ${deployments.map(scalesOf).join(', ')}`,
+  });
   const result = await context.committer.commit(intent);
   if (result.kind === 'mismatch') throw new AppError('idempotency_mismatch');
   if (result.kind === 'moved') throw new AppError('conflict');
   const revised = { spec: intent.spec.body, revision: result.revision };
-  recordMutation(context, call, {
-    action: 'scale',
-    revised,
-    mark,
-    summary: `scaled to ${deployments.map(({ slug, accelerators }) => `${slug}: ${accelerators.map(({ scale }) => scale).join('+')}`).join(', ')}`,
-  });
+  context.auditor.tell({ document: revised.spec, revision: result.revision });
   return answerWith(context, revised, result.revision);
 }
 
@@ -74,9 +75,13 @@ function decide(
   return pick.changed ? pick.deployments : null;
 }
 
+function scalesOf({ slug, accelerators }: ModelDeployment): string {
+  return `${slug}: ${accelerators.map(({ scale }) => scale).join('+')}`;
+}
+
 /** The resource as it is now, under the revision that the answer is about. */
-function answerWith(context: RegionContext, revised: RevisedSpec, revision: number): ResourceAnswer {
-  const status = context.view.status(revised.spec.endpointId);
+async function answerWith(context: RegionContext, revised: RevisedSpec, revision: number): Promise<ResourceAnswer> {
+  const status = await context.view.readStatus(revised.spec.endpointId);
   return {
     status: 202,
     revision,

@@ -1,13 +1,15 @@
-import type { Msg, Subscription } from '@nats-io/nats-core';
-import { authenticate } from '../../http/authenticate.ts';
+import type { Msg } from '@nats-io/nats-core';
+import type { Counter } from 'prom-client';
 import { commandSchemas, commandVerbs, type CommandReply, type CommandVerb } from '#shared/contract/commands.ts';
-import { renderError } from '../../http/error-reply.ts';
 import { AppError, toAppError } from '#shared/contract/errors.ts';
-import { inputProblems } from '../../http/input-problems.ts';
+import type { Scope } from '#shared/contract/identity.ts';
 import { subjects } from '#shared/contract/subjects.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
-import type { TokenLookup } from '../app.ts';
+import type { TokenLookup } from '../../http/api-tokens.ts';
+import { authenticate, requireScope } from '../../http/authenticate.ts';
+import { renderError } from '../../http/error-reply.ts';
+import { parseInput, parseJsonObject } from '../../http/read-input.ts';
 import { createEndpoint } from '../endpoints/create-endpoint.ts';
 import { readCreateOrder } from '../endpoints/create-order.ts';
 import { deleteEndpoint } from '../endpoints/delete-endpoint.ts';
@@ -23,38 +25,109 @@ export interface CommandsOptions {
   newRequestId: () => string;
   /** Most commands at work; more are answered with `overloaded`. */
   runningMax: number;
+  answered: Counter<'verb' | 'status'>;
 }
 
 /** Processes of a region share the commands. */
 const queueGroup = 'fairway-api-regional';
 
-/**
- * Serves `fairway.v1.<team>.<region>.cmd.<verb>`: request and reply, with the schemas and use cases of REST. The command
- * carries an API token; the team in the subject must be the token's.
- */
-export function startCommands(options: CommandsOptions): AsyncDisposable {
-  const { nats, context, log, runningMax } = options;
-  const running = new Set<Promise<void>>();
-  const subscription: Subscription = nats.nc.subscribe(subjects.commandsOfRegion(context.region), {
-    queue: queueGroup,
-    callback: (error, message) => {
-      if (error !== null) return log.warn({ reason: error.message }, 'commands.failing');
-      if (running.size >= runningMax) return reply(message, failure(new AppError('overloaded'), ''));
-      const work = answer(message, options).finally(() => running.delete(work));
-      running.add(work);
-    },
-  });
-  return {
-    async [Symbol.asyncDispose]() {
-      if (nats.up()) await subscription.drain().catch(() => {});
-      await Promise.all(running);
-    },
-  };
+/** Pause before a subscription that has ended is made anew, milliseconds. */
+const againMs = 1000;
+
+/** Where clients of NATS wait for replies, and where another account's replies arrive. */
+const replyForm = /^_(INBOX|R_)/;
+
+const scopeOf: Record<CommandVerb, Scope> = {
+  create: 'dedicated_inference:create',
+  get: 'dedicated_inference:read',
+  delete: 'dedicated_inference:delete',
+};
+
+/** Commands as they are served. */
+export interface Commands extends AsyncDisposable {
+  /** False while the server does not let this process listen. */
+  serving(): boolean;
 }
 
-async function answer(message: Msg, options: CommandsOptions): Promise<void> {
+/**
+ * Serves `fairway.v1.<team>.<region>.cmd.<verb>`: request and reply, with the schemas and use cases of REST. The command
+ * carries an API token; the team in the subject must be the token's. A command that nobody waits for is not carried out:
+ * its answer, the only place where a token is shown, would be lost.
+ */
+export function startCommands(options: CommandsOptions): Commands {
+  return new CommandServer(options);
+}
+
+class CommandServer implements Commands {
+  readonly #options: CommandsOptions;
+  readonly #stop = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  readonly #listening: Promise<void>;
+  #serving = false;
+
+  constructor(options: CommandsOptions) {
+    this.#options = options;
+    this.#listening = this.#listen();
+  }
+
+  serving(): boolean {
+    return this.#serving;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#listening;
+    await Promise.all(this.#running);
+  }
+
+  /** A subscription ends when the server refuses it, or takes the right away; it is asked for again, for ever. */
+  async #listen(): Promise<void> {
+    const { nats, context, log } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      const subscription = nats.nc.subscribe(subjects.commandsOfRegion(context.region), {
+        queue: queueGroup,
+        callback: (error, message) => (error === null ? this.#take(message) : subscription.unsubscribe()),
+      });
+      this.#serving = true;
+      const drain = (): void => void (nats.up() ? subscription.drain().catch(() => {}) : subscription.unsubscribe());
+      signal.addEventListener('abort', drain, { once: true });
+      const reason = await subscription.closed;
+      signal.removeEventListener('abort', drain);
+      this.#serving = false;
+      if (signal.aborted) return;
+      log.error({ reason: String(reason ?? 'closed') }, 'commands.failing');
+      await context.clock.sleep(againMs, signal).catch(() => {});
+    }
+  }
+
+  #take(message: Msg): void {
+    const { runningMax, log, answered } = this.#options;
+    const [, , team = '', , , verb = ''] = message.subject.split('.');
+    const known = commandVerbs.find((name) => name === verb) ?? 'other';
+    if (message.reply === undefined || !replyForm.test(message.reply)) {
+      answered.inc({ verb: known, status: 'no_reply' });
+      log.warn({ team, verb }, 'command.without_reply');
+      return;
+    }
+    const end = (result: CommandReply): void => {
+      answered.inc({ verb: known, status: String(result.status) });
+      reply(message, result);
+    };
+    if (this.#running.size >= runningMax) return end(failure(new AppError('overloaded'), ''));
+    const work = answer(message, { team, verb }, this.#options)
+      .then(end)
+      .finally(() => this.#running.delete(work));
+    this.#running.add(work);
+  }
+}
+
+async function answer(
+  message: Msg,
+  { team, verb }: { team: string; verb: string },
+  options: CommandsOptions,
+): Promise<CommandReply> {
   const requestId = options.newRequestId();
-  const [, , team = '', , , verb = ''] = message.subject.split('.');
   let result: CommandReply;
   try {
     const { status, body } = await run(message, { team, verb, requestId }, options);
@@ -66,7 +139,7 @@ async function answer(message: Msg, options: CommandsOptions): Promise<void> {
     result = failure(known, requestId);
   }
   options.log.info({ requestId, team, verb, status: result.status }, 'command.answered');
-  reply(message, result);
+  return result;
 }
 
 async function run(
@@ -77,13 +150,10 @@ async function run(
   const known = commandVerbs.find((name) => name === verb);
   if (known === undefined)
     throw new AppError('unknown_route', { message: `There is no command ${verb}; use ${commandVerbs.join(', ')}.` });
-  const json = readJson(message);
-  const principal = authenticate({
-    authorization: `Bearer ${textOf(json, 'token')}`,
-    lookup,
-    now: context.clock.now(),
-  });
+  const json = parseJsonObject(message.data);
+  const principal = authenticate(`Bearer ${textOf(json, 'token')}`, lookup, context.clock.now());
   if (principal.team !== team) throw new AppError('forbidden', { message: `The API token is not of team ${team}.` });
+  requireScope(principal, scopeOf[known]);
   const idempotencyKey = textOf(json, 'idempotencyKey') || undefined;
   return carryOut(known, json, { context, call: { principal, requestId, idempotencyKey } });
 }
@@ -95,29 +165,12 @@ async function carryOut(
 ): Promise<Answer<unknown>> {
   if (verb === 'create') {
     const order = readCreateOrder('body' in json ? json.body : undefined, context.region);
-    parse('create', json);
+    parseInput(commandSchemas.create, json);
     return createEndpoint(context, call, order);
   }
-  const { id } = parse(verb, json);
+  const { id } = parseInput(commandSchemas[verb], json);
   if (verb === 'get') return getEndpoint(context, call, id);
   return deleteEndpoint(context, call, { endpointId: id, ifMatch: undefined });
-}
-
-function parse<V extends CommandVerb>(verb: V, json: object): ReturnType<(typeof commandSchemas)[V]['parse']>;
-function parse(verb: CommandVerb, json: object): unknown {
-  const parsed = commandSchemas[verb].safeParse(json);
-  if (!parsed.success) throw new AppError('unprocessable', { problems: inputProblems(parsed.error) });
-  return parsed.data;
-}
-
-function readJson(message: Msg): object {
-  try {
-    const json: unknown = message.json();
-    if (json !== null && typeof json === 'object' && !Array.isArray(json)) return json;
-  } catch {
-    // Told below, as for anything else that is not a JSON object.
-  }
-  throw new AppError('invalid_body');
 }
 
 function textOf(json: object, key: string): string {
@@ -133,7 +186,7 @@ function failure(error: AppError, requestId: string): CommandReply {
 /** A reply that cannot be sent is the asker's time-out; the intent ids make asking again safe. */
 function reply(message: Msg, result: CommandReply): void {
   try {
-    if (message.reply) message.respond(JSON.stringify(result));
+    message.respond(JSON.stringify(result));
   } catch {
     // The connection is closed for good: this process ends.
   }

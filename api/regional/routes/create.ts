@@ -1,23 +1,21 @@
-import { createReplySchema, createRequestSchema } from '#shared/contract/deployment.ts';
+import { collectionPath, createRequestSchema } from '#shared/contract/deployment.ts';
+import { readJsonBody } from '../../http/read-input.ts';
 import { createEndpoint } from '../endpoints/create-endpoint.ts';
 import { readCreateOrder } from '../endpoints/create-order.ts';
-import { collectionPath, describeRoute } from './route-doc.ts';
-import { bodyOf, type Route } from './route.ts';
+import type { Route } from './route.ts';
 
 /** POST /v2/dedicated-inferences */
 export const createRoute: Route = {
-  doc: describeRoute({
-    method: 'post',
-    path: collectionPath,
-    operationId: 'dedicatedInferences_create',
-    summary: 'Create an endpoint',
-    scope: 'dedicated_inference:create',
-    body: createRequestSchema,
-    success: { status: 202, schema: createReplySchema, description: 'The endpoint is stored and will be provisioned.' },
-    failures: [400, 401, 403, 409, 413, 415, 422, 503],
-  }),
+  method: 'post',
+  path: collectionPath,
+  operationId: 'dedicatedInferences_create',
+  summary: 'Create an endpoint',
+  scope: 'dedicated_inference:create',
+  body: createRequestSchema,
+  success: { status: 202, description: 'The endpoint is stored and will be provisioned.' },
+  failures: [400, 401, 403, 409, 413, 415, 422, 503],
   handle: async (c, { context, bodyMaxBytes }) => {
-    const order = readCreateOrder(await bodyOf(c, bodyMaxBytes), context.region);
+    const order = readCreateOrder(await readJsonBody(c.req.raw, bodyMaxBytes), context.region);
     return createEndpoint(context, c.get('call'), order);
   },
 };

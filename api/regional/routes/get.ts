@@ -1,18 +1,15 @@
-import { resourceReplySchema } from '#shared/contract/deployment.ts';
+import { itemPath } from '#shared/contract/deployment.ts';
 import { getEndpoint } from '../endpoints/read-endpoints.ts';
-import { describeRoute, itemPath } from './route-doc.ts';
 import { endpointIdOf, type Route } from './route.ts';
 
 /** GET /v2/dedicated-inferences/{id} */
 export const getRoute: Route = {
-  doc: describeRoute({
-    method: 'get',
-    path: itemPath,
-    operationId: 'dedicatedInferences_get',
-    summary: 'Show an endpoint',
-    scope: 'dedicated_inference:read',
-    success: { status: 200, schema: resourceReplySchema, description: 'The endpoint as it is now.' },
-    failures: [401, 403, 404, 503],
-  }),
+  method: 'get',
+  path: itemPath,
+  operationId: 'dedicatedInferences_get',
+  summary: 'Show an endpoint',
+  scope: 'dedicated_inference:read',
+  success: { status: 200, description: 'The endpoint as it is now.' },
+  failures: [401, 403, 404, 503],
   handle: (c, { context }) => getEndpoint(context, c.get('call'), endpointIdOf(c)),
 };

@@ -1,18 +1,29 @@
-import { OpenAPIHono } from '@hono/zod-openapi';
+import { OpenAPIHono, type z } from '@hono/zod-openapi';
+import { createReplySchema, listReplySchema, resourceReplySchema } from '#shared/contract/resource.ts';
 import { createRoute } from './create.ts';
 import { deleteRoute } from './delete.ts';
 import { getRoute } from './get.ts';
 import { listRoute } from './list.ts';
 import { patchRoute } from './patch.ts';
+import { describeRoute } from './route-doc.ts';
 import type { Route } from './route.ts';
 
-/** Every operation of the management API, in the order of the document. */
-export const apiRoutes: readonly Route[] = [createRoute, listRoute, getRoute, patchRoute, deleteRoute];
+/** Every operation of the management API in the order of the document, with what it answers. */
+const operations: readonly [route: Route, reply?: z.ZodType][] = [
+  [createRoute, createReplySchema],
+  [listRoute, listReplySchema],
+  [getRoute, resourceReplySchema],
+  [patchRoute, resourceReplySchema],
+  [deleteRoute],
+];
+
+/** Every operation of the management API. */
+export const apiRoutes: readonly Route[] = operations.map(([route]) => route);
 
 /** The OpenAPI 3.1 document, made from the same schemas that requests are read with. */
 export function openApiDocument(): ReturnType<OpenAPIHono['getOpenAPI31Document']> {
   const app = new OpenAPIHono();
-  for (const { doc } of apiRoutes) app.openAPIRegistry.registerPath(doc);
+  for (const [route, reply] of operations) app.openAPIRegistry.registerPath(describeRoute(route, reply));
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
   return app.getOpenAPI31Document({
     openapi: '3.1.0',

@@ -1,12 +1,8 @@
 import { createRoute, z, type RouteConfig } from '@hono/zod-openapi';
-import { errorReplySchema } from '#shared/contract/deployment.ts';
+import { itemPath } from '#shared/contract/deployment.ts';
+import { errorReplySchema } from '#shared/contract/resource.ts';
 import { uuidSchema } from '#shared/contract/ids.ts';
-
-/** Where endpoints live. */
-export const collectionPath = '/v2/dedicated-inferences';
-
-/** One endpoint. */
-export const itemPath = '/v2/dedicated-inferences/{id}';
+import type { Route } from './route.ts';
 
 const errors: Record<number, string> = {
   400: 'The request cannot be understood.',
@@ -21,18 +17,6 @@ const errors: Record<number, string> = {
   503: 'It cannot be done right now; try again after the time in Retry-After.',
 };
 
-interface Description {
-  method: 'get' | 'post' | 'patch' | 'delete';
-  path: string;
-  operationId: string;
-  summary: string;
-  scope: string;
-  query?: z.ZodObject;
-  body?: z.ZodType;
-  success: { status: 200 | 202; schema?: z.ZodType; description: string };
-  failures: number[];
-}
-
 const idempotencyKey = z
   .string()
   .min(1)
@@ -41,9 +25,9 @@ const idempotencyKey = z
   .meta({ description: 'A retry with the same key gets the same answer, for 24 hours.' });
 const ifMatch = z.string().optional().meta({ description: 'The entity tag of the revision that was read.' });
 
-/** Makes the OpenAPI description of an operation out of what differs between them. */
-export function describeRoute(description: Description): RouteConfig {
-  const { method, path, success, failures, body, query } = description;
+/** The OpenAPI description of an operation; `reply` is the schema of what a success answers. */
+export function describeRoute(route: Route, reply: z.ZodType | undefined): RouteConfig {
+  const { method, path, success, failures, body, query } = route;
   const mutates = method !== 'get';
   const json = (schema: z.ZodType) => ({ 'application/json': { schema } });
   const failed = failures.map((status) => [
@@ -53,9 +37,9 @@ export function describeRoute(description: Description): RouteConfig {
   return createRoute({
     method,
     path,
-    operationId: description.operationId,
-    summary: description.summary,
-    security: [{ bearer: [description.scope] }],
+    operationId: route.operationId,
+    summary: route.summary,
+    security: [{ bearer: [route.scope] }],
     request: {
       ...(path === itemPath && { params: z.object({ id: uuidSchema }) }),
       ...(query && { query }),
@@ -70,7 +54,7 @@ export function describeRoute(description: Description): RouteConfig {
     responses: {
       [success.status]: {
         description: success.description,
-        ...(success.schema && { content: json(success.schema) }),
+        ...(reply && { content: json(reply) }),
       },
       ...Object.fromEntries(failed),
     },

@@ -1,12 +1,19 @@
 import { Agent, request as rawRequest } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createReplySchema, listReplySchema, resourceReplySchema } from '#shared/contract/deployment.ts';
+import { createReplySchema, listReplySchema, resourceReplySchema } from '#shared/contract/resource.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { createBody } from './create-body.ts';
-import { betaToken, startTestRegion, type TestReply, type TestRegion, type TestRequest } from './region-fixture.ts';
+import {
+  betaToken,
+  startTestRegion,
+  testVpcId,
+  type TestReply,
+  type TestRegion,
+  type TestRequest,
+} from './region-fixture.ts';
 import { statusDocument } from '#shared/testing/documents.ts';
 
 const collection = '/v2/dedicated-inferences';
@@ -222,7 +229,40 @@ describe('the regional API', () => {
     }
   });
 
-  it('pages through a list in order, with absolute links', async () => {
+  it('shows every status that was acknowledged before, however fast it is followed by others', async () => {
+    const id = idOf(await create('restless'));
+    const others = await Promise.all(Array.from({ length: 20 }, (_, index) => create(`bystander-${index}`)));
+    const publish = (endpointId: string, lifecycleSeq: number): Promise<void> =>
+      region.publishStatus(endpointId, statusDocument({ endpointId, lifecycleSeq }));
+    for (let round = 1; round <= 40; round += 1) {
+      await publish(id, 2 * round);
+      const read = region.call(round % 2, { path: `${collection}/${id}` });
+      const list = region.call(round % 2, { path: `${collection}?name=restless` });
+      const noise = Promise.all([...others.map((other) => publish(idOf(other), round)), publish(id, 2 * round + 1)]);
+      const shown = (await read).body.dedicated_inference?.lifecycle_seq ?? 0;
+      expect(shown).toBeGreaterThanOrEqual(2 * round);
+      expect((await list).body.dedicated_inferences?.[0]?.lifecycle_seq).toBeGreaterThanOrEqual(2 * round - 1);
+      await noise;
+      const later = await region.call(round % 2, { path: `${collection}?name=restless` });
+      expect(later.body.dedicated_inferences?.[0]?.lifecycle_seq).toBeGreaterThanOrEqual(shown);
+    }
+  });
+
+  it('takes an endpoint into a VPC of its team alone', async () => {
+    const foreign = '99999999-2222-4333-8444-555555555555';
+    const unknown = await create('nowhere', { vpc: { uuid: foreign } });
+    expect([unknown.status, unknown.body.errors]).toEqual([
+      422,
+      [{ path: 'spec.vpc.uuid', message: expect.stringContaining(`is no VPC of team alpha in atl1`) }],
+    ]);
+    await region.seedToken('fairwayapi_gamma', { team: 'gamma', tokenId: 'gamma' });
+    await until('fairwayapi_gamma', 200);
+    const other = await call({ method: 'POST', token: 'fairwayapi_gamma', body: createBody('not-mine') });
+    expect([other.status, other.body.errors?.[0]?.path]).toEqual([422, 'spec.vpc.uuid']);
+    expect((await create('mine', { vpc: { uuid: testVpcId } })).status).toBe(202);
+  });
+
+  it('pages through a list in order, with absolute links, and misses nothing when items go meanwhile', async () => {
     const token = 'pager';
     await region.seedToken(token, { team: 'pagers', tokenId: 'pager' });
     await until(token, 200);
@@ -234,10 +274,21 @@ describe('the regional API', () => {
       const page: TestReply = await region.call(1, { path, token });
       const list = listReplySchema.parse(page.body);
       names.push(...list.dedicated_inferences.map(({ name }) => name));
-      expect(list.meta.total).toBe(5);
+      expect(list.meta.total).toBe(names.length <= 2 ? 5 : 4);
       const next: string | undefined = list.links.pages?.next;
       expect(next === undefined || next.startsWith(region.apis[1]?.url ?? '-')).toBe(true);
       path = next?.slice(region.apis[1]?.url.length);
+      const [first] = list.dedicated_inferences;
+      if (first?.name !== 'page-0') continue;
+      // Its name is released only when it has been torn down: what a page shows shrinks by one at once.
+      await region.publishStatus(
+        first.id,
+        statusDocument({ endpointId: first.id, state: 'gone', observedRevision: 1e9 }),
+      );
+      expect((await call({ method: 'DELETE', token, path: `${collection}/${first.id}` })).status).toBe(202);
+      await eventually(async () => {
+        expect((await region.call(1, { token })).body.meta?.total).toBe(4);
+      });
     }
     expect(names).toEqual(['page-0', 'page-1', 'page-2', 'page-3', 'page-4']);
     const one = await call({ path: `${collection}?name=page-3&region=atl1`, token });

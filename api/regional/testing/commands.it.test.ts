@@ -1,8 +1,12 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commandReplySchema } from '#shared/contract/commands.ts';
-import { createReplySchema, resourceReplySchema } from '#shared/contract/deployment.ts';
-import { subjects } from '#shared/contract/subjects.ts';
+import { createReplySchema, resourceReplySchema } from '#shared/contract/resource.ts';
+import { streams, subjects } from '#shared/contract/subjects.ts';
+import { readLast } from '#shared/runtime/nats/nats-publish.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
+import { eventually } from '#shared/testing/eventually.ts';
 import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { createBody } from './create-body.ts';
 import { alphaToken, betaToken, startTestRegion, type TestRegion } from './region-fixture.ts';
@@ -74,5 +78,46 @@ describe('automation over NATS', () => {
     const id = made.body.dedicated_inference?.id;
     expect((await ask('get', { id })).status).toBe(404);
     expect((await ask('delete', { id })).status).toBe(404);
+  });
+
+  it('carries out nothing that nobody waits for, or whose answer would go astray', async () => {
+    const body = { v: 1, token: alphaToken, body: createBody('unheard') };
+    const subject = subjects.command('alpha', 'atl1', 'create');
+    region.nats.nc.publish(subject, JSON.stringify(body));
+    region.nats.nc.publish(subject, JSON.stringify(body), { reply: 'fairway.spec.victim' });
+    await eventually(async () => {
+      const counts = await Promise.all(
+        region.apis.map(async ({ adminUrl }) => (await fetch(`${adminUrl}/metrics`)).text()),
+      );
+      const refused = counts.map((text) =>
+        Number(/commands_total\{verb="create",status="no_reply".*\} (\d+)/.exec(text)?.[1] ?? 0),
+      );
+      expect(refused.reduce((sum, count) => sum + count, 0)).toBe(2);
+    });
+    expect((await region.call(0, { path: '/v2/dedicated-inferences?name=unheard' })).body.meta?.total).toBe(0);
+    expect(await readLast(region.nats, streams.desired.name, 'fairway.spec.victim')).toBeNull();
+  });
+
+  it('reads a body that begins with a byte order mark', async () => {
+    expect((await ask('get', `\ufeff${JSON.stringify({ v: 1, token: alphaToken, id: nobody })}`)).status).toBe(404);
+  });
+});
+
+describe('automation over a NATS that takes the right to listen away', () => {
+  it('says so in readiness, and goes on when the right is given back', async () => {
+    await using server = await startRegionNats();
+    await using region = await startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url] });
+    const missing = async (): Promise<unknown> => (await fetch(`${region.apis[0]?.adminUrl}/readyz`)).json();
+    const config = join(server.folder, 'nats.conf');
+    const text = await readFile(config, 'utf8');
+    await writeFile(config, text.replaceAll(subjects.commandsOfRegion('atl1'), 'fairway.nothing'));
+    process.kill(server.pid, 'SIGHUP');
+    await eventually(async () => expect(await missing()).toEqual({ ready: false, missing: ['commands'] }));
+    await writeFile(config, text);
+    process.kill(server.pid, 'SIGHUP');
+    await eventually(async () => expect(await missing()).toEqual({ ready: true, missing: [] }));
+    const ask = { v: 1, token: alphaToken, id: '00000000-0000-8001-8000-000000000000' };
+    const reply = await region.nats.nc.request(subjects.command('alpha', 'atl1', 'get'), JSON.stringify(ask));
+    expect(commandReplySchema.parse(reply.json()).status).toBe(404);
   });
 });

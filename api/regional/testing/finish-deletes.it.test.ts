@@ -10,7 +10,7 @@ import { eventually } from '#shared/testing/eventually.ts';
 import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { createBody } from './create-body.ts';
 import { startTestRegion, testVpcId, type TestReply, type TestRegion } from './region-fixture.ts';
-import { statusDocument } from '#shared/testing/documents.ts';
+import { specDocument, statusDocument } from '#shared/testing/documents.ts';
 
 const collection = '/v2/dedicated-inferences';
 
@@ -39,6 +39,21 @@ describe('the end of an endpoint', () => {
     await region.publishStatus(id, statusDocument({ endpointId: id, state: 'gone', observedRevision: revision }));
   };
 
+  it('ends by itself where nobody would ever tear it down: the region has no such VPC', async () => {
+    const endpointId = '00000000-0000-8001-8000-00000000dead';
+    const at = new Date(Date.now() - 3_600_000).toISOString();
+    const deletion = { requestedAt: at, requestedBy: 'token-1' };
+    const spec = specDocument({ endpointId, name: 'stuck', vpcId: '99999999-2222-4333-8444-555555555555', deletion });
+    const claim = {
+      subject: subjects.name('alpha', digest('stuck')),
+      body: { v: 1, kind: 'name', endpointId, name: 'stuck' },
+    };
+    await writeDocuments(region.nats, [claim], '');
+    await writeDocuments(region.nats, [{ subject: subjects.spec(endpointId), body: spec }], '');
+    await eventually(async () => expect(await last(subjects.spec(endpointId))).toMatchObject({ kind: 'tombstone' }));
+    expect((await create('stuck')).status).toBe(202);
+  });
+
   it('leaves a tombstone without secrets, frees the name, and answers 404', async () => {
     const id = (await create('short-lived', 'hf_a-secret-of-its-own')).body.dedicated_inference?.id ?? '';
     expect((await remove(id)).status).toBe(202);
@@ -61,7 +76,9 @@ describe('the end of an endpoint', () => {
       endpointId: id,
       team: 'alpha',
       deletedAt: expect.any(String),
+      intents: [expect.objectContaining({ verb: 'release', actor: 'fairway' })],
     });
+    expect(JSON.stringify(await last(subjects.spec(id)))).not.toContain('short-lived');
     expect(await last(subjects.access(testVpcId, id))).toMatchObject({ kind: 'revoked' });
     expect(await last(subjects.name('alpha', digest('short-lived')))).toEqual({ v: 1, kind: 'released' });
     const again = await create('short-lived');

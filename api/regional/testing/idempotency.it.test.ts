@@ -6,6 +6,8 @@ import { streams, subjects } from '#shared/contract/subjects.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { deriveKey, keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { readLast } from '#shared/runtime/nats/nats-publish.ts';
+import { statusDocument } from '#shared/testing/documents.ts';
+import { eventually } from '#shared/testing/eventually.ts';
 import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
 import { createBody } from './create-body.ts';
 import { startTestRegion, testVpcId, type TestReply, type TestRegion } from './region-fixture.ts';
@@ -157,6 +159,25 @@ describe('at most once', () => {
       expect(text.includes(value)).toBe(false);
     }
     expect(made.text.includes(secret)).toBe(false);
+  });
+
+  it('never gives a revoked token again, also when its key comes back after the tombstone has gone', async () => {
+    const first = await create('comes-back', 'key-of-old');
+    const id = idOf(first);
+    expect((await send(['DELETE', `${collection}/${id}`])).status).toBe(202);
+    await region.publishStatus(id, statusDocument({ endpointId: id, state: 'gone', observedRevision: 1e9 }));
+    await eventually(async () => expect((await send(['GET', `${collection}/${id}`])).status).toBe(404));
+    await region.nats.jsm.streams.purge(streams.desired.name, { filter: subjects.spec(id) });
+    offsetMs += 31 * 24 * hourMs;
+    const again = await create('comes-back', 'key-of-old');
+    expect([again.status, idOf(again)], again.text).toEqual([202, id]);
+    expect(again.body.token?.id).not.toBe(first.body.token?.id);
+    expect(again.body.token?.value).not.toBe(first.body.token?.value);
+    const access = accessSchema.parse(
+      (await readLast(region.nats, streams.desired.name, subjects.access(testVpcId, id)))?.body,
+    );
+    expect(access).toMatchObject({ kind: 'access', tokens: [{ tokenId: again.body.token?.id }] });
+    expect((await create('comes-back', 'key-of-old')).text).toBe(again.text);
   });
 });
 

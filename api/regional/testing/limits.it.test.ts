@@ -102,8 +102,8 @@ describe('the regional API at its limits', () => {
     })) ?? { seq: 0 };
     const future = { v: 2, kind: 'spec', endpointId: id };
     await writeDocuments(region.nats, [{ subject: `fairway.spec.${id}`, body: future, expectedSeq: seq }], '');
-    expect((await region.call(0, { path: `${collection}/${id}` })).status).toBe(200);
-    for (const reply of [await scale(id, 4), await remove(id)])
+    const read = await region.call(0, { path: `${collection}/${id}` });
+    for (const reply of [read, await scale(id, 4), await remove(id)])
       expect([reply.status, reply.body.id], reply.text).toEqual([503, 'unavailable']);
     expect(region.logText()).toContain('document.parked');
     expect((await create('unharmed')).status).toBe(202);

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
-import type { CreateReply, DedicatedInference } from '#shared/contract/deployment.ts';
+import type { CreateReply, DedicatedInference } from '#shared/contract/resource.ts';
 import type { ApiTokenDocument } from '#shared/contract/identity.ts';
-import { scopes } from '#shared/contract/identity.ts';
+import { scopes, vpcDocumentSchema } from '#shared/contract/identity.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
@@ -83,6 +83,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
   const seedToken = seeder(nats);
   await seedToken(alphaToken, { team: 'alpha' });
   await seedToken(betaToken, { team: 'beta' });
+  await seedVpc(nats, options.env?.['FAIRWAY_REGION'] ?? 'atl1');
   const { log, text } = capturingLogger();
   const apis: RegionalApi[] = [];
   for (const apiNatsUrl of options.apiNatsUrls) {
@@ -102,6 +103,19 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
+}
+
+/** Makes `testVpcId` a VPC of the teams of the tests. */
+async function seedVpc(nats: Nats, region: string): Promise<void> {
+  const vpc = vpcDocumentSchema.parse({
+    v: 1,
+    vpcId: testVpcId,
+    region,
+    teams: ['alpha', 'beta', 'pagers'],
+    createdAt: '2026-11-22T12:00:00.000Z',
+  });
+  const outcome = await writeDocuments(nats, [{ subject: subjects.vpc(testVpcId), body: vpc }], '');
+  if (outcome.kind !== 'stored') throw new Error(outcome.reason);
 }
 
 /** An environment that fits; every process of a region has the same keys. */

@@ -2,9 +2,9 @@ import { AppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { within } from '#shared/runtime/within.ts';
 
-/** What a barrier asks and waits for. */
+/** What a barrier waits for. */
 export interface BarrierOptions {
-  /** Asks the leaders for their last sequences and waits until the views have reached them. */
+  /** Waits until the views have caught up with the leaders. */
   pass: (signal: AbortSignal) => Promise<void>;
   clock: Clock;
   /** Then the read is refused: better no answer than an old one. */

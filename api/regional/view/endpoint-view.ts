@@ -1,11 +1,13 @@
 import { desiredSchema, type DesiredDocument, type RevisedSpec } from '#shared/contract/desired.ts';
+import { AppError } from '#shared/contract/errors.ts';
 import { statusDocumentSchema, type StatusDocument } from '#shared/contract/status.ts';
 import { lastToken, streams, subjects } from '#shared/contract/subjects.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
+import { askLeader } from '#shared/runtime/nats/ask-leader.ts';
 import { startDocumentMap, type DocumentMap } from '#shared/runtime/nats/document-map.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
-import { askLeader } from '#shared/runtime/nats/ask-leader.ts';
+import type { StoredDocument } from '#shared/runtime/nats/nats-publish.ts';
 import { createBarrier, type Barrier } from './barrier.ts';
 
 /** One endpoint as the views have it. */
@@ -14,27 +16,36 @@ export interface ViewedEndpoint {
   status: StatusDocument | null;
 }
 
-/** Every endpoint of the region: newest spec and newest status, in memory. */
+/** Every endpoint of the region: spec and status, in memory. What is read from the leaders or written here is learnt. */
 export interface EndpointView extends AsyncDisposable {
   /** True once everything that was there at the start has been read. */
   synced(): boolean;
   whenSynced(signal?: AbortSignal): Promise<void>;
-  /** Whatever was acknowledged before the call is visible afterwards. @throws AppError `unavailable`. */
+  /**
+   * Afterwards every endpoint that was acknowledged before the call is there, each at its newest version or, while it is
+   * being changed, at the one before, and never older than this process has shown. @throws AppError `unavailable`.
+   */
   barrier(): Promise<void>;
+  /** The newest status of an endpoint, from the leader. @throws AppError `unavailable`. */
+  readStatus(endpointId: string): Promise<StatusDocument | null>;
+  /** Takes a document of desired state over that was read from the leader or stored. */
+  learn(document: StoredDocument): void;
   /** Undefined when there is none, or only a tombstone. */
   find(endpointId: string): ViewedEndpoint | undefined;
-  status(endpointId: string): StatusDocument | null;
   all(): Iterable<ViewedEndpoint>;
 }
 
-/** What the view runs on. `onChange` hears the id of each endpoint whose spec or status changed. */
+/** What the view runs on. */
 export interface EndpointViewOptions {
   nats: Nats;
   clock: Clock;
   log: Logger;
+  /** Time for the leaders to answer, and for the view to become current, milliseconds. */
   barrierTimeoutMs: number;
   onBarrier: (seconds: number) => void;
+  /** Hears of each endpoint whose spec or status changed, and of each document of desired state. */
   onChange: (endpointId: string) => void;
+  onDesired: (desired: { document: DesiredDocument; revision: number }) => void;
 }
 
 /** Follows `DESIRED` and `STATUS`. */
@@ -74,7 +85,7 @@ class NatsEndpointView implements EndpointView {
     this.#barrier = createBarrier({
       clock,
       timeoutMs: options.barrierTimeoutMs,
-      pass: (signal) => this.#reachLeaders(signal),
+      pass: (signal) => this.#catchUp(signal),
     });
   }
 
@@ -90,14 +101,31 @@ class NatsEndpointView implements EndpointView {
     return this.#barrier.wait();
   }
 
+  async readStatus(endpointId: string): Promise<StatusDocument | null> {
+    const { nats, clock, barrierTimeoutMs: budgetMs } = this.#options;
+    const question = { nats, clock, budgetMs, stream: streams.status.name, subject: subjects.status(endpointId) };
+    const last = await askLeader(question).catch((cause: unknown) => {
+      throw new AppError('unavailable', { message: 'The newest state cannot be read right now.', cause });
+    });
+    if (last === null) return null;
+    this.#statuses.learn(last);
+    if (last.deleted) return null;
+    const status = statusDocumentSchema.safeParse(last.body);
+    if (status.success) return status.data;
+    throw new AppError('unavailable', {
+      message: `The status on ${last.subject} was written by another version of the provisioner. Upgrade this process.`,
+      cause: status.error,
+    });
+  }
+
+  learn(document: StoredDocument): void {
+    if (document.subject === subjects.spec(lastToken(document.subject))) this.#specs.learn(document);
+  }
+
   find(endpointId: string): ViewedEndpoint | undefined {
     const entry = this.#specs.get(subjects.spec(endpointId));
     if (entry?.value.kind !== 'spec') return undefined;
-    return { desired: { spec: entry.value, revision: entry.seq }, status: this.status(endpointId) };
-  }
-
-  status(endpointId: string): StatusDocument | null {
-    return this.#statuses.get(subjects.status(endpointId))?.value ?? null;
+    return { desired: { spec: entry.value, revision: entry.seq }, status: this.#status(endpointId) };
   }
 
   *all(): Generator<ViewedEndpoint> {
@@ -111,8 +139,14 @@ class NatsEndpointView implements EndpointView {
     await Promise.all([this.#specs[Symbol.asyncDispose](), this.#statuses[Symbol.asyncDispose]()]);
   }
 
+  #status(endpointId: string): StatusDocument | null {
+    return this.#statuses.get(subjects.status(endpointId))?.value ?? null;
+  }
+
   #specChanged(endpointId: string): void {
-    if (this.#specs.get(subjects.spec(endpointId))?.value.kind === 'tombstone') {
+    const entry = this.#specs.get(subjects.spec(endpointId));
+    if (entry !== undefined) this.#options.onDesired({ document: entry.value, revision: entry.seq });
+    if (entry?.value.kind === 'tombstone') {
       this.#specs.forget(subjects.spec(endpointId));
       this.#statuses.forget(subjects.status(endpointId));
     }
@@ -121,21 +155,16 @@ class NatsEndpointView implements EndpointView {
 
   /** A last status that arrives after the tombstone would stay for ever: its message leaves without a word. */
   #statusChanged(endpointId: string): void {
-    const ended = this.status(endpointId)?.state === 'gone';
+    const ended = this.#status(endpointId)?.state === 'gone';
     if (ended && this.#specs.synced() && this.find(endpointId) === undefined)
       this.#statuses.forget(subjects.status(endpointId));
     this.#options.onChange(endpointId);
   }
 
-  async #reachLeaders(signal: AbortSignal): Promise<void> {
-    const { nats, clock, onBarrier, barrierTimeoutMs: budgetMs } = this.#options;
+  async #catchUp(signal: AbortSignal): Promise<void> {
+    const { clock, onBarrier } = this.#options;
     const startedAt = clock.monotonic();
-    const common = { nats, clock, budgetMs, signal };
-    const [spec, status] = await Promise.all([
-      askLeader({ ...common, stream: streams.desired.name, subject: subjects.everySpec }),
-      askLeader({ ...common, stream: streams.status.name, subject: subjects.everyStatus }),
-    ]);
-    await Promise.all([this.#specs.reached(spec?.seq ?? 0, signal), this.#statuses.reached(status?.seq ?? 0, signal)]);
+    await Promise.all([this.#specs.caughtUp(signal), this.#statuses.caughtUp(signal)]);
     onBarrier((clock.monotonic() - startedAt) / 1000);
   }
 }

@@ -17,6 +17,15 @@ export interface ServeOptions {
   /** Time that requests in flight get at the end before their sockets are closed, milliseconds. */
   drainTimeoutMs: number;
   server?: ServerOptions;
+  bounds?: ServerBounds;
+}
+
+/** How much a server takes on at once. A connection beyond is closed at once, a request gets a 503. */
+export interface ServerBounds {
+  connectionsMax: number;
+  requestsMax: number;
+  /** Called for each that is refused; for a request it gives the answer. */
+  refuse(what: 'connection' | 'request'): { headers: Record<string, string>; body: string };
 }
 
 /** A listening server. Disposing stops accepting, lets requests in flight end, then closes what is left. */
@@ -38,10 +47,25 @@ export async function serveApp(app: FetchApp, options: ServeOptions): Promise<Ru
 export async function serveListener(listener: RequestListener, options: ServeOptions): Promise<RunningServer> {
   const server = createServer({ keepAliveTimeout: 95_000, maxHeaderSize: 32_768, ...options.server });
   const drain = drainOf(server, options.drainTimeoutMs);
-  server.on('request', listener);
+  server.on('request', options.bounds === undefined ? listener : bounded(server, listener, options.bounds));
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   return { url: httpOrigin(options.host, port), server, [Symbol.asyncDispose]: drain };
+}
+
+function bounded(server: Server, listener: RequestListener, bounds: ServerBounds): RequestListener {
+  server.maxConnections = bounds.connectionsMax;
+  server.on('drop', () => bounds.refuse('connection'));
+  let running = 0;
+  return (request, response) => {
+    if (running >= bounds.requestsMax) {
+      const { headers, body } = bounds.refuse('request');
+      return void response.writeHead(503, { ...headers, connection: 'close' }).end(body);
+    }
+    running += 1;
+    response.once('close', () => (running -= 1));
+    listener(request, response);
+  };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DesiredLog } from './desired-log.ts';
+import type { DesiredLog } from '../commit/desired-log.ts';
 
 /** A log of an implementation, and how to end it. */
 export interface LogUnderTest extends AsyncDisposable {

@@ -1,5 +1,5 @@
 import type { DocumentWrite, StoredDocument, WriteOutcome } from '#shared/runtime/nats/nats-publish.ts';
-import type { DesiredLog } from './desired-log.ts';
+import type { DesiredLog } from '../commit/desired-log.ts';
 
 /**
  * What goes wrong with the next write: `ackLost` it is stored and the answer is lost · `lost` it never arrives ·

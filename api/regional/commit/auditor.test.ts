@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+import { auditDocumentSchema } from '#shared/contract/audit.ts';
+import { streams, subjects } from '#shared/contract/subjects.ts';
+import { silentLogger } from '#shared/runtime/log.ts';
+import type { DocumentWrite, WriteOutcome } from '#shared/runtime/nats/nats-publish.ts';
+import { intentEntry, specDocument } from '#shared/testing/documents.ts';
+import { createTestClock } from '#shared/testing/test-clock.ts';
+import { MemoryDesiredLog } from '../testing/memory-desired-log.ts';
+import { Auditor, type AuditedDocument } from './auditor.ts';
+
+const uuid = (number: number): string => `00000000-0000-8001-8000-${String(number).padStart(12, '0')}`;
+const endpointId = uuid(1);
+
+function start(store = new MemoryDesiredLog()) {
+  const clock = createTestClock();
+  const outcomes: WriteOutcome['kind'][] = [];
+  const auditLog = {
+    write: async (write: DocumentWrite): Promise<WriteOutcome> => {
+      const kind = outcomes.shift();
+      return kind === undefined || kind === 'stored' ? store.write([write]) : { kind, reason: 'for the test' };
+    },
+    last: (subject: string) => store.last(subject),
+    onRefused: () => {},
+  };
+  const auditor = new Auditor({ auditLog, clock, log: silentLogger(), random: () => 0.5 });
+  /** Intents number 1 to `count`; the last one is that of this write. */
+  const document = (count: number): AuditedDocument => {
+    const intents = Array.from({ length: count }, (_, index) =>
+      intentEntry({
+        intentId: uuid(10 + index),
+        verb: index === 0 ? 'create' : 'scale',
+        at: clock.now() + index,
+        revision: index === count - 1 ? null : 10 * (index + 1),
+      }),
+    );
+    return { document: specDocument({ endpointId, intents }), revision: 10 * count };
+  };
+  const told = (): (string | number)[][] =>
+    store.history
+      .filter(({ subject }) => subject === subjects.audit(endpointId))
+      .map(({ body }) => auditDocumentSchema.parse(body))
+      .map(({ action, revision }) => [action, revision]);
+  const events = (): number => store.history.filter(({ subject }) => subject === subjects.event(endpointId)).length;
+  return { clock, auditor, document, told, events, outcomes, store };
+}
+
+describe('the auditor', () => {
+  it('writes a line and an event for each stored intent, once and in order', async () => {
+    const { clock, auditor, document, told, events } = start();
+    auditor.tell(document(1));
+    await clock.advance(0);
+    expect(told()).toEqual([['create', 10]]);
+    auditor.tell(document(3));
+    auditor.tell(document(3));
+    auditor.look(document(3));
+    await clock.advance(60_000);
+    expect(told()).toEqual([
+      ['create', 10],
+      ['scale', 20],
+      ['scale', 30],
+    ]);
+    expect([events(), auditor.depth()]).toEqual([3, 0]);
+  });
+
+  it('writes what the process that stored an intent did not live to write', async () => {
+    const first = start();
+    first.auditor.tell(first.document(1));
+    await first.clock.advance(0);
+    const { clock, auditor, document, told } = start(first.store);
+    auditor.look(document(3));
+    await clock.advance(4999);
+    expect(told()).toEqual([['create', 10]]);
+    await clock.advance(3000);
+    expect(told().map(([, revision]) => revision)).toEqual([10, 20, 30]);
+  });
+
+  it('tries until a line is stored, and repeats none that another process has written', async () => {
+    const { clock, auditor, document, told, outcomes } = start();
+    outcomes.push('doubtful', 'stored', 'doubtful', 'stored', 'conflict');
+    auditor.tell(document(2));
+    for (let turn = 0; turn < 40; turn += 1) await clock.advance(500);
+    expect(told().map(([, revision]) => revision)).toEqual([10, 20]);
+  });
+
+  it('says when a line cannot be stored now, before its intent may leave the document', async () => {
+    const { auditor, document, outcomes, told } = start();
+    outcomes.push('full');
+    await expect(auditor.settle(document(1))).rejects.toMatchObject({ code: 'unavailable' });
+    await auditor.settle(document(1));
+    expect(told()).toHaveLength(1);
+  });
+
+  it('leaves out what may have left the log by age, and what was told by a writer of an older version', async () => {
+    const { clock, auditor, document, told } = start();
+    const old = document(2);
+    await clock.advance(streams.audit.maxAgeMs);
+    await auditor.settle(old);
+    const untold = document(2);
+    untold.document.intents.forEach((entry) => delete entry.verb);
+    await auditor.settle(untold);
+    expect(told()).toEqual([]);
+  });
+});

@@ -1,0 +1,54 @@
+import { idFromHash, type Region } from '#shared/contract/ids.ts';
+import { formatToken } from '#shared/runtime/access-token.ts';
+import { deriveKey, keyedBytes, keyedHash } from '#shared/runtime/keyed-hash.ts';
+import { seal, type Sealed } from '#shared/runtime/seal.ts';
+
+/** A data-plane token: its value is shown once and stored nowhere, its hash is what routers get. */
+export interface FirstToken {
+  tokenId: string;
+  value: string;
+  hash: string;
+}
+
+/** Whatever derives from the region's secrets, the same at every process. */
+export class RegionKeys {
+  readonly #region: Region;
+  readonly #sealPublicKey: string;
+  readonly #tokenHash: Uint8Array;
+  readonly #firstToken: Uint8Array;
+  readonly #idempotency: Uint8Array;
+
+  /** `root` is the region's root key: one key per purpose derives from it; routers get that of token hashes alone. */
+  constructor(region: Region, root: Uint8Array, sealPublicKey: string) {
+    this.#region = region;
+    this.#sealPublicKey = sealPublicKey;
+    this.#tokenHash = deriveKey(root, 'access-token-hash');
+    this.#firstToken = deriveKey(root, 'first-token');
+    this.#idempotency = deriveKey(root, 'idempotency');
+  }
+
+  /** An id for a text. */
+  derivedId(text: string): string {
+    return idFromHash(this.#region, keyedBytes(this.#idempotency, text));
+  }
+
+  /** What a request asks: equal requests have equal hashes, and a secret inside cannot be searched for. */
+  requestHash(operation: string, content: unknown): string {
+    return keyedHash(this.#idempotency, `${operation}\0${JSON.stringify(content)}`);
+  }
+
+  /**
+   * The first token of an endpoint: the same stored intent gets the same one again. An intent id may come back (an
+   * Idempotency-Key that is used again when the tombstone has gone), the time at which the intent was stored does not: a
+   * token that was revoked once stays so.
+   */
+  firstToken({ intentId, at }: { intentId: string; at: number }): FirstToken {
+    const value = formatToken('access', keyedBytes(this.#firstToken, `${intentId}\0${at}`));
+    return { tokenId: this.derivedId(`token\0${intentId}\0${at}`), value, hash: keyedHash(this.#tokenHash, value) };
+  }
+
+  /** A secret that only the region's provisioner can open, for this endpoint. */
+  seal(secret: string, endpointId: string): Promise<Sealed> {
+    return seal(secret, endpointId, this.#sealPublicKey);
+  }
+}
