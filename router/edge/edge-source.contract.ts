@@ -33,7 +33,7 @@ export function describeEdgeSource(name: string, prepare: PrepareEdge): void {
       expect(copy.pools.documents()).toEqual([pool]);
       expect([...told].toSorted()).toEqual(['access', 'pools']);
       await eventually(() => expect(source.poolRevision()).toBeGreaterThan(0));
-      expect(source.doubts()).toEqual([]);
+      await eventually(() => expect(source.doubts()).toEqual([]));
     });
 
     it('drops what the disk’s copy had and it has not', async () => {

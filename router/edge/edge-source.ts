@@ -4,7 +4,7 @@ import type { EdgeCopy } from './edge-copy.ts';
 export interface EdgeSource extends AsyncDisposable {
   /** Newest revision of the pools that has been applied; 0 while that is not known. */
   poolRevision(): number;
-  /** Why the copy may be old although the source is there; empty when all is well. */
+  /** Why the copy may be old; empty when all is well. */
   doubts(): string[];
   /** Sends a report without waiting; false when it cannot. A report that cannot go now is not worth keeping. */
   report(subject: string, text: string): boolean;

@@ -84,7 +84,17 @@ describe('what a router believes', () => {
   };
   /** Time in which a reading would have been believed. */
   const looked = (source: NatsEdgeSource) =>
-    eventually(() => expect(source.doubts()).not.toEqual([]), { timeoutMs: 15_000 });
+    eventually(() => expect(source.doubts().join()).toContain('admin adopt'), { timeoutMs: 15_000 });
+
+  it('says that a stream cannot be read, and goes on with its copy', async () => {
+    const one = endpoint();
+    const { copy, source } = await follow(one);
+    await using _ = source;
+    await eventually(() => expect(source.doubts()).toEqual([]));
+    await nats.jsm.streams.delete(edgeStreams.pools(vpcId).name);
+    await eventually(() => expect(source.doubts()).toEqual([expect.stringContaining('POOLS_')]), { timeoutMs: 15_000 });
+    expect(copy.pools.documents()).toEqual([one.pool]);
+  });
 
   it('revokes what expires while it follows', async () => {
     const [first, second] = [endpoint(), endpoint()];
@@ -101,7 +111,6 @@ describe('what a router believes', () => {
     await using _ = source;
     await startAnew();
     await looked(source);
-    expect(source.doubts().join()).toContain('admin adopt');
     await eventually(() => expect(source.poolRevision()).toBe(0), { timeoutMs: 15_000 });
     expect(copy.access.grant(first.token)).toBeDefined();
     expect(copy.pools.documents()).toHaveLength(2);

@@ -53,7 +53,12 @@ export class NatsEdgeSource implements EdgeSource {
   }
 
   doubts(): string[] {
-    return [...this.#doubts.values()];
+    return edgeParts.flatMap((part) => {
+      const reason = this.#doubts.get(part);
+      if (reason !== undefined) return [reason];
+      if (this.#views.get(part)?.following() === true) return [];
+      return [`${part}: NATS, or stream ${edgeStreams[part](this.#options.vpcId).name}, cannot be read now`];
+    });
   }
 
   report(subject: string, text: string): boolean {

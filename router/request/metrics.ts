@@ -91,6 +91,6 @@ export class RouterMetrics {
     gauge('prefix_refused_questions', 'Questions of other routers that were not answered.', () => brain().sync.refused);
     gauge('ledger_up', '1 while this router hears itself on the ledger.', () => Number(gauges.ledgerUp()));
     gauge('ledger_dropped_messages', 'Ledger messages that were not sent.', gauges.ledgerDropped);
-    gauge('edge_doubted_streams', 'Streams that are not believed until an operator adopts them.', gauges.edgeDoubts);
+    gauge('edge_doubted_streams', 'Streams that cannot be read, or are not believed until adopted.', gauges.edgeDoubts);
   }
 }

@@ -67,6 +67,7 @@ export function startDocumentMap<T>(options: DocumentMapOptions<T>): DocumentMap
   return {
     appliedSeq: () => view.appliedSeq(),
     synced: () => view.synced(),
+    following: () => view.following(),
     whenSynced: (signal) => view.whenSynced(signal),
     reached: (seq, signal) => view.reached(seq, signal),
     caughtUp: (signal) => view.caughtUp(signal),

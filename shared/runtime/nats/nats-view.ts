@@ -45,6 +45,8 @@ export interface NatsView extends AsyncDisposable {
   appliedSeq(): number;
   /** True once everything that was there at the start has been applied. */
   synced(): boolean;
+  /** True while messages of the stream are read: it is there, and believed. */
+  following(): boolean;
   /** Rejects when the signal aborts or the view is disposed. */
   whenSynced(signal?: AbortSignal): Promise<void>;
   /**
@@ -114,6 +116,10 @@ class View implements NatsView {
     return this.#synced;
   }
 
+  following(): boolean {
+    return this.#messages !== undefined && this.#options.nats.up();
+  }
+
   async whenSynced(signal?: AbortSignal): Promise<void> {
     await this.#waiters.until(() => this.#synced, { signal });
   }
@@ -178,10 +184,7 @@ class View implements NatsView {
     }
   }
 
-  /**
-   * Until the consumer is lost, the connection was lost and is there again, it is time to read anew, or it is disposed.
-   * False when the stream is not believed.
-   */
+  /** Until consumer or connection were lost, it is time to read anew, or it ends. False: the stream is not believed. */
   async #follow(): Promise<boolean> {
     const { nats, clock, stream, subjects } = this.#options;
     const over = new AbortController();
