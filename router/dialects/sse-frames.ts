@@ -75,19 +75,24 @@ export class SseFrames {
 }
 
 /** The data of an event: its lines of one field (`data:`), joined as the format says; undefined when it has none. */
-export function dataOf(frame: Buffer, field: string): Buffer | undefined {
+export function dataOf(frame: Buffer, field: Buffer): Buffer | undefined {
   let found: Buffer | undefined;
   let at = frame[0] === markByte ? markBytes : 0;
   while (at < frame.length) {
     const end = frame.indexOf(newline, at);
     const next = end < 0 ? frame.length : end;
-    const stop = frame[next - 1] === carriageReturn ? next - 1 : next;
-    if (frame.toString('latin1', at, Math.min(at + field.length, stop)) === field) {
+    if (startsWith(frame, at, field)) {
       const start = at + field.length + (frame[at + field.length] === 0x20 ? 1 : 0);
+      const stop = frame[next - 1] === carriageReturn ? next - 1 : next;
       const line = frame.subarray(start, Math.max(start, stop));
       found = found === undefined ? line : Buffer.concat([found, blankLine.subarray(1), line]);
     }
     at = next + 1;
   }
   return found;
+}
+
+function startsWith(frame: Buffer, at: number, field: Buffer): boolean {
+  for (let i = 0; i < field.length; i += 1) if (frame[at + i] !== field[i]) return false;
+  return true;
 }

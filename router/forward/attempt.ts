@@ -42,10 +42,11 @@ export interface AnswerTaker {
 export class Attempt implements UpstreamHandler {
   readonly request: InferenceRequest;
   readonly outcome: Promise<AttemptOutcome>;
+  /** Nothing more is taken of the answer. */
+  over = false;
   readonly #slot: Slot;
   readonly #clock: Clock;
   readonly #settle: (outcome: AttemptOutcome) => void;
-  readonly #over = new AbortController();
   #taker: AnswerTaker | undefined;
   #call: UpstreamCall | undefined;
   #deadline: Deadline | undefined;
@@ -63,24 +64,19 @@ export class Attempt implements UpstreamHandler {
     this.#settle = resolve;
   }
 
-  get over(): boolean {
-    return this.#over.signal.aborted;
-  }
-
   get head(): UpstreamHead | undefined {
     return this.#head;
   }
 
   /** Follows a call; it is aborted when the client leaves, when time is over or when the answer makes no sense. */
   follow(call: UpstreamCall, taker: AnswerTaker): void {
-    const { signal } = this.#over;
     const { gone } = this.request.reply;
     this.#call = call;
     this.#taker = taker;
     this.watch(taker.timeoutMs);
     if (gone.aborted) return this.#leave();
-    gone.addEventListener('abort', () => this.#leave(), { once: true, signal });
-    this.#slot.stalled.addEventListener('abort', () => this.#onStalled(), { once: true, signal });
+    gone.addEventListener('abort', () => this.#leave(), { once: true });
+    this.#slot.stalled.addEventListener('abort', () => this.#onStalled(), { once: true });
   }
 
   onHead(head: UpstreamHead): void {
@@ -162,13 +158,14 @@ export class Attempt implements UpstreamHandler {
 
   /** Whoever has nothing yet goes elsewhere; a silent stream whose process refuses connections will not go on. */
   #onStalled(): void {
+    if (this.over) return;
     const reason = String(this.#slot.stalled.reason);
     if (this.#taker?.begun !== true || reason === 'refused')
       this.#taker?.onLost({ reason: 'stalled', detail: `the replica is ${reason}`, again: false });
   }
 
   #close(outcome: AttemptOutcome): void {
-    this.#over.abort('over');
+    this.over = true;
     this.rest();
     this.#settle(outcome);
   }

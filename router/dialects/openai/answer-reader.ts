@@ -12,7 +12,8 @@ const finishKey = Buffer.from('"finish_reason"');
 const errorKey = Buffer.from('"error"');
 const done = Buffer.from('[DONE]');
 /** The field in which llama-server told errors until the end of 2025 (ggml-org/llama.cpp#16104). */
-const errorField = 'error:';
+const errorField = Buffer.from('error:');
+const dataField = Buffer.from('data:');
 /** A name that early in an event is a member of its top-level object, before any choice. */
 const headBytes = 512;
 /** Longest event of a stream; token ids and log probabilities of long prompts fit. */
@@ -68,7 +69,7 @@ export class OpenAiReader implements AnswerReader {
 
   end(take: TakeEvent): void {
     this.#frames.end((frame) => {
-      const data = dataOf(frame, 'data:');
+      const data = dataOf(frame, dataField);
       // Half an event is none.
       if (data !== undefined && (isDone(data) || parseJson(data.toString()) !== undefined)) this.#onFrame(frame, take);
     });
@@ -82,7 +83,7 @@ export class OpenAiReader implements AnswerReader {
   }
 
   #onFrame(frame: Buffer, take: TakeEvent): void {
-    const data = dataOf(frame, 'data:');
+    const data = dataOf(frame, dataField);
     if (data === undefined) return this.#onOther(frame, take);
     if (isEmpty(data)) return;
     if (isDone(data)) {
@@ -146,7 +147,7 @@ export class OpenAiReader implements AnswerReader {
       this.flush(take);
       return take('meta', frame);
     }
-    const extras = membersOf(String(dataOf(frame, 'data:'))).filter(({ name }) => !ordinary.has(name));
+    const extras = membersOf(String(dataOf(frame, dataField))).filter(({ name }) => !ordinary.has(name));
     if (this.#held !== undefined && extras.length > 0) this.#held = withMembers(this.#held, extras);
     take('meta', undefined);
   }
@@ -154,13 +155,13 @@ export class OpenAiReader implements AnswerReader {
   /** `continuous_usage_stats` is nothing to an engine without `include_usage`, which the router adds. */
   #shown(frame: Buffer, usage: Usage | undefined): Buffer {
     if (usage === undefined || this.#asked.usageAtEnd || !this.#asked.usageEverywhere) return frame;
-    const kept = membersOf(String(dataOf(frame, 'data:'))).filter(({ name }) => name !== 'usage');
+    const kept = membersOf(String(dataOf(frame, dataField))).filter(({ name }) => name !== 'usage');
     return eventOf(kept);
   }
 }
 
 function withMembers(frame: Buffer, extras: readonly { name: string; text: string }[]): Buffer {
-  const own = membersOf(String(dataOf(frame, 'data:')));
+  const own = membersOf(String(dataOf(frame, dataField)));
   return eventOf([...own, ...extras.filter(({ name }) => !own.some((member) => member.name === name))]);
 }
 
