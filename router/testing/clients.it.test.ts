@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { headers } from '@nats-io/transport-node';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { subjects } from '#shared/contract/subjects.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import type { Router } from '../service.ts';
 import { contentOf, frames } from './chat-frames.ts';
@@ -159,6 +161,30 @@ describe('models', () => {
     expect([reply.status, errorOf(reply.text).code]).toEqual([503, 'no_replica']);
     expect(Number(reply.headers['retry-after'])).toBeGreaterThan(0);
     expect(reply.text).not.toContain(String(gone.port));
+  });
+});
+
+describe('an endpoint that is deleted', () => {
+  it('is refused at once, and those who wait for a replica of it are told', async () => {
+    await using patient = await edge.startRouter({ env: { FAIRWAY_CAPACITY_TIMEOUT_MS: '60000' } });
+    const one = await edge.addEndpoint([], ['m']);
+    const call = () => ask({ url: patient.url, headers: headersOf(one), body: chat({ model: 'm', stream: false }) });
+    await eventually(async () => {
+      const list = await ask({ url: patient.url, method: 'GET', path: '/v1/models/m', headers: headersOf(one) });
+      expect(list.status).toBe(200);
+    });
+    const waiting = call();
+    await eventually(async () => {
+      const text = await (await fetch(`${patient.adminUrl}/metrics`)).text();
+      expect(text).toMatch(/fairway_router_queued_requests\S* 1/);
+    });
+    const marker = headers();
+    marker.set('KV-Operation', 'DEL');
+    await edge.client.js.publish(subjects.pool(edge.vpcId, one.endpointId, one.pool), '', { headers: marker });
+    expect([(await waiting).status, errorOf((await waiting).text).code]).toEqual([404, 'model_not_found']);
+    one.access = { ...one.access, tokens: [] };
+    await edge.client.js.publish(subjects.access(edge.vpcId, one.endpointId), JSON.stringify(one.access));
+    await eventually(async () => expect((await call()).status).toBe(401));
   });
 });
 
