@@ -12,8 +12,7 @@ import type { ScannedBody } from '../scan/scanned-body.ts';
 import { ClientReply, type Outgoing, type ReplyTimes } from './client-reply.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { OpenReplies } from './open-replies.ts';
-import { RequestBody } from './request-body.ts';
-import { applySplices } from './splice.ts';
+import { applySplices, RequestBody } from './request-body.ts';
 
 /** What every request shares with the others. */
 export interface RequestDeps {

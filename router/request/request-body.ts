@@ -3,6 +3,7 @@ import { AppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { Deadline } from '#shared/runtime/deadline.ts';
 import type { SharedRoom } from '../admit/shared-room.ts';
+import type { Splice } from '../dialects/dialect.ts';
 
 /** Pieces below this length are copied together: a piece of one byte costs 220 bytes of memory as a Buffer. */
 const copiedBytesMax = 16 * 1024;
@@ -141,6 +142,32 @@ export function discardRest(incoming: IncomingMessage, clock: Clock, ms: number)
   const deadline = new Deadline(clock, ms, () => incoming.destroy());
   incoming.once('close', () => deadline[Symbol.dispose]());
   incoming.once('end', () => deadline[Symbol.dispose]());
+}
+
+/** The pieces of a body with all edits made; pieces that no edit touches are the same buffers. */
+export function applySplices(pieces: readonly Uint8Array[], splices: readonly Splice[]): readonly Uint8Array[] {
+  return splices
+    .toSorted((a, b) => b.start - a.start)
+    .reduce((body: readonly Uint8Array[], splice) => applySplice(body, splice), pieces);
+}
+
+function applySplice(pieces: readonly Uint8Array[], splice: Splice): Uint8Array[] {
+  const result: Uint8Array[] = [];
+  let offset = 0;
+  let inserted = false;
+  for (const piece of pieces) {
+    const from = Math.max(0, splice.start - offset);
+    const to = Math.max(0, splice.end - offset);
+    if (from > 0) result.push(piece.subarray(0, from));
+    if (!inserted && from < piece.length) {
+      result.push(splice.bytes);
+      inserted = true;
+    }
+    if (to < piece.length && from < piece.length) result.push(piece.subarray(to));
+    offset += piece.length;
+  }
+  if (!inserted) result.push(splice.bytes);
+  return result.filter((piece) => piece.length > 0);
 }
 
 function tooLarge(bytesMax: number): AppError {

@@ -1,9 +1,8 @@
 import { parseJson } from '#shared/runtime/parse-json.ts';
 import type { BodyRules, FieldReader, RoutingFields, ScanLimits } from './body-rules.ts';
-import type { JsonSink } from './json-walker.ts';
+import { colon, comma, quote, type JsonSink } from './json-walker.ts';
 import { ScanError, type ByteRange, type FieldText, type ScannedBody, type ScannedSpan } from './scanned-body.ts';
 import { SpanHasher } from './span-hasher.ts';
-import { ValueCapture } from './value-capture.ts';
 
 /** The longest routing key (32 letters) with every letter as a \u escape. */
 const rawKeyBytesMax = 6 * 32;
@@ -137,6 +136,69 @@ export class BodySink implements JsonSink {
     const before = this.#values.maxTokens;
     Object.assign(this.#values, found);
     if (before !== undefined) this.#values.maxTokens = Math.max(before, this.#values.maxTokens ?? 0);
+  }
+}
+
+/** Keeps the text of one short value (without white space between tokens), to be parsed when it is whole. */
+class ValueCapture implements JsonSink {
+  readonly #bytes: Buffer;
+  #length = 0;
+
+  constructor(maxBytes: number) {
+    this.#bytes = Buffer.alloc(maxBytes);
+  }
+
+  open(byte: number): void {
+    this.#put(byte);
+  }
+
+  close(byte: number): void {
+    this.#put(byte);
+  }
+
+  comma(): void {
+    this.#put(comma);
+  }
+
+  keyStart(): void {
+    this.#put(quote);
+  }
+
+  keyEnd(): void {
+    this.#put(quote);
+    this.#put(colon);
+  }
+
+  stringStart(): void {
+    this.#put(quote);
+  }
+
+  stringEnd(): void {
+    this.#put(quote);
+  }
+
+  primitiveStart(): void {
+    // Its text follows.
+  }
+
+  primitiveEnd(): void {
+    // Whatever ends it is a token of its own.
+  }
+
+  text(chunk: Uint8Array, from: number, to: number): void {
+    const size = Math.min(to - from, Math.max(0, this.#bytes.length - this.#length));
+    this.#bytes.set(chunk.subarray(from, from + size), Math.min(this.#length, this.#bytes.length));
+    this.#length += to - from;
+  }
+
+  /** The value's JSON text; undefined if it was longer than the limit. */
+  json(): string | undefined {
+    return this.#length > this.#bytes.length ? undefined : this.#bytes.toString('utf8', 0, this.#length);
+  }
+
+  #put(byte: number): void {
+    if (this.#length < this.#bytes.length) this.#bytes[this.#length] = byte;
+    this.#length++;
   }
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applySplices } from '../../request/splice.ts';
+import { applySplices } from '../../request/request-body.ts';
 import { Scanner } from '../../scan/scanner.ts';
 import { splices } from './request-body.ts';
 import { chatCompletions } from './routes.ts';

@@ -1,9 +1,8 @@
 import type { SpanKind } from '../../scan/body-rules.ts';
-import type { Api, Dialect } from '../dialect.ts';
+import type { Api, Dialect, ServedModel } from '../dialect.ts';
 import { isRecord } from '#shared/runtime/is-record.ts';
 import { OpenAiReader, type HasContent } from './answer-reader.ts';
 import { endMark, errors } from './errors.ts';
-import { models } from './models.ts';
 import { bodyRules, probeBody, splices, usageAsked } from './request-body.ts';
 import { findUsage } from './usage.ts';
 
@@ -32,6 +31,13 @@ export const completions = routeOf('completions', '/v1/completions', {
   hasContent: choiceHasText,
   spans: [['prompt', 'messages']],
 });
+
+/** `GET /v1/models`, with what else a person wants to know of a model. */
+const models: NonNullable<Api['models']> = {
+  path: '/v1/models',
+  list: (served) => ({ object: 'list', data: served.map(listed) }),
+  one: listed,
+};
 
 /** OpenAI's API, as far as it is served. */
 export const openAi: Api = { routes: [chatCompletions, completions], errors, models };
@@ -64,6 +70,17 @@ function routeOf(
     },
     usageOf: findUsage,
     answerHeaders: (processingMs) => ({ 'openai-processing-ms': String(processingMs) }),
+  };
+}
+
+function listed(model: ServedModel): object {
+  return {
+    id: model.id,
+    object: 'model',
+    created: 0,
+    owned_by: model.team,
+    max_model_len: model.contextTokensMax,
+    status: model.ready ? 'ready' : 'starting',
   };
 }
 
