@@ -39,9 +39,6 @@ const rules = {
 
 /** Breaches that are on their way out; the next commits of their folders end them, and this list with them. */
 const leaving = [
-  /^router\/(replicas|ledger|pick)\/.*: (a #name|constants)/,
-  /^loadtest\/stack\/demo.*: a circle/,
-  /^router\/.*: rooms in a circle/,
   /^(router|provisioner\/kube)\/README\.md: names/,
   /memory-ledger-channel\.ts: only tests/,
   // Waits for the first driver of `capacity/`.
