@@ -17,6 +17,7 @@ const children: Record<string, ReadonlySet<string>> = Object.fromEntries(
     k8s: 'crds base overlays manifest-files.ts write-manifests.ts manifests.test.ts',
     loadtest: 'stack sim virtual cluster workload scenarios e2e bench report',
     'api/central': 'regions',
+    'api/cli': 'admin',
     'api/regional': 'routes endpoints commit view testing',
     provisioner:
       'desired observe plan act report cluster capacity engines manifests proof drain leases kube autoscaler testing',
@@ -25,7 +26,7 @@ const children: Record<string, ReadonlySet<string>> = Object.fromEntries(
 );
 /** What the root of a process holds beside its rooms. */
 const fourFiles = /^(main|service|config|app)(\.it)?(\.test)?\.ts$/;
-const processes = ['api/central', 'api/regional', 'provisioner', 'router'];
+const processes = ['api/central', 'api/cli', 'api/regional', 'provisioner', 'router'];
 const longestMain = 15;
 const readmeLines = 80;
 const sourceLines = 300;

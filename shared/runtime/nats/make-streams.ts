@@ -25,6 +25,9 @@ export interface MakeOptions {
 /** Code of nats-server's errors.json: stream name already in use with a different configuration. */
 const nameInUse = 10_058;
 
+/** Consumers of a mirror: a reader that was taken over must not fill the server with them. No update can change it. */
+const readersMax = 1000;
+
 type Wanted = Partial<StreamConfig> & { name: string };
 
 /**
@@ -68,9 +71,10 @@ export async function makeMirror(
       max_msgs_per_subject: 1,
       allow_msg_ttl: true,
       deny_delete: true,
+      mirror_direct: false,
       ...shared(nats, options, present),
     };
-    if (present === undefined) await create(nats, { ...wanted, mirror: source });
+    if (present === undefined) await create(nats, { ...wanted, mirror: source, max_consumers: readersMax });
     else await update(nats, wanted, present);
     return present !== undefined ? 'kept' : stale ? 'made anew' : 'made';
   });
