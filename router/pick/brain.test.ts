@@ -201,6 +201,17 @@ describe('replicas', () => {
     expect(conditions()).toEqual(['ready']);
   });
 
+  it('whose engine has restarted in its place are known to have lost their cache', async () => {
+    const { lab, router, replicas } = make({ replicas: [{ ...replicaAt(1), restarts: 0 }] });
+    await router.serve(lab.work([1n, 2n]));
+    expect(router.brain.figures().prefixBlocks).toBe(2);
+    lab.change({ replicas: replicas.map((replica) => ({ ...replica, restarts: 1 })) });
+    expect(router.brain.figures().prefixBlocks).toBe(0);
+    await router.serve(lab.work([1n, 2n]));
+    lab.change({ specRevision: 9 });
+    expect(router.brain.figures().prefixBlocks).toBe(2);
+  });
+
   it('with more work than the routers know of count as busy', async () => {
     const { lab, router, replicas } = make();
     const first = await router.serve(lab.work([1n, 2n]));

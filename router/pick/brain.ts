@@ -80,7 +80,7 @@ export class Brain implements Picker, Disposable {
       released: (pool) => this.#wait.released(pool),
       changed: () => this.#wait.changed(),
     });
-    this.#wait = new PoolWait((...request) => this.#picker.place(...request), limits, clock);
+    this.#wait = new PoolWait(this.#picker, limits, clock);
     this.#unsubscribe = channel.subscribe((message) => this.#hear(message));
     rowChanged();
   }
@@ -96,7 +96,7 @@ export class Brain implements Picker, Disposable {
     return view.some(({ condition, doubt }) => condition === 'ready' && doubt < Infinity);
   }
 
-  /** Takes all pools anew; returns the replicas that are gone or have moved. */
+  /** Takes all pools anew; returns the replicas that are gone, have moved or have restarted. */
   setPools(documents: readonly PoolDocument[]): PoolReplica[] {
     const { gone, added } = this.#pools.set(documents);
     for (const { replicaId } of gone) {

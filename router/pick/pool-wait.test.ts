@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createTestClock } from '#shared/testing/test-clock.ts';
 import { replicaAt } from '#shared/testing/documents.ts';
+import type { SlotEnd } from '../replicas/slot-end.ts';
 import type { Slot } from './picker.ts';
 import { PoolWait, type WaitLimits } from './pool-wait.ts';
 import { BookedSlot } from './slot.ts';
@@ -18,18 +19,15 @@ function make(more: Partial<WaitLimits> = {}) {
   ]);
   const limits = { inFlightMax: 1, queueMax: 4, queueBytesMax: 100, turnTimeoutMs: 1000, capacityTimeoutMs: 500 };
   const wait: PoolWait = new PoolWait(
-    (work, tried, excluded) => {
-      const ofPool = replicas.get(work.pool);
-      if (ofPool === undefined) return 'gone';
-      const replica = ofPool.find(({ replicaId }) => !excluded.has(replicaId));
-      if (replica === undefined) return undefined;
-      return new BookedSlot(
-        { replica, reason: 'only', predictedCachedTokens: 0 },
-        {
-          ended: (end) => tried.note(replica.replicaId, end, clock.monotonic()),
-          release: () => wait.released(work.pool),
-        },
-      );
+    {
+      isGone: (pool) => !replicas.has(pool),
+      place: (work, tried, excluded) => {
+        const replica = replicas.get(work.pool)?.find(({ replicaId }) => !excluded.has(replicaId));
+        if (replica === undefined) return undefined;
+        const ended = (end: SlotEnd): void => tried.note(replica.replicaId, end, clock.monotonic());
+        const place = { replica, reason: 'only', predictedCachedTokens: 0 };
+        return new BookedSlot(place, { ended, release: () => wait.released(work.pool) });
+      },
     },
     { ...limits, ...more },
     clock,
@@ -193,9 +191,9 @@ describe('pools side by side', () => {
     expect([wait.inFlight, wait.waiting]).toEqual([0, 0]);
   });
 
-  it('tells everybody who waits when the pool is gone', async () => {
+  it('tells everybody who waits when the pool is gone, also while all its places are taken', async () => {
     const { acquire, replicas, wait } = make();
-    replicas.set('p', []);
+    using _place = await acquire();
     const waiting = [acquire(), acquire({ flow: 'b' })].map((one) =>
       expect(one).rejects.toMatchObject({ code: 'model_not_found' }),
     );

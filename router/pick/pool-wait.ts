@@ -15,8 +15,13 @@ export interface WaitLimits {
   readonly capacityTimeoutMs: number;
 }
 
-/** Picks and books at once: undefined when no replica can take it now, `gone` when its pool is no more. */
-export type Place = (work: Work, tried: Tried, excluded: ReadonlySet<string>) => Slot | 'gone' | undefined;
+/** Who picks for those whose turn it is. */
+export interface Placer {
+  /** The pool is no more, or is being deleted: nobody waits for it. */
+  isGone(pool: string): boolean;
+  /** Picks and books at once; undefined when no replica can take the request now. */
+  place(work: Work, tried: Tried, excluded: ReadonlySet<string>): Slot | undefined;
+}
 
 const retryAfterMs = 5000;
 
@@ -25,7 +30,7 @@ const retryAfterMs = 5000;
  * more work than it can take, fills its own share of the room and nobody else's.
  */
 export class PoolWait {
-  readonly #place: Place;
+  readonly #placer: Placer;
   readonly #limits: WaitLimits;
   readonly #clock: Clock;
   readonly #lines = new Map<string, PoolLine>();
@@ -33,8 +38,8 @@ export class PoolWait {
   readonly #queued: SharedRoom;
   readonly #queuedBytes: SharedRoom;
 
-  constructor(place: Place, limits: WaitLimits, clock: Clock) {
-    this.#place = place;
+  constructor(placer: Placer, limits: WaitLimits, clock: Clock) {
+    this.#placer = placer;
     this.#limits = limits;
     this.#clock = clock;
     this.#inFlight = new SharedRoom(limits.inFlightMax);
@@ -157,12 +162,12 @@ export class PoolWait {
   }
 
   #book({ work, tried, again }: Waiter): Slot | 'gone' | Want {
+    if (this.#placer.isGone(work.pool)) return 'gone';
     if (!this.#inFlight.take(work.pool, 1)) return 'turn';
-    let placed = this.#place(work, tried, tried.excluded(false));
-    if (placed === undefined && again) placed = this.#place(work, tried, tried.excluded(true));
-    if (typeof placed === 'object') return placed;
-    this.#inFlight.giveBack(work.pool, 1);
-    return placed ?? 'replica';
+    let slot = this.#placer.place(work, tried, tried.excluded(false));
+    if (slot === undefined && again) slot = this.#placer.place(work, tried, tried.excluded(true));
+    if (slot === undefined) this.#inFlight.giveBack(work.pool, 1);
+    return slot ?? 'replica';
   }
 }
 

@@ -10,6 +10,7 @@ import type { SlotEnd } from '../replicas/slot-end.ts';
 import { Lingering } from './lingering.ts';
 import { pick, type PickReason } from './pick.ts';
 import type { Slot, Work } from './picker.ts';
+import type { Placer } from './pool-wait.ts';
 import { BookedSlot } from './slot.ts';
 import type { Tried } from './tried.ts';
 
@@ -57,7 +58,7 @@ const noMatch: PrefixMatch = { block: -1, outputTokens: 0 };
 const missTokens = 1024;
 
 /** Picks by `pick` and books: no await between looking and booking, so that no two requests race. */
-export class ReplicaPicker {
+export class ReplicaPicker implements Placer {
   readonly #parts: PickerParts;
   readonly #lingering: Lingering;
   readonly #open = new Map<string, Set<BookedSlot>>();
@@ -67,10 +68,14 @@ export class ReplicaPicker {
     this.#lingering = new Lingering(parts.table);
   }
 
-  /** Books a replica for the request; undefined when none can take it now, `gone` when its pool is no more. */
-  place(work: Work, tried: Tried, excluded: ReadonlySet<string>): Slot | 'gone' | undefined {
+  isGone(pool: string): boolean {
+    const known = this.#parts.pools.get(pool);
+    return known === undefined || known.deleting === true;
+  }
+
+  place(work: Work, tried: Tried, excluded: ReadonlySet<string>): Slot | undefined {
     const pool = this.#parts.pools.get(work.pool);
-    if (pool === undefined || pool.deleting === true) return 'gone';
+    if (pool === undefined) return undefined;
     const choice = work.only === undefined ? this.#pick(pool, work, excluded) : probed(pool, work.only, excluded);
     return choice && this.#book(pool, { work, tried }, choice);
   }

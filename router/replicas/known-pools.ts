@@ -9,7 +9,7 @@ export class KnownPools {
     return this.#pools.get(pool);
   }
 
-  /** Whether a pool names this replica, at this address. */
+  /** Whether a pool names this replica, at this address and since its last restart. */
   has(replica: PoolReplica): boolean {
     return placeOf(this.#replicas.get(replica.replicaId)) === placeOf(replica);
   }
@@ -18,7 +18,7 @@ export class KnownPools {
     return [...this.#pools.values()];
   }
 
-  /** Takes all pools anew; returns the replicas that are gone or have moved, and the ids of those that are new there. */
+  /** Takes all pools anew; returns the replicas that are gone, have moved or have restarted, and the ids of new ones. */
   set(documents: readonly PoolDocument[]): { gone: PoolReplica[]; added: string[] } {
     const before = this.#replicas;
     this.#pools = new Map(documents.map((pool) => [pool.pool, pool]));
@@ -26,13 +26,12 @@ export class KnownPools {
     this.#replicas = new Map(replicas.map((replica) => [replica.replicaId, replica]));
     return {
       gone: [...before.values()].filter((replica) => !this.has(replica)),
-      added: replicas
-        .map(({ replicaId }) => replicaId)
-        .filter((id) => placeOf(before.get(id)) !== placeOf(this.#replicas.get(id))),
+      added: replicas.map(({ replicaId }) => replicaId).filter((id) => !before.has(id)),
     };
   }
 }
 
+/** One process: an address, and how often Kubernetes has started it anew there. */
 function placeOf(replica: PoolReplica | undefined): string | undefined {
-  return replica && `${replica.address} ${replica.port}`;
+  return replica && `${replica.address} ${replica.port} ${replica.restarts ?? ''}`;
 }

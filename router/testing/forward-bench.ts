@@ -10,7 +10,7 @@ import { chatCompletions } from '../dialects/openai/routes.ts';
 import { forward, type ForwardOutcome } from '../forward/forward.ts';
 import type { LossReason } from '../forward/outcome.ts';
 import type { Picker } from '../pick/picker.ts';
-import { PoolWait } from '../pick/pool-wait.ts';
+import { PoolWait, type Placer } from '../pick/pool-wait.ts';
 import { BookedSlot } from '../pick/slot.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
 import { InferenceRequest } from '../request/inference-request.ts';
@@ -123,33 +123,30 @@ function pickerOf(
   const down = new Set<string>();
   const { capacityTimeoutMs } = benchTimes;
   const limits = { inFlightMax: 4, queueMax: 4, queueBytesMax: 400, turnTimeoutMs: 1000, capacityTimeoutMs };
-  const wait: PoolWait = new PoolWait(
-    (work, tried, excluded) => {
-      const replicaId = ids.find((id) => !excluded.has(id) && !down.has(id));
-      if (replicaId === undefined) return undefined;
-      slots.held += 1;
-      const place = { name: replicaId, address: '127.0.0.1', port: 1, revision: 'r', state: 'ready' } as const;
-      const slot = new BookedSlot(
-        { replica: { replicaId, ...place }, reason: 'first', predictedCachedTokens: 0 },
-        {
-          ended: (end) => {
-            tried.note(replicaId, end, clock.monotonic());
-            ends.push([replicaId, end]);
-            if (end.kind === 'failed' && end.failure === 'connect') down.add(replicaId);
-          },
-          release: () => {
-            slots.held -= 1;
-            slots.released += 1;
-            wait.released(work.pool);
-          },
+  const place: Placer['place'] = (work, tried, excluded) => {
+    const replicaId = ids.find((id) => !excluded.has(id) && !down.has(id));
+    if (replicaId === undefined) return undefined;
+    slots.held += 1;
+    const where = { name: replicaId, address: '127.0.0.1', port: 1, revision: 'r', state: 'ready' } as const;
+    const slot = new BookedSlot(
+      { replica: { replicaId, ...where }, reason: 'first', predictedCachedTokens: 0 },
+      {
+        ended: (end) => {
+          tried.note(replicaId, end, clock.monotonic());
+          ends.push([replicaId, end]);
+          if (end.kind === 'failed' && end.failure === 'connect') down.add(replicaId);
         },
-      );
-      booked.push(slot);
-      return slot;
-    },
-    limits,
-    clock,
-  );
+        release: () => {
+          slots.held -= 1;
+          slots.released += 1;
+          wait.released(work.pool);
+        },
+      },
+    );
+    booked.push(slot);
+    return slot;
+  };
+  const wait = new PoolWait({ isGone: () => false, place }, limits, clock);
   const picker: Picker = {
     acquire: (work, signal, tried) => wait.acquire(work, signal, tried),
     isServing: () => ids.length > down.size,
