@@ -81,8 +81,8 @@ async function createResource(
 ): Promise<StepEffect> {
   const { kube, documents, endpointId, signal, wrote } = context;
   const newest = await documents.desired(endpointId);
-  const wanted = newest.kind === 'spec' && newest.revision === step.revision && newest.spec.deletion === undefined;
-  if (!wanted) throw new MovedOnError(`revision ${step.revision} of ${endpointId} is not the newest any more`);
+  const current = newest.kind === 'spec' && newest.revision === step.revision && newest.spec.deletion === undefined;
+  if (!current) throw new MovedOnError(`revision ${step.revision} of ${endpointId} is not the newest any more`);
   return wrote(await kube.apply(step.object, { signal }));
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { desiredSchema, type SpecDocument } from '#shared/contract/desired.ts';
 
-/** What is wanted of an endpoint. `parked`: there is a document, but this build cannot read it, so nothing is touched. */
+/** What is desired of an endpoint. `parked`: there is a document, but this build cannot read it, so nothing is touched. */
 export type DesiredEntry =
   | { kind: 'spec'; spec: SpecDocument; revision: number }
   | { kind: 'tombstone'; revision: number }

@@ -15,26 +15,26 @@ import { poolName } from './names.ts';
 import { appliedSpec } from './applied-spec.ts';
 
 const settings = sampleSettings.manifests;
-const target = (scale: number) => appliedSpec(sampleSpec(scale), 42);
+const specOf = (scale: number) => appliedSpec(sampleSpec(scale), 42);
 const owner = { apiVersion: 'fairway.dev/v1', kind: 'DedicatedInference', name: 'di-x', uid: 'uid-1' };
 const secretsOf = () => ({ upstreamKey: 'upstream-key', huggingFaceToken: 'hf_secret' });
 const context = { owner, secretsOf, settings, beside: { pods: 0, gpus: 0 } };
-const group = (scale: number): EngineGroup => groupsOf(target(scale), settings)[0] as EngineGroup;
+const group = (scale: number): EngineGroup => groupsOf(specOf(scale), settings)[0] as EngineGroup;
 
 describe('manifests', () => {
   // The fence's text stands in k8s/, where a test compares it.
   it('are what they were: an endpoint of two replicas', async () => {
     const objects: KubeObject[] = [
       sharedNamespace(),
-      customResource(target(2)),
-      ...supportObjects(target(2), context),
+      customResource(specOf(2)),
+      ...supportObjects(specOf(2), context),
       fenced(engineDeployment(group(2), settings, 2), 42),
     ];
     await expect(`${JSON.stringify(objects, null, 2)}\n`).toMatchFileSnapshot('./endpoint.golden.json');
   });
 
   it('are of kinds that the client knows, named for the cluster', () => {
-    for (const object of supportObjects(target(2), context)) {
+    for (const object of supportObjects(specOf(2), context)) {
       expect(() => kindOf(object)).not.toThrow();
       expect(object.metadata.name).toMatch(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
       expect(object.metadata.annotations).toEqual({ 'fairway.dev/intent-seq': '42' });
@@ -42,7 +42,7 @@ describe('manifests', () => {
   });
 
   it('have no disruption budget for a single replica, which would block every node drain', () => {
-    const kinds = supportObjects(target(1), context).map(({ kind }) => kind);
+    const kinds = supportObjects(specOf(1), context).map(({ kind }) => kind);
     expect(kinds).not.toContain('PodDisruptionBudget');
   });
 
@@ -67,7 +67,7 @@ describe('manifests', () => {
   });
 
   it('leave room for what is there beside the spec, whatever the spec asks for', () => {
-    const hard = (scale: number, beside: { pods: number; gpus: number }) => quota(target(scale), beside)['spec'];
+    const hard = (scale: number, beside: { pods: number; gpus: number }) => quota(specOf(scale), beside)['spec'];
     expect(hard(2, { pods: 0, gpus: 0 })).toMatchObject({ hard: { pods: '4', 'requests.nvidia.com/gpu': '4' } });
     // Four old replicas and one that is ending, while one new one is asked for.
     expect(hard(1, { pods: 5, gpus: 40 })).toMatchObject({ hard: { pods: '6', 'requests.nvidia.com/gpu': '41' } });
@@ -103,7 +103,7 @@ describe('manifests', () => {
   });
 
   it('leave secrets out of pods and custom resources', () => {
-    const text = JSON.stringify([customResource(target(2)), engineDeployment(group(2), settings, 2)]);
+    const text = JSON.stringify([customResource(specOf(2)), engineDeployment(group(2), settings, 2)]);
     expect(text).not.toContain('hf_secret');
     expect(text).not.toContain('upstream-key');
   });

@@ -6,12 +6,12 @@ import type { ObservedState } from '../observe/observed-state.ts';
 import { proofKeys } from '../proof/proof-record.ts';
 import type { PodView } from '../observe/pod-view.ts';
 import { isLost } from './plan-reproofs.ts';
-import { deletionCosts } from './plan-scale.ts';
+import { deletionCosts } from './plan-replica-count.ts';
 import type { PlanSettings } from './settings.ts';
 import type { Step } from './step.ts';
 
 /** The document of each pool as it should be, by pool id. */
-export type WantedPools = ReadonlyMap<string, PoolDocument>;
+export type PlannedPools = ReadonlyMap<string, PoolDocument>;
 
 /** Which pods are to go, and what else decides. */
 interface PoolContext {
@@ -20,13 +20,13 @@ interface PoolContext {
 }
 
 /** Computes the documents of all pools of the spec, and of pools that it no longer has while they have replicas. */
-export function wantedPools(spec: AppliedSpec, observed: ObservedState, context: PoolContext): WantedPools {
-  const wanted = new Map<string, PoolDocument>();
+export function plannedPools(spec: AppliedSpec, observed: ObservedState, context: PoolContext): PlannedPools {
+  const planned = new Map<string, PoolDocument>();
   for (const deployment of spec.deployments) {
     const pool = deployment.modelId;
     const { name: profile, ...read } = context.settings.manifests.engineOf(deployment);
     const { healthPath, metricsPath, metrics, kvTokens, blockTokens, contextTokensMax, goesOnWithoutClient } = read;
-    wanted.set(pool, {
+    planned.set(pool, {
       v: 1,
       endpointId: spec.endpointId,
       team: spec.team,
@@ -51,11 +51,11 @@ export function wantedPools(spec: AppliedSpec, observed: ObservedState, context:
     });
   }
   for (const [pool, { document }] of observed.pools) {
-    if (wanted.has(pool) || document === null) continue;
+    if (planned.has(pool) || document === null) continue;
     const replicas = planReplicas(pool, observed, context);
-    if (replicas.length > 0) wanted.set(pool, { ...document, replicas });
+    if (replicas.length > 0) planned.set(pool, { ...document, replicas });
   }
-  return wanted;
+  return planned;
 }
 
 /**
@@ -117,17 +117,25 @@ function deadlineOf(
 }
 
 /** Writes the documents that differ from what is stored and removes those that nothing needs any more. */
-export function planPoolWrites(wanted: WantedPools, observed: ObservedState): Step[] {
-  const writes = [...wanted].flatMap(([pool, document]): Step[] => {
+export function planPoolWrites(planned: PlannedPools, observed: ObservedState): Step[] {
+  const writes = [...planned].flatMap(([pool, document]): Step[] => {
     const stored = observed.pools.get(pool);
     if (isDeepStrictEqual(stored?.document ?? null, document)) return [];
     const why = 'the replicas or settings of the pool changed';
     return [{ kind: 'write-pool', document, expectedSeq: stored?.seq ?? 0, why }];
   });
   const removals = [...observed.pools].flatMap(([pool, { document, seq }]): Step[] =>
-    document === null || wanted.has(pool)
+    document === null || planned.has(pool)
       ? []
-      : [{ kind: 'remove-pool', pool, vpcId: document.vpcId, expectedSeq: seq, why: 'the pool is no longer wanted' }],
+      : [
+          {
+            kind: 'remove-pool',
+            pool,
+            vpcId: document.vpcId,
+            expectedSeq: seq,
+            why: 'the pool is no longer asked for',
+          },
+        ],
   );
   return [...writes, ...removals];
 }

@@ -7,7 +7,7 @@ import type { SeenObject, Step } from './step.ts';
 import { covers } from './covers.ts';
 import { keptDeployment, scaledTo, type CurrentGroup } from './current-groups.ts';
 import { viewPod, type PodView } from '../observe/pod-view.ts';
-import { deletionCosts, planScale, type ScalePlan } from './plan-scale.ts';
+import { deletionCosts, planReplicaCount, type ReplicaCountPlan } from './plan-replica-count.ts';
 import { labels } from '../manifests/names.ts';
 
 /** A Deployment of an endpoint. */
@@ -20,7 +20,7 @@ interface Workload {
   pods: readonly PodView[];
   /** Pods that are marked for deletion and still there. */
   ending: readonly PodView[];
-  plan: ScalePlan;
+  plan: ReplicaCountPlan;
 }
 
 /** The Deployments of an endpoint as they should be next. */
@@ -64,8 +64,15 @@ export function planWorkloads(current: readonly CurrentGroup[], observed: Observ
     const ending = all.filter((pod) => pod.deletingAt !== undefined);
     const count = object === undefined ? null : replicasOf(object);
     const settled = object !== undefined && isSettled(object, pods.length);
-    const state = { wanted: scale(count ?? 0), current: count, settled, pods, listed, gates: observed.gates };
-    return { deployment, live: object, outdated: outdated.includes(deployment), pods, ending, plan: planScale(state) };
+    const state = { scale: scale(count ?? 0), current: count, settled, pods, listed, gates: observed.gates };
+    return {
+      deployment,
+      live: object,
+      outdated: outdated.includes(deployment),
+      pods,
+      ending,
+      plan: planReplicaCount(state),
+    };
   };
   const workloads = [
     ...current.map(({ deployment, group }) => plan(deployment, () => group.accelerator.scale)),
@@ -112,9 +119,9 @@ export function planWorkloadSteps(spec: AppliedSpec, plan: WorkloadPlan): Step[]
   const writes = plan.workloads.flatMap(({ deployment, live, outdated, pods, plan: { replicas } }): Step[] => {
     if (outdated && live !== undefined && replicas === 0 && replicasOf(live) === 0 && pods.length === 0)
       return [{ kind: 'delete', seen: seen(live, kinds.deployment), why: 'an outdated revision has no replicas left' }];
-    const wanted = fenced(scaledTo(outdated ? keptDeployment(deployment) : deployment, replicas), spec.intentSeq);
-    if (live !== undefined && covers(live, wanted)) return [];
-    return [{ kind: 'apply', object: wanted, why: `${replicas} replicas are wanted now` }];
+    const planned = fenced(scaledTo(outdated ? keptDeployment(deployment) : deployment, replicas), spec.intentSeq);
+    if (live !== undefined && covers(live, planned)) return [];
+    return [{ kind: 'apply', object: planned, why: `${replicas} replicas are asked for now` }];
   });
   return [...writes, ...marks, ...plan.workloads.flatMap((workload) => tellOfUnchosen(spec, workload))];
 }

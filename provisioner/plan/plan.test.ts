@@ -47,7 +47,7 @@ describe('planEndpoint', () => {
     expect(cluster.pools.get(sampleIds.pool)?.document).toMatchObject({ prefixSalt: 'prefix-salt' });
   });
 
-  it('rests once everything is as wanted', () => {
+  it('rests once everything is as planned', () => {
     expect(started(2).look().steps).toEqual([]);
   });
 
@@ -63,7 +63,7 @@ describe('planEndpoint', () => {
     expect(children.map(intentSeqOf)).toEqual(children.map(() => 7));
   });
 
-  it('removes what a smaller target does not have', () => {
+  it('removes what a smaller spec does not have', () => {
     const cluster = started(2);
     expect(
       cluster.objects.has([...cluster.objects.keys()].find((key) => key.startsWith('PodDisruptionBudget/')) ?? ''),
@@ -360,7 +360,7 @@ describe('planEndpoint', () => {
     expect(planEndpoint(cluster.observe(), sampleSettings)).toEqual({ steps: [], progress: null });
   });
 
-  it('comes to the same end from wherever it dies, in any order of wishes, and harms no stream', () => {
+  it('comes to the same end from wherever it dies, in any order of specs, and harms no stream', () => {
     const deaths = fc.array(fc.record({ steps: fc.nat({ max: 12 }), settle: fc.boolean() }), { maxLength: 8 });
     const story = fc.array(fc.record({ scale: fc.integer({ min: 1, max: 4 }), deaths }), {
       minLength: 1,

@@ -1,7 +1,7 @@
 import { covers } from './covers.ts';
 import { currentGroups, isNewest } from './current-groups.ts';
 import { chooseSpec, type ChosenSpec } from './choose-spec.ts';
-import { planPoolWrites, wantedPools } from './plan-pools.ts';
+import { planPoolWrites, plannedPools } from './plan-pools.ts';
 import { planProofs } from './plan-proofs.ts';
 import type { Plan } from './endpoint-plan.ts';
 import type { Hold } from './hold.ts';
@@ -94,17 +94,17 @@ function takeDown(observed: ObservedState, settings: PlanSettings): Plan {
 function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSettings): Plan {
   const { spec } = chosen;
   const { resource } = observed;
-  const wantedResource = customResource(spec);
+  const planned = customResource(spec);
   if (resource === null || resource.metadata.uid === undefined) {
     const why = 'the endpoint has no custom resource';
-    const step: Step = { kind: 'create-resource', object: wantedResource, revision: spec.intentSeq, why };
+    const step: Step = { kind: 'create-resource', object: planned, revision: spec.intentSeq, why };
     return { steps: [step], progress: create(spec) };
   }
   const { uid, name } = resource.metadata;
   const owner = { apiVersion: resource.apiVersion, kind: resource.kind, name, uid };
-  const adopt: Step[] = covers(resource, wantedResource)
+  const adopt: Step[] = covers(resource, planned)
     ? []
-    : [{ kind: 'apply', object: wantedResource, uid, why: `revision ${spec.intentSeq} was taken up` }];
+    : [{ kind: 'apply', object: planned, uid, why: `revision ${spec.intentSeq} was taken up` }];
   const current = currentGroups(spec, observed, settings);
   const workloads = planWorkloads(current, observed);
   const secretsOf = (pool: string): PoolSecrets => ({
@@ -113,7 +113,7 @@ function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSett
   });
   const beside = roomBeside(workloads, observed);
   const support = supportObjects(spec, { owner, secretsOf, settings: settings.manifests, beside });
-  const pools = wantedPools(spec, observed, { victims: workloads.victims, settings });
+  const pools = plannedPools(spec, observed, { victims: workloads.victims, settings });
   const measured = measure(current, observed, pools);
   const proofs = planProofs(chosen, observed, { current, measured, settings });
   const { proved, unanswered, proveInMs } = proofs;
@@ -134,22 +134,24 @@ function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSett
   return { steps, progress: { ...measured, stage, proved, unanswered }, templates, proveInMs };
 }
 
-function planSupport(wanted: readonly KubeObject[], { namespace, children }: ObservedState): Step[] {
-  return wanted.flatMap((object): Step[] => {
+function planSupport(planned: readonly KubeObject[], { namespace, children }: ObservedState): Step[] {
+  return planned.flatMap((object): Step[] => {
     const live =
       object.kind === 'Namespace' ? (namespace ?? undefined) : children.find((child) => isSame(child, object));
     if (live !== undefined && covers(live, object)) return [];
-    return [{ kind: 'apply', object, why: live === undefined ? 'it is missing' : 'it differs from what is wanted' }];
+    return [
+      { kind: 'apply', object, why: live === undefined ? 'it is missing' : 'it differs from what the spec makes' },
+    ];
   });
 }
 
 /** Objects with the endpoint's label that this spec does not have; Deployments go by their own rules, and what their pods need goes after them. */
-function planPrune(wanted: readonly KubeObject[], { children }: ObservedState): Step[] {
+function planPrune(planned: readonly KubeObject[], { children }: ObservedState): Step[] {
   const removed = children.filter(({ kind }) => kind === kinds.deployment.kind).map(poolOf);
-  const serving = new Set(removed.filter((pool) => !wanted.some((object) => poolOf(object) === pool)));
+  const serving = new Set(removed.filter((pool) => !planned.some((object) => poolOf(object) === pool)));
   return children
     .filter((child) => child.kind !== kinds.deployment.kind && child.metadata.deletionTimestamp === undefined)
-    .filter((child) => !wanted.some((object) => isSame(object, child)) && !serving.has(poolOf(child)))
+    .filter((child) => !planned.some((object) => isSame(object, child)) && !serving.has(poolOf(child)))
     .map((child): Step => ({ kind: 'delete', seen: seen(child, kindOf(child)), why: 'the spec does not have it' }));
 }
 

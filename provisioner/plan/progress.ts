@@ -3,7 +3,7 @@ import type { PoolReplica } from '#shared/contract/replica.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { CurrentGroup } from './current-groups.ts';
-import type { WantedPools } from './plan-pools.ts';
+import type { PlannedPools } from './plan-pools.ts';
 import type { PodStage, PodView } from '../observe/pod-view.ts';
 
 /** Where an endpoint stands: what the status says and what the lifecycle is decided by. */
@@ -33,10 +33,11 @@ const done: PodStage = { phase: 'done', reason: 'Ready', message: 'Every replica
 export function measure(
   current: readonly CurrentGroup[],
   observed: ObservedState,
-  wanted: WantedPools,
+  planned: PlannedPools,
 ): Omit<Progress, 'proved' | 'unanswered'> {
   const listed = new Map<string, PoolReplica['state']>();
-  for (const { replicas } of wanted.values()) for (const { replicaId, state } of replicas) listed.set(replicaId, state);
+  for (const { replicas } of planned.values())
+    for (const { replicaId, state } of replicas) listed.set(replicaId, state);
   const isReady = ({ replicaId }: Pick<PodView, 'replicaId'>): boolean => listed.get(replicaId) === 'ready';
   const replicas = observed.pods.filter((pod) => !pod.finished);
   const groups = current.map((group) => {

@@ -9,8 +9,8 @@ export const deletionCosts = { keep: 0, draining: -1000, released: -2000 } as co
 
 /** One Deployment and its pods. */
 export interface GroupState {
-  /** How many replicas the target asks for. */
-  wanted: number;
+  /** How many replicas the spec asks for. */
+  scale: number;
   /** `spec.replicas` of the Deployment; null when there is none yet. */
   current: number | null;
   /** The controllers have acted on the present `spec.replicas`, and the pods below are all there are. */
@@ -23,7 +23,7 @@ export interface GroupState {
 }
 
 /** What to do with a group: the replica count to apply now, the victims, and marks that differ from the pods'. */
-export interface ScalePlan {
+export interface ReplicaCountPlan {
   replicas: number;
   victims: readonly PodView[];
   marks: readonly { pod: PodView; cost: number; why: string }[];
@@ -31,23 +31,23 @@ export interface ScalePlan {
 
 /**
  * Scales up at once; scales down one released victim at a time. A victim is released when it was never routed to or
- * when its drain's gate says go. A growing target takes drains back, the least advanced last to be chosen again. The count
+ * when its drain's gate says go. A growing spec takes drains back, the least advanced last to be chosen again. The count
  * sinks only by as many pods as a ReplicaSet would take of released ones alone.
  */
-export function planScale(group: GroupState): ScalePlan {
-  const { wanted, current, pods, listed } = group;
+export function planReplicaCount(group: GroupState): ReplicaCountPlan {
+  const { scale, current, pods, listed } = group;
   const taken = pods.toSorted((a, b) => compareVictims(a, b, listed));
-  const victims = taken.slice(0, Math.max(0, pods.length - wanted));
+  const victims = taken.slice(0, Math.max(0, pods.length - scale));
   const chosen = new Set(victims.map((pod) => pod.replicaId));
   const marks = pods.flatMap((pod) => {
     const mark = chosen.has(pod.replicaId) ? markOf(pod, group) : keptMark(pod, group);
     return mark.cost === pod.deletionCost ? [] : [{ pod, ...mark }];
   });
-  if (current === null || wanted >= current) return { replicas: wanted, victims, marks };
+  if (current === null || scale >= current) return { replicas: scale, victims, marks };
   const kept = victims.findIndex((pod) => pod.deletionCost !== deletionCosts.released);
   const released = kept === -1 ? victims.length : kept;
   const existing = group.settled ? pods.length : Math.max(pods.length, current);
-  return { replicas: Math.max(wanted, Math.min(current, existing - released)), victims, marks };
+  return { replicas: Math.max(scale, Math.min(current, existing - released)), victims, marks };
 }
 
 interface Mark {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { deletionCosts, planScale, type GroupState } from './plan-scale.ts';
+import { deletionCosts, planReplicaCount, type GroupState } from './plan-replica-count.ts';
 import { samplePod } from '../testing/sample-endpoint.ts';
 
 type State = 'proving' | 'ready' | 'draining';
@@ -15,7 +15,7 @@ const listed = (...entries: [{ replicaId: string }, State][]): Map<string, State
   new Map(entries.map(([{ replicaId }, state]) => [replicaId, state]));
 const allReady = listed(...pods.map((pod): [typeof pod, State] => [pod, 'ready']));
 const group = (parts: Partial<GroupState>): GroupState => ({
-  wanted: 4,
+  scale: 4,
   current: 4,
   settled: true,
   pods,
@@ -26,14 +26,14 @@ const group = (parts: Partial<GroupState>): GroupState => ({
 const names = (plan: { victims: readonly { name: string }[] }): string[] => plan.victims.map(({ name }) => name);
 const go = { go: true, reason: '' };
 
-describe('planScale', () => {
+describe('planReplicaCount', () => {
   it('creates and grows at once', () => {
-    expect(planScale(group({ current: null, pods: [] })).replicas).toBe(4);
-    expect(planScale(group({ wanted: 7 }))).toEqual({ replicas: 7, victims: [], marks: [] });
+    expect(planReplicaCount(group({ current: null, pods: [] })).replicas).toBe(4);
+    expect(planReplicaCount(group({ scale: 7 }))).toEqual({ replicas: 7, victims: [], marks: [] });
   });
 
   it('chooses the newest and keeps the count until they are released', () => {
-    const plan = planScale(group({ wanted: 2 }));
+    const plan = planReplicaCount(group({ scale: 2 }));
     expect(names(plan)).toEqual(['engine-4', 'engine-3']);
     expect(plan.replicas).toBe(4);
     expect(plan.marks.map(({ cost }) => cost)).toEqual([deletionCosts.draining, deletionCosts.draining]);
@@ -42,81 +42,83 @@ describe('planScale', () => {
   it('chooses those that serve nothing before those that do', () => {
     const unready = { ...oldest, ready: false };
     const state = group({
-      wanted: 3,
+      scale: 3,
       pods: [unready, second, third, newest],
       listed: listed([second, 'ready'], [third, 'ready'], [newest, 'ready']),
     });
-    expect(names(planScale(state))).toEqual(['engine-1']);
+    expect(names(planReplicaCount(state))).toEqual(['engine-1']);
   });
 
   it('releases a victim that was never routed to without waiting', () => {
-    const state = group({ wanted: 3, listed: listed([oldest, 'ready'], [second, 'ready'], [third, 'ready']) });
-    expect(planScale(state).marks).toMatchObject([{ pod: { name: 'engine-4' }, cost: deletionCosts.released }]);
+    const state = group({ scale: 3, listed: listed([oldest, 'ready'], [second, 'ready'], [third, 'ready']) });
+    expect(planReplicaCount(state).marks).toMatchObject([{ pod: { name: 'engine-4' }, cost: deletionCosts.released }]);
   });
 
   it('releases a draining victim when the gate says go, and lowers the count when the mark has been seen', () => {
     const marked = { ...newest, deletionCost: deletionCosts.draining };
     const draining = new Map([...allReady, [newest.replicaId, 'draining' as const]]);
-    const waiting = group({ wanted: 3, pods: [oldest, second, third, marked], listed: draining });
-    expect(planScale(waiting)).toMatchObject({ replicas: 4, marks: [] });
+    const waiting = group({ scale: 3, pods: [oldest, second, third, marked], listed: draining });
+    expect(planReplicaCount(waiting)).toMatchObject({ replicas: 4, marks: [] });
     const free = { ...waiting, gates: new Map([[newest.replicaId, go]]) };
-    expect(planScale(free)).toMatchObject({ replicas: 4, marks: [{ cost: deletionCosts.released }] });
+    expect(planReplicaCount(free)).toMatchObject({ replicas: 4, marks: [{ cost: deletionCosts.released }] });
     const released = { ...free, pods: [oldest, second, third, { ...newest, deletionCost: deletionCosts.released }] };
-    expect(planScale(released)).toMatchObject({ replicas: 3, marks: [] });
-    expect(planScale({ ...released, current: 3 })).toMatchObject({ replicas: 3, marks: [] });
-    expect(planScale({ ...released, current: 3, pods: [oldest, second, third] }).replicas).toBe(3);
+    expect(planReplicaCount(released)).toMatchObject({ replicas: 3, marks: [] });
+    expect(planReplicaCount({ ...released, current: 3 })).toMatchObject({ replicas: 3, marks: [] });
+    expect(planReplicaCount({ ...released, current: 3, pods: [oldest, second, third] }).replicas).toBe(3);
   });
 
   it('lets one victim go while the other still streams', () => {
     const gone = { ...newest, deletionCost: deletionCosts.released };
     const streaming = { ...third, deletionCost: deletionCosts.draining };
     const state = group({
-      wanted: 2,
+      scale: 2,
       pods: [oldest, second, streaming, gone],
       listed: new Map([...allReady, [third.replicaId, 'draining'], [newest.replicaId, 'draining']]),
       gates: new Map([[newest.replicaId, go]]),
     });
-    expect(planScale(state).replicas).toBe(3);
+    expect(planReplicaCount(state).replicas).toBe(3);
   });
 
-  it('takes a drain back when the target grows, the furthest on its way first to stay chosen', () => {
+  it('takes a drain back when the spec grows, the furthest on its way first to stay chosen', () => {
     const released = { ...third, deletionCost: deletionCosts.released };
     const marked = { ...newest, deletionCost: deletionCosts.draining };
     const state = group({
-      wanted: 3,
+      scale: 3,
       pods: [oldest, second, released, marked],
       listed: new Map([...allReady, [third.replicaId, 'draining'], [newest.replicaId, 'draining']]),
       gates: new Map([[third.replicaId, go]]),
     });
-    expect(names(planScale(state))).toEqual(['engine-3']);
-    expect(planScale(state).marks).toMatchObject([{ pod: { name: 'engine-4' }, cost: deletionCosts.keep }]);
+    expect(names(planReplicaCount(state))).toEqual(['engine-3']);
+    expect(planReplicaCount(state).marks).toMatchObject([{ pod: { name: 'engine-4' }, cost: deletionCosts.keep }]);
   });
 
   it('chooses whom Kubernetes takes first anyway, and lowers the count only when it takes nobody else', () => {
     const unready = { ...oldest, ready: false };
-    const state = group({ wanted: 3, pods: [unready, second, third, newest] });
-    expect(names(planScale(state))).toEqual(['engine-1']);
+    const state = group({ scale: 3, pods: [unready, second, third, newest] });
+    expect(names(planReplicaCount(state))).toEqual(['engine-1']);
     // The chosen one was free to go; then another pod, on which streams may be, turns not ready.
     const released = { ...newest, deletionCost: deletionCosts.released };
     const then = { ...state, pods: [unready, second, third, released], gates: new Map([[newest.replicaId, go]]) };
-    expect(planScale(then)).toMatchObject({ replicas: 4, victims: [{ name: 'engine-1' }] });
-    expect(planScale({ ...then, pods: [oldest, second, third, released] }).replicas).toBe(3);
+    expect(planReplicaCount(then)).toMatchObject({ replicas: 4, victims: [{ name: 'engine-1' }] });
+    expect(planReplicaCount({ ...then, pods: [oldest, second, third, released] }).replicas).toBe(3);
     const pending = { ...second, ready: false, stage: { phase: 'node' as const, reason: '', message: '' } };
-    expect(names(planScale({ ...state, pods: [unready, pending, third, newest] }))).toEqual(['engine-2']);
+    expect(names(planReplicaCount({ ...state, pods: [unready, pending, third, newest] }))).toEqual(['engine-2']);
   });
 
   it('takes the mark of a released pod back only when no controller can still act on the lower count', () => {
     const released = { ...newest, deletionCost: deletionCosts.released };
     const state = group({ current: 3, pods: [oldest, second, third, released] });
-    expect(planScale({ ...state, settled: false })).toEqual({ replicas: 4, victims: [], marks: [] });
-    expect(planScale({ ...state, current: 4, settled: false }).marks).toEqual([]);
-    expect(planScale({ ...state, current: 4 }).marks).toMatchObject([{ pod: released, cost: deletionCosts.keep }]);
+    expect(planReplicaCount({ ...state, settled: false })).toEqual({ replicas: 4, victims: [], marks: [] });
+    expect(planReplicaCount({ ...state, current: 4, settled: false }).marks).toEqual([]);
+    expect(planReplicaCount({ ...state, current: 4 }).marks).toMatchObject([
+      { pod: released, cost: deletionCosts.keep },
+    ]);
   });
 
   it('waits for the controllers before it believes that pods are missing', () => {
-    const some = group({ wanted: 1, current: 4, pods: [oldest, second] });
-    expect(planScale({ ...some, settled: false }).replicas).toBe(4);
-    expect(planScale({ ...some, settled: true }).replicas).toBe(2);
+    const some = group({ scale: 1, current: 4, pods: [oldest, second] });
+    expect(planReplicaCount({ ...some, settled: false }).replicas).toBe(4);
+    expect(planReplicaCount({ ...some, settled: true }).replicas).toBe(2);
   });
 
   it('never lowers the count below what unreleased pods need, whatever the state', () => {
@@ -128,7 +130,7 @@ describe('planScale', () => {
       go: fc.boolean(),
     });
     const states = fc.record({
-      wanted: fc.integer({ min: 0, max: 9 }),
+      scale: fc.integer({ min: 0, max: 9 }),
       current: fc.option(fc.integer({ min: 0, max: 9 })),
       settled: fc.boolean(),
       pods: fc.uniqueArray(pod, { selector: ({ index }) => index, maxLength: 9 }),
@@ -144,10 +146,10 @@ describe('planScale', () => {
           ),
           gates: new Map(given.pods.map(({ go: may }, i) => [views[i]?.replicaId ?? '', { go: may, reason: '' }])),
         };
-        const plan = planScale(state);
+        const plan = planReplicaCount(state);
         const released = plan.victims.filter(({ deletionCost }) => deletionCost === deletionCosts.released).length;
-        expect(plan.victims).toHaveLength(Math.max(0, views.length - given.wanted));
-        expect(plan.replicas).toBeGreaterThanOrEqual(given.wanted);
+        expect(plan.victims).toHaveLength(Math.max(0, views.length - given.scale));
+        expect(plan.replicas).toBeGreaterThanOrEqual(given.scale);
         // What a ReplicaSet would take of the pods that exist is never more than what was released, and nothing else.
         if (given.current === null || plan.replicas >= given.current) return;
         expect(views.length - plan.replicas).toBeLessThanOrEqual(released);
