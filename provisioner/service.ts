@@ -4,7 +4,7 @@ import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { serveAdmin } from '#shared/runtime/http/http-server.ts';
 import { startKeyedQueue, type KeyedQueue } from '#shared/runtime/keyed-queue.ts';
 import type { Logger } from '#shared/runtime/log.ts';
-import { startLoop } from '#shared/runtime/loop.ts';
+import { startLoop, type Loop } from '#shared/runtime/loop.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { verifyStreams } from '#shared/runtime/nats/nats-streams.ts';
@@ -54,7 +54,7 @@ export interface Provisioner extends AsyncDisposable {
 export async function startProvisioner(config: ProvisionerConfig, context: ProvisionerContext): Promise<Provisioner> {
   const { log, clock = systemClock } = context;
   await using stack = new AsyncDisposableStack();
-  const late: { queue?: KeyedQueue } = {};
+  const late: { queue?: KeyedQueue; resync?: Loop } = {};
   const wake = (key: QueueKey): void => void late.queue?.add(key);
   const registry = createRegistry('provisioner');
   const clusters = new Map<string, Cluster>();
@@ -70,7 +70,8 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
   });
   late.queue = stack.use(startQueue(config, { log, clock }, createWork(reconciler, clusters)));
 
-  const opener = clusterOpener(config, { nats, context, log, clock, metrics, wake, desired, clusters });
+  const onLoss = (): void => late.resync?.wake();
+  const opener = clusterOpener(config, { nats, context, log, clock, metrics, wake, onLoss, desired, clusters });
   for (const { vpcId, kubeconfigPath } of config.FAIRWAY_CLUSTERS) await opener.openCluster(vpcId, kubeconfigPath);
 
   const take = takeInto(desired, { log, metrics, wake });
@@ -82,7 +83,8 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
     await round(rounds === 0 ? () => {} : metrics.corrected, signal);
     rounds += 1;
   };
-  stack.use(startLoop({ name: 'resync', everyMs: config.FAIRWAY_RESYNC_MS, clock, log, jitter: 0.1 }, turn));
+  const everyMs = config.FAIRWAY_RESYNC_MS;
+  late.resync = stack.use(startLoop({ name: 'resync', everyMs, clock, log, jitter: 0.1 }, turn));
   const { FAIRWAY_ADMIN_HOST: host, FAIRWAY_ADMIN_PORT: port } = config;
   const notReady = (): string[] => [
     ...(nats.up() ? [] : ['nats']),
@@ -120,9 +122,9 @@ interface Parts {
 /** Opens and closes clusters while the process runs. */
 function clusterOpener(
   config: ProvisionerConfig,
-  parts: Parts & { desired: DesiredMap; clusters: Map<string, Cluster> },
+  parts: Parts & { desired: DesiredMap; clusters: Map<string, Cluster>; onLoss: () => void },
 ): Pick<Provisioner, 'openCluster' | 'closeCluster'> {
-  const { nats, context, log, clock, metrics, wake, desired, clusters } = parts;
+  const { nats, context, log, clock, metrics, wake, onLoss, desired, clusters } = parts;
   const wakeAll = (vpcId: string): void => {
     const known = desired.keys().filter((endpointId) => {
       const entry = desired.get(endpointId);
@@ -141,6 +143,7 @@ function clusterOpener(
         log,
         wake,
         wakeAll,
+        onLoss,
         metrics: metrics.kube,
         region: config.FAIRWAY_REGION,
         instanceId: config.FAIRWAY_INSTANCE_ID,

@@ -17,7 +17,7 @@ import { startCaches, type Caches } from '../observe/caches.ts';
 import { kinds } from '../kube/kinds.ts';
 import { unheardKubelets } from '../observe/pod-view.ts';
 import type { Hold } from '../plan/hold.ts';
-import { observeCluster, takeClusterStep } from './look-at-cluster.ts';
+import { observeCluster, readGreatestIntentSeq, takeClusterStep } from './look-at-cluster.ts';
 import { planCluster } from './plan-cluster.ts';
 
 /** What opening a cluster needs; the rest is the process' own. */
@@ -38,6 +38,8 @@ export interface ClusterOptions {
   wake: (key: QueueKey) => void;
   /** Called when every endpoint of the cluster has to be looked at. */
   wakeAll: (vpcId: string) => void;
+  /** Called when desired state has lost documents, which no message tells of. */
+  onLoss: () => void;
   /** In place of leases: what is worked on here. */
   owns?: ((key: QueueKey) => boolean) | undefined;
   /** Stands between the steps and the API server. */
@@ -82,6 +84,8 @@ export class Cluster implements AsyncDisposable {
   #state = opening;
   #inForce = false;
   #restUntil = 0;
+  #documents = 0;
+  #greatest = 0;
 
   private constructor(
     options: ClusterOptions,
@@ -169,7 +173,11 @@ export class Cluster implements AsyncDisposable {
     try {
       const observed = await observeCluster(sight, this.#inForce);
       const { refusal, steps } = planCluster(observed);
+      if (observed.documents < this.#documents) this.#options.onLoss();
+      this.#documents = observed.documents;
       if (refusal !== null) {
+        // Who has lost the stream has to know where a new one must begin.
+        if (refusal.reason !== 'ForeignCluster') this.#greatest = await readGreatestIntentSeq(this.#client, signal);
         await this.#move({ state: 'refused', ...refusal });
         return { requeueAfterMs: pauseMs.waiting };
       }
@@ -237,7 +245,10 @@ export class Cluster implements AsyncDisposable {
     const subject = subjects.cluster(this.vpcId);
     const last = await readLast(nats, streams.infra.name, subject);
     const before = last?.body as Partial<ClusterDocument> | null | undefined;
-    const greatestIntentSeq = Math.max(this.#caches?.greatestIntentSeq() ?? 0, before?.greatestIntentSeq ?? 0);
+    const greatestIntentSeq = Math.max(
+      this.#caches?.greatestIntentSeq() ?? this.#greatest,
+      before?.greatestIntentSeq ?? 0,
+    );
     const updatedAt = new Date(clock.now()).toISOString();
     const body: ClusterDocument = {
       v: 1,

@@ -1,4 +1,4 @@
-import { readStamp, type StreamReading } from '#shared/contract/stream-stamp.ts';
+import { readStamp } from '#shared/contract/stream-stamp.ts';
 import { streams } from '#shared/contract/subjects.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
 import { kindOf, kinds } from '../kube/kinds.ts';
@@ -8,7 +8,7 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import { fenced } from '../manifests/endpoint-objects.ts';
 import { fenceBinding, fencePolicy, resourceDefinition } from '../manifests/fence.ts';
 import { sharedNamespace } from '../manifests/namespace.ts';
-import { systemNamespace } from '../manifests/names.ts';
+import { intentSeqOf, systemNamespace } from '../manifests/names.ts';
 import { stampOf } from './cluster-stamp.ts';
 import type { ClusterStep, ObservedCluster } from './plan-cluster.ts';
 
@@ -28,14 +28,25 @@ export async function observeCluster(sight: ClusterSight, inForce: boolean): Pro
     ...objects.map((object) => find(sight, object)),
   ]);
   // After the stamp, which names an earlier sequence: the stream only grows.
-  const stream = await readStream(sight);
+  const read = await readStream(sight);
   return {
     region: sight.region,
-    stream,
+    ...read,
     namespace: namespace ?? null,
     shared: shared.filter((object) => object !== null),
     inForce,
   };
+}
+
+/** Greatest sequence that any custom resource was written for, from the API server itself; 0 without any. */
+export async function readGreatestIntentSeq(kube: Pick<KubeClient, 'list'>, signal: AbortSignal): Promise<number> {
+  try {
+    const { items } = await kube.list(kinds.dedicatedInference, { signal });
+    return Math.max(0, ...items.map(intentSeqOf));
+  } catch (error) {
+    if (isNotFound(error)) return 0;
+    throw error;
+  }
 }
 
 /** Takes one step; a conflict means that somebody else was faster, and the next look sees what they did. */
@@ -91,8 +102,8 @@ async function find({ kube, signal }: ClusterSight, object: KubeObject): Promise
 }
 
 /** Streams that nobody has stamped are told apart by the moment of their creation. */
-async function readStream({ nats, region }: ClusterSight): Promise<StreamReading> {
+async function readStream({ nats, region }: ClusterSight): Promise<Pick<ObservedCluster, 'stream' | 'documents'>> {
   const { config, created, state } = await nats.jsm.streams.info(streams.desired.name);
   const stamp = readStamp(config.metadata) ?? { region, id: created, adoptedAt: 0 };
-  return { ...stamp, lastSeq: state.last_seq };
+  return { stream: { ...stamp, lastSeq: state.last_seq }, documents: state.messages };
 }

@@ -14,6 +14,7 @@ const stamped = (reading: Partial<StreamReading> = {}): KubeObject => {
 const observed = (parts: Partial<ObservedCluster> = {}): ObservedCluster => ({
   region: 'atl1',
   stream,
+  documents: 1,
   namespace: stamped(),
   shared: [resourceDefinition(), fencePolicy(), fenceBinding()],
   inForce: true,

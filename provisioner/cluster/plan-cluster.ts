@@ -9,8 +9,9 @@ import { readClusterStamp } from './cluster-stamp.ts';
 /** What is known of a cluster at one moment, as plain data. */
 export interface ObservedCluster {
   region: string;
-  /** The stream of desired state. */
+  /** The stream of desired state, and how many documents it has. */
   stream: StreamReading;
+  documents: number;
   /** The namespace of shared parts, which carries the stamp. */
   namespace: KubeObject | null;
   /** The custom resource's definition and the fence as they are; what is missing is left out. */

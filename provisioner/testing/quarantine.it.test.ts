@@ -82,6 +82,13 @@ describe('an endpoint goes on serving', () => {
     await eventually(async () => expect((await readiness(provisioner)).warnings).toEqual([]));
   });
 
+  it('when the stream is emptied under a running provisioner, long before it compares everything', async () => {
+    await using provisioner = await lab.start({ ...often, FAIRWAY_RESYNC_MS: '600000' });
+    await eventually(async () => expect((await readiness(provisioner)).missing).toEqual([]));
+    await lab.nats.jsm.streams.purge(desired);
+    await says('Quarantined');
+  });
+
   it('when the stream is empty: swept when an operator says so', async () => {
     await lab.nats.jsm.streams.purge(desired);
     await using _provisioner = await lab.start(often);
@@ -101,6 +108,8 @@ describe('an endpoint goes on serving', () => {
     await remake({ id: 'another', adoptedAt: 0 }, 1000);
     await says('StreamReplaced');
     await missing(provisioner, 'made anew');
+    const found = await readLast(lab.nats, streams.infra.name, subjects.cluster(lab.vpcId));
+    expect(found?.body).toMatchObject({ state: 'refused', greatestIntentSeq: revision });
     await adopt('another');
     await says('Quarantined');
     await eventually(async () => expect((await readiness(provisioner)).missing).toEqual([]));
