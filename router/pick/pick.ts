@@ -1,6 +1,6 @@
 import type { PrefixMatch } from '../replicas/prefix-index.ts';
 import type { PoolView, ReplicaState } from '../replicas/replica-view.ts';
-import type { PromptKeys } from '../scan/block-keys.ts';
+import type { PromptKeys } from '../scan/prefix-hash.ts';
 import { hashText } from '../scan/hash64.ts';
 import { heavierFirst, rendezvousWeight } from './rendezvous.ts';
 

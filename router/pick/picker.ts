@@ -1,6 +1,6 @@
 import type { PoolReplica } from '#shared/contract/replica.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
-import type { PromptKeys } from '../scan/block-keys.ts';
+import type { PromptKeys } from '../scan/prefix-hash.ts';
 import type { Tried } from './tried.ts';
 
 /** What is asked for: one request as the brain sees it. */

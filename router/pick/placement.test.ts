@@ -4,7 +4,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 import { poolDocument, replicaAt } from '#shared/testing/documents.ts';
 import { MemoryLedgerHub } from '../ledger/memory-ledger-channel.ts';
-import type { PromptKeys } from '../scan/block-keys.ts';
+import type { PromptKeys } from '../scan/prefix-hash.ts';
 import { hashText } from '../scan/hash64.ts';
 import { Brain, tickMs } from './brain.ts';
 import type { Slot } from './picker.ts';

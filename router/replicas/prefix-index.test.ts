@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { PromptKeys } from '../scan/block-keys.ts';
+import type { PromptKeys } from '../scan/prefix-hash.ts';
 import { hashText } from '../scan/hash64.ts';
 import { PrefixIndex } from './prefix-index.ts';
 import { PrefixMirror } from './prefix-mirror.ts';

@@ -1,4 +1,4 @@
-import type { PromptKeys } from '../scan/block-keys.ts';
+import type { PromptKeys } from '../scan/prefix-hash.ts';
 import { PrefixMirror } from './prefix-mirror.ts';
 import type { Generated, MirrorBlock } from './prefix-mirror.ts';
 

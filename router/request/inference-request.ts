@@ -7,7 +7,7 @@ import type { SharedRoom } from '../admit/shared-room.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import type { Usage } from '../replicas/usage.ts';
 import type { Work } from '../pick/picker.ts';
-import { blockKeys } from '../scan/block-keys.ts';
+import { prefixHashes } from '../scan/prefix-hash.ts';
 import type { ScannedBody } from '../scan/scanned-body.ts';
 import { ClientReply, type Outgoing, type ReplyTimes } from './client-reply.ts';
 import type { RouterMetrics } from './metrics.ts';
@@ -81,7 +81,7 @@ export class InferenceRequest implements Disposable {
       pool: pool.pool,
       flow: isProbe ? pool.pool : caller.tokenId,
       bytes: body.bytes,
-      prompt: blockKeys(scan, { cacheNamespace: pool.prefixSalt ?? pool.upstreamKey, model: engineModel }),
+      prompt: prefixHashes(scan, { cacheNamespace: pool.prefixSalt ?? pool.upstreamKey, model: engineModel }),
       maxTokens: scan.maxTokens ?? 0,
       ...(typeof session === 'string' && session !== '' && { session }),
       ...(only !== undefined && { only }),

@@ -1,5 +1,5 @@
 /** Run: node router/testing/scanner.bench.ts. Prints MB/s of one thread, best of several rounds, per shape of body. */
-import { blockKeys } from '../scan/block-keys.ts';
+import { prefixHashes } from '../scan/prefix-hash.ts';
 import { chatCompletions } from '../dialects/openai/routes.ts';
 import type { ScannedBody, ScanProblem } from '../scan/scanned-body.ts';
 import { Scanner } from '../scan/scanner.ts';
@@ -24,7 +24,7 @@ for (const [shape, bytes] of Object.entries(shapes)) {
   const scanMs = best(() => scan(bytes));
   const result = scan(bytes);
   if (!result.ok) throw new Error(`the bench body was refused: ${result.code}`);
-  const keysMs = best(() => blockKeys(result, { cacheNamespace: 'bench', model: 'bench' }));
+  const keysMs = best(() => prefixHashes(result, { cacheNamespace: 'bench', model: 'bench' }));
   const blocks = result.spans.reduce((sum, span) => sum + span.hashes.length, 0);
   const rate = (bytes.length / scanMs / 1000).toFixed(0);
   process.stdout.write(

@@ -6,7 +6,7 @@ import { eventually } from '#shared/testing/eventually.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { chatCompletions } from '../dialects/openai/routes.ts';
 import { RedisLedgerChannel } from '../ledger/redis-ledger-channel.ts';
-import { blockKeys } from '../scan/block-keys.ts';
+import { prefixHashes } from '../scan/prefix-hash.ts';
 import { Scanner } from '../scan/scanner.ts';
 import type { Router } from '../service.ts';
 import { contentOf, frames } from './chat-frames.ts';
@@ -49,7 +49,7 @@ function keysUnder(cacheNamespace: string, body: string): BigUint64Array {
   scanner.write(Buffer.from(body));
   const scan = scanner.end();
   if (!scan.ok) throw new Error(scan.code);
-  return blockKeys(scan, { cacheNamespace, model: 'test-model' }).keys;
+  return prefixHashes(scan, { cacheNamespace, model: 'test-model' }).keys;
 }
 
 const counts = () => upstreams.map(({ seen }) => seen.length);

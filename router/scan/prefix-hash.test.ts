@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { blockKeys } from './block-keys.ts';
-import type { PromptKeys, PromptSalt } from './block-keys.ts';
+import { prefixHashes } from './prefix-hash.ts';
+import type { PromptKeys, PromptSalt } from './prefix-hash.ts';
 import { chatCompletions } from '../dialects/openai/routes.ts';
 import { defaultScanLimits, type BodyRules } from './body-rules.ts';
 import { Scanner } from './scanner.ts';
@@ -20,7 +20,7 @@ function keysOf(body: object, over: Partial<PromptSalt> = {}): PromptKeys {
   scanner.write(Buffer.from(JSON.stringify(body)));
   const scan = scanner.end();
   if (!scan.ok) throw new Error(scan.code);
-  return blockKeys(scan, { ...salt, ...over });
+  return prefixHashes(scan, { ...salt, ...over });
 }
 
 const tools = [{ name: 'read' }, { name: 'write' }];
@@ -30,7 +30,7 @@ const messages = [
   { role: 'assistant', content: 'two' },
 ];
 
-describe('blockKeys', () => {
+describe('prefixHashes', () => {
   test('puts tools, system and messages in prompt order, whatever their order in the body', () => {
     const keys = keysOf({ messages, system, tools });
     expect(keysOf({ tools, system, messages })).toEqual(keys);

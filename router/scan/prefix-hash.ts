@@ -23,7 +23,7 @@ export interface PromptKeys {
  * Puts the spans of a scan into prompt order and mixes what stands before a span into its keys:
  * key(block i) = mix(salt, template, tools, system, hash i). All tools together are one block.
  */
-export function blockKeys(scan: ScannedBody, salt: PromptSalt): PromptKeys {
+export function prefixHashes(scan: ScannedBody, salt: PromptSalt): PromptKeys {
   let before = saltHash(salt);
   for (const span of scan.spans.filter(({ kind }) => kind === 'template')) before = mixLast(span, before);
 
