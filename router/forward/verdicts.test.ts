@@ -141,6 +141,18 @@ describe('a replica that answers nobody any more', () => {
   });
 });
 
+describe('a replica that is gone but for its silent connections', () => {
+  it('ends the streams that have begun, before their time', async () => {
+    const bench = run({ a: [...begun, { wait: true }], b: good });
+    await bench.clock.advance(1);
+    bench.booked[0]?.stall('refused');
+    expect(await bench.outcome).toMatchObject({ kind: 'broken', reason: 'stalled' });
+    expect(errorIn(bench.outgoing.text)).toMatchObject({ code: 'upstream_disconnected' });
+    expect(bench.upstream.sent).toHaveLength(1);
+    expect(bench.ends).toEqual([['a', { kind: 'left' }]]);
+  });
+});
+
 describe('what a client is told', () => {
   it.each<[string, Scripts, number, string]>([
     ['when nobody listens', { a: [{ fail: 'connect' }], b: [{ fail: 'connect' }] }, 503, 'no_replica'],

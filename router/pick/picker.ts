@@ -27,8 +27,9 @@ export interface Slot extends Disposable {
   /** Prompt tokens that its cache should hold. */
   readonly predictedCachedTokens: number;
   /**
-   * Aborts when the replica answers neither scrapes nor any request any more: an attempt without a head goes elsewhere.
-   * Made when it is read.
+   * Aborts when the replica answers neither looks nor any request any more: an attempt that has nothing for its client goes
+   * elsewhere. With the reason `refused` nobody listens there, so that a stream that has begun ends, too. Made when it is
+   * read.
    */
   readonly stalled: AbortSignal;
   /** The engine has taken the work (a good head came): its cache will hold the prompt. Twice is once. */

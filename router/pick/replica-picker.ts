@@ -98,7 +98,8 @@ export class ReplicaPicker implements Placer {
   tick(now: number): void {
     const { health, rowChanged } = this.#parts;
     for (const [replica, slots] of this.#open)
-      if (health.isStalled(replica)) for (const slot of Array.from(slots)) slot.stall();
+      if (health.isStalled(replica))
+        for (const slot of Array.from(slots)) slot.stall(health.isRefused(replica) ? 'refused' : 'stalled');
     if (this.#lingering.expire(now)) rowChanged();
   }
 

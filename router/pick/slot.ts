@@ -33,9 +33,9 @@ export class BookedSlot implements Slot {
     return this.#stall.signal;
   }
 
-  /** The replica is stalled: whoever has no head yet is told. */
-  stall(): void {
-    this.#stall?.abort('stalled');
+  /** The replica is silent, or silent and gone: its request is told. */
+  stall(reason: 'stalled' | 'refused' = 'stalled'): void {
+    this.#stall?.abort(reason);
   }
 
   accepted(): void {

@@ -114,6 +114,19 @@ describe('ReplicaHealth', () => {
     expect(doubts(11_400)).toEqual([0]);
   });
 
+  it('takes a stream for dead that is silent while nobody listens there, and not one that speaks', () => {
+    const { health, look } = make({ stallMs: 4000 });
+    look('healthy', 0);
+    for (const now of [1000, 2000, 3000]) look('refused', now, now - 10);
+    health.heard('a');
+    for (const now of [4000, 5000, 6000]) look('refused', now, now - 10);
+    expect([health.isStalled('a'), health.isRefused('a')]).toEqual([false, true]);
+    look('refused', 8000, 7990);
+    expect([health.isStalled('a'), health.isRefused('a')]).toEqual([true, true]);
+    look('healthy', 9000);
+    expect([health.isStalled('a'), health.isRefused('a')]).toEqual([false, false]);
+  });
+
   it('does not shut out one whose looks were never answered: it is the last choice', () => {
     const { look, doubts } = make({ stallMs: 4000 });
     for (const now of [1000, 3000, 5000]) look('silent', now, now - 900);

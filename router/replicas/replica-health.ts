@@ -88,6 +88,11 @@ export class ReplicaHealth {
     return finding !== undefined && isStalled(finding, this.#limits);
   }
 
+  /** Nobody listens there, as far as is known. */
+  isRefused(replica: string): boolean {
+    return this.#findings.get(replica)?.scrape === 'refused';
+  }
+
   /** A request goes there. True when it is the one that tries a replica in doubt: `probeOver` is called at its end. */
   booked(replica: string, now: number): boolean {
     const finding = this.#findings.get(replica);
@@ -137,11 +142,12 @@ export class ReplicaHealth {
     const finding = this.#finding(replica);
     if (result === 'silent') {
       if (startedAt <= this.#ownStallAt) return;
-      finding.silentSince = Math.min(finding.silentSince, startedAt);
-      finding.silentUntil = now;
+      Object.assign(finding, silence(finding, startedAt, now));
       return;
     }
-    finding.silentSince = Infinity;
+    // Streams of a process that listens no more may go on; once they are silent too, they will not.
+    if (result === 'refused') Object.assign(finding, silence(finding, startedAt, now));
+    else finding.silentSince = Infinity;
     finding.looked = true;
     // A look that began before a connection was refused does not know of that.
     if (result !== 'healthy' || finding.scrape !== 'refused' || startedAt > finding.failedAt) finding.scrape = result;
@@ -198,4 +204,12 @@ export class ReplicaHealth {
 
 function isStalled({ silentSince, silentUntil }: Finding, { stallMs }: HealthLimits): boolean {
   return silentUntil - silentSince >= stallMs;
+}
+
+function silence(
+  { silentSince }: Finding,
+  startedAt: number,
+  now: number,
+): Pick<Finding, 'silentSince' | 'silentUntil'> {
+  return { silentSince: Math.min(silentSince, startedAt), silentUntil: now };
 }

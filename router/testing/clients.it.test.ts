@@ -8,7 +8,7 @@ import { subjects } from '#shared/contract/subjects.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import type { Router } from '../service.ts';
 import { contentOf, frames } from './chat-frames.ts';
-import { ask } from './client.ts';
+import { ask, start } from './client.ts';
 import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
 import {
   answerJson,
@@ -161,6 +161,28 @@ describe('models', () => {
     expect([reply.status, errorOf(reply.text).code]).toEqual([503, 'no_replica']);
     expect(Number(reply.headers['retry-after'])).toBeGreaterThan(0);
     expect(reply.text).not.toContain(String(gone.port));
+  });
+});
+
+describe('an engine that stops listening and leaves its streams open and silent', () => {
+  it('costs its clients seconds, not the time between two tokens', async () => {
+    await using leaving = await startScriptedUpstream(({ response }) => {
+      beginStream(response);
+      response.write(frames.role + frames.text('half'));
+    });
+    const one = await edge.addEndpoint([leaving.port], ['m']);
+    const call = { url: router.url, headers: headersOf(one), body: chat({ model: 'm' }) };
+    await eventually(async () => {
+      const begun = start(call);
+      expect((await begun.response).statusCode).toBe(200);
+      begun.abort();
+    });
+    const reply = ask(call);
+    await eventually(() => expect(leaving.seen.length).toBeGreaterThan(1));
+    leaving.stopListening();
+    const { text } = await reply;
+    expect(contentOf(text.replace(/data: \{"error".*\n\n/, ''))).toBe('half');
+    expect(text).toContain('upstream_disconnected');
   });
 });
 

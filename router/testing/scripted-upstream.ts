@@ -23,6 +23,8 @@ export interface ScriptedUpstream extends AsyncDisposable {
   readonly seen: SeenRequest[];
   /** How the following requests are answered. */
   script: Script;
+  /** Takes no new connection and ends the idle ones; what is open stays as it is. */
+  stopListening(): void;
   /** Looks get no answer either, as with SIGSTOP. */
   silent: boolean;
 }
@@ -54,10 +56,15 @@ export async function startScriptedUpstream(script: Script): Promise<ScriptedUps
   const { port } = server.address() as AddressInfo;
   return Object.assign(upstream, {
     port,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
+    stopListening: () => {
       server.close();
-      await once(server, 'close');
+      server.closeIdleConnections();
+    },
+    async [Symbol.asyncDispose]() {
+      const closed = server.listening ? once(server, 'close') : undefined;
+      server.close();
+      server.closeAllConnections();
+      await closed;
     },
   });
 }
