@@ -129,6 +129,7 @@ function addModels(app: Hono<Bindings>, deps: AppDeps, models: NonNullable<Api['
     throw modelNotFound(
       id,
       all.map((one) => one.id),
+      models.idField,
     );
   });
   for (const path of [models.path, `${models.path}/:id{.+}`])

@@ -78,6 +78,8 @@ export interface Dialect {
   readonly headers: readonly string[];
   /** Routing fields and spans. */
   readonly body: BodyRules;
+  /** The field that names the model. */
+  readonly modelField: string;
   /** Content type of its streams. */
   readonly streamType: string;
   /** What passes every hop and means nothing. */
@@ -113,6 +115,8 @@ export interface Api {
   /** Where models are listed, each also below it by its id; an API without such a route leaves it out. */
   readonly models?: {
     readonly path: string;
+    /** What an error calls the id. */
+    readonly idField: string;
     list(models: readonly ServedModel[]): object;
     one(model: ServedModel): object;
   };

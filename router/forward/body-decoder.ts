@@ -13,6 +13,8 @@ const decoders: Readonly<Record<string, () => Transform>> = {
 /** Who takes the plain bytes. */
 export interface DecodedTo {
   data(chunk: Buffer): void;
+  /** What was written is taken: more may come. */
+  drain(): void;
   end(): void;
   fail(reason: string): void;
 }
@@ -24,6 +26,7 @@ export class BodyDecoder implements Disposable {
   constructor(stream: Transform, to: DecodedTo) {
     this.#stream = stream;
     stream.on('data', (chunk: Buffer) => to.data(chunk));
+    stream.on('drain', () => to.drain());
     stream.on('end', () => to.end());
     stream.on('error', (error) => to.fail(error.message));
   }
@@ -34,8 +37,9 @@ export class BodyDecoder implements Disposable {
     return make && new BodyDecoder(make(), to);
   }
 
-  write(chunk: Buffer): void {
-    this.#stream.write(chunk);
+  /** False asks to wait for `drain`. */
+  write(chunk: Buffer): boolean {
+    return this.#stream.write(chunk);
   }
 
   end(): void {

@@ -121,6 +121,7 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
   readonly #reused: boolean;
   #controller: Dispatcher.DispatchController | undefined;
   #decoder: BodyDecoder | undefined;
+  #paused = false;
   #sent = false;
   #over = false;
 
@@ -145,12 +146,14 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
 
   pause(): void {
     if (this.#over) return;
+    this.#paused = true;
     this.#controller?.pause();
     this.#decoder?.pause();
   }
 
   resume(): void {
     if (this.#over) return;
+    this.#paused = false;
     this.#decoder?.resume();
     this.#controller?.resume();
   }
@@ -183,7 +186,7 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#over) return;
     if (this.#decoder === undefined) this.#handler.onData(chunk);
-    else this.#decoder.write(chunk);
+    else if (!this.#decoder.write(chunk)) this.#controller?.pause();
   }
 
   onResponseEnd(): void {
@@ -218,6 +221,7 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
   #decoderOf(encoding: string): BodyDecoder | undefined {
     return BodyDecoder.of(encoding, {
       data: (chunk) => this.#over || this.#handler.onData(chunk),
+      drain: () => this.#over || this.#paused || this.#controller?.resume(),
       end: () => this.#end(),
       fail: (reason) => {
         if (this.#over) return;

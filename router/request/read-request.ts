@@ -31,7 +31,8 @@ export async function readRequest(
   await readBody(incoming, { ...limits, bytesMax }, { body, see });
   const scan = scanner.end();
   if (!scan.ok) throw problemOf(scan);
-  request.accept(scan, { caller, pool: choosePool(pools, caller, scan.model) });
+  const pool = choosePool(pools, caller, { model: scan.model, param: dialect.modelField });
+  request.accept(scan, { caller, pool });
 }
 
 /** The models of an endpoint, answered from its pools and never by asking replicas. */
@@ -50,24 +51,28 @@ export function modelsOf(
  * The pool that serves the model which a request asks for.
  * @throws AppError `model_not_found`, naming what may be asked for; `no_replica` while the endpoint has no pool at all.
  */
-function choosePool(pools: PoolDirectory, caller: Caller, model: string | undefined): PoolDocument {
+function choosePool(
+  pools: PoolDirectory,
+  caller: Caller,
+  { model, param }: { model: string | undefined; param: string },
+): PoolDocument {
   const allowed = caller.kind === 'proof' ? caller.pool.models : pools.models(caller.endpointId);
   if (allowed.length === 0)
     throw new AppError('no_replica', { message: 'The endpoint is not ready yet.', retryAfterMs: 5000 });
   if (model === undefined)
     throw new AppError('invalid_body', {
       message: `Name a model; this endpoint has ${allowed.join(', ')}.`,
-      param: 'model',
+      param,
     });
   const pool = caller.kind === 'proof' ? caller.pool : pools.byModel(caller.endpointId, model);
-  if (pool === undefined || !allowed.includes(model)) throw modelNotFound(model, allowed);
+  if (pool === undefined || !allowed.includes(model)) throw modelNotFound(model, allowed, param);
   return pool;
 }
 
 /** The error for a model that the endpoint does not have. */
-export function modelNotFound(model: string, served: readonly string[]): AppError {
+export function modelNotFound(model: string, served: readonly string[], param: string): AppError {
   const message = `The model "${model.slice(0, 200)}" is not served here. This endpoint has: ${served.join(', ')}.`;
-  return new AppError('model_not_found', { message, param: 'model' });
+  return new AppError('model_not_found', { message, param });
 }
 
 function assertJson(type: string | undefined, encoding: string | undefined): void {

@@ -35,6 +35,7 @@ export const completions = routeOf('completions', '/v1/completions', {
 /** `GET /v1/models`, with what else a person wants to know of a model. */
 const models: NonNullable<Api['models']> = {
   path: '/v1/models',
+  idField: 'model',
   list: (served) => ({ object: 'list', data: served.map(listed) }),
   one: listed,
 };
@@ -53,6 +54,7 @@ function routeOf(
     path,
     headers: ['openai-beta'],
     body: { ...bodyRules, spans: spans.map(([key, kind]) => ({ key, kind })) },
+    modelField: 'model',
     streamType: 'text/event-stream',
     // The comment that all SDKs of 2026 pass over; `event: ping` breaks three of them.
     heartbeat: Buffer.from(': keep-alive\n\n'),

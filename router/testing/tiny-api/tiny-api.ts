@@ -63,6 +63,7 @@ const say: Dialect = {
     volatileKeys: [],
     volatileTexts: [],
   },
+  modelField: 'brain',
   streamType: 'application/x-ndjson',
   heartbeat: Buffer.from('\n'),
   endMark: Buffer.from('{"bye":1}\n'),
@@ -80,6 +81,7 @@ export const tinyApi: Api = {
   errors,
   models: {
     path: '/tiny/brains',
+    idField: 'brain',
     list: (models) => ({ brains: models.map(({ id }) => id) }),
     one: ({ id, ready }) => ({ brain: id, awake: ready }),
   },
