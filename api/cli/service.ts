@@ -8,7 +8,7 @@ import type { AdminContext } from './admin/admin-context.ts';
 export { addTeam, addToken, addVpc } from './admin/identities.ts';
 export { loginOf, loginsOf } from './admin/logins.ts';
 export { forgetRouters } from './admin/routers.ts';
-export { makeRegionStreams, makeVpcStreams } from './admin/region-streams.ts';
+export { adoptStreams, makeRegionStreams, makeVpcStreams } from './admin/region-streams.ts';
 
 /** An operator's connection to a region. */
 export type Admin = AdminContext & AsyncDisposable;
