@@ -67,6 +67,8 @@ describe('an endpoint without a spec, or with one that is older than what is the
       cluster.desired = revised(spec, 5);
       expect(cluster.look()).toMatchObject({ steps: [], progress: null, hold: { reason: 'Fenced' } });
     }
+    cluster.desired = { kind: 'absent' };
+    expect(cluster.look()).toMatchObject({ hold: { reason: 'Quarantined' } });
     cluster.desired = revised(sampleSpec(1), 8);
     cluster.run();
     expect(cluster.status.document).toMatchObject({ state: 'active', live: { revision: 8 } });
