@@ -21,8 +21,6 @@ export interface RedisLedgerOptions {
   readonly epoch: number;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Messages wait this long for others to travel with them. */
-  readonly pushDelayMs?: number;
   /** More fields for the router's visible key. */
   readonly describe?: () => Readonly<Record<string, string>>;
 }
@@ -37,6 +35,7 @@ export interface RedisLedgerCounts {
   readonly refused: number;
 }
 
+/** Messages wait this long for others to travel with them. */
 const pushDelayMs = 10;
 const showEveryMs = 1000;
 const keyTtlMs = 5000;
@@ -87,7 +86,7 @@ export class RedisLedgerChannel implements LedgerChannel {
     if (this.#closed) return;
     if (message.kind === 'row') this.#lastRow = message.row;
     this.#outbox.add(message);
-    this.#pushTimer ??= setTimeout(() => this.#push(), this.#options.pushDelayMs ?? pushDelayMs);
+    this.#pushTimer ??= setTimeout(() => this.#push(), pushDelayMs);
   }
 
   subscribe(handler: (message: LedgerMessage) => void): () => void {

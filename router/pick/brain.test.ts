@@ -157,6 +157,7 @@ describe('replicas', () => {
       await lab.advance(10);
     }
     expect(conditions()).toEqual(expect.arrayContaining(['ready', 'doubtful']));
+    expect(router.brain.figures().replicasInDoubt).toBe(1);
   });
 
   it('all in doubt are still tried at once: the least bad one first', async () => {

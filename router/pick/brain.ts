@@ -2,7 +2,7 @@ import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { LedgerChannel } from '../ledger/ledger-channel.ts';
 import type { LedgerMessage } from '../ledger/ledger-message.ts';
-import { PrefixSync, type PrefixSyncCounts } from '../ledger/prefix-sync.ts';
+import { PrefixSync } from '../ledger/prefix-sync.ts';
 import { BytesPerToken } from '../replicas/bytes-per-token.ts';
 import { KnownPools } from '../replicas/known-pools.ts';
 import { PrefixIndex } from '../replicas/prefix-index.ts';
@@ -32,6 +32,19 @@ export interface Scraped {
   readonly startedAt: number;
   readonly health: ScrapeResult;
   readonly signals: ReplicaSignals;
+}
+
+/** What there is to measure. */
+export interface BrainFigures {
+  readonly inFlight: number;
+  readonly waiting: number;
+  /** In flight on replicas, of all routers. */
+  readonly clusterInFlight: number;
+  /** Replicas that are meant to be ready and get no requests, or only if nobody better is there. */
+  readonly replicasInDoubt: number;
+  readonly prefixBlocks: number;
+  readonly prefixGaps: number;
+  readonly questionsRefused: number;
 }
 
 /** `tick` is called this often, milliseconds. */
@@ -146,22 +159,17 @@ export class Brain implements Picker, Disposable {
     return Object.fromEntries(states.map((state) => [`state:${state.id}`, JSON.stringify(shown(state))]));
   }
 
-  /** For metrics. */
-  figures(): {
-    inFlight: number;
-    waiting: number;
-    clusterInFlight: number;
-    prefixBlocks: number;
-    sync: PrefixSyncCounts;
-  } {
+  figures(): BrainFigures {
     const now = this.#clock.monotonic();
-    const replicas = this.#pools.all().flatMap((pool) => pool.replicas);
+    const states = this.#pools.all().flatMap((pool) => this.#picker.view(pool, now));
     return {
       inFlight: this.#wait.inFlight,
       waiting: this.#wait.waiting,
-      clusterInFlight: replicas.reduce((sum, { replicaId }) => sum + this.table.load(replicaId, now).inFlight, 0),
+      clusterInFlight: states.reduce((sum, { inFlight }) => sum + inFlight, 0),
+      replicasInDoubt: states.filter(({ condition, doubt }) => condition === 'ready' && doubt > 0).length,
       prefixBlocks: this.#index.size().blocks,
-      sync: this.#sync.counts,
+      prefixGaps: this.#sync.counts.gaps,
+      questionsRefused: this.#sync.counts.refused,
     };
   }
 

@@ -12,15 +12,6 @@ export interface LedgerRow {
   readonly replicas: Readonly<Record<string, ReplicaLoad>>;
 }
 
-export interface ReplicaTableOptions {
-  readonly router: string;
-  readonly epoch: number;
-  /** A peer that is silent for longer on a working channel is gone (default 3 s). */
-  readonly rowTtlMs?: number;
-  /** Signals older than this are unknown (default 3 s). */
-  readonly signalTtlMs?: number;
-}
-
 interface Heard<T> {
   readonly value: T;
   readonly at: number;
@@ -29,6 +20,10 @@ interface Heard<T> {
 /** A replica's load at one instant, with what the engine itself says. */
 export type MeasuredLoad = ReplicaLoad & ReplicaSignals & { readonly unseen: number };
 
+/** A peer that is silent for longer on a working channel is gone, milliseconds. */
+const rowTtlMs = 3000;
+/** Signals older than this are unknown. */
+const signalTtlMs = 3000;
 /** An engine's count that is above ours by no more than this says nothing: the two are not taken at one instant. */
 const unseenSlack = { requests: 2, share: 0.1 } as const;
 
@@ -37,7 +32,7 @@ const unseenSlack = { requests: 2, share: 0.1 } as const;
  * milliseconds and come in with each call; the table waits for nothing.
  */
 export class ReplicaTable {
-  readonly #options: Required<ReplicaTableOptions>;
+  readonly #owner: Pick<LedgerRow, 'router' | 'epoch'>;
   readonly #own = new Map<string, ReplicaLoad>();
   #seq = 0;
   readonly #peers = new Map<string, Heard<LedgerRow>>();
@@ -45,8 +40,8 @@ export class ReplicaTable {
   #channelUp = false;
   #channelUpSince = 0;
 
-  constructor(options: ReplicaTableOptions) {
-    this.#options = { rowTtlMs: 3000, signalTtlMs: 3000, ...options };
+  constructor({ router, epoch }: Pick<LedgerRow, 'router' | 'epoch'>) {
+    this.#owner = { router, epoch };
   }
 
   /** Adds to this router's own load on a replica; negative figures give back. It counts at once. */
@@ -65,13 +60,12 @@ export class ReplicaTable {
 
   /** This router's row, to be published after changes. */
   row(): LedgerRow {
-    const { router, epoch } = this.#options;
-    return { router, epoch, seq: this.#seq, replicas: Object.fromEntries(this.#own) };
+    return { ...this.#owner, seq: this.#seq, replicas: Object.fromEntries(this.#own) };
   }
 
   /** Takes a row from the channel; an older one or a repeat changes nothing but when its owner was heard. */
   receive(row: LedgerRow, now: number): void {
-    if (row.router === this.#options.router) return;
+    if (row.router === this.#owner.router) return;
     const known = this.#peers.get(row.router)?.value;
     if (known && row.epoch < known.epoch) return;
     const isNewer = !known || row.epoch > known.epoch || row.seq > known.seq;
@@ -103,7 +97,7 @@ export class ReplicaTable {
   load(replica: string, now: number): MeasuredLoad {
     this.#expire(now);
     const heard = this.#signals.get(replica);
-    const signals = heard && now - heard.at <= this.#options.signalTtlMs ? heard.value : { unseen: 0 };
+    const signals = heard && now - heard.at <= signalTtlMs ? heard.value : { unseen: 0 };
     return Object.assign(this.#load(replica), signals);
   }
 
@@ -131,7 +125,7 @@ export class ReplicaTable {
   #expire(now: number): void {
     if (!this.#channelUp) return;
     for (const [router, { at }] of this.#peers) {
-      if (now - Math.max(at, this.#channelUpSince) > this.#options.rowTtlMs) this.#peers.delete(router);
+      if (now - Math.max(at, this.#channelUpSince) > rowTtlMs) this.#peers.delete(router);
     }
   }
 }

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { BrainFigures } from '../pick/brain.ts';
 
 /** Up to the longest time a client waits, seconds. */
 const secondsBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 120];
@@ -6,13 +7,7 @@ const tokenBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 
 /** What the gauges read when they are asked. */
 export interface RouterGauges {
-  readonly brain: () => {
-    readonly inFlight: number;
-    readonly waiting: number;
-    readonly clusterInFlight: number;
-    readonly prefixBlocks: number;
-    readonly sync: { readonly gaps: number; readonly refused: number };
-  };
+  readonly brain: () => BrainFigures;
   readonly bodyBytes: () => number;
   readonly ledgerUp: () => boolean;
   readonly ledgerDropped: () => number;
@@ -87,8 +82,13 @@ export class RouterMetrics {
       () => brain().clusterInFlight,
     );
     gauge('prefix_blocks', 'Blocks in the mirrors of the replicas’ caches.', () => brain().prefixBlocks);
-    gauge('prefix_gaps', 'News of other routers that did not fit to what is known here.', () => brain().sync.gaps);
-    gauge('prefix_refused_questions', 'Questions of other routers that were not answered.', () => brain().sync.refused);
+    gauge('prefix_gaps', 'News of other routers that did not fit to what is known here.', () => brain().prefixGaps);
+    gauge(
+      'prefix_refused_questions',
+      'Questions of other routers that were not answered.',
+      () => brain().questionsRefused,
+    );
+    gauge('replicas_in_doubt', 'Ready ones that are left out, or the last choice.', () => brain().replicasInDoubt);
     gauge('ledger_up', '1 while this router hears itself on the ledger.', () => Number(gauges.ledgerUp()));
     gauge('ledger_dropped_messages', 'Ledger messages that were not sent.', gauges.ledgerDropped);
     gauge('edge_doubted_streams', 'Streams that cannot be read, or are not believed until adopted.', gauges.edgeDoubts);

@@ -41,6 +41,10 @@ async function models(): Promise<string> {
   return (await fetch(`${router.url}/v1/models`, { headers: say('').headers ?? {} })).text();
 }
 
+async function metrics(): Promise<string> {
+  return (await fetch(`${router.adminUrl}/metrics`)).text();
+}
+
 async function timed(raw: RawRequest): Promise<Reply & { tookMs: number }> {
   const from = performance.now();
   return { ...(await ask(raw)), tookMs: performance.now() - from };
@@ -106,11 +110,7 @@ describe('an endpoint that is deleted', () => {
     await edge.publish({ ...endpoint, document: { ...document, replicas } });
     await eventually(async () => expect(await models()).not.toContain('"ready"'));
     const waiting = timed(say('waits'));
-    await eventually(async () =>
-      expect(await (await fetch(`${router.adminUrl}/metrics`)).text()).toMatch(
-        /^fairway_router_queued_requests\S* 1$/m,
-      ),
-    );
+    await eventually(async () => expect(await metrics()).toMatch(/^fairway_router_queued_requests\S* 1$/m));
     await edge.publish({ ...endpoint, document: { ...document, replicas, deleting: true } });
     expect(await waiting).toMatchObject({ status: 404, text: expect.stringContaining('model_not_found') });
     const late = await timed(say('late'));
