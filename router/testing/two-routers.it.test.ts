@@ -53,9 +53,9 @@ function keysUnder(cacheNamespace: string, body: string): BigUint64Array {
 }
 
 const counts = () => upstreams.map(({ seen }) => seen.length);
-const requestTo = (router: number, messages: unknown) => ({
+const requestTo = (router: number, messages: unknown, { token } = endpoint) => ({
   url: routers[router]?.url ?? '',
-  headers: { authorization: `Bearer ${endpoint.token}` },
+  headers: { authorization: `Bearer ${token}` },
   body: JSON.stringify({ model: 'test-model', stream: true, messages }),
 });
 
@@ -83,11 +83,12 @@ describe('two routers', () => {
     await eventually(() => expect(ledger.up()).toBe(true));
     const told: bigint[] = [];
     ledger.subscribe((message) => message.kind === 'news' && told.push(...message.news.newKeys));
-    const request = requestTo(0, [{ role: 'user', content: 'a secret wish' }]);
-    const { document } = endpoint;
-    const salted = { ...endpoint, document: { ...document, prefixSalt: 'pool-secret' } };
+    const own = await edge.addEndpoint(upstreams.map(({ port }) => port));
+    const request = requestTo(0, [{ role: 'user', content: 'a secret wish' }], own);
+    const { document } = own;
+    const salted = { ...own, document: { ...document, prefixSalt: 'pool-secret' } };
     for (const [version, salt] of [
-      [endpoint, document.upstreamKey],
+      [own, document.upstreamKey],
       [salted, 'pool-secret'],
     ] as const) {
       await edge.publish(version);
@@ -97,7 +98,6 @@ describe('two routers', () => {
       });
     }
     expect(told.filter((key) => keysUnder(document.endpointId, request.body).includes(key))).toEqual([]);
-    await edge.publish(endpoint);
   });
 
   it('send the turns of a conversation to the replica that has it, whichever router gets them', async () => {

@@ -145,6 +145,7 @@ const needs: Record<NatsRole['role'], { publish: string[]; subscribe: string[] }
     publish: [
       ...read(api, desired, status, identity),
       ...look(events, audit),
+      `${api}.STREAM.MSG.GET.${audit.name}`,
       d.spec,
       d.access,
       d.accessElsewhere,
