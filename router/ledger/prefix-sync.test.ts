@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { hashText } from '../scan/hash64.ts';
 import type { LedgerMessage } from './ledger-message.ts';
-import { MemoryLedgerHub } from './memory-ledger-channel.ts';
+import { MemoryLedgerHub } from '../testing/memory-ledger-channel.ts';
 import { PrefixSync } from './prefix-sync.ts';
 import { PrefixIndex } from '../replicas/prefix-index.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';

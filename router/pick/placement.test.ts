@@ -3,7 +3,7 @@ import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 import { poolDocument, replicaAt } from '#shared/testing/documents.ts';
-import { MemoryLedgerHub } from '../ledger/memory-ledger-channel.ts';
+import { MemoryLedgerHub } from '../testing/memory-ledger-channel.ts';
 import type { PromptKeys } from '../scan/prefix-hash.ts';
 import { hashText } from '../scan/hash64.ts';
 import { Brain, tickMs } from './brain.ts';

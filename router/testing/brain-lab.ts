@@ -1,7 +1,7 @@
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import { createTestClock, type TestClock } from '#shared/testing/test-clock.ts';
 import { poolDocument, replicaAt } from '#shared/testing/documents.ts';
-import { MemoryLedgerHub, type MemoryLedgerChannel } from '../ledger/memory-ledger-channel.ts';
+import { MemoryLedgerHub, type MemoryLedgerChannel } from './memory-ledger-channel.ts';
 import { Brain, tickMs } from '../pick/brain.ts';
 import type { Slot, Work } from '../pick/picker.ts';
 import type { Tried } from '../pick/tried.ts';

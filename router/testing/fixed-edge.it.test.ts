@@ -9,7 +9,7 @@ import { silentLogger } from '#shared/runtime/log.ts';
 import { accessDocument, poolDocument, replicaAt } from '#shared/testing/documents.ts';
 import { readRouterConfig, type RouterConfig } from '../config.ts';
 import type { EdgeMemory } from '../edge/state-file.ts';
-import { MemoryLedgerHub } from '../ledger/memory-ledger-channel.ts';
+import { MemoryLedgerHub } from './memory-ledger-channel.ts';
 import { startRouter } from '../service.ts';
 import { contentOf } from './chat-frames.ts';
 import { ask } from './client.ts';

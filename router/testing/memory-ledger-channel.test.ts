@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { describeLedgerChannel } from './ledger-channel.contract.ts';
-import type { LedgerMedium } from './ledger-channel.contract.ts';
-import type { LedgerMessage } from './ledger-message.ts';
+import { describeLedgerChannel } from '../ledger/ledger-channel.contract.ts';
+import type { LedgerMedium } from '../ledger/ledger-channel.contract.ts';
+import type { LedgerMessage } from '../ledger/ledger-message.ts';
 import { MemoryLedgerHub } from './memory-ledger-channel.ts';
 import type { MemoryLedgerChannel } from './memory-ledger-channel.ts';
 

@@ -1,6 +1,6 @@
-import { beatMs, echoTtlMs } from './ledger-channel.ts';
-import type { LedgerChannel } from './ledger-channel.ts';
-import type { LedgerMessage } from './ledger-message.ts';
+import { beatMs, echoTtlMs } from '../ledger/ledger-channel.ts';
+import type { LedgerChannel } from '../ledger/ledger-channel.ts';
+import type { LedgerMessage } from '../ledger/ledger-message.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 
 /** How the memory channel misbehaves. Shares are between 0 and 1. */
