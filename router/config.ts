@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { uuidSchema } from '#shared/contract/ids.ts';
+import { routerIdSchema } from '#shared/contract/replica.ts';
 import { edgeApi } from '#shared/contract/nats-roles.ts';
 import { ConfigError } from '#shared/runtime/config-error.ts';
 import { readConfig, secretText } from '#shared/runtime/read-config.ts';
@@ -18,9 +19,7 @@ export const routerConfigSchema = z.object({
   FAIRWAY_EDGE_FILE: z.string().min(1).optional().describe('JSON file with fixed access and pools, in place of NATS'),
   FAIRWAY_REDIS_URL: secretText.describe('Redis or Valkey of the cluster, redis://host:port'),
   FAIRWAY_VPC_ID: uuidSchema.describe('the VPC whose endpoints this router serves'),
-  FAIRWAY_ROUTER_ID: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,64}$/)
+  FAIRWAY_ROUTER_ID: routerIdSchema
     .optional()
     .describe('name of this router, unique within the VPC and the same after a restart; default: random'),
   FAIRWAY_POD_NAMESPACE: z.string().optional().describe('namespace of the pod that this router runs in'),

@@ -62,18 +62,23 @@ const ask = (registry: DrainRegistry, edgeRevision = 5, endpointId = 'e') => {
   const deadline = new Date(systemClock.now() + 600_000).toISOString();
   return registry.gates(endpointId, [{ replicaId, edgeRevision, deadline }]).get(replicaId);
 };
-const goes = (registry: DrainRegistry) => eventually(() => expect(ask(registry)).toMatchObject({ go: true }), soon);
-const waits = (registry: DrainRegistry, reason: string) =>
-  eventually(() => expect(ask(registry)).toEqual({ go: false, reason }), soon);
+/** Both say again and again what is to be known meanwhile: a report is old after `silentMs`. */
+const goes = (registry: DrainRegistry, again = (): void => {}) =>
+  eventually(() => {
+    again();
+    expect(ask(registry)).toMatchObject({ go: true });
+  }, soon);
+const waits = (registry: DrainRegistry, reason: string, again = (): void => {}) =>
+  eventually(() => {
+    again();
+    expect(ask(registry)).toEqual({ go: false, reason });
+  }, soon);
 
 describe('a router', () => {
   it('is registered by its first report, and waited for when it falls silent, also by a provisioner that never heard it', async () => {
     const { listen, say, registered } = place();
     await using registry = listen();
-    await eventually(() => {
-      say('r1');
-      expect(ask(registry)).toMatchObject({ go: true });
-    }, soon);
+    await goes(registry, () => say('r1'));
     await eventually(async () => expect(await registered('r1')).toMatchObject({ routerId: 'r1', epoch: 1 }), soon);
     await waits(registry, 'router r1 is silent');
     // It stays so: much longer than a router may be silent.
@@ -81,9 +86,11 @@ describe('a router', () => {
     await waits(another, 'router r1 is silent');
     expect(registry.counts()).toEqual({ registered: 1, silent: 1 });
     await eventually(() => expect(registry.silence()).toContain('registered: r1'), soon);
-    say('r1');
-    await goes(registry);
-    expect(registry.silence()).toBeNull();
+    await goes(registry, () => say('r1'));
+    await eventually(() => {
+      say('r1');
+      expect(registry.silence()).toBeNull();
+    }, soon);
   });
 
   it('that comes back as a new process takes the place of the one before', async () => {
@@ -94,11 +101,11 @@ describe('a router', () => {
     say('r1', { epoch: 2, edgeRevision: 4 });
     await eventually(async () => expect(await registered('r1')).toMatchObject({ epoch: 2 }), soon);
     // A late word of the dead one says nothing about the living one.
-    say('r1', { epoch: 1, edgeRevision: 9 });
-    say('r1', { epoch: 2, edgeRevision: 4 });
-    await waits(registry, 'router r1 has not seen the drain yet');
-    say('r1', { epoch: 2 });
-    await goes(registry);
+    await waits(registry, 'router r1 has not seen the drain yet', () => {
+      say('r1', { epoch: 2, edgeRevision: 4 });
+      say('r1', { epoch: 1, edgeRevision: 9 });
+    });
+    await goes(registry, () => say('r1', { epoch: 2 }));
   });
 
   it('that leaves, or that an operator takes away, is waited for no more', async () => {
@@ -137,6 +144,23 @@ describe('a router', () => {
     if (gone) await goes(registry);
     else await waits(registry, 'router r1 is silent');
   });
+});
+
+it('takes no report that somebody gives for another router or another VPC', async () => {
+  const { vpcId, listen, say, registered } = place();
+  await using registry = listen();
+  const listeners = { public: 'http://a.example', private: 'http://b.example' };
+  const forged = { v: 1, routerId: 'r1', vpcId, epoch: 9, edgeRevision: 9, listeners, inFlight: {}, leaving: true };
+  say('r1', { inFlight: { [replicaId]: 1 } });
+  await eventually(async () => expect(await registered('r1')).toBeDefined(), soon);
+  nats.nc.publish(subjects.drain(vpcId, 'r2'), JSON.stringify(forged));
+  nats.nc.publish(subjects.drain(vpcId, 'r1'), JSON.stringify({ ...forged, vpcId: randomUUID() }));
+  nats.nc.publish(subjects.drain(vpcId, 'r1'), JSON.stringify({ ...forged, routerId: 'r1.*' }));
+  await nats.nc.flush();
+  say('r3');
+  await eventually(async () => expect(await registered('r3')).toBeDefined(), soon);
+  expect(await registered('r1')).toMatchObject({ epoch: 1 });
+  expect(registry.counts().registered).toBe(2);
 });
 
 it('wakes the endpoint whose drain a report lets go, and no other', async () => {

@@ -58,8 +58,10 @@ export class DrainRegistry implements AsyncDisposable {
     const subscription = nats.nc.subscribe(subjects.drain(vpcId, '*'), {
       callback: (error, message) => {
         if (error !== null) return log.warn({ reason: String(error) }, 'drain.subscription_failed');
-        const parsed = drainReportSchema.safeParse(parseJson(message.string()));
-        if (parsed.success) this.#take(parsed.data);
+        const report = drainReportSchema.safeParse(parseJson(message.string())).data;
+        // A router speaks for itself, as the server lets it: on its own subject.
+        const own = report !== undefined && subjects.drain(vpcId, report.routerId) === message.subject;
+        if (own && report.vpcId === vpcId) this.#take(report);
         else log.warn({ subject: message.subject }, 'drain.report_parked');
       },
     });

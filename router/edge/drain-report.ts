@@ -45,8 +45,9 @@ export class DrainReporter implements AsyncDisposable {
     this.#loop = startLoop({ name: 'drain.report', everyMs: reportEveryMs.draining, clock, log }, () => this.#turn());
   }
 
-  /** Pools changed: the provisioner may wait for the newest revision. */
+  /** Pools changed: while something drains, the provisioner waits for the newest revision. */
   wake(): void {
+    if (draining(this.#options.pools).length === 0) return;
     this.#reportedAt = Number.NEGATIVE_INFINITY;
     this.#loop.wake();
   }

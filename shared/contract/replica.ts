@@ -60,6 +60,9 @@ export const poolDocumentSchema = z.object({
 /** One pool as routers see it. */
 export type PoolDocument = z.infer<typeof poolDocumentSchema>;
 
+/** Name of a router, unique within its VPC and the same after a restart; part of subjects. */
+export const routerIdSchema = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'may hold letters, digits, "_" and "-" only');
+
 /** The pod that a router runs in, where it runs in one: Kubernetes then tells when the router is gone. */
 const routerPodSchema = z.object({ namespace: z.string(), name: z.string(), uid: z.string() });
 
@@ -70,7 +73,7 @@ const routerPodSchema = z.object({ namespace: z.string(), name: z.string(), uid:
  */
 export const drainReportSchema = z.object({
   v: z.literal(1),
-  routerId: z.string(),
+  routerId: routerIdSchema,
   vpcId: uuidSchema,
   /** Start of this router process, milliseconds since the epoch. */
   epoch: z.int(),
