@@ -11,7 +11,7 @@ import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
 import { runCli } from './app.ts';
 
-const vpcId = '00000000-0000-4000-8000-0000000000a1';
+const [vpcId, elsewhere] = ['00000000-0000-4000-8000-0000000000a1', '00000000-0000-4000-8000-0000000000b2'];
 const natsKey = randomBytes(32).toString('base64url');
 let server: RegionNats;
 let nats: Nats;
@@ -72,8 +72,9 @@ describe('a region', () => {
       [`vpc add ${vpcId}`, 'at least one team'],
     ] as const)
       expect(await admin(line)).toEqual({ code: 1, text: expect.stringContaining(said) });
-    const elsewhere = await admin(`vpc add ${vpcId} --team demo`, { FAIRWAY_REGION: 'nyc2' });
-    expect(elsewhere.text).toContain('is in region atl1, not in nyc2');
+    const known = { v: 1, vpcId: elsewhere, region: 'nyc2', teams: ['demo'], createdAt: '2026-11-26T12:00:00Z' };
+    await writeDocuments(nats, [{ subject: subjects.vpc(elsewhere), body: known }], '');
+    expect((await admin(`vpc add ${elsewhere} --team demo`)).text).toContain('is in region nyc2, not in atl1');
   });
 
   it('gets two streams per VPC, and the login of its routers', async () => {
@@ -100,6 +101,14 @@ it('routers are forgotten by name, so that nobody waits for one that was killed'
   });
   expect((await admin(`router forget ${vpcId} r1`)).code).toBe(0);
   expect(await readLast(nats, 'KV_infra', subject)).toMatchObject({ deleted: true });
+});
+
+it.each(['streams', 'adopt', `vpc add ${vpcId} --team demo`])('%s keeps its hands off another region', async (line) => {
+  await admin('streams');
+  const before = await stampOf('DESIRED');
+  const refused = await admin(line, { FAIRWAY_REGION: 'nyc2' });
+  expect(refused).toEqual({ code: 1, text: expect.stringContaining('holds region atl1, not nyc2') });
+  expect(await stampOf('DESIRED')).toEqual(before);
 });
 
 describe('a stream that was made anew', () => {
