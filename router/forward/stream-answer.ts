@@ -60,11 +60,16 @@ export class StreamAnswer implements AnswerTaker {
   readonly #take: TakeEvent = (kind, bytes) => {
     if (this.#attempt.over) return;
     if (kind === 'error') return this.#onError(bytes ?? Buffer.alloc(0));
-    if (kind === 'done' && !this.#begun)
-      return this.#lose({ reason: 'truncated', detail: 'the stream ended before its first token', again: false });
+    if (kind === 'done') {
+      if (bytes !== undefined) this.#put(bytes);
+      return this.#end('mark', {
+        reason: 'truncated',
+        detail: 'the stream ended before its first token',
+        again: false,
+      });
+    }
     this.#attempt.accepted();
     if (bytes !== undefined) this.#put(bytes);
-    if (kind === 'done') return this.#endWell(replicaAtEnd('mark', answerAtEnd.mark.finished, 'truncated'));
     if (this.#begun) this.#attempt.touch();
     else if (kind === 'content' || this.#out.length > heldEventsMax || this.#outBytes > heldBytesMax) this.#open();
     if (kind === 'content') this.#attempt.request.token();
@@ -100,10 +105,11 @@ export class StreamAnswer implements AnswerTaker {
     const message = 'The model server failed while it answered.';
     if (verdict.kind === 'answered') reply.sendAnswer(answer);
     else reply.sendError(new AppError('upstream_disconnected', { message }), answer.body);
-    this.#break('error_frame', `the model server failed: ${event.toString('utf8', 0, 300)}`, verdict.end);
+    // Not its words: they may quote the prompt.
+    this.#break('error_frame', `the model server told an error (${answer.status})`, verdict.end);
   }
 
-  /** Without a mark: the answer may still be whole, and the replica well. */
+  /** Also without a mark the answer may be whole, and the replica well. */
   #end(how: StreamEnd, lost: Lost): void {
     if (this.#attempt.over) return;
     if (!this.#begun) return this.#lose(lost);
@@ -111,7 +117,7 @@ export class StreamAnswer implements AnswerTaker {
     const end = replicaAtEnd(how, answer, lost.reason);
     const { dialect, reply } = this.#attempt.request;
     if (answer === 'whole') {
-      this.#put(dialect.endMark);
+      if (how !== 'mark') this.#put(dialect.endMark);
       return this.#endWell(end);
     }
     this.#flush();

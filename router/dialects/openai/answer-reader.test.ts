@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Usage } from '../../replicas/usage.ts';
 import type { AnswerReader, EventKind } from '../dialect.ts';
@@ -154,6 +155,39 @@ describe('usage of a stream', () => {
     const onlyOurs = read(open({ usageEverywhere: true }), beside(0, 1), beside(0, 2, '"stop"'), done);
     expect(onlyOurs.events.map(([, bytes]) => bytes ?? '').join('')).not.toContain('usage');
     expect(onlyOurs.usage).toMatchObject({ completionTokens: 2 });
+  });
+});
+
+describe('where a stream is cut', () => {
+  const timings = ',"timings":{"cache_n":24}';
+  const streams = [
+    [text('x'), finish(0), usage(7, 2, timings), done],
+    [': c\n\n', 'data: null\n\n', text('é😀'), finish(0).replaceAll('\n', '\r\n'), 'data: {}\n\n', done],
+    [text('a'), finish(0), text('b'), finish(1), usage(7, 5), 'data: [DONE]'],
+    [text('a'), 'data: {"error":{"message":"x"}}\n\n', done],
+  ];
+  it('makes no difference', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...streams),
+        fc.constantFrom(1, 2),
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }),
+        (events, choices, sizes) => {
+          const bytes = Buffer.from(events.join(''));
+          const reader = new OpenAiReader(hasText, asks({ choices }));
+          const seen: [EventKind, string | undefined][] = [];
+          const take = (kind: EventKind, one: Buffer | undefined): void => void seen.push([kind, one?.toString()]);
+          for (let at = 0, i = 0; at < bytes.length; i += 1) {
+            const size = sizes[i % sizes.length] ?? 1;
+            reader.read(bytes.subarray(at, at + size), take);
+            at += size;
+          }
+          reader.end(take);
+          const whole = read(new OpenAiReader(hasText, asks({ choices })), events.join(''));
+          expect({ events: seen, usage: reader.usage, finished: reader.finished }).toEqual(whole);
+        },
+      ),
+    );
   });
 });
 
