@@ -18,8 +18,8 @@ function work(...clusters: (Partial<Cluster> & { vpcId: string })[]) {
   desired.take({ endpointId: sampleIds.endpoint, revision: 1, text, deleted: false });
   const reconciler = { desired } as Partial<Reconciler> as Reconciler;
   const calm = { restMs: () => 0, hold: () => null, ownership: (): Ownership => 'mine' };
-  const open = clusters.map((parts) => [parts.vpcId, { ...calm, ...parts } as Partial<Cluster> as Cluster] as const);
-  return createWork(reconciler, new Map(open));
+  const open = clusters.map((parts) => ({ ...calm, ...parts }) as Partial<Cluster> as Cluster);
+  return createWork(reconciler, { all: () => open, get: (vpcId) => open.find((cluster) => cluster.vpcId === vpcId) });
 }
 
 describe('a wake-up', () => {

@@ -3,6 +3,7 @@ import { act, type Acted } from './act/act.ts';
 import type { Refusals } from './act/refusals.ts';
 import type { StepContext, StepEffect } from './act/step-context.ts';
 import type { Cluster } from './cluster/cluster.ts';
+import type { Clusters } from './cluster/clusters.ts';
 import { MovedOnError } from './desired/documents.ts';
 import { clusterKey, endpointKey, readKey, type QueueKey } from './desired/queue-key.ts';
 import { kindOf } from './kube/kinds.ts';
@@ -37,7 +38,7 @@ const pauseMs = { progress: 5, moved: 100, unsure: 500, opening: 100, held: 10_0
  * What happens to each wake-up, in order. This process serves no clients: endpoints and clusters that are woken by the
  * stream, by a watch, by a router's report, by a proof or by resync are its requests.
  */
-export function createWork(reconciler: Reconciler, clusters: ReadonlyMap<string, Cluster>) {
+export function createWork(reconciler: Reconciler, clusters: Pick<Clusters, 'get' | 'all'>) {
   return async (text: string, signal: AbortSignal): Promise<QueueVerdict> => {
     const { of, id } = readKey(text);
     if (of === 'cluster') return clusters.get(id)?.look(signal);
@@ -50,12 +51,14 @@ export function createWork(reconciler: Reconciler, clusters: ReadonlyMap<string,
 }
 
 /** Where an endpoint is looked at: in its VPC, and wherever any object of it is; else something may be left anywhere. */
-function placesOf({ desired }: Reconciler, clusters: ReadonlyMap<string, Cluster>, endpointId: string): Cluster[] {
+function placesOf({ desired }: Reconciler, clusters: Pick<Clusters, 'all'>, endpointId: string): Cluster[] {
   const entry = desired.get(endpointId);
-  const holding = [...clusters.values()].filter(
-    ({ vpcId, caches }) => (entry.kind === 'spec' && entry.spec.vpcId === vpcId) || caches?.has(endpointId) === true,
-  );
-  return holding.length > 0 || entry.kind === 'spec' ? holding : [...clusters.values()];
+  const holding = clusters
+    .all()
+    .filter(
+      ({ vpcId, caches }) => (entry.kind === 'spec' && entry.spec.vpcId === vpcId) || caches?.has(endpointId) === true,
+    );
+  return holding.length > 0 || entry.kind === 'spec' ? holding : clusters.all();
 }
 
 interface Look {

@@ -18,9 +18,9 @@ import { createProver, type Prover } from './proof/prover.ts';
 import { startProofDesk } from './proof/proof-desk.ts';
 import { createProvisionerMetrics, type ProvisionerMetrics } from './report/metrics.ts';
 import { Refusals } from './act/refusals.ts';
-import { clusterKey, endpointKey, type QueueKey } from './desired/queue-key.ts';
+import { endpointKey, type QueueKey } from './desired/queue-key.ts';
 import { resync, type ResyncOptions } from './desired/resync.ts';
-import { Cluster } from './cluster/cluster.ts';
+import { Clusters, type ClustersOptions } from './cluster/clusters.ts';
 import type { KubeWrites } from './kube/kube-client.ts';
 import { readEngineChoice } from './engines/engine-choice.ts';
 import { sim } from './engines/sim.ts';
@@ -41,10 +41,8 @@ export interface ProvisionerContext {
 /** A running provisioner; `url` is its operator's listener. */
 export interface Provisioner extends AsyncDisposable {
   url: string;
-  /** Begins to work on the cluster of a VPC. @throws a sentence when the kubeconfig is unusable. */
-  openCluster(vpcId: string, kubeconfigPath: string): Promise<void>;
-  /** Ends that; endpoints go on serving, and another provisioner may take over. */
-  closeCluster(vpcId: string): Promise<void>;
+  /** What it works on; opened and closed while it runs. */
+  clusters: Pick<Clusters, 'open' | 'close'>;
 }
 
 /**
@@ -54,25 +52,21 @@ export interface Provisioner extends AsyncDisposable {
 export async function startProvisioner(config: ProvisionerConfig, context: ProvisionerContext): Promise<Provisioner> {
   const { log, clock = systemClock } = context;
   await using stack = new AsyncDisposableStack();
-  const late: { queue?: KeyedQueue; resync?: Loop } = {};
+  const late: { queue?: KeyedQueue; resync?: Loop; clusters?: Clusters } = {};
   const wake = (key: QueueKey): void => void late.queue?.add(key);
   const registry = createRegistry('provisioner');
-  const clusters = new Map<string, Cluster>();
   const metrics = createProvisionerMetrics(registry, log, {
     queueDepth: () => late.queue?.depth() ?? 0,
-    clusters: () => [...clusters.values()],
+    clusters: () => late.clusters?.all() ?? [],
   });
   const nats = await connect(config, context, stack);
   const reconciler = createReconciler(config, { nats, context, log, clock, metrics, wake }, stack);
   const { desired } = reconciler;
-  stack.defer(async () => {
-    await Promise.all([...clusters.values()].map((cluster) => cluster[Symbol.asyncDispose]()));
-  });
-  late.queue = stack.use(startQueue(config, { log, clock }, createWork(reconciler, clusters)));
-
   const onLoss = (): void => late.resync?.wake();
-  const opener = clusterOpener(config, { nats, context, log, clock, metrics, wake, onLoss, desired, clusters });
-  for (const { vpcId, kubeconfigPath } of config.FAIRWAY_CLUSTERS) await opener.openCluster(vpcId, kubeconfigPath);
+  const clusters = stack.use(clustersOf(config, { nats, context, log, clock, metrics, wake, onLoss, desired }));
+  late.clusters = clusters;
+  late.queue = stack.use(startQueue(config, { log, clock }, createWork(reconciler, clusters)));
+  for (const { vpcId, kubeconfigPath } of config.FAIRWAY_CLUSTERS) await clusters.open(vpcId, kubeconfigPath);
 
   const take = takeInto(desired, { log, metrics, wake });
   stack.use(startSpecConsumer({ nats, clock, log, instanceId: config.FAIRWAY_INSTANCE_ID, take }));
@@ -89,12 +83,12 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
   const notReady = (): string[] => [
     ...(nats.up() ? [] : ['nats']),
     ...(rounds > 0 ? [] : ['first resync']),
-    ...[...clusters.values()].flatMap((cluster) => cluster.problems()),
+    ...clusters.all().flatMap((cluster) => cluster.problems()),
   ];
-  const warnings = (): string[] => [...clusters.values()].flatMap((cluster) => cluster.warnings());
+  const warnings = (): string[] => clusters.all().flatMap((cluster) => cluster.warnings());
   const admin = stack.use(await serveAdmin({ host, port, registry, notReady, warnings }));
   const running = stack.move();
-  return { url: admin.url, ...opener, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return { url: admin.url, clusters, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
 async function connect(
@@ -119,65 +113,39 @@ interface Parts {
   wake: (key: QueueKey) => void;
 }
 
-/** Opens and closes clusters while the process runs. */
-function clusterOpener(
-  config: ProvisionerConfig,
-  parts: Parts & { desired: DesiredMap; clusters: Map<string, Cluster>; onLoss: () => void },
-): Pick<Provisioner, 'openCluster' | 'closeCluster'> {
-  const { nats, context, log, clock, metrics, wake, onLoss, desired, clusters } = parts;
-  const wakeAll = (vpcId: string): void => {
-    const known = desired.keys().filter((endpointId) => {
-      const entry = desired.get(endpointId);
-      return entry.kind !== 'spec' || entry.spec.vpcId === vpcId;
-    });
-    const there = clusters.get(vpcId)?.caches?.endpoints() ?? [];
-    for (const endpointId of new Set([...known, ...there])) wake(endpointKey(endpointId));
-  };
-  return {
-    async openCluster(vpcId, kubeconfigPath) {
-      const cluster = await Cluster.open({
-        vpcId,
-        kubeconfigPath,
-        nats,
-        clock,
-        log,
-        wake,
-        wakeAll,
-        onLoss,
-        metrics: metrics.kube,
-        region: config.FAIRWAY_REGION,
-        instanceId: config.FAIRWAY_INSTANCE_ID,
-        shards: config.FAIRWAY_SHARDS,
-        leaseMs: config.FAIRWAY_LEASE_MS,
-        routerSilentMs: config.FAIRWAY_ROUTER_SILENT_MS,
-        lookEveryMs: config.FAIRWAY_CLUSTER_LOOK_MS,
-        owns: context.owns,
-        wrapKube: context.wrapKube,
-      });
-      clusters.set(vpcId, cluster);
-      wake(clusterKey(vpcId));
-    },
-    async closeCluster(vpcId) {
-      const cluster = clusters.get(vpcId);
-      clusters.delete(vpcId);
-      await cluster?.[Symbol.asyncDispose]();
-    },
-  };
+function clustersOf(config: ProvisionerConfig, parts: Parts & Pick<ClustersOptions, 'desired' | 'onLoss'>): Clusters {
+  const { nats, context, log, clock, metrics, wake, desired, onLoss } = parts;
+  return new Clusters({
+    nats,
+    clock,
+    log,
+    desired,
+    wake,
+    onLoss,
+    metrics: metrics.kube,
+    region: config.FAIRWAY_REGION,
+    instanceId: config.FAIRWAY_INSTANCE_ID,
+    shards: config.FAIRWAY_SHARDS,
+    leaseMs: config.FAIRWAY_LEASE_MS,
+    routerSilentMs: config.FAIRWAY_ROUTER_SILENT_MS,
+    lookEveryMs: config.FAIRWAY_CLUSTER_LOOK_MS,
+    owns: context.owns,
+    wrapKube: context.wrapKube,
+  });
 }
 
 /** One comparison of everything that is desired with everything that is. */
 function resyncRound(
   parts: Pick<ResyncOptions, 'nats' | 'clock' | 'log' | 'desired' | 'take'> & Pick<Parts, 'wake'>,
-  clusters: ReadonlyMap<string, Cluster>,
+  clusters: Clusters,
 ) {
   return (onCorrected: ResyncOptions['onCorrected'], signal: AbortSignal): Promise<void> =>
     resync(
       {
         ...parts,
         wake: (endpointId) => parts.wake(endpointKey(endpointId)),
-        endpointsInClusters: () =>
-          new Set([...clusters.values()].flatMap(({ caches }) => [...(caches?.endpoints() ?? [])])),
-        vpcIds: () => [...clusters.keys()],
+        endpointsInClusters: () => clusters.endpoints(),
+        vpcIds: () => clusters.all().map(({ vpcId }) => vpcId),
         onCorrected,
       },
       signal,

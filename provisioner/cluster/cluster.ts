@@ -1,11 +1,9 @@
 import type { ClusterDocument } from '#shared/contract/infra.ts';
 import type { Region } from '#shared/contract/ids.ts';
-import { streams, subjects } from '#shared/contract/subjects.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { QueueVerdict } from '#shared/runtime/keyed-queue.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
-import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import { clusterKey, endpointKey, type QueueKey } from '../desired/queue-key.ts';
 import { DrainRegistry } from '../drain/drain-registry.ts';
 import { connectKube, type KubeClient, type KubeWrites } from '../kube/kube-client.ts';
@@ -19,6 +17,7 @@ import { unheardKubelets } from '../observe/pod-view.ts';
 import type { Hold } from '../plan/hold.ts';
 import { observeCluster, readGreatestIntentSeq, takeClusterStep } from './look-at-cluster.ts';
 import { planCluster } from './plan-cluster.ts';
+import { reportCluster } from './report-cluster.ts';
 
 /** What opening a cluster needs; the rest is the process' own. */
 export interface ClusterOptions {
@@ -37,7 +36,7 @@ export interface ClusterOptions {
   lookEveryMs: number;
   wake: (key: QueueKey) => void;
   /** Called when every endpoint of the cluster has to be looked at. */
-  wakeAll: (vpcId: string) => void;
+  wakeAll: () => void;
   /** Called when desired state has lost documents, which no message tells of. */
   onLoss: () => void;
   /** In place of leases: what is worked on here. */
@@ -47,12 +46,7 @@ export interface ClusterOptions {
 }
 
 /** How a cluster stands. */
-export interface ClusterState {
-  state: ClusterDocument['state'] | 'opening';
-  reason: string;
-  message: string;
-  hint: string;
-}
+export type ClusterState = Hold & { state: ClusterDocument['state'] | 'opening' };
 
 /** Pauses before the next look, milliseconds: while it is opened, and while something stands in the way. */
 const pauseMs = { opening: 250, waiting: 5000, retryMax: 60_000 } as const;
@@ -100,7 +94,7 @@ export class Cluster implements AsyncDisposable {
     this.kube = options.wrapKube?.(this.#client) ?? this.#client;
     this.wroteAt = new WroteAt({ clock, waitMaxMs: 5000, onOverdue: metrics.onOverdue });
     const onFreed = (endpointId: string): void => wake(endpointKey(endpointId));
-    const onSilence = (): void => options.wakeAll(vpcId);
+    const onSilence = options.wakeAll;
     const kube = this.#client;
     this.drains = this.#stack.use(new DrainRegistry({ nats, kube, clock, log, vpcId, silentMs, onFreed, onSilence }));
   }
@@ -113,9 +107,14 @@ export class Cluster implements AsyncDisposable {
     const { vpcId, kubeconfigPath, log, metrics, nats, clock, instanceId, shards, leaseMs } = options;
     await using stack = new AsyncDisposableStack();
     const client = stack.use(await connectKube(kubeconfigPath, { log, onCall: metrics.onCall }));
-    const onChange = (): void => options.wakeAll(vpcId);
+    const onChange = options.wakeAll;
     const leases = stack.use(await startLeases({ nats, clock, log, vpcId, instanceId, shards, leaseMs, onChange }));
     return new Cluster(options, { client, leases, stack: stack.move() });
+  }
+
+  /** Has it looked at. */
+  wake(): void {
+    this.#options.wake(clusterKey(this.vpcId));
   }
 
   /** Local copies of its objects; undefined until the fence is in force. */
@@ -234,34 +233,13 @@ export class Cluster implements AsyncDisposable {
         { vpcId: this.vpcId, reason, message },
         `cluster.${state}`,
       );
-      this.#options.wakeAll(this.vpcId);
+      this.#options.wakeAll();
     }
-    if (this.ownership(clusterKey(this.vpcId)) === 'mine' || news) await this.#report(next);
-  }
-
-  async #report({ state, reason, message }: ClusterState): Promise<void> {
+    if (next.state === 'opening' || (!news && this.ownership(clusterKey(this.vpcId)) !== 'mine')) return;
     const { nats, region, clock, instanceId: writer } = this.#options;
-    if (state === 'opening') return;
-    const subject = subjects.cluster(this.vpcId);
-    const last = await readLast(nats, streams.infra.name, subject);
-    const before = last?.body as Partial<ClusterDocument> | null | undefined;
-    const greatestIntentSeq = Math.max(
-      this.#caches?.greatestIntentSeq() ?? this.#greatest,
-      before?.greatestIntentSeq ?? 0,
-    );
-    const updatedAt = new Date(clock.now()).toISOString();
-    const body: ClusterDocument = {
-      v: 1,
-      vpcId: this.vpcId,
-      region,
-      state,
-      reason,
-      message,
-      greatestIntentSeq,
-      updatedAt,
-      writer,
-    };
-    const same = before?.state === state && before.reason === reason && before.greatestIntentSeq === greatestIntentSeq;
-    if (!same) await writeDocuments(nats, [{ subject, body, expectedSeq: last?.seq ?? 0 }], '');
+    const { state, reason, message } = next;
+    const greatestIntentSeq = this.#caches?.greatestIntentSeq() ?? this.#greatest;
+    const at = { vpcId: this.vpcId, region, updatedAt: new Date(clock.now()).toISOString(), writer };
+    await reportCluster(nats, { ...at, state, reason, message, greatestIntentSeq });
   }
 }

@@ -27,13 +27,13 @@ it('serves two VPCs of a region, each in its cluster, and opens and closes one w
     });
   }
 
-  await one.closeCluster(second.vpcId);
+  await one.clusters.close(second.vpcId);
   const late = specOf(second.vpcId);
   const meanwhile = specOf(lab.vpcId);
   const lateRevision = await lab.publish(late);
   await lab.isActive(meanwhile.endpointId, await lab.publish(meanwhile));
   expect(await lab.status(late.endpointId)).toBeNull();
-  await one.openCluster(second.vpcId, second.kubeconfigPath);
+  await one.clusters.open(second.vpcId, second.kubeconfigPath);
   await lab.isActive(late.endpointId, lateRevision);
 
   for (const spec of [...specs, late, meanwhile]) await lab.publish(deleted(spec));
@@ -60,8 +60,8 @@ it('works on one cluster while the API server of another is away, and says so', 
     const told = { state: 'new', reason: 'ClusterUnreachable', conditions: [{ type: 'Stalled', status: 'True' }] };
     await eventually(async () => expect(await lab.status(away.endpointId)).toMatchObject(told));
     expect((await readiness(provisioner)).missing).toEqual([expect.stringContaining(awayId)]);
-    await provisioner.closeCluster(awayId);
-    await provisioner.openCluster(awayId, lab.cluster.kubeconfigPath);
+    await provisioner.clusters.close(awayId);
+    await provisioner.clusters.open(awayId, lab.cluster.kubeconfigPath);
     await eventually(async () => expect(await lab.status(away.endpointId)).toMatchObject({ state: 'provisioning' }));
     expect((await readiness(provisioner)).missing).toEqual([]);
   } finally {
