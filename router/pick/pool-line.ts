@@ -11,8 +11,8 @@ export interface Waiter {
   want: Want;
   /** Something has changed since it began to wait: replicas that were lost for now may be asked again. */
   again: boolean;
-  /** Set when it is served, and when its pool is gone: then it waits no more. */
-  result: Slot | 'gone' | undefined;
+  /** Set when it waits no more: served, or its pool is gone, or its place is given to a flow that has fewer. */
+  result: Slot | 'gone' | 'displaced' | undefined;
   /** Lets it look at its result and its clocks. */
   wake: () => void;
 }
@@ -61,6 +61,13 @@ export class PoolLine {
   wantBefore(waiter: Waiter): Want | undefined {
     const [flow] = goesFirst(waiter) ? [] : this.#flows.values();
     return flow?.[0]?.want;
+  }
+
+  /** The last of the flow that has most waiting, if it has more than this one would have with another. */
+  displacedBy(flow: string): Waiter | undefined {
+    let most: readonly Waiter[] = [];
+    for (const waiters of this.#flows.values()) if (waiters.length > most.length) most = waiters;
+    return most.length > (this.#flows.get(flow)?.length ?? 0) + 1 ? most.at(-1) : undefined;
   }
 
   /** Those who do not go first: one of them wants what all of them want. */

@@ -68,7 +68,8 @@ describe('the wait for a turn', () => {
     const { acquire, clock } = make();
     using _place = await acquire();
     const waiting = [acquire({ bytes: 40 }), acquire({ bytes: 40 })];
-    await expect(acquire({ flow: 'b', bytes: 21 })).rejects.toMatchObject({ code: 'overloaded', retryAfterMs: 5000 });
+    await expect(acquire({ bytes: 21 })).rejects.toMatchObject({ code: 'overloaded', retryAfterMs: 5000 });
+    await expect(acquire({ flow: 'b', bytes: 101 })).rejects.toMatchObject({ code: 'overloaded' });
     const more = [acquire({ flow: 'b', bytes: 0 }), acquire({ flow: 'b', bytes: 0 })];
     await expect(acquire({ flow: 'b', bytes: 0 })).rejects.toMatchObject({ code: 'overloaded' });
     const settled = Promise.allSettled([...waiting, ...more]);
@@ -117,6 +118,27 @@ describe('the wait for a turn', () => {
     place[Symbol.dispose]();
     await Promise.all(all);
     expect(order).toEqual(['busy 1', 'small', 'busy 2', 'busy 3']);
+  });
+
+  it('lets a flow that has fewer waiting in when the queue is full: the longest one gives way', async () => {
+    const { wait, acquire, clock } = make({ queueMax: 4, queueBytesMax: 1000 });
+    using _place = await acquire();
+    const busy = Promise.allSettled([1, 2, 3, 4].map(() => acquire({ flow: 'busy' })));
+    const small = Promise.allSettled([acquire({ flow: 'small' }), acquire({ flow: 'small' })]);
+    await expect(acquire({ flow: 'small' })).rejects.toMatchObject({ code: 'overloaded' });
+    await expect(acquire({ flow: 'busy' })).rejects.toMatchObject({ code: 'overloaded' });
+    expect(wait.waiting).toBe(4);
+    await clock.advance(1);
+    await clock.advance(1000);
+    const ends = [...(await busy), ...(await small)].map((one) => one.status === 'rejected' && String(one.reason));
+    expect(ends.map((end) => String(end).includes('mostly of your requests'))).toEqual([
+      false,
+      false,
+      true,
+      true,
+      false,
+      false,
+    ]);
   });
 
   it('puts a request that had a turn before all others, and asks a lost replica again only after a change', async () => {

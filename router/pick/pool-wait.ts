@@ -87,17 +87,34 @@ export class PoolWait {
   }
 
   #enter(waiter: Waiter): void {
-    const { pool, bytes } = waiter.work;
-    if (goesFirst(waiter)) this.#queued.add(pool, 1);
-    else if (!this.#queued.take(pool, 1)) throw overloaded('The queue of this endpoint is full.');
-    if (goesFirst(waiter)) this.#queuedBytes.add(pool, bytes);
-    else if (!this.#queuedBytes.take(pool, bytes)) {
-      this.#queued.giveBack(pool, 1);
-      throw overloaded('The requests that wait for this endpoint take all of its memory.');
-    }
+    const { pool, bytes, flow } = waiter.work;
     const line = this.#lines.get(pool) ?? new PoolLine();
+    if (goesFirst(waiter)) {
+      this.#queued.add(pool, 1);
+      this.#queuedBytes.add(pool, bytes);
+    } else
+      while (!this.#takeRoom(pool, bytes)) {
+        // The room of a pool is shared by its flows: the longest one gives way (longest queue drop, Suter et al. 1998).
+        const fits = bytes <= this.#limits.queueBytesMax;
+        const displaced = fits ? line.displacedBy(flow) : undefined;
+        if (displaced === undefined) throw overloaded('The queue of this endpoint is full.');
+        this.#end(displaced, 'displaced');
+      }
     this.#lines.set(pool, line);
     line.add(waiter);
+  }
+
+  #takeRoom(pool: string, bytes: number): boolean {
+    if (!this.#queued.take(pool, 1)) return false;
+    if (this.#queuedBytes.take(pool, bytes)) return true;
+    this.#queued.giveBack(pool, 1);
+    return false;
+  }
+
+  #end(waiter: Waiter, result: NonNullable<Waiter['result']>): void {
+    waiter.result = result;
+    this.#leave(waiter);
+    waiter.wake();
   }
 
   #leave(waiter: Waiter): void {
@@ -123,6 +140,7 @@ export class PoolWait {
       signal.throwIfAborted();
     }
     if (waiter.result === 'gone') throw gone();
+    if (waiter.result === 'displaced') throw overloaded('The queue of this endpoint is full, mostly of your requests.');
     return waiter.result;
   }
 
@@ -150,9 +168,7 @@ export class PoolWait {
     for (const waiter of line.turns()) {
       const found = this.#book(waiter);
       if (found !== 'replica' && found !== 'turn') {
-        waiter.result = found;
-        this.#leave(waiter);
-        waiter.wake();
+        this.#end(waiter, found);
         return true;
       }
       if (goesFirst(waiter)) tell(waiter, found);
