@@ -38,7 +38,7 @@ export const routerConfigSchema = z.object({
     .describe('longest request body'),
   FAIRWAY_BODY_BUDGET_BYTES: count(1024)
     .default(256 * mebibyte)
-    .describe('request bodies held by this process at once'),
+    .describe('memory for request bodies, shared out between endpoints'),
   FAIRWAY_BODY_TIMEOUT_MS: count(10).default(60_000).describe('how long a client may take to send its body'),
   FAIRWAY_IN_FLIGHT_MAX: count(1).default(2048).describe('requests that are forwarded at once'),
   FAIRWAY_QUEUE_MAX: count(0).default(1024).describe('requests that wait for a turn'),
