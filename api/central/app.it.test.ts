@@ -2,6 +2,8 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '#shared/runtime/log.ts';
+import { statusDocument } from '#shared/testing/documents.ts';
+import { eventually } from '#shared/testing/eventually.ts';
 import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { freePort } from '#shared/testing/child-server.ts';
 import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
@@ -64,6 +66,49 @@ describe('the front door', () => {
       expect([stale.status, stale.body.id]).toEqual([412, 'version_mismatch']);
       expect((await call({ method: 'DELETE', path: `${collection}/${id}` })).status).toBe(202);
     }
+  });
+
+  it('answers HEAD on a list over two regions', async () => {
+    const reply = await call({ method: 'HEAD' });
+    expect([reply.status, reply.text]).toEqual([200, '']);
+  });
+
+  it('follows its own links past deletes, across regions, and misses nothing', async () => {
+    const names = Array.from({ length: 6 }, (_, index) => `walk-${index}`);
+    for (const [index, name] of names.entries())
+      expect((await create(name, index % 2 === 0 ? 'atl1' : 'nyc2')).status).toBe(202);
+    const walked: string[] = [];
+    let path: string | undefined = `${collection}?per_page=2`;
+    while (path !== undefined) {
+      const page: TestReply = await call({ path });
+      expect(page.status, page.text).toBe(200);
+      const items = page.body.dedicated_inferences ?? [];
+      walked.push(...items.map(({ name }) => name));
+      const first = items[0];
+      const region = first?.region === 'nyc2' ? newYork : atlanta;
+      if (first?.name.startsWith('walk-') === true && walked.includes('walk-1')) {
+        const id = first.id;
+        await region.publishStatus(id, statusDocument({ endpointId: id, state: 'gone', observedRevision: 1e9 }));
+        expect((await call({ method: 'DELETE', path: `${collection}/${id}` })).status).toBe(202);
+        await eventually(async () => expect((await call({ path: `${collection}/${id}` })).status).toBe(404));
+      }
+      path = page.body.links?.pages?.['next']?.slice(door.url.length);
+    }
+    expect(walked.filter((name) => name.startsWith('walk-'))).toEqual(names);
+  });
+
+  it('reads regions in parallel within one deadline, however deep the page, and names the one that is late', async () => {
+    const silent = createServer(() => {});
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const address = silent.address();
+    const port = address !== null && typeof address === 'object' ? address.port : 0;
+    await using slow = await startDoor(`atl1=${atlanta.apis[0]?.url},nyc2=http://127.0.0.1:${port}`, 1000);
+    const startedAt = performance.now();
+    const page = await callApi(slow.url, { path: `${collection}?page=49&per_page=200` });
+    expect([page.status, page.body.meta?.unreachable], page.text).toEqual([200, ['nyc2']]);
+    expect(performance.now() - startedAt).toBeLessThan(3000);
+    silent.close();
   });
 
   it('passes the request id on, both ways, and the address under which it is known', async () => {

@@ -20,3 +20,21 @@ describe('FAIRWAY_REGIONS', () => {
     },
   );
 });
+
+describe('time-outs of a region', () => {
+  const times = (connectMs: number, readMs: number): unknown =>
+    readCentralConfig({
+      FAIRWAY_NATS_URL: 'nats://n',
+      FAIRWAY_REGIONS: 'atl1=http://a',
+      FAIRWAY_CONNECT_TIMEOUT_MS: String(connectMs),
+      FAIRWAY_READ_TIMEOUT_MS: String(readMs),
+    });
+
+  it('leave a read more time than its connection', () => {
+    expect(times(1000, 1001)).toBeDefined();
+    for (const readMs of [1000, 999])
+      expect(() => times(1000, readMs)).toThrow(
+        /FAIRWAY_READ_TIMEOUT_MS: must be more than FAIRWAY_CONNECT_TIMEOUT_MS/,
+      );
+  });
+});

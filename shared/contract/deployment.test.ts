@@ -209,3 +209,62 @@ describe('statuses on the wire', () => {
     expect(dedicatedInferenceSchema.shape.status.options).toEqual(wireStatuses);
   });
 });
+
+describe('names of models', () => {
+  const problems = (name: unknown): string[] => {
+    const of = (parts: object) =>
+      createRequestSchema.safeParse({ spec: { ...spec, model_deployments: [{ ...model, ...parts }] } });
+    const [slug, id] = [of({ model_slug: name }), of({ provider_model_id: name })];
+    return [...(slug.error ? problemPaths(slug.error) : []), ...(id.error ? problemPaths(id.error) : [])];
+  };
+
+  it.each([
+    'mistral/mistral-7b-instruct-v3',
+    'meta-llama/Llama-3.1-8B_v2',
+    'gpt2',
+    'hf.co/org/model',
+    'org/m:q4_K_M',
+    'org/m@main',
+    'a--b',
+  ])('may be %s', (name) => {
+    expect(problems(name)).toEqual([]);
+  });
+
+  it.each([
+    '--host',
+    '-m',
+    '../../etc/passwd',
+    'a/../b',
+    'a/.hidden',
+    '/etc/passwd',
+    'a//b',
+    'a/b/',
+    'a\nb',
+    'a\n',
+    '\na',
+    'a b',
+    'a\u0000b',
+    'a;b',
+    '$(a)',
+    "a'b",
+    'a"b',
+    'a\\b',
+    'a:b:c',
+    'a..b',
+    'a/b/c/d/e',
+    '模型/测试',
+    'x'.repeat(256),
+  ])('may not be %j', (name) => {
+    expect(problems(name)).toEqual([
+      'spec.model_deployments.0.model_slug',
+      'spec.model_deployments.0.provider_model_id',
+    ]);
+  });
+
+  it.each(['hf_x\ny', 'hf x', 'hf_ü', 'hf_\u0000'])('stand beside a token that is one line: not %j', (token) => {
+    for (const member of ['access_tokens', 'secrets']) {
+      const { error } = createRequestSchema.safeParse({ spec, [member]: { hugging_face_token: token } });
+      expect(error && problemPaths(error)).toEqual([`${member}.hugging_face_token`]);
+    }
+  });
+});

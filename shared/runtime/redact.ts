@@ -8,14 +8,18 @@ const bounds = { depth: 8, members: 100, characters: 8000 };
 const secretName =
   /^(value|body|pass|pwd|auth|prompt|messages|content|input|args)$|(authorization|cookie|token|password|passwd|passphrase|secret|credential|(private|api|upstream|hash|region|provisioner|seal|signing|encryption|access|master)key)s?$/;
 
-/** Secrets that can be told by their form wherever they stand, and what is left of them. */
+/**
+ * Secrets that can be told by their form wherever they stand, and what is left of them. Lines hold what strangers send:
+ * no form may look at a letter more than a few times, however many beginnings of secrets there are.
+ */
 const secretForms: readonly [form: RegExp, left: string][] = [
   [/\b(bearer|basic)(\s+)[\w.~+/=-]{8,}/gi, `$1$2${mask}`],
-  [/([a-z][a-z0-9+.-]*:\/\/)[^\s/"'@\\]*@/gi, `$1${mask}@`],
+  [/:\/\/[^\s/"'@\\]*@/g, `://${mask}@`],
   [/\b(fairway[a-z]*_)[0-9A-Za-z]{32,}(_[0-9A-Za-z]{6}\b)?/g, `$1${mask}`],
-  [/\b(fairwayproof_)[\w-]+\.[\w-]+/g, `$1${mask}`],
+  [/\b(fairwayproof_)[\w-]+(\.[\w-]+)?/g, `$1${mask}`],
   [/\b(hf_|sk-|dop_v1_|ghp_|xox[a-z]-)[\w-]{16,}/g, `$1${mask}`],
-  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----/g, mask],
+  // One that is cut ends with its text.
+  [/-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^"]*?(-----END [A-Z ]{0,40}PRIVATE KEY-----|(?=")|$)/g, mask],
 ];
 
 /** A text without the secrets that can be told by their form: bearers, tokens, passwords of URLs, private keys. */

@@ -146,6 +146,35 @@ describe('drain', () => {
   });
 });
 
+describe('the bounds of a server', () => {
+  it('answer 503 to a request too many, close a connection too many, and take others when there is room again', async () => {
+    const { listener, letGo, count } = held();
+    const refused: string[] = [];
+    const bounds = {
+      connectionsMax: 3,
+      requestsMax: 2,
+      refuse: (what: string) => {
+        refused.push(what);
+        return { headers: { 'retry-after': '2' }, body: 'no room' };
+      },
+    };
+    await using running = await serveListener(listener, { ...local, bounds });
+    const first = [get(running.url), get(running.url)];
+    await eventually(() => expect(count()).toBe(2));
+    expect(await get(running.url)).toEqual({ status: 503, body: 'no room', connection: 'close' });
+    const silent = await opened(running.url);
+    await expect(get(running.url)).rejects.toThrow();
+    expect(refused).toEqual(['request', 'connection']);
+    letGo();
+    expect((await Promise.all(first)).map(({ status }) => status)).toEqual([200, 200]);
+    silent.destroy();
+    const again = eventually(() => get(running.url));
+    await eventually(() => expect(count()).toBe(1));
+    letGo();
+    expect((await again).status).toBe(200);
+  });
+});
+
 describe('serveAdmin', () => {
   it('shows health, readiness with what is missing, and metrics', async () => {
     const registry = new Registry();
