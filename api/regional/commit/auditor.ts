@@ -6,6 +6,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import { startKeyedQueue, type KeyedQueue } from '#shared/runtime/keyed-queue.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import type { DocumentWrite, StoredDocument, WriteOutcome } from '#shared/runtime/nats/nats-publish.ts';
+import { startLoop, type Loop } from '#shared/runtime/loop.ts';
 import { within } from '#shared/runtime/within.ts';
 import { auditLines, type AuditLine } from './audit-lines.ts';
 
@@ -14,6 +15,9 @@ export interface AuditedDocument {
   document: DesiredDocument;
   revision: number;
 }
+
+/** One whose lines are due; those of others once this monotonic time has come, milliseconds. */
+type Due = AuditedDocument & { own: boolean; from: number };
 
 /** Where audit lines and events go, and what it is told when there is no room for an endpoint. */
 export interface AuditLog {
@@ -25,6 +29,9 @@ export interface AuditLog {
 
 /** Other processes leave the lines to the one that committed, this long and up to half as much again. */
 const othersAfterMs = 5000;
+
+/** How often it is looked for what others have left, milliseconds. */
+const sweepEveryMs = 1000;
 
 /** Rounds of "another process wrote a line first". */
 const roundsMax = 8;
@@ -44,8 +51,9 @@ export class Auditor implements AsyncDisposable {
   readonly #log: AuditLog;
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #due = new Map<string, AuditedDocument>();
+  readonly #due = new Map<string, Due>();
   readonly #queue: KeyedQueue;
+  readonly #sweep: Loop;
 
   constructor({ auditLog, ...from }: { auditLog: AuditLog; clock: Clock; log: Logger; random: () => number }) {
     this.#log = auditLog;
@@ -57,24 +65,27 @@ export class Auditor implements AsyncDisposable {
       async (endpointId) => {
         const due = this.#due.get(endpointId);
         if (due === undefined) return;
-        await this.#write(endpointId, due);
+        await this.#write(due);
         if (this.#due.get(endpointId) === due) this.#due.delete(endpointId);
       },
     );
+    const often = { name: 'audit', everyMs: sweepEveryMs, immediately: false, ...from };
+    this.#sweep = startLoop(often, () => this.#wakeLeft());
   }
 
   /** This process has stored the document: its lines are written now. */
   tell(document: AuditedDocument): void {
     const { endpointId } = document.document;
-    this.#remember(document);
+    this.#due.set(endpointId, { ...document, own: true, from: 0 });
     this.#queue.add(endpointId);
   }
 
   /** The document is in the log: whoever stored it has probably written its lines. */
   look(document: AuditedDocument): void {
     const { endpointId } = document.document;
-    if (!this.#remember(document)) return;
-    this.#queue.addAfter(endpointId, othersAfterMs * (1 + this.#random() / 2));
+    if ((this.#due.get(endpointId)?.revision ?? 0) >= document.revision) return;
+    const from = this.#clock.monotonic() + othersAfterMs * (1 + this.#random() / 2);
+    this.#due.set(endpointId, { ...document, own: false, from });
   }
 
   /**
@@ -83,7 +94,7 @@ export class Auditor implements AsyncDisposable {
    */
   async settle(document: AuditedDocument): Promise<void> {
     try {
-      await this.#write(document.document.endpointId, document);
+      await this.#write({ ...document, own: false, from: 0 });
     } catch (cause) {
       throw new AppError('unavailable', { message: 'The audit log cannot be written right now.', cause });
     }
@@ -91,27 +102,28 @@ export class Auditor implements AsyncDisposable {
 
   /** Endpoints whose lines are due or may be. */
   depth(): number {
-    return this.#queue.depth();
+    return this.#due.size;
   }
 
   /** Lets what is due now be written, for at most two seconds; what is left, others write. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sweep[Symbol.asyncDispose]();
     await within(this.#queue.idle(), 2000, { clock: this.#clock }).catch(() => {});
     await this.#queue[Symbol.asyncDispose]();
   }
 
-  /** False for what is known already. */
-  #remember(document: AuditedDocument): boolean {
-    const { endpointId } = document.document;
-    if ((this.#due.get(endpointId)?.revision ?? 0) >= document.revision) return false;
-    this.#due.set(endpointId, document);
-    return true;
+  #wakeLeft(): void {
+    const now = this.#clock.monotonic();
+    for (const [endpointId, { own, from }] of this.#due) if (!own && from <= now) this.#queue.add(endpointId);
   }
 
-  async #write(endpointId: string, due: AuditedDocument): Promise<void> {
+  async #write(due: Due): Promise<void> {
+    const { endpointId, kind, intents } = due.document;
+    // Nobody can have told of what was made just here: no need to look.
+    const isNew = due.own && kind === 'spec' && intents.length === 1;
     const since = this.#clock.now() - streams.audit.maxAgeMs + dayMs;
     for (let round = 0; round < roundsMax; round += 1) {
-      const last = await this.#log.last(subjects.audit(endpointId));
+      const last = isNew && round === 0 ? null : await this.#log.last(subjects.audit(endpointId));
       const told = auditDocumentSchema.safeParse(last?.body).data?.revision ?? 0;
       if (await this.#append(auditLines(due, told, since), last?.seq ?? 0)) return;
     }

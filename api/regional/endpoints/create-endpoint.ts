@@ -7,6 +7,7 @@ import { buildFirstSpec, firstTokenName, keyHonouredMs, planCreate, type CreateF
 import { project } from './project.ts';
 import { accessSeqOf, readDesired, readName, type DesiredState } from './read-desired.ts';
 import type { Answer, Call, RegionContext } from './region-context.ts';
+import type { FirstToken } from './region-keys.ts';
 
 /** Within this time an equal POST without a key is taken for a retry: doctl, DoTs and pydo retry like that. */
 const keylessRetryMs = 10 * 60 * 1000;
@@ -24,6 +25,9 @@ interface Attempt {
   order: CreateOrder;
   bodyHash: string;
 }
+
+/** With the token's value, which is shown and stored nowhere. */
+type Facts = CreateFacts & { token: FirstToken };
 
 interface Ids {
   endpointId: string;
@@ -66,15 +70,15 @@ export async function createEndpoint(
 /** An equal request elsewhere may have stored the intent first: then its time counts, and what derives from it. */
 function committed(
   attempt: Attempt,
-  facts: CreateFacts,
+  facts: Facts,
   { revision, at }: { revision: number; at: number | null },
 ): Answer<CreateReply> {
   const { order, context } = attempt;
   const { endpointId, mark } = facts;
-  const spec =
-    at === null ? buildFirstSpec(order, facts) : buildFirstSpec(order, factsOf(attempt, { ...mark, endpointId }, at));
+  const stored = at === null ? facts : factsOf(attempt, { ...mark, endpointId }, at);
+  const spec = buildFirstSpec(order, stored);
   if (at === null) context.auditor.tell({ document: spec, revision });
-  return replyOf(attempt, spec, revision);
+  return replyOf(context, stored, { spec, revision });
 }
 
 /** New ids, or the answer that the same Idempotency-Key got before. */
@@ -136,12 +140,12 @@ function isRetry({ context, call, bodyHash }: Attempt, spec: SpecDocument): bool
 function replay(attempt: Attempt, ids: Ids, stored: RevisedSpec): Answer<CreateReply> {
   const entry = stored.spec.intents.find(({ intentId }) => intentId === ids.intentId);
   const facts = { ...factsOf(attempt, ids, entry?.at ?? 0), defaultVpcId: stored.spec.vpcId };
-  return replyOf(attempt, buildFirstSpec(attempt.order, facts), entry?.revision ?? stored.revision);
+  const spec = buildFirstSpec(attempt.order, facts);
+  return replyOf(attempt.context, facts, { spec, revision: entry?.revision ?? stored.revision });
 }
 
-function factsOf({ context, call, bodyHash, order }: Attempt, { endpointId, intentId }: Ids, at: number): CreateFacts {
+function factsOf({ context, call, bodyHash, order }: Attempt, { endpointId, intentId }: Ids, at: number): Facts {
   const summary = `created ${order.name} with ${order.deployments.map(({ slug }) => slug).join(', ')}`;
-  const { tokenId, hash } = context.keys.firstToken({ intentId, at });
   return {
     mark: {
       intentId,
@@ -158,20 +162,19 @@ function factsOf({ context, call, bodyHash, order }: Attempt, { endpointId, inte
     defaultVpcId: context.defaultVpcId,
     hostDomain: context.hostDomain,
     partId: (part) => context.keys.derivedId(`${part}\0${intentId}`),
-    token: { tokenId, hash },
+    token: context.keys.firstToken({ intentId, at }),
     sealedHuggingFaceToken: null,
   };
 }
 
-function replyOf({ context }: Attempt, spec: SpecDocument, revision: number): Answer<CreateReply> {
-  const [intent] = spec.intents;
-  const { tokenId, value } = context.keys.firstToken(intent ?? { intentId: '', at: 0 });
+function replyOf({ address }: RegionContext, { token }: Facts, revised: RevisedSpec): Answer<CreateReply> {
+  const { tokenId: id, value } = token;
   return {
     status: 202,
-    revision,
+    revision: revised.revision,
     body: {
-      dedicated_inference: project({ spec, revision }, null, context.address),
-      token: { id: tokenId, name: firstTokenName, value, is_managed: true, created_at: spec.createdAt },
+      dedicated_inference: project(revised, null, address),
+      token: { id, name: firstTokenName, value, is_managed: true, created_at: revised.spec.createdAt },
     },
   };
 }

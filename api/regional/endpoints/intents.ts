@@ -88,7 +88,15 @@ export function planCreate(
       ...(spec.enablePublicEndpoint && { public: `${label}-public-${facts.hostDomain}` }),
       private: `${label}-private-${facts.hostDomain}`,
     },
-    tokens: [{ ...facts.token, name: firstTokenName, managed: true, createdAt: spec.createdAt }],
+    tokens: [
+      {
+        tokenId: facts.token.tokenId,
+        hash: facts.token.hash,
+        name: firstTokenName,
+        managed: true,
+        createdAt: spec.createdAt,
+      },
+    ],
   };
   const claim: NameDocument = { v: 1, kind: 'name', endpointId, name: spec.name };
   return {

@@ -1,7 +1,9 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Nats } from './nats.ts';
+import type { StoredDocument } from './nats-publish.ts';
 import { startView, type NatsView } from './nats-view.ts';
+import { parseJson } from '../parse-json.ts';
 
 /** A document as a map holds it: parsed, with its place in the stream. */
 export interface MappedDocument<T> {
@@ -29,7 +31,9 @@ export interface DocumentMapOptions<T> {
 }
 
 /** The newest document of each subject, parsed once. */
-export interface DocumentMap<T> extends NatsView {
+export interface DocumentMap<T> extends Omit<NatsView, 'learn'> {
+  /** Takes over what was read from the leader or stored, unless it is known. */
+  learn(document: StoredDocument): void;
   get(subject: string): MappedDocument<T> | undefined;
   entries(): IterableIterator<[string, MappedDocument<T>]>;
   /** Forgets a document that readers need no more; a newer one on the subject comes back by itself. */
@@ -42,27 +46,26 @@ export interface DocumentMap<T> extends NatsView {
  */
 export function startDocumentMap<T>(options: DocumentMapOptions<T>): DocumentMap<T> {
   const documents = new Map<string, MappedDocument<T>>();
+  const put = ({ subject, seq }: { subject: string; seq: number }, json: unknown): void => {
+    const value = options.parse(json);
+    if (value === null) options.log.warn({ stream: options.stream, subject, seq }, 'document.parked');
+    if (value !== null) documents.set(subject, { value, seq });
+    else if (options.parked === 'goes') documents.delete(subject);
+    options.onChange?.(subject);
+  };
+  const drop = (subject: string): void => {
+    documents.delete(subject);
+    options.onChange?.(subject);
+  };
   const view = startView({
     nats: options.nats,
     clock: options.clock,
     log: options.log,
     stream: options.stream,
     subjects: [options.subject],
-    apply: ({ subject, seq, deleted, text }) => {
-      if (deleted) documents.delete(subject);
-      else {
-        const value = parseText(text, options.parse);
-        if (value === null) options.log.warn({ stream: options.stream, subject, seq }, 'document.parked');
-        if (value !== null) documents.set(subject, { value, seq });
-        else if (options.parked === 'goes') documents.delete(subject);
-      }
-      options.onChange?.(subject);
-    },
+    apply: (message) => (message.deleted ? drop(message.subject) : put(message, parseJson(message.text))),
     ...(options.rereadEveryMs !== undefined && { rereadEveryMs: options.rereadEveryMs }),
-    onAbsent: (subject) => {
-      documents.delete(subject);
-      options.onChange?.(subject);
-    },
+    onAbsent: drop,
   });
   return {
     appliedSeq: () => view.appliedSeq(),
@@ -71,18 +74,14 @@ export function startDocumentMap<T>(options: DocumentMapOptions<T>): DocumentMap
     whenSynced: (signal) => view.whenSynced(signal),
     reached: (seq, signal) => view.reached(seq, signal),
     caughtUp: (signal) => view.caughtUp(signal),
-    learn: (document) => view.learn(document),
+    learn: (document) => {
+      if (!view.learn(document)) return;
+      if (document.deleted) drop(document.subject);
+      else put(document, document.body);
+    },
     get: (subject) => documents.get(subject),
     entries: () => documents.entries(),
     forget: (subject) => void documents.delete(subject),
     [Symbol.asyncDispose]: () => view[Symbol.asyncDispose](),
   };
-}
-
-function parseText<T>(text: string, parse: (json: unknown) => T | null): T | null {
-  try {
-    return parse(JSON.parse(text));
-  } catch {
-    return null;
-  }
 }

@@ -3,7 +3,6 @@ import type { Clock } from '../clock.ts';
 import { isDeletion } from './is-deletion.ts';
 import type { Logger } from '../log.ts';
 import type { Nats } from './nats.ts';
-import type { StoredDocument } from './nats-publish.ts';
 import { fullJitter } from '../retry.ts';
 import { isLevel, StreamLeader } from './stream-leader.ts';
 import { allOf, Waiters } from './waiters.ts';
@@ -59,8 +58,11 @@ export interface NatsView extends AsyncDisposable {
    * being changed, at the one before. Rejects when the signal aborts or the view is disposed.
    */
   caughtUp(signal: AbortSignal): Promise<void>;
-  /** Applies what was read from the leader, unless it is known: the view is never older than what was shown. */
-  learn(document: StoredDocument): void;
+  /**
+   * Notes what was read from the leader or stored, and says whether it is news: then its owner applies it, since it will not
+   * come again. So the view is never older than what was shown.
+   */
+  learn(document: Omit<ViewMessage, 'text'>): boolean;
 }
 
 /**
@@ -157,10 +159,11 @@ class View implements NatsView {
     );
   }
 
-  learn({ subject, seq, deleted, body }: StoredDocument): void {
-    if ((this.#known.get(subject)?.seq ?? 0) >= seq) return;
-    this.#meet({ subject, seq, deleted, text: JSON.stringify(body) });
+  learn({ subject, seq, deleted }: Omit<ViewMessage, 'text'>): boolean {
+    if ((this.#known.get(subject)?.seq ?? 0) >= seq) return false;
+    this.#known.set(subject, { seq, deleted, reading: this.#reading });
     this.#waiters.wake();
+    return true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
