@@ -58,10 +58,7 @@ export interface NatsView extends AsyncDisposable {
    * being changed, at the one before. Rejects when the signal aborts or the view is disposed.
    */
   caughtUp(signal: AbortSignal): Promise<void>;
-  /**
-   * Notes what was read from the leader or stored, and says whether it is news: then its owner applies it, since it will not
-   * come again. So the view is never older than what was shown.
-   */
+  /** Notes what was read from the leader or stored; true when it is news: its owner applies it, it does not come again. */
   learn(document: Omit<ViewMessage, 'text'>): boolean;
 }
 
