@@ -1,3 +1,4 @@
+import { intentsMax } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import type { Answer, Call, RegionContext } from './region-context.ts';
 import { seekIntent } from './idempotency.ts';
@@ -36,6 +37,9 @@ export async function deleteEndpoint(context: RegionContext, call: Call, order: 
       requestId: call.requestId,
       summary: `asked for the deletion of ${previous.spec.name}`,
     };
+    // Its oldest intent leaves the list, with its line if that can be written now: a delete is always accepted.
+    if (previous.spec.intents.length >= intentsMax)
+      await context.auditor.settle({ document: previous.spec, revision: previous.revision }).catch(() => {});
     const intent = planDeletion(previous, mark);
     const result = await context.committer.commit(intent);
     if (result.kind === 'mismatch') throw new AppError('idempotency_mismatch');

@@ -9,7 +9,7 @@ function startBarrier() {
     new Promise((done, fail) => {
       passes.push({ done, fail, signal });
     });
-  return { clock, passes, barrier: createBarrier({ pass, clock, timeoutMs: 2000 }) };
+  return { clock, passes, barrier: createBarrier(pass, 2000, clock) };
 }
 
 describe('a barrier', () => {

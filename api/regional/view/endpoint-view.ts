@@ -82,11 +82,7 @@ class NatsEndpointView implements EndpointView {
       parse: (json) => statusDocumentSchema.safeParse(json).data ?? null,
       onChange: (subject) => this.#statusChanged(lastToken(subject)),
     });
-    this.#barrier = createBarrier({
-      clock,
-      timeoutMs: options.barrierTimeoutMs,
-      pass: (signal) => this.#catchUp(signal),
-    });
+    this.#barrier = createBarrier((signal) => this.#catchUp(signal), options.barrierTimeoutMs, clock);
   }
 
   synced(): boolean {
