@@ -8,6 +8,7 @@ import { startLoop, type Loop } from '#shared/runtime/loop.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { verifyStreams } from '#shared/runtime/nats/nats-streams.ts';
+import { within } from '#shared/runtime/within.ts';
 import { createWork, type Reconciler } from './app.ts';
 import type { ProvisionerConfig } from './config.ts';
 import { startSpecConsumer } from './desired/consumer.ts';
@@ -91,15 +92,20 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
   return { url: admin.url, clusters, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
+/** How long the start waits for the streams. */
+const streamsTimeoutMs = 60_000;
+
 async function connect(
   config: ProvisionerConfig,
-  { log, signal = new AbortController().signal }: ProvisionerContext,
+  { log, clock = systemClock, signal = new AbortController().signal }: ProvisionerContext,
   stack: AsyncDisposableStack,
 ): Promise<Nats> {
   const { FAIRWAY_NATS_URL: url, FAIRWAY_INSTANCE_ID: instanceId } = config;
   const nats = stack.use(await connectNats({ url, name: `provisioner-${instanceId}`, log, signal }));
   const { desired, status, events, edge, infra, leases } = streams;
-  await verifyStreams(nats, [desired, status, events, edge, infra, leases], foreignStamp(config.FAIRWAY_REGION));
+  const check = foreignStamp(config.FAIRWAY_REGION);
+  const verified = verifyStreams(nats, [desired, status, events, edge, infra, leases], { check, signal });
+  await within(verified, streamsTimeoutMs, { clock, signal });
   return nats;
 }
 

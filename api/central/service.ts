@@ -41,7 +41,7 @@ export async function startCentralApi(config: CentralConfig, overrides: CentralO
   const nats = stack.use(
     await connectNats({ url, apiPrefix, name: 'api-central', log, ...(signal !== undefined && { signal }) }),
   );
-  await within(verifyStreams(nats, [streams.identity]), startTimeoutMs.streams, { clock, signal });
+  await within(verifyStreams(nats, [streams.identity], { signal }), startTimeoutMs.streams, { clock, signal });
   const tokens = stack.use(startApiTokens({ nats, clock, log }));
   const forwarder = stack.use(
     createForwarder({

@@ -72,7 +72,7 @@ export async function startRegionalApi(config: RegionalConfig, overrides: Region
     ...(signal !== undefined && { signal }),
   });
   stack.use(nats);
-  await within(verifyAll(nats, config), startTimeoutMs.streams, { clock, signal });
+  await within(verifyAll(nats, config, signal), startTimeoutMs.streams, { clock, signal });
   const base: Base = { config, nats, clock, log, metrics, random };
   const tokens = stack.use(startApiTokens({ nats, clock, log }));
   const context = startContext(base, stack);
@@ -109,10 +109,11 @@ export async function startRegionalApi(config: RegionalConfig, overrides: Region
   return { url: server.url, adminUrl: admin.url, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
-async function verifyAll(nats: Nats, config: RegionalConfig): Promise<void> {
+async function verifyAll(nats: Nats, config: RegionalConfig, signal: AbortSignal | undefined): Promise<void> {
   const { desired, status, events, audit, identity } = streams;
-  await verifyStreams(nats, [identity]);
-  await verifyStreams(nats, [desired, status, events, audit], foreignStamp(config.FAIRWAY_REGION));
+  await verifyStreams(nats, [identity], { signal });
+  const check = foreignStamp(config.FAIRWAY_REGION);
+  await verifyStreams(nats, [desired, status, events, audit], { check, signal });
 }
 
 /** What every use case works on; view, log, auditor and the end of deletes hear of each other. */

@@ -29,7 +29,7 @@ describe('verifyStreams', () => {
     await server[Symbol.asyncDispose]();
   });
   const refusal = (definition: StreamDefinition, check?: () => string | undefined) =>
-    expect(verifyStreams(nats, [definition], check)).rejects;
+    expect(verifyStreams(nats, [definition], check === undefined ? {} : { check })).rejects;
 
   it('is content with what a newer step has made, and changes nothing', async () => {
     const wider = { ...needed, subjects: ['a.*', 'b.*'], maxBytes: 9_000_000, denyDelete: true };
@@ -50,6 +50,16 @@ describe('verifyStreams', () => {
     await nats.jsm.streams.add({ name: 'M', subjects: ['m.*'], storage: StorageType.Memory });
     await refusal({ ...needed, name: 'M', subjects: ['m.*'] }).toThrow('storage must be "file"');
     await refusal(needed, () => 'belongs to region nyc2').toThrow('Stream A belongs to region nyc2.');
+  });
+
+  it('waits for a JetStream that hangs, until it is told to stop', async () => {
+    const stop = new AbortController();
+    server.pause();
+    const verified = verifyStreams(nats, [needed], { signal: stop.signal });
+    const ended = expect(verified).rejects.toThrow('Stream A cannot be had');
+    stop.abort(new Error('enough'));
+    await ended;
+    server.resume();
   });
 
   it('takes a mirror as the operator made it', async () => {

@@ -36,23 +36,36 @@ const patience = { baseMs: 100, maxMs: 1000, budgetMs: 15_000 };
 /** Code of nats-server's errors.json: stream not found. */
 const notFound = 10_059;
 
+/** How streams are looked at. */
+export interface VerifyOptions {
+  /** Objects to a stream's metadata, in words. */
+  check?: (metadata: Record<string, string> | undefined) => string | undefined;
+  /** Ends the wait for a JetStream that is not ready. */
+  signal?: AbortSignal | undefined;
+}
+
 /**
  * Checks that each stream exists, with subjects and properties that this process relies on; sizes and copies are the
- * operator's. `check` may object to its metadata. Waits for a JetStream that is not ready.
+ * operator's. Waits for a JetStream that is not ready.
  * @throws ConfigError with a sentence and the next command.
  */
 export async function verifyStreams(
   nats: Nats,
   definitions: readonly StreamDefinition[],
-  check: (metadata: Record<string, string> | undefined) => string | undefined = () => undefined,
+  { check, signal }: VerifyOptions = {},
 ): Promise<void> {
   const problems = await Promise.all(
     definitions.map((definition) =>
-      explained(definition.name, async () => {
-        const info = await findStream(nats, definition.name);
-        const problem = info === undefined ? 'is missing' : (misfit(definition, info) ?? check(info.config.metadata));
-        return problem === undefined ? [] : [`Stream ${definition.name} ${problem}.`];
-      }),
+      explained(
+        definition.name,
+        async () => {
+          const info = await findStream(nats, definition.name);
+          const problem =
+            info === undefined ? 'is missing' : (misfit(definition, info) ?? check?.(info.config.metadata));
+          return problem === undefined ? [] : [`Stream ${definition.name} ${problem}.`];
+        },
+        signal,
+      ),
     ),
   );
   if (problems.flat().length > 0)
@@ -89,10 +102,10 @@ export async function findStream(nats: Nats, name: string): Promise<StreamInfo |
 }
 
 /** Tries again while JetStream is not ready. @throws what failed, with the name of the stream. */
-export async function explained<T>(name: string, work: () => Promise<T>): Promise<T> {
+export async function explained<T>(name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   const classify = (error: unknown): { retry: boolean } => ({ retry: isNatsTrouble(error) });
   try {
-    return await retry({ clock: systemClock, ...patience, classify }, work);
+    return await retry({ clock: systemClock, ...patience, classify, ...(signal && { signal }) }, work);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`Stream ${name} cannot be had as it is needed: ${reason}`, { cause: error });
