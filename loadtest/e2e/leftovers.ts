@@ -11,7 +11,7 @@ export async function findLeftovers(plan: StackPlan, needles: readonly string[])
   const found = await Promise.all([
     inNats(plan, needles),
     inRedis(plan, needles),
-    inCluster(plan, needles),
+    inClusters(plan, needles),
     inProcesses(needles),
   ]);
   return found.flat();
@@ -56,13 +56,14 @@ const collections = [
   '/apis/fairway.dev/v1/dedicatedinferences',
 ];
 
-async function inCluster(plan: StackPlan, needles: readonly string[]): Promise<string[]> {
+async function inClusters(plan: StackPlan, needles: readonly string[]): Promise<string[]> {
   const found: string[] = [];
-  for (const path of collections) {
-    const { items } = (await lookAt(kubeconfigOf(plan), path)) as { items: { metadata: { name: string } }[] };
+  const kubeconfigs = plan.ports.vpcs.map((_, vpc) => kubeconfigOf(plan, vpc));
+  for (const [kubeconfig, path] of kubeconfigs.flatMap((each) => collections.map((path) => [each, path] as const))) {
+    const { items } = (await lookAt(kubeconfig, path)) as { items: { metadata: { name: string } }[] };
     for (const item of items) {
       const text = JSON.stringify(item);
-      if (needles.some((needle) => text.includes(needle))) found.push(`cluster ${path} ${item.metadata.name}`);
+      if (needles.some((needle) => text.includes(needle))) found.push(`${kubeconfig} ${path} ${item.metadata.name}`);
     }
   }
   return found;

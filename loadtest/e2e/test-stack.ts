@@ -13,7 +13,7 @@ import { listReplicas, type ReplicaProcess } from '#loadtest/stack/list-replicas
 import type { StackOptions } from '#loadtest/stack/options.ts';
 import { kubeconfigOf } from '#loadtest/stack/processes.ts';
 import { createProgress } from '#loadtest/stack/progress.ts';
-import { startStack, type Stack } from '#loadtest/stack/stack.ts';
+import { inferenceUrlOf, startStack, type Stack } from '#loadtest/stack/stack.ts';
 
 /** An answer of the management API. */
 export interface ApiAnswer {
@@ -35,6 +35,7 @@ const quiet: StackOptions = {
   smoke: false,
   keep: undefined,
   replicas: 2,
+  vpcs: 1,
   routers: 1,
   regionals: 2,
   provisioners: 2,
@@ -89,8 +90,10 @@ export class TestStack implements AsyncDisposable {
     return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
   }
 
-  async create(name: string, scale: number): Promise<CreateReply> {
-    const answer = await this.api('POST', '', { body: { spec: createSpec(name, scale) } });
+  /** Without `vpcId`, in the region's default VPC. */
+  async create(name: string, scale: number, vpcId?: string): Promise<CreateReply> {
+    const spec = { ...createSpec(name, scale), ...(vpcId !== undefined && { vpc: { uuid: vpcId } }) };
+    const answer = await this.api('POST', '', { body: { spec } });
     if (answer.status !== 202) throw new Error(`POST answered ${answer.status}: ${JSON.stringify(answer.body)}`);
     return createReplySchema.parse(answer.body);
   }
@@ -119,9 +122,10 @@ export class TestStack implements AsyncDisposable {
     });
   }
 
-  /** A client of the inference address that does not retry: a failed request is seen as one. */
-  openai(token: string): OpenAI {
-    return new OpenAI({ apiKey: token, baseURL: `${this.stack.inferenceUrl}/v1`, maxRetries: 0, timeout: 60_000 });
+  /** A client of a VPC's inference address that does not retry: a failed request is seen as one. */
+  openai(token: string, vpc = 0): OpenAI {
+    const baseURL = `${inferenceUrlOf(this.stack.plan, vpc)}/v1`;
+    return new OpenAI({ apiKey: token, baseURL, maxRetries: 0, timeout: 60_000 });
   }
 
   replicas(endpointId: string): Promise<ReplicaProcess[]> {

@@ -8,6 +8,9 @@ export interface StackOptions {
   /** Keep state across runs in this folder; undefined uses a temporary one that is removed at the end. */
   keep: string | undefined;
   replicas: number;
+  /** VPCs of the region, each with a cluster, a kubelet and routers of its own. */
+  vpcs: number;
+  /** Of each VPC. */
   routers: number;
   regionals: number;
   provisioners: number;
@@ -24,6 +27,7 @@ const flags = {
   keep: { type: 'boolean' },
   'state-dir': { type: 'string' },
   replicas: { type: 'string' },
+  vpcs: { type: 'string' },
   routers: { type: 'string' },
   regionals: { type: 'string' },
   provisioners: { type: 'string' },
@@ -41,7 +45,8 @@ export const usage = `npm run dev -- [options]
   --keep               keep state across runs (in .fairway/dev, or in --state-dir)
   --state-dir FOLDER   where --keep keeps it
   --replicas N         replicas of the demo endpoint (default 2)
-  --routers N          router processes (default 1)
+  --vpcs N             VPCs of the region, each with a cluster of its own (default 1)
+  --routers N          router processes of each VPC (default 1)
   --regionals N        regional API processes (default 1)
   --provisioners N     provisioner processes (default 1)
   --port N             control plane on N, inference on N+1 (default 8700; 0 takes free ports)
@@ -76,6 +81,7 @@ export function readStackOptions(args: readonly string[]): StackOptions {
     smoke: values.smoke ?? false,
     keep: values.keep === true ? (values['state-dir'] ?? '.fairway/dev') : undefined,
     replicas: number('replicas', 2, [1, 32]),
+    vpcs: number('vpcs', 1, [1, 8]),
     routers: number('routers', 1, [1, 8]),
     regionals: number('regionals', 1, [1, 8]),
     provisioners: number('provisioners', 1, [1, 8]),

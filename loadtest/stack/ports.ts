@@ -5,17 +5,24 @@ import { ConfigError } from '#shared/runtime/read-config.ts';
 /** Ports of one stack. What a person pastes stands on fixed ports; the rest takes free ones. */
 export interface StackPorts {
   control: number;
-  inference: number;
-  routers: number[];
   regionals: number[];
   nats: number;
   redis: number;
+  vpcs: VpcPorts[];
+}
+
+/** Ports of one VPC: its inference address, the routers behind it, its cluster's API. */
+export interface VpcPorts {
+  inference: number;
+  routers: number[];
   cluster: number;
 }
 
 /** How many of each, and where the fixed ones begin (0: free ones too). */
 export interface PortRequest {
   first: number;
+  vpcs: number;
+  /** Of each VPC. */
   routers: number;
   regionals: number;
 }
@@ -40,12 +47,16 @@ export async function choosePorts(request: PortRequest): Promise<StackPorts> {
   };
   try {
     const control = await hold(request.first);
-    const inference = await hold(request.first === 0 ? 0 : request.first + 1);
-    // One router listens on the inference port itself; several stand behind the balancer that does.
-    const routers = request.routers === 1 ? [inference] : await holdMany(hold, request.routers);
+    const vpcs: VpcPorts[] = [];
+    while (vpcs.length < request.vpcs) {
+      const inference = await hold(request.first === 0 || vpcs.length > 0 ? 0 : request.first + 1);
+      // One router listens on the inference port itself; several stand behind the balancer that does.
+      const routers = request.routers === 1 ? [inference] : await holdMany(hold, request.routers);
+      vpcs.push({ inference, routers, cluster: await hold(0) });
+    }
     const regionals = await holdMany(hold, request.regionals);
-    const [nats = 0, redis = 0, cluster = 0] = await holdMany(hold, 3);
-    return { control, inference, routers, regionals, nats, redis, cluster };
+    const [nats = 0, redis = 0] = await holdMany(hold, 2);
+    return { control, regionals, nats, redis, vpcs };
   } finally {
     await Promise.all(held.map((server) => closed(server)));
   }

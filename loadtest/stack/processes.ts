@@ -6,7 +6,7 @@ import type { StackOptions } from './options.ts';
 import type { StackPorts } from './ports.ts';
 import type { StackNats } from './servers.ts';
 import type { StackSecrets } from './secrets.ts';
-import { stackPlace } from './stack-place.ts';
+import { stackPlace, vpcIdOf } from './stack-place.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -20,30 +20,31 @@ export interface StackPlan {
   redisUrl: string;
 }
 
-/** Kubeconfig of the embedded cluster. */
-export function kubeconfigOf(plan: StackPlan): string {
-  return join(plan.folder, 'cluster', 'kubeconfig');
+/** Kubeconfig of a VPC's embedded cluster; VPCs are counted from 0. */
+export function kubeconfigOf(plan: StackPlan, vpc = 0): string {
+  return join(plan.folder, inVpc('cluster', vpc), 'kubeconfig');
 }
 
-/** API server and controllers of the embedded cluster, and the kubelet that runs pods as processes. */
-export function clusterProcess(plan: StackPlan): ProcessSpec {
-  return own(plan, 'cluster', {
+/** API server and controllers of a VPC's embedded cluster. */
+export function clusterProcess(plan: StackPlan, vpc: number): ProcessSpec {
+  const name = inVpc('cluster', vpc);
+  return own(plan, name, {
     main: 'loadtest/cluster/main.ts',
     env: {
-      FAIRWAY_CLUSTER_PORT: String(plan.ports.cluster),
-      FAIRWAY_CLUSTER_STATE_DIR: join(plan.folder, 'cluster'),
-      FAIRWAY_CLUSTER_KUBECONFIG: kubeconfigOf(plan),
+      FAIRWAY_CLUSTER_PORT: String(plan.ports.vpcs[vpc]?.cluster),
+      FAIRWAY_CLUSTER_STATE_DIR: join(plan.folder, name),
+      FAIRWAY_CLUSTER_KUBECONFIG: kubeconfigOf(plan, vpc),
       FAIRWAY_CLUSTER_KUBELET: 'off',
     },
   });
 }
 
-/** The kubelet: a process of its own, so that pods outlive the API server. */
-export function kubeletProcess(plan: StackPlan): ProcessSpec {
-  return own(plan, 'kubelet', {
+/** The kubelet, which runs pods as processes: one of its own, so that pods outlive the API server. */
+export function kubeletProcess(plan: StackPlan, vpc: number): ProcessSpec {
+  return own(plan, inVpc('kubelet', vpc), {
     main: 'loadtest/cluster/kubelet/main.ts',
     env: {
-      FAIRWAY_KUBELET_KUBECONFIG: kubeconfigOf(plan),
+      FAIRWAY_KUBELET_KUBECONFIG: kubeconfigOf(plan, vpc),
       FAIRWAY_KUBELET_LOG_DIR: join(plan.folder, 'logs'),
       FAIRWAY_KUBELET_POD_ENV: JSON.stringify({ FAIRWAY_SIM_TIME_SCALE: String(plan.options.timeScale) }),
       FAIRWAY_KUBELET_BACKOFF_MS: '500',
@@ -64,7 +65,7 @@ export function regionalProcess(plan: StackPlan, index: number): ProcessSpec {
       FAIRWAY_SEAL_PUBLIC_KEY: plan.secrets.sealPublicKey,
       FAIRWAY_DEFAULT_VPC_ID: stackPlace.vpcId,
       FAIRWAY_ENDPOINT_SCHEME: 'http',
-      FAIRWAY_ENDPOINT_PORT: String(plan.ports.inference),
+      FAIRWAY_ENDPOINT_PORT: String(plan.ports.vpcs[0]?.inference),
     },
   });
 }
@@ -83,16 +84,17 @@ export function centralProcess(plan: StackPlan): ProcessSpec {
   });
 }
 
-/** A provisioner process. */
+/** A provisioner process: each serves every VPC. */
 export function provisionerProcess(plan: StackPlan, index: number): ProcessSpec {
   const { drainTimeoutMs, leaseMs } = plan.options;
+  const clusters = plan.ports.vpcs.map((_, vpc) => `${vpcIdOf(vpc)}=${kubeconfigOf(plan, vpc)}`);
   return own(plan, numbered('provisioner', index), {
     main: 'provisioner/main.ts',
     env: {
       FAIRWAY_NATS_URL: plan.nats.urlOf({ role: 'provisioner', region: stackPlace.region }),
       FAIRWAY_REGION: stackPlace.region,
       FAIRWAY_INSTANCE_ID: numbered('provisioner', index),
-      FAIRWAY_CLUSTERS: `${stackPlace.vpcId}=${kubeconfigOf(plan)}`,
+      FAIRWAY_CLUSTERS: clusters.join(','),
       FAIRWAY_SEAL_PRIVATE_KEY: plan.secrets.sealPrivateKey,
       FAIRWAY_PROVISIONER_KEY: plan.secrets.provisionerKey,
       FAIRWAY_DRAIN_TIMEOUT_MS: String(drainTimeoutMs),
@@ -101,19 +103,20 @@ export function provisionerProcess(plan: StackPlan, index: number): ProcessSpec 
   });
 }
 
-/** A router process. */
-export function routerProcess(plan: StackPlan, index: number): ProcessSpec {
-  const name = numbered('router', index);
+/** A router process of a VPC. */
+export function routerProcess(plan: StackPlan, vpc: number, index: number): ProcessSpec {
+  const name = inVpc(numbered('router', index), vpc);
+  const vpcId = vpcIdOf(vpc);
   const hashKey = deriveKey(Buffer.from(plan.secrets.regionKey, 'base64url'), 'access-token-hash');
   return own(plan, name, {
     main: 'router/main.ts',
     env: {
-      FAIRWAY_NATS_URL: plan.nats.urlOf({ role: 'router', vpcId: stackPlace.vpcId }),
+      FAIRWAY_NATS_URL: plan.nats.urlOf({ role: 'router', vpcId }),
       FAIRWAY_NATS_API: plan.nats.edgeApi,
       FAIRWAY_REDIS_URL: plan.redisUrl,
-      FAIRWAY_VPC_ID: stackPlace.vpcId,
+      FAIRWAY_VPC_ID: vpcId,
       FAIRWAY_ROUTER_ID: name,
-      FAIRWAY_PORT: String(plan.ports.routers[index]),
+      FAIRWAY_PORT: String(plan.ports.vpcs[vpc]?.routers[index]),
       FAIRWAY_TOKEN_HASH_KEY: Buffer.from(hashKey).toString('base64url'),
       FAIRWAY_STATE_DIR: join(plan.folder, name),
       FAIRWAY_DRAIN_TIMEOUT_MS: String(plan.options.drainTimeoutMs),
@@ -126,6 +129,11 @@ const stopTimeoutMs = 8000;
 
 function numbered(name: string, index: number): string {
   return index === 0 ? name : `${name}-${index + 1}`;
+}
+
+/** Processes of the first VPC bear plain names, those of the second begin with `vpc2-`. */
+function inVpc(name: string, vpc: number): string {
+  return vpc === 0 ? name : `vpc${vpc + 1}-${name}`;
 }
 
 function own(plan: StackPlan, name: string, parts: { main: string; env: Record<string, string> }): ProcessSpec {

@@ -11,15 +11,22 @@ import {
 } from '../../api/cli/service.ts';
 import { stackPlace } from './stack-place.ts';
 
-/** What an operator does with a new region: its streams, a team with an API token, and the team's VPC. */
-export async function seedRegion(parts: { natsUrl: string; log: Logger; apiToken: string }): Promise<void> {
-  const { region, team, vpcId } = stackPlace;
+/** What an operator does with a new region: its streams, a team with an API token, and the team's VPCs. */
+export async function seedRegion(parts: {
+  natsUrl: string;
+  log: Logger;
+  apiToken: string;
+  vpcIds: readonly string[];
+}): Promise<void> {
+  const { region, team } = stackPlace;
   await using admin = await openAdmin({ natsUrl: parts.natsUrl, region }, { log: parts.log });
   await makeRegionStreams(admin);
   await addTeam(admin, team);
   await addToken(admin, { team, token: parts.apiToken, scopes, expiresAt: null });
-  await addVpc(admin, { vpcId, teams: [team] });
-  await makeVpcStreams(admin, vpcId, { anew: false });
-  // No router of an earlier run lives on, and this run may have fewer.
-  await forgetRouters(admin, vpcId);
+  for (const vpcId of parts.vpcIds) {
+    await addVpc(admin, { vpcId, teams: [team] });
+    await makeVpcStreams(admin, vpcId, { anew: false });
+    // No router of an earlier run lives on, and this run may have fewer.
+    await forgetRouters(admin, vpcId);
+  }
 }

@@ -35,11 +35,14 @@ export interface StackNats extends StackServer {
  * NATS with JetStream, `sync_interval: always` and the users of a region; NATS_URL names one that runs already, with one user
  * for all.
  */
-export async function natsServer({ folder, port, secrets }: ServerPlace): Promise<StackNats> {
+export async function natsServer(
+  { folder, port, secrets }: ServerPlace,
+  vpcIds: readonly string[],
+): Promise<StackNats> {
   const running = process.env['NATS_URL'];
   if (running !== undefined && running !== '')
     return { url: running, urlOf: () => running, edgeApi: '$JS.API', spec: undefined };
-  const { region, vpcId, team } = stackPlace;
+  const { region, team } = stackPlace;
   const natsKey = deriveKey(Buffer.from(secrets.regionKey, 'base64url'), 'nats');
   const person: NatsLogin = {
     user: { account: 'CONTROL', name: 'fairway', publish: ['>'], subscribe: ['>'], answers: true },
@@ -50,7 +53,7 @@ export async function natsServer({ folder, port, secrets }: ServerPlace): Promis
     `listen: "127.0.0.1:${port}"`,
     `jetstream { store_dir: ${JSON.stringify(join(folder, 'nats'))}, sync_interval: always, max_file_store: 8GB }`,
     `max_payload: 2MB`,
-    natsAccounts([person, ...loginsOf(natsKey, { region, vpcIds: [vpcId], teams: [team] })]),
+    natsAccounts([person, ...loginsOf(natsKey, { region, vpcIds, teams: [team] })]),
   ].join('\n');
   await writeFile(file, text, { mode: 0o600 });
   const command = binary('FAIRWAY_NATS_SERVER', 'nats-server');

@@ -12,12 +12,13 @@ import { loadSecrets } from './secrets.ts';
 import { seedRegion } from './seed-region.ts';
 import { natsServer, redisServer } from './servers.ts';
 import { openStateFolder } from './state-folder.ts';
-import { stackPlace } from './stack-place.ts';
+import { stackPlace, vpcIdOf } from './stack-place.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
 
 /** A running stack: addresses, the API token and its processes. */
 export interface Stack extends AsyncDisposable {
   controlUrl: string;
+  /** Of the first VPC. */
   inferenceUrl: string;
   apiToken: string;
   folder: string;
@@ -27,7 +28,7 @@ export interface Stack extends AsyncDisposable {
 }
 
 /**
- * Starts everything: NATS, Redis and the cluster first, then the API, then what needs the API's streams; each as a
+ * Starts everything: NATS, Redis and the clusters first, then the API, then what needs the API's streams; each as a
  * process of its own under a supervisor. @throws ConfigError with the next command for ports, disk, binaries.
  */
 export async function startStack(
@@ -37,38 +38,42 @@ export async function startStack(
 ): Promise<Stack> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(await openStateFolder(options.keep));
-  const { port, routers, regionals } = options;
-  const ports = await choosePorts({ first: port, routers, regionals });
+  const ports = await choosePorts({ ...options, first: options.port });
+  const vpcIds = ports.vpcs.map((_, vpc) => vpcIdOf(vpc));
   const secrets = await loadSecrets(folder.path);
-  const nats = await natsServer({ folder: folder.path, port: ports.nats, secrets });
+  const nats = await natsServer({ folder: folder.path, port: ports.nats, secrets }, vpcIds);
   const redis = await redisServer({ folder: folder.path, port: ports.redis, secrets });
   const plan = { options, ports, secrets, folder: folder.path, nats, redisUrl: redis.url };
   const supervisor = stack.use(createSupervisor(clock, progress));
 
-  // Cluster and Redis come up while NATS gets its streams; whoever needs something that is late waits for it.
+  // Clusters and Redis come up while NATS gets its streams; whoever needs something that is late waits for it.
   const seeded = async (): Promise<void> => {
     if (nats.spec !== undefined) await supervisor.run(nats.spec);
-    await seedRegion({ natsUrl: nats.urlOf({ role: 'admin' }), log: silentLogger(), apiToken: secrets.apiToken });
+    const natsUrl = nats.urlOf({ role: 'admin' });
+    await seedRegion({ natsUrl, log: silentLogger(), apiToken: secrets.apiToken, vpcIds });
   };
-  const cluster = async (): Promise<void> => {
-    await supervisor.run(processes.clusterProcess(plan));
-    await supervisor.run(processes.kubeletProcess(plan));
+  const cluster = async (vpc: number): Promise<void> => {
+    await supervisor.run(processes.clusterProcess(plan, vpc));
+    await supervisor.run(processes.kubeletProcess(plan, vpc));
   };
   const redisUp = redis.spec === undefined ? Promise.resolve() : supervisor.run(redis.spec);
-  await allOrFirstError([seeded(), cluster(), redisUp]);
+  await allOrFirstError([seeded(), ...vpcIds.map((_, vpc) => cluster(vpc)), redisUp]);
   await allOrFirstError([
     ...ports.regionals.map((_, index) => supervisor.run(processes.regionalProcess(plan, index))),
     supervisor.run(processes.centralProcess(plan)),
     ...Array.from({ length: options.provisioners }, (_, index) =>
       supervisor.run(processes.provisionerProcess(plan, index)),
     ),
-    ...ports.routers.map((_, index) => supervisor.run(processes.routerProcess(plan, index))),
+    ...ports.vpcs.flatMap(({ routers }, vpc) =>
+      routers.map((_, index) => supervisor.run(processes.routerProcess(plan, vpc, index))),
+    ),
   ]);
-  if (ports.routers.length > 1) stack.use(await startBalancer({ port: ports.inference, targets: ports.routers }));
+  for (const { inference, routers } of ports.vpcs)
+    if (routers.length > 1) stack.use(await startBalancer({ port: inference, targets: routers }));
   const running = stack.move();
   return {
     controlUrl: `http://127.0.0.1:${ports.control}`,
-    inferenceUrl: `http://127.0.0.1:${ports.inference}`,
+    inferenceUrl: inferenceUrlOf(plan),
     apiToken: secrets.apiToken,
     folder: folder.path,
     kept: folder.kept,
@@ -76,6 +81,11 @@ export async function startStack(
     supervisor,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/** Where clients reach the endpoints of a VPC; VPCs are counted from 0. */
+export function inferenceUrlOf({ ports }: processes.StackPlan, vpc = 0): string {
+  return `http://127.0.0.1:${ports.vpcs[vpc]?.inference}`;
 }
 
 /** Waits for all, also when one fails, so that nothing starts behind the back of the clean-up; then throws the first error. */
@@ -112,6 +122,11 @@ export async function writeReport(stack: Stack, demo: DemoEndpoint): Promise<voi
     nats: { url: plan.nats.url, users: natsUsers(plan) },
     redis: { url: plan.redisUrl },
     cluster: { kubeconfig },
+    vpcs: plan.ports.vpcs.map((_, vpc) => ({
+      id: vpcIdOf(vpc),
+      inferenceUrl: inferenceUrlOf(plan, vpc),
+      kubeconfig: processes.kubeconfigOf(plan, vpc),
+    })),
     processes: stack.supervisor.list(),
     replicas: await listReplicas(kubeconfig, demo.endpointId).catch(() => []),
   };

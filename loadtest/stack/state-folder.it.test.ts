@@ -60,12 +60,15 @@ describe('the state folder', () => {
 
 describe('choosePorts', () => {
   it('takes different free ports', async () => {
-    const { control, inference, routers, regionals, nats, redis, cluster } = await choosePorts({
+    const { control, regionals, nats, redis, vpcs } = await choosePorts({
       first: 0,
+      vpcs: 2,
       routers: 3,
       regionals: 2,
     });
-    const all = [control, inference, ...routers, ...regionals, nats, redis, cluster];
+    const ofVpcs = vpcs.flatMap(({ inference, routers, cluster }) => [inference, ...routers, cluster]);
+    const all = [control, ...regionals, nats, redis, ...ofVpcs];
+    expect(all).toHaveLength(15);
     expect(new Set(all).size).toBe(all.length);
   });
 
@@ -73,7 +76,7 @@ describe('choosePorts', () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    await expect(choosePorts({ first: port, routers: 1, regionals: 1 })).rejects.toThrow(
+    await expect(choosePorts({ first: port, vpcs: 1, routers: 1, regionals: 1 })).rejects.toThrow(
       new RegExp(`Port ${port} is taken[\\s\\S]*--port`),
     );
     server.close();
