@@ -50,6 +50,7 @@ function startApp(lookup: TokenLookup) {
       clock,
       log: silentLogger(),
       random: () => 0.5,
+      due: { set: () => {} },
     }),
     clock,
     newId: () => '00000000-0000-8001-8000-000000000001',

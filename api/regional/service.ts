@@ -179,5 +179,5 @@ function startAuditor({ nats, clock, log, metrics, random }: Base): Auditor {
     last: (subject: string) => askLeader({ nats, clock, stream, subject, budgetMs: 5000 }),
     onRefused: () => metrics.refusedKeys.inc({ queue: 'audit' }),
   };
-  return new Auditor({ auditLog, clock, log, random });
+  return new Auditor({ auditLog, clock, log, random, due: metrics.auditDue });
 }

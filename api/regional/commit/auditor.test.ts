@@ -14,6 +14,7 @@ const endpointId = uuid(1);
 function start(store = new MemoryDesiredLog()) {
   const clock = createTestClock();
   const outcomes: WriteOutcome['kind'][] = [];
+  let due = 0;
   const auditLog = {
     write: async (write: DocumentWrite): Promise<WriteOutcome> => {
       const kind = outcomes.shift();
@@ -22,7 +23,13 @@ function start(store = new MemoryDesiredLog()) {
     last: (subject: string) => store.last(subject),
     onRefused: () => {},
   };
-  const auditor = new Auditor({ auditLog, clock, log: silentLogger(), random: () => 0.5 });
+  const auditor = new Auditor({
+    auditLog,
+    clock,
+    log: silentLogger(),
+    random: () => 0.5,
+    due: { set: (count: number) => void (due = count) },
+  });
   /** Intents number 1 to `count`; the last one is that of this write. */
   const document = (count: number, ageMs = 0): AuditedDocument => {
     const intents = Array.from({ length: count }, (_, index) =>
@@ -41,12 +48,12 @@ function start(store = new MemoryDesiredLog()) {
       .map(({ body }) => auditDocumentSchema.parse(body))
       .map(({ action, revision }) => [action, revision]);
   const events = (): number => store.history.filter(({ subject }) => subject === subjects.event(endpointId)).length;
-  return { clock, auditor, document, told, events, outcomes, store };
+  return { clock, auditor, document, told, events, outcomes, store, due: () => due };
 }
 
 describe('the auditor', () => {
   it('writes a line and an event for each stored intent, once and in order', async () => {
-    const { clock, auditor, document, told, events } = start();
+    const { clock, auditor, document, told, events, due } = start();
     auditor.tell(document(1));
     await clock.advance(0);
     expect(told()).toEqual([['create', 10]]);
@@ -59,7 +66,7 @@ describe('the auditor', () => {
       ['scale', 20],
       ['scale', 30],
     ]);
-    expect([events(), auditor.depth()]).toEqual([3, 0]);
+    expect([events(), due()]).toEqual([3, 0]);
   });
 
   it('writes what the process that stored an intent did not live to write', async () => {

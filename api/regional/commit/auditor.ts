@@ -54,8 +54,21 @@ export class Auditor implements AsyncDisposable {
   readonly #due = new Map<string, Due>();
   readonly #queue: KeyedQueue;
   readonly #sweep: Loop;
+  readonly #gauge: { set(count: number): void };
 
-  constructor({ auditLog, ...from }: { auditLog: AuditLog; clock: Clock; log: Logger; random: () => number }) {
+  constructor({
+    auditLog,
+    due,
+    ...from
+  }: {
+    auditLog: AuditLog;
+    clock: Clock;
+    log: Logger;
+    random: () => number;
+    /** Shows how many endpoints are due. */
+    due: { set(count: number): void };
+  }) {
+    this.#gauge = due;
     this.#log = auditLog;
     this.#clock = from.clock;
     this.#random = from.random;
@@ -63,10 +76,11 @@ export class Auditor implements AsyncDisposable {
     this.#queue = startKeyedQueue(
       { ...from, name: 'audit', concurrency: 16, backoff, keysMax, onRefused: () => auditLog.onRefused() },
       async (endpointId) => {
-        const due = this.#due.get(endpointId);
-        if (due === undefined) return;
-        await this.#write(due);
-        if (this.#due.get(endpointId) === due) this.#due.delete(endpointId);
+        const present = this.#due.get(endpointId);
+        if (present === undefined) return;
+        await this.#write(present);
+        if (this.#due.get(endpointId) === present) this.#due.delete(endpointId);
+        due.set(this.#due.size);
       },
     );
     const often = { name: 'audit', everyMs: sweepEveryMs, immediately: false, ...from };
@@ -77,6 +91,7 @@ export class Auditor implements AsyncDisposable {
   tell(document: AuditedDocument): void {
     const { endpointId } = document.document;
     this.#due.set(endpointId, { ...document, own: true, from: 0 });
+    this.#gauge.set(this.#due.size);
     this.#queue.add(endpointId);
   }
 
@@ -86,6 +101,7 @@ export class Auditor implements AsyncDisposable {
     if ((this.#due.get(endpointId)?.revision ?? 0) >= document.revision) return;
     const from = this.#clock.monotonic() + othersAfterMs * (1 + this.#random() / 2);
     this.#due.set(endpointId, { ...document, own: false, from });
+    this.#gauge.set(this.#due.size);
   }
 
   /**
@@ -98,11 +114,6 @@ export class Auditor implements AsyncDisposable {
     } catch (cause) {
       throw new AppError('unavailable', { message: 'The audit log cannot be written right now.', cause });
     }
-  }
-
-  /** Endpoints whose lines are due or may be. */
-  depth(): number {
-    return this.#due.size;
   }
 
   /** Lets what is due now be written, for at most two seconds; what is left, others write. */

@@ -7,6 +7,7 @@ export interface ApiMetrics {
   pending: Gauge;
   refused: Counter<'reason'>;
   refusedKeys: Counter<'queue'>;
+  auditDue: Gauge;
   commands: Counter<'verb' | 'status'>;
   barrierSeconds: Histogram;
 }
@@ -39,6 +40,11 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
       name: 'fairway_api_queue_refused_total',
       help: 'Endpoints for which a queue had no room: audit, finish-deletes.',
       labelNames: ['queue'],
+      registers,
+    }),
+    auditDue: new Gauge({
+      name: 'fairway_api_audit_due',
+      help: 'Endpoints whose audit lines are due, or may be: this process looks, or another has written them.',
       registers,
     }),
     commands: new Counter({

@@ -115,6 +115,7 @@ describe('the regional API at its limits', () => {
     const text = await (await fetch(`${admin}/metrics`)).text();
     for (const line of [
       /fairway_api_commits_total\{result="committed".*\} [1-9]/,
+      /fairway_api_audit_due\{.*\} \d/,
       /fairway_api_refused_total\{reason="overloaded".*\} 8/,
       /fairway_api_refused_total\{reason="store_full".*\} [1-9]/,
       /fairway_api_requests_total\{operation="dedicatedInferences_create",status="202".*\} [1-9]/,
