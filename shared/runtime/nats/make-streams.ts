@@ -101,11 +101,19 @@ async function update(nats: Nats, wanted: Wanted, present: StreamInfo): Promise<
   if (Object.keys(changes).length > 0) await nats.jsm.streams.update(wanted.name, changes);
 }
 
+/** How many copies a stream gets: as asked, else as many as it has; a new one three in a cluster, one on a single server. */
+export function copiesOf(of: { asked: number | undefined; present: number | undefined; clustered: boolean }): number {
+  return of.asked ?? of.present ?? (of.clustered ? 3 : 1);
+}
+
 /** What a stream and a mirror have in common. The server's own metadata stay. */
 function shared(nats: Nats, { stamp, replicas }: MakeOptions, present: StreamInfo | undefined): Partial<StreamConfig> {
-  const usual = present?.config.num_replicas ?? (nats.nc.info?.cluster === undefined ? 1 : 3);
+  const clustered = nats.nc.info?.cluster !== undefined;
   const metadata = present?.config.metadata;
-  return { num_replicas: replicas ?? usual, metadata: { ...metadata, ...stamp(metadata) } };
+  return {
+    num_replicas: copiesOf({ asked: replicas, present: present?.config.num_replicas, clustered }),
+    metadata: { ...metadata, ...stamp(metadata) },
+  };
 }
 
 function mirrorSource({ origin, from, to }: MirrorDefinition): NonNullable<StreamConfig['mirror']> {
