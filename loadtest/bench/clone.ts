@@ -86,21 +86,24 @@ export class Clone {
     return { seconds: first?.at ?? Number.NaN, lines };
   }
 
-  /** Starts a stack that goes on serving. @throws when it has no first token after two minutes. */
+  /** Starts a stack that goes on serving. @throws with its last output when it ends, or has no first token after four minutes. */
   async serve(...flags: string[]): Promise<ServingStack> {
     const json = join(this.#checkout, '.fairway-report.json');
     await rm(json, { force: true });
     const child = spawn('npm', ['run', 'dev', '--', '--port', '0', '--json', json, ...flags], {
       cwd: this.#checkout,
       env: this.#env(),
-      stdio: 'ignore',
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4000)));
     const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     const stop = async (): Promise<void> => {
       child.kill('SIGTERM');
       await ended;
     };
-    for (let look = 0; look < 1200; look += 1) {
+    for (let look = 0; look < 2400 && child.exitCode === null; look += 1) {
       const text = await readFile(json, 'utf8').catch(() => undefined);
       if (text !== undefined)
         return {
@@ -110,8 +113,8 @@ export class Clone {
         };
       await delay(100);
     }
-    await stop();
-    throw new Error(`npm run dev in ${this.#checkout}: no first token after two minutes`);
+    if (child.exitCode === null) await stop();
+    throw new Error(`npm run dev in ${this.#checkout}: no first token after four minutes\n${output}`);
   }
 
   /** A newcomer's own Node starts everything, and nothing is cached but what this clone has cached. */
