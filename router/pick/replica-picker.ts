@@ -186,9 +186,11 @@ export class ReplicaPicker implements Placer {
       if (end.usage !== undefined && work.only === undefined) this.#learnUsage(booking, end.usage);
     }
     if (end.kind !== 'failed') return;
-    const counts = health.failed(replicaId, end.failure, { startedAt, now: clock.monotonic() });
+    const now = clock.monotonic();
+    const counts = health.failed(replicaId, end.failure, { startedAt, now });
+    const isAway = end.failure === 'connect' || end.failure === 'unauthorized';
     // A process that is gone has taken its cache with it.
-    if (counts && (end.failure === 'connect' || end.failure === 'unauthorized')) index.clear(replicaId);
+    if (counts && isAway && health.doubt(replicaId, now) === Infinity) index.clear(replicaId);
     changed();
   }
 

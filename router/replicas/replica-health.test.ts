@@ -88,6 +88,19 @@ describe('ReplicaHealth', () => {
     expect(doubts(1)).toEqual([0]);
   });
 
+  it.each<[string, (lab: ReturnType<typeof make>) => unknown, number]>([
+    ['takes a 401 of a process that has taken the key for the request’s', () => {}, 0],
+    ['not once a look found nobody', ({ look }) => [look('refused', 20), look('healthy', 21)], Infinity],
+    ['not once a look got no answer', ({ look }) => look('silent', 20), Infinity],
+    ['not once a connection has ended', ({ fail }) => fail('reset', 20), Infinity],
+  ])('%s', (...[, since, doubt]) => {
+    const lab = make();
+    lab.health.answered('a', 10);
+    since(lab);
+    lab.fail('unauthorized', 30);
+    expect(lab.doubts(30)).toEqual([doubt]);
+  });
+
   it('believes a look that says unhealthy, and learns nothing from one that failed here', () => {
     const { look, fail, doubts } = make();
     look('unhealthy', 1);

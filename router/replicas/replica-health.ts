@@ -46,6 +46,8 @@ interface Finding {
   /** When the last incident was known: what began before it belongs to it, and says nothing against it. */
   failedAt: number;
   foreignUntil: number;
+  /** It has taken the pool's key, and was there at every look since: no other process can have its address. */
+  isOurs: boolean;
   scrape: 'healthy' | 'unhealthy' | 'refused' | 'unknown';
   /** Looks have been answered before: their silence means something. */
   looked: boolean;
@@ -58,7 +60,7 @@ interface Finding {
  * What is thought of replicas, from looks at them and from what requests met. An engine may look healthy and fail every
  * request (vLLM in shutdown), so that a good look does not make up for incidents; a refused connection is out at once and
  * back with the first good look that began later; an address that refuses the pool's key is somebody else's, out at once
- * and for the longest pause. One incident counts once, however many requests it broke, and only what began after it clears
+ * and for the longest pause, unless it has taken the key before and never been away: then the request was to blame. One incident counts once, however many requests it broke, and only what began after it clears
  * it. Pure over (state, now); times are monotonic milliseconds.
  */
 export class ReplicaHealth {
@@ -110,7 +112,8 @@ export class ReplicaHealth {
   failed(replica: string, failure: Failure, { startedAt, now }: Span): boolean {
     if (startedAt <= this.#ownStallAt && now <= this.#ownStallAt + this.#limits.excuseMs) return false;
     const finding = this.#finding(replica);
-    if (failure === 'unauthorized') finding.foreignUntil = now + this.#limits.pauseMaxMs;
+    if (failure !== 'unauthorized') finding.isOurs = false;
+    if (failure === 'unauthorized' && !finding.isOurs) finding.foreignUntil = now + this.#limits.pauseMaxMs;
     else if (failure === 'connect') Object.assign(finding, { scrape: 'refused', failedAt: now });
     else if (startedAt > finding.failedAt) this.#incident(finding, now);
     return true;
@@ -125,9 +128,9 @@ export class ReplicaHealth {
 
   /** A request was answered whole. */
   answered(replica: string, startedAt: number): void {
-    const finding = this.#findings.get(replica);
-    if (finding === undefined || startedAt <= finding.failedAt) return;
-    Object.assign(finding, { incidents: 0, pauses: 0, inDoubt: false, outUntil: 0, foreignUntil: 0 });
+    const finding = this.#finding(replica);
+    if (startedAt <= finding.failedAt) return;
+    Object.assign(finding, { incidents: 0, pauses: 0, inDoubt: false, outUntil: 0, foreignUntil: 0, isOurs: true });
     if (finding.scrape === 'refused') finding.scrape = 'unknown';
   }
 
@@ -140,6 +143,7 @@ export class ReplicaHealth {
   scraped(replica: string, result: ScrapeResult, { startedAt, now }: Span): void {
     if (result === 'unknown') return;
     const finding = this.#finding(replica);
+    if (result !== 'healthy') finding.isOurs = false;
     if (result === 'silent') {
       if (startedAt <= this.#ownStallAt) return;
       Object.assign(finding, silence(finding, startedAt, now));
@@ -192,6 +196,7 @@ export class ReplicaHealth {
       probing: false,
       failedAt: Number.NEGATIVE_INFINITY,
       foreignUntil: 0,
+      isOurs: false,
       scrape: 'unknown',
       looked: false,
       silentSince: Infinity,
