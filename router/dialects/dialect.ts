@@ -31,7 +31,7 @@ export interface Splice {
  */
 export type EventKind = 'opening' | 'content' | 'meta' | 'error' | 'done';
 
-/** Gets each event: the bytes for the client (none when all of it was for the router), or the error as a JSON text. */
+/** Gets each event: the bytes for the client (none when all of it was for the router), or what the error's event says. */
 export type TakeEvent = (kind: EventKind, bytes: Buffer | undefined) => void;
 
 /** Reads one answer: made anew for each attempt, it remembers what it has read. */
@@ -57,8 +57,10 @@ export interface ErrorVoice {
   relayed(answer: EngineAnswer): Buffer;
   /** The last bytes of a stream that ends with an error; `body` as of the two above. */
   streamEnd(body: Buffer): Buffer;
-  /** The answer that an error event of an engine stands for. */
-  answerOf(event: Buffer): EngineAnswer;
+  /** Whether an answer that came as a success tells an error. */
+  tells(body: Buffer): boolean;
+  /** The answer that an error stands for which came as an event, or as a success. */
+  answerOf(told: Buffer): EngineAnswer;
 }
 
 /** Whether and when a failed request may be tried again. */

@@ -97,7 +97,8 @@ export class Attempt implements UpstreamHandler {
   onEnd(): void {
     if (this.over) return this.#deadline?.[Symbol.dispose]();
     if (this.#refusal === undefined) return this.#taker?.onEnd();
-    this.finish(verdictOf(answerOf(this.#head, Buffer.concat(this.#refusal)), 'status'));
+    const answer = answerOf(this.#head, Buffer.concat(this.#refusal));
+    if (!this.finishTold(answer)) this.finish(verdictOf(answer, 'status'));
   }
 
   onFailure({ kind, reason, reusedSocket }: UpstreamFailure): void {
@@ -150,6 +151,14 @@ export class Attempt implements UpstreamHandler {
     if (this.over) return;
     this.#close(outcome);
     this.#call?.abort();
+  }
+
+  /** True when a success tells an error: it means what the status would that it should have had. */
+  finishTold({ status, body }: EngineAnswer): boolean {
+    const { errors } = this.request.dialect;
+    if (status >= 300 || !errors.tells(body)) return false;
+    this.finish(verdictOf(errors.answerOf(body), 'error_frame'));
+    return true;
   }
 
   #leave(): void {

@@ -80,7 +80,10 @@ export function lossEnd(reason: LossReason): SlotEnd {
   }
 }
 
-/** What an answer without content means: 401 is somebody else's engine, 429 and 5xx another replica's chance, the rest is final. */
+/**
+ * What an answer without content means: 401 is somebody else's engine, 429 and 5xx another replica's chance, 4xx is final.
+ * What is no such answer at all is a fault as well: the same request may get it from every replica.
+ */
 export function verdictOf(answer: EngineAnswer, reason: 'status' | 'error_frame'): AttemptOutcome {
   const { status } = answer;
   const detail = `the model server answered ${status}`;
@@ -89,10 +92,5 @@ export function verdictOf(answer: EngineAnswer, reason: 'status' | 'error_frame'
   if (status === 429 || status === 503) return { ...lost, reason, answer, end: { kind: 'refused' } };
   if (status >= 500) return { ...lost, reason, answer, end: { kind: 'faulted' } };
   if (status >= 400) return { kind: 'answered', answer, end: { kind: 'answered', usage: undefined } };
-  return {
-    ...lost,
-    reason: 'protocol',
-    detail: `${detail}, and no such answer`,
-    end: { kind: 'failed', failure: 'protocol' },
-  };
+  return { ...lost, reason: 'protocol', detail: `${detail}, and no such answer`, end: { kind: 'faulted' } };
 }

@@ -85,6 +85,50 @@ describe('an engine that is busy', () => {
   });
 });
 
+describe('an error that came as a success', () => {
+  const event = (text: string): UpstreamStep[] => [{ head: 200 }, { data: `${text}\n\n` }, { end: true }];
+  it.each<[string, UpstreamStep[], boolean]>([
+    ['an event of that name', event('event: error\ndata: {"message":"too long","code":400}'), true],
+    ['an event that is one', event('data: {"object":"error","message":"too long","code":400}'), true],
+    ['a text with its status beside it', event('data: {"error":"too long","status":400}'), true],
+    ['JSON in place of a stream', answers(200, '{"error":{"message":"too long","code":400}}'), true],
+    ['JSON in place of an answer', answers(200, '{"object":"error","message":"too long","code":400}'), false],
+  ])('means what its status says: %s', async (...[, steps, streamed]) => {
+    const bench = run({ a: steps, b: good }, { streamed });
+    expect(await bench.outcome).toMatchObject({ kind: 'answered', code: 'engine_refused' });
+    expect([bench.outgoing.status, bench.ends.length]).toEqual([400, 1]);
+    expect(JSON.parse(bench.outgoing.text)).toMatchObject({ error: { message: 'too long' } });
+  });
+
+  it('is another replica’s chance when it is the engine’s own', async () => {
+    const bench = run({ a: answers(200, '{"error":{"message":"oom","code":500}}'), b: good });
+    expect(await bench.outcome).toMatchObject({ kind: 'done' });
+    expect(bench.ends[0]).toEqual(['a', { kind: 'faulted' }]);
+  });
+
+  it('and an answer in place of a stream, which every replica may give to this request, make no replica fail', async () => {
+    const page: UpstreamStep[] = [{ head: 200, type: 'text/html' }, { data: '<p>' }, { end: true }];
+    const bench = run({ a: page, b: answers(307, '') });
+    expect(await bench.outcome).toMatchObject({ kind: 'lost', reason: 'protocol' });
+    expect(bench.ends.map(([, { kind }]) => kind)).toEqual(['faulted', 'faulted']);
+    expect([bench.outgoing.status, bench.outgoing.text]).toEqual([502, expect.stringContaining('upstream_error')]);
+  });
+});
+
+describe('a whole answer whose end is the end of its connection', () => {
+  const whole = '{"choices":[{"message":{"content":"{}"}}]}';
+  it.each<[string, string, Record<string, string>, number]>([
+    ['is an answer', `${whole}\n`, {}, 1],
+    ['was cut when it lacks its last brace', whole.slice(0, 20), {}, 2],
+    ['is what it is when its length was told', whole.slice(0, 20), { 'content-length': '20' }, 1],
+  ])('%s', async (...[, body, headers, tries]) => {
+    const bench = run({ a: answers(200, body, headers), b: answers(200, whole) }, { streamed: false });
+    expect(await bench.outcome).toMatchObject({ kind: 'done' });
+    expect(bench.upstream.sent).toHaveLength(tries);
+    expect(bench.outgoing.text).toBe(tries === 1 ? body : whole);
+  });
+});
+
 describe('a request that kills', () => {
   const dies: UpstreamStep[] = [{ head: 200 }, { data: frames.role }, { fail: 'reset' }];
   it('is tried on two replicas and no more', async () => {

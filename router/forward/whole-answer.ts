@@ -41,15 +41,19 @@ export class WholeAnswer implements AnswerTaker {
 
   onEnd(): void {
     const { request } = this.#attempt;
-    if (this.#bytes === 0) return this.onLost({ reason: 'truncated', detail: 'the answer was empty', again: false });
     const body = this.#relaying ? this.#tail : Buffer.concat(this.#chunks);
+    if (this.#bytes === 0) return this.onLost({ reason: 'truncated', detail: 'the answer was empty', again: false });
+    if (isCutShort(this.#attempt.head, body))
+      return this.onLost({ reason: 'truncated', detail: 'the connection ended inside of the answer', again: false });
+    const answer = answerOf(this.#attempt.head, body);
+    if (!this.#relaying && this.#attempt.finishTold(answer)) return;
     const usage = request.dialect.usageOf(body);
     if (this.#relaying) {
       request.reply.end();
     } else {
       this.#attempt.accepted();
       request.committed();
-      request.reply.sendAnswer(answerOf(this.#attempt.head, body));
+      request.reply.sendAnswer(answer);
     }
     this.#attempt.finish({ kind: 'done', usage, end: { kind: 'answered', usage } });
   }
@@ -74,4 +78,17 @@ export class WholeAnswer implements AnswerTaker {
     const flows = request.reply.writePart(answerOf(head, this.#tail), chunks);
     if (!flows) this.#attempt.holdBack(this.#times.tokenIdleTimeoutMs);
   }
+}
+
+/**
+ * Where only the end of the connection ends a body (RFC 9112 §6.3), an engine that dies looks like one that is done: JSON
+ * ends with its last brace.
+ */
+function isCutShort(head: UpstreamHead | undefined, tail: Buffer): boolean {
+  const headers = head?.headers ?? {};
+  const isFramed = ['content-length', 'transfer-encoding', 'content-encoding'].some(
+    (name) => headers[name] !== undefined,
+  );
+  if (isFramed || !String(headers['content-type']).includes('json')) return false;
+  return !/[}\]]\s*$/.test(tail.toString('latin1', Math.max(0, tail.length - 64)));
 }

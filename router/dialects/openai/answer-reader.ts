@@ -4,6 +4,7 @@ import type { Usage } from '../../replicas/usage.ts';
 import type { AnswerReader, TakeEvent } from '../dialect.ts';
 import { membersOf } from '../json-members.ts';
 import { SseFrames, dataOf } from '../sse-frames.ts';
+import { tellsError } from './errors.ts';
 import { findUsage, UsageTally } from './usage.ts';
 
 const choicesKey = Buffer.from('"choices"');
@@ -14,6 +15,7 @@ const done = Buffer.from('[DONE]');
 /** The field in which llama-server told errors until the end of 2025 (ggml-org/llama.cpp#16104). */
 const errorField = Buffer.from('error:');
 const dataField = Buffer.from('data:');
+const nameField = Buffer.from('event:');
 /** A name that early in an event is a member of its top-level object, before any choice. */
 const headBytes = 512;
 /** Longest event of a stream; token ids and log probabilities of long prompts fit. */
@@ -86,6 +88,7 @@ export class OpenAiReader implements AnswerReader {
     const data = dataOf(frame, dataField);
     if (data === undefined) return this.#onOther(frame, take);
     if (isEmpty(data)) return;
+    if (dataOf(frame, nameField)?.toString().trim() === 'error') return this.#onError(data, take);
     if (isDone(data)) {
       this.flush(take);
       return take('done', frame);
@@ -97,15 +100,16 @@ export class OpenAiReader implements AnswerReader {
   #onOther(frame: Buffer, take: TakeEvent): void {
     const error = dataOf(frame, errorField);
     if (error === undefined) return;
+    this.#onError(Buffer.from(`{"error":${error.toString()}}`), take);
+  }
+
+  #onError(told: Buffer, take: TakeEvent): void {
     this.flush(take);
-    take('error', Buffer.from(`{"error":${error.toString()}}`));
+    take('error', told);
   }
 
   #readQuickly(frame: Buffer, data: Buffer, take: TakeEvent): void {
-    if (isError(data)) {
-      this.flush(take);
-      return take('error', data);
-    }
+    if (isError(data)) return this.#onError(data, take);
     const finishes = countFinishes(data);
     const usage = data.includes(usageKey) ? findUsage(data) : undefined;
     if (usage !== undefined && hasNoChoice(data)) return this.#onUsage(frame, usage, take);
@@ -114,7 +118,7 @@ export class OpenAiReader implements AnswerReader {
 
   #readParsed(frame: Buffer, data: Buffer, take: TakeEvent): void {
     const value = parseJson(data.toString());
-    if (isRecord(value) && value['error'] !== undefined && value['error'] !== null) return take('error', data);
+    if (tellsError(value)) return this.#onError(data, take);
     const choices = isRecord(value) && Array.isArray(value['choices']) ? value['choices'].filter(isRecord) : [];
     const usage = isRecord(value) && isRecord(value['usage']) ? findUsage(data) : undefined;
     if (usage !== undefined && choices.length === 0) return this.#onUsage(frame, usage, take);
@@ -178,12 +182,12 @@ function isEmpty(data: Buffer): boolean {
   return data.length <= 8 && /^\s*(null|\{\s*\}|\[\s*\]|"")?\s*$/.test(data.toString('latin1'));
 }
 
-/** `{"error": …}` with whatever blanks, or the name early in an event, before any choice. */
+/** `{"error": …}` with whatever blanks, or the name early in an event, before any choice; parsed where there is none. */
 function isError(data: Buffer): boolean {
-  const at = data.subarray(0, headBytes).indexOf(errorKey);
-  if (at < 0 || /^"error"\s*:\s*null/.test(data.toString('latin1', at, at + 24))) return false;
   const choices = data.indexOf(choicesKey);
-  return choices < 0 || at < choices;
+  if (choices < 0) return tellsError(parseJson(data.toString()));
+  const at = data.subarray(0, headBytes).indexOf(errorKey);
+  return at >= 0 && at < choices && !/^"error"\s*:\s*null/.test(data.toString('latin1', at, at + 24));
 }
 
 function hasNoChoice(data: Buffer): boolean {

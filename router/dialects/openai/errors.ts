@@ -19,6 +19,7 @@ export const errors: ErrorVoice = {
   headers,
   relayed,
   streamEnd: (body) => Buffer.concat([Buffer.from('data: '), oneLine(body), Buffer.from('\n\n'), endMark]),
+  tells: (body) => !body.includes('"choices"') && tellsError(parseJson(body.toString())),
   answerOf,
 };
 
@@ -66,14 +67,23 @@ function messageOf(value: unknown): string {
   return '';
 }
 
-function answerOf(event: Buffer): EngineAnswer {
-  const value = parseJson(event.toString());
-  const error = isRecord(value) ? value['error'] : undefined;
-  const about = isRecord(error) ? error : {};
-  const code = Number(about['code'] ?? about['status_code'] ?? NaN);
+/** An error in any of the shapes of `messageOf`; what has a choice is an answer, unless a member says `error`. */
+export function tellsError(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  if (value['error'] !== undefined && value['error'] !== null) return true;
+  return value['choices'] === undefined && (value['object'] === 'error' || messageOf(value) !== '');
+}
+
+/** The status stands inside of `error`, beside it, or at the top where there is no such member. */
+function answerOf(told: Buffer): EngineAnswer {
+  const value = parseJson(told.toString());
+  const whole = isRecord(value) ? value : {};
+  const about = isRecord(whole['error']) ? whole['error'] : whole;
+  const codes = [about, whole].flatMap((one) => [one['code'], one['status_code'], one['status']]).map(Number);
   const words = `${String(about['type'])} ${String(about['code'])}`;
   const named = tooMany.test(words) ? 429 : badRequest.test(words) ? 400 : 502;
-  return { status: code >= 400 && code <= 599 ? code : named, contentType: 'application/json', body: event };
+  const status = codes.find((code) => code >= 400 && code <= 599) ?? named;
+  return { status, contentType: 'application/json', body: told };
 }
 
 function originalOf(original: Buffer): unknown {

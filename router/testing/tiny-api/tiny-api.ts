@@ -13,6 +13,7 @@ const errors: ErrorVoice = {
   headers: ({ retryable }) => ({ 'x-tiny-retry': retryable ? 'yes' : 'no' }),
   relayed: ({ status, body }) => Buffer.from(JSON.stringify({ oops: status, inner: body.toString() })),
   streamEnd: (body) => Buffer.concat([body, Buffer.from('\n')]),
+  tells: () => false,
   answerOf: (event) => ({ status: 500, contentType: 'application/x-ndjson', body: event }),
 };
 
