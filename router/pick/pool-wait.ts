@@ -1,5 +1,6 @@
 import { AppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
+import { within } from '#shared/runtime/within.ts';
 import { SharedRoom } from '../admit/shared-room.ts';
 import type { Slot, Work } from './picker.ts';
 import { goesFirst, PoolLine, type Waiter, type Want } from './pool-line.ts';
@@ -145,11 +146,10 @@ export class PoolWait {
   }
 
   async #pause(waiter: Waiter, ms: number, signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
     const { promise, resolve } = Promise.withResolvers<void>();
     waiter.wake = resolve;
-    await Promise.race([promise, this.#clock.sleep(ms, AbortSignal.any([over.signal, signal])).catch(() => {})]);
-    over.abort('over');
+    // Whoever waits looks itself at what has ended the pause.
+    await within(promise, ms, { clock: this.#clock, signal }).catch(() => {});
   }
 
   /** Pools take turns, too: one each, until nobody can be served. */
