@@ -1,18 +1,12 @@
-import type { PrefixMatch } from '../replicas/prefix-index.ts';
-import type { PoolView, ReplicaState } from '../replicas/replica-view.ts';
-import type { PromptKeys } from '../scan/prefix-hash.ts';
+import type { ReplicaState } from '../replicas/replica-view.ts';
 import { hashText } from '../scan/hash64.ts';
+import type { Work } from './picker.ts';
 import { heavierFirst, rendezvousWeight } from './rendezvous.ts';
 
-/** What a pick must know of a request. */
-export interface PickRequest {
-  readonly prompt: Pick<PromptKeys, 'keys' | 'firstUserEnd'>;
-  /** Longest known prefix per replica, from `PrefixIndex.match`; a replica that is absent holds nothing. */
-  readonly matches: ReadonlyMap<string, PrefixMatch>;
-  /** What names the conversation, where the client says it. */
-  readonly session?: string;
-  /** Replicas that this request has already failed on. */
-  readonly exclude?: ReadonlySet<string>;
+/** A replica that may be picked. */
+export interface Choosable extends ReplicaState {
+  /** Last block of the prompt that it should hold, -1 for none. */
+  readonly matchedBlock: number;
 }
 
 /**
@@ -26,14 +20,16 @@ export type PickReason = 'affinity' | 'affinity_overloaded' | 'session' | 'least
 /** What was seen of one candidate. */
 export interface PickScore {
   readonly replica: string;
-  /** Index of the last matching block, -1 for none. */
   readonly matchedBlock: number;
   readonly inFlight: number;
 }
 
-export type PickResult =
-  | { readonly replica: string; readonly reason: PickReason; readonly scores: readonly PickScore[] }
-  | { readonly none: 'no_ready_replica' | 'all_excluded' };
+/** Which replica, and why. */
+export interface PickResult {
+  readonly replica: string;
+  readonly reason: PickReason;
+  readonly scores: readonly PickScore[];
+}
 
 interface Candidate extends PickScore {
   /** In flight, and what the engine has besides. */
@@ -44,10 +40,9 @@ interface Candidate extends PickScore {
   readonly weight: bigint;
 }
 
-interface Chosen {
-  readonly replica: string;
-  readonly reason: PickReason;
-}
+type Chosen = Omit<PickResult, 'scores'>;
+/** What a pick must know of a request. */
+type Asked = Pick<Work, 'prompt' | 'session'>;
 
 /** A replica with more requests than `factor` times the mean and `slack` is overloaded. */
 const loadLimit = { factor: 1.25, slack: 2 } as const;
@@ -63,24 +58,23 @@ const fullKvUse = 0.97;
  * goes by rendezvous with bounded load (Mirrokni, Thorup, Zadimoghaddam 2016), keyed by its name or by the chain through
  * its first user message. Load is what routers have in flight and what the engine reports beyond that; one whose KV cache
  * is full counts as overloaded while another one's is not. Replicas in doubt are left out while one with less is there.
+ * Undefined when none can take it.
  */
-export function pick(request: PickRequest, view: PoolView, _now: number): PickResult {
+export function pick(asked: Asked, view: readonly Choosable[], _now: number): PickResult | undefined {
   const ready = view.filter(({ condition, doubt }) => condition === 'ready' && doubt < Infinity);
-  if (ready.length === 0) return { none: 'no_ready_replica' };
-  const allowed = ready.filter(({ id }) => request.exclude?.has(id) !== true);
-  if (allowed.length === 0) return { none: 'all_excluded' };
+  if (ready.length === 0) return undefined;
 
-  const leastDoubt = Math.min(...allowed.map(({ doubt }) => doubt));
-  const key = conversationKey(request);
-  const candidates = allowed
+  const leastDoubt = Math.min(...ready.map(({ doubt }) => doubt));
+  const key = conversationKey(asked);
+  const candidates = ready
     .filter(({ doubt }) => doubt === leastDoubt)
-    .map((replica) => toCandidate(replica, request, key ?? 0n));
+    .map((replica) => toCandidate(replica, key ?? 0n));
   const scores = candidates.map(({ replica, matchedBlock, inFlight }) => ({ replica, matchedBlock, inFlight }));
-  return { ...choose(request, candidates, key !== undefined), scores };
+  return { ...choose(asked, candidates, key !== undefined), scores };
 }
 
-function choose(request: PickRequest, candidates: readonly Candidate[], hasKey: boolean): Chosen {
-  const { firstUserEnd, keys } = request.prompt;
+function choose({ prompt, session }: Asked, candidates: readonly Candidate[], hasKey: boolean): Chosen {
+  const { firstUserEnd, keys } = prompt;
   const hasRoom = withRoom(candidates);
   const holders = candidates.filter(({ matchedBlock }) => firstUserEnd >= 0 && matchedBlock >= firstUserEnd);
   if (holders.length > 0) {
@@ -88,7 +82,7 @@ function choose(request: PickRequest, candidates: readonly Candidate[], hasKey: 
     return best ? { replica: best.replica, reason: 'affinity' } : least(candidates, 'affinity_overloaded');
   }
   const goesOn = firstUserEnd >= 0 && keys.length > firstUserEnd + 1;
-  if (!hasKey || !(goesOn || request.session !== undefined)) return least(candidates, 'least_in_flight');
+  if (!hasKey || !(goesOn || session !== undefined)) return least(candidates, 'least_in_flight');
   const home = candidates.toSorted(byWeight).find(hasRoom);
   return home ? { replica: home.replica, reason: 'session' } : least(candidates, 'session');
 }
@@ -101,11 +95,11 @@ function withRoom(candidates: readonly Candidate[]): (candidate: Candidate) => b
   return ({ load, isFull }) => load <= limit && (allFull || !isFull);
 }
 
-function toCandidate(replica: ReplicaState, request: PickRequest, key: bigint): Candidate {
-  const { id, inFlight, unseen, kvUse = 0, waiting = 0 } = replica;
+function toCandidate(replica: Choosable, key: bigint): Candidate {
+  const { id, matchedBlock, inFlight, unseen, kvUse = 0, waiting = 0 } = replica;
   return {
     replica: id,
-    matchedBlock: request.matches.get(id)?.block ?? -1,
+    matchedBlock,
     inFlight,
     load: inFlight + unseen,
     isFull: kvUse >= fullKvUse && waiting > 0,
@@ -114,7 +108,7 @@ function toCandidate(replica: ReplicaState, request: PickRequest, key: bigint): 
 }
 
 /** What stays the same over all turns of a conversation; undefined if only what everybody shares is known. */
-function conversationKey({ session, prompt }: PickRequest): bigint | undefined {
+function conversationKey({ session, prompt }: Asked): bigint | undefined {
   return session === undefined ? prompt.keys[prompt.firstUserEnd] : hashText(session, 0n);
 }
 

@@ -103,17 +103,17 @@ export class ReplicaPicker implements Placer {
     if (this.#lingering.expire(now)) rowChanged();
   }
 
-  #pick(pool: PoolDocument, work: Work, exclude: ReadonlySet<string>): Choice | undefined {
+  #pick(pool: PoolDocument, work: Work, excluded: ReadonlySet<string>): Choice | undefined {
     const { index, clock } = this.#parts;
     const now = clock.monotonic();
-    const view = this.view(pool, now);
+    const open = this.view(pool, now).filter(({ id }) => !excluded.has(id));
     const matches = index.match(
-      view.map(({ id }) => id),
+      open.map(({ id }) => id),
       work.prompt.keys,
     );
-    const session = work.session === undefined ? {} : { session: work.session };
-    const picked = pick({ prompt: work.prompt, matches, exclude, ...session }, view, now);
-    if ('none' in picked) return undefined;
+    const view = open.map((state) => Object.assign(state, { matchedBlock: (matches.get(state.id) ?? noMatch).block }));
+    const picked = pick(work, view, now);
+    if (picked === undefined) return undefined;
     const replica = pool.replicas.find(({ replicaId }) => replicaId === picked.replica);
     return replica && { replica, reason: picked.reason, match: matches.get(picked.replica) ?? noMatch };
   }

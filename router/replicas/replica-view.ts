@@ -30,9 +30,6 @@ export interface ReplicaState extends ReplicaLoad, ReplicaSignals {
   readonly unseen: number;
 }
 
-/** Everything that a pick may look at: a snapshot of one pool, plain data. */
-export type PoolView = readonly ReplicaState[];
-
 export const noLoad: ReplicaLoad = {
   inFlight: 0,
   prefillSecondsLeft: 0,
