@@ -1,12 +1,16 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { streams } from '#shared/contract/subjects.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
+import { connectNats } from '#shared/runtime/nats/nats.ts';
 import { statusDocument } from '#shared/testing/documents.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { freePort } from '#shared/testing/child-server.ts';
-import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
+import { natsUrlOf, startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
+import { startTcpProxy } from '#shared/testing/tcp-proxy.ts';
+import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { createBody } from '../regional/testing/create-body.ts';
 import { callApi, startTestRegion, type TestReply, type TestRegion } from '../regional/testing/region-fixture.ts';
 import { readCentralConfig } from './config.ts';
@@ -20,11 +24,17 @@ describe('the front door', () => {
   let newYork: TestRegion;
   let door: CentralApi;
 
-  const startDoor = (regions: string, readTimeoutMs?: number): Promise<CentralApi> =>
+  const startDoor = (
+    regions: string,
+    {
+      readTimeoutMs,
+      natsUrl = servers[0]?.urlOf({ role: 'central' }),
+    }: { readTimeoutMs?: number; natsUrl?: string } = {},
+  ): Promise<CentralApi> =>
     startCentralApi(
       readCentralConfig({
         FAIRWAY_PORT: '0',
-        FAIRWAY_NATS_URL: servers[0]?.urlOf({ role: 'central' }),
+        FAIRWAY_NATS_URL: natsUrl,
         FAIRWAY_REGIONS: regions,
         FAIRWAY_CONNECT_TIMEOUT_MS: '500',
         ...(readTimeoutMs !== undefined && { FAIRWAY_READ_TIMEOUT_MS: String(readTimeoutMs) }),
@@ -103,7 +113,9 @@ describe('the front door', () => {
     await once(silent, 'listening');
     const address = silent.address();
     const port = address !== null && typeof address === 'object' ? address.port : 0;
-    await using slow = await startDoor(`atl1=${atlanta.apis[0]?.url},nyc2=http://127.0.0.1:${port}`, 1000);
+    await using slow = await startDoor(`atl1=${atlanta.apis[0]?.url},nyc2=http://127.0.0.1:${port}`, {
+      readTimeoutMs: 1000,
+    });
     const startedAt = performance.now();
     const page = await callApi(slow.url, { path: `${collection}?page=49&per_page=200` });
     expect([page.status, page.body.meta?.unreachable], page.text).toEqual([200, ['nyc2']]);
@@ -193,7 +205,9 @@ describe('the front door', () => {
       expect([reply.status, reply.body.id]).toEqual([503, 'region_unavailable']);
       expect(reply.headers.get('retry-after')).toMatch(/^\d+$/);
     }
-    await using hasty = await startDoor(`atl1=${atlanta.apis[0]?.url},nyc2=${down},tor1=${silentUrl}`, 700);
+    await using hasty = await startDoor(`atl1=${atlanta.apis[0]?.url},nyc2=${down},tor1=${silentUrl}`, {
+      readTimeoutMs: 700,
+    });
     const listed = await callApi(hasty.url, { path: collection });
     expect([listed.status, listed.body.meta?.unreachable]).toEqual([200, ['nyc2', 'tor1']]);
     const made = await callApi(hasty.url, { method: 'POST', body: createBody('unharmed') });
@@ -201,5 +215,29 @@ describe('the front door', () => {
     const refused = await callApi(hasty.url, { method: 'POST', body: createBody('nowhere', { region: 'nyc2' }) });
     expect([refused.status, refused.body.id]).toEqual([503, 'region_unavailable']);
     silent.close();
+  });
+
+  it('goes on with the tokens it knows while NATS or IDENTITY is away, and says which', async () => {
+    await using server = await startRegionNats();
+    await using nats = await connectNats({ url: server.url, name: 'test', log: silentLogger() });
+    await makeTestStreams(nats, [streams.identity]);
+    await using proxy = await startTcpProxy({ port: Number(new URL(server.url).port) });
+    const natsUrl = natsUrlOf(`nats://127.0.0.1:${proxy.port}`, { role: 'central' });
+    await using lone = await startDoor(`atl1=${atlanta.apis[0]?.url}`, { natsUrl });
+    const told = async (): Promise<unknown> => {
+      const reply = await fetch(`${lone.adminUrl}/readyz`);
+      return { status: reply.status, ...((await reply.json()) as object) };
+    };
+    const says = (warnings: unknown) =>
+      eventually(async () => expect(await told()).toMatchObject({ status: 200, missing: [], warnings }), {
+        timeoutMs: 15_000,
+      });
+    await says([]);
+    proxy.cut();
+    await says([expect.stringContaining('NATS cannot be read')]);
+    proxy.restore();
+    await says([]);
+    await nats.jsm.streams.delete(streams.identity.name);
+    await says([expect.stringContaining('IDENTITY cannot be read')]);
   });
 });

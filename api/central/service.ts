@@ -53,9 +53,14 @@ export async function startCentralApi(config: CentralConfig, overrides: CentralO
   );
   await within(tokens.whenSynced(), startTimeoutMs.views, { clock, signal }).catch(() => log.warn('views.late'));
   signal?.throwIfAborted();
-  const notReady = (): string[] => (tokens.synced() ? [] : ['API tokens']);
+  const identity = streams.identity.name;
+  const notReady = (): string[] => (tokens.synced() ? [] : [`API tokens: ${identity} has not been read yet`]);
+  const warnings = (): string[] =>
+    nats.up() && tokens.following()
+      ? []
+      : [`${nats.up() ? identity : 'NATS'} cannot be read now: requests are checked by the API tokens of before`];
   const adminAddress = { host: config.FAIRWAY_ADMIN_HOST, port: config.FAIRWAY_ADMIN_PORT };
-  const admin = stack.use(await serveAdmin({ ...adminAddress, registry, notReady }));
+  const admin = stack.use(await serveAdmin({ ...adminAddress, registry, notReady, warnings }));
   const app = createApp({
     regions: [...config.FAIRWAY_REGIONS.keys()],
     forwarder,

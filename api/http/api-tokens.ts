@@ -15,6 +15,8 @@ export type TokenLookup = (token: string) => ApiTokenDocument | undefined;
 export interface ApiTokens extends AsyncDisposable {
   lookup: TokenLookup;
   synced(): boolean;
+  /** False while nothing new can be heard: a token that is revoked meanwhile still passes. */
+  following(): boolean;
   whenSynced(signal?: AbortSignal): Promise<void>;
 }
 
@@ -33,6 +35,7 @@ export function startApiTokens(from: { nats: Nats; clock: Clock; log: Logger }):
       return tokens.get(subjects.apiToken(digest(token)))?.value;
     },
     synced: () => tokens.synced(),
+    following: () => tokens.following(),
     whenSynced: (signal) => tokens.whenSynced(signal),
     [Symbol.asyncDispose]: () => tokens[Symbol.asyncDispose](),
   };
