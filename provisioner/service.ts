@@ -66,7 +66,7 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
   const onLoss = (): void => late.resync?.wake();
   const clusters = stack.use(clustersOf(config, { nats, context, log, clock, metrics, wake, onLoss, desired }));
   late.clusters = clusters;
-  late.queue = stack.use(startQueue(config, { log, clock }, createWork(reconciler, clusters)));
+  late.queue = stack.use(startQueue(config, { log, clock, metrics }, createWork(reconciler, clusters)));
   for (const { vpcId, kubeconfigPath } of config.FAIRWAY_CLUSTERS) await clusters.open(vpcId, kubeconfigPath);
 
   const take = takeInto(desired, { log, metrics, wake });
@@ -129,6 +129,7 @@ function clustersOf(config: ProvisionerConfig, parts: Parts & Pick<ClustersOptio
     wake,
     onLoss,
     metrics: metrics.kube,
+    onOverdueDrain: () => metrics.overdueDrain(),
     region: config.FAIRWAY_REGION,
     instanceId: config.FAIRWAY_INSTANCE_ID,
     shards: config.FAIRWAY_SHARDS,
@@ -214,12 +215,13 @@ function planSettings(config: ProvisionerConfig, provisionerKey: Uint8Array): Pl
 
 function startQueue(
   config: ProvisionerConfig,
-  { log, clock }: { log: Logger; clock: Clock },
+  { log, clock, metrics }: Pick<Parts, 'log' | 'clock' | 'metrics'>,
   handle: ReturnType<typeof createWork>,
 ): KeyedQueue {
   const { FAIRWAY_CONCURRENCY: concurrency, FAIRWAY_KEYS_MAX: keysMax } = config;
   const backoff = { baseMs: 100, maxMs: 10_000 };
-  return startKeyedQueue({ name: 'looks', clock, log, concurrency, keysMax, backoff }, handle);
+  const onRefused = (): void => metrics.refusedKey();
+  return startKeyedQueue({ name: 'looks', clock, log, concurrency, keysMax, backoff, onRefused }, handle);
 }
 
 /** Puts what the stream says into the map and wakes its key; what cannot be read is said once. */

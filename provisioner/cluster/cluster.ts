@@ -37,6 +37,8 @@ export interface ClusterOptions {
   wake: (key: QueueKey) => void;
   /** Called when every endpoint of the cluster has to be looked at. */
   wakeAll: () => void;
+  /** Called for each replica that goes because its drain's deadline is over. */
+  onOverdueDrain: () => void;
   /** Called when desired state has lost documents, which no message tells of. */
   onLoss: () => void;
   /** In place of leases: what is worked on here. */
@@ -94,9 +96,10 @@ export class Cluster implements AsyncDisposable {
     this.kube = options.wrapKube?.(this.#client) ?? this.#client;
     this.wroteAt = new WroteAt({ clock, waitMaxMs: 5000, onOverdue: metrics.onOverdue });
     const onFreed = (endpointId: string): void => wake(endpointKey(endpointId));
-    const onSilence = options.wakeAll;
-    const kube = this.#client;
-    this.drains = this.#stack.use(new DrainRegistry({ nats, kube, clock, log, vpcId, silentMs, onFreed, onSilence }));
+    const heard = { onFreed, onSilence: options.wakeAll, onOverdue: options.onOverdueDrain };
+    this.drains = this.#stack.use(
+      new DrainRegistry({ nats, kube: this.#client, clock, log, vpcId, silentMs, ...heard }),
+    );
   }
 
   /**
@@ -151,9 +154,10 @@ export class Cluster implements AsyncDisposable {
 
   /** For `/readyz` too, but nothing that keeps this process from its work. */
   warnings(): string[] {
-    if (this.quarantined.size === 0) return [];
+    const { size } = this.quarantined;
     const some = [...this.quarantined].slice(0, 5).join(', ');
-    return [`cluster ${this.vpcId}: ${this.quarantined.size} endpoints in quarantine: ${some}`];
+    const told = size === 0 ? [] : [`${size} endpoints in quarantine: ${some}`];
+    return [...told, ...this.drains.warnings()].map((warning) => `cluster ${this.vpcId}: ${warning}`);
   }
 
   /** The API server has asked to be left alone. */

@@ -50,4 +50,10 @@ describe('decideDrain', () => {
   ];
   for (const [name, given, go] of table)
     it(`${go ? 'go' : 'wait'}: ${name}`, () => expect(decideDrain(question, given).go).toBe(go));
+
+  it.each([
+    ['bites', state({ routers: [router(10, 3)], now: early + 600_000 }), true],
+    ['is over, and nothing was left', state({ routers: [router(10, 0)], now: early + 600_000 }), undefined],
+    ['is not over', state({ routers: [router(10, 0)] }), undefined],
+  ])('says when the deadline %s', (_, given, overdue) => expect(decideDrain(question, given).overdue).toBe(overdue));
 });

@@ -12,6 +12,8 @@ export interface DrainQuestion {
 export interface DrainVerdict {
   go: boolean;
   reason: string;
+  /** It goes because its deadline is over, although something may still run on it. */
+  overdue?: boolean;
 }
 
 /** A router that is registered or heard. */
@@ -39,16 +41,24 @@ export const routersMax = 512;
 
 /** The gate of a drain: every known router has seen the mark and reports 0 in flight, or the deadline is over. Pure. */
 export function decideDrain(question: DrainQuestion, state: DrainState): DrainVerdict {
-  const { routers, listeningForMs, silentMs, now } = state;
-  if (now >= Date.parse(question.deadline)) return { go: true, reason: 'the drain deadline is over' };
-  if (listeningForMs < silentMs) return { go: false, reason: 'routers are listened for since a moment only' };
-  if (routers.length > routersMax)
-    return { go: false, reason: `more than ${routersMax} routers are registered: forget those that are gone` };
+  const reason = whyWait(question, state);
+  if (reason === undefined)
+    return {
+      go: true,
+      reason: state.routers.length === 0 ? 'no router is registered' : 'every router reports 0 in flight',
+    };
+  const overdue = state.now >= Date.parse(question.deadline);
+  return overdue ? { go: true, reason: `the drain deadline is over: ${reason}`, overdue } : { go: false, reason };
+}
+
+function whyWait(question: DrainQuestion, { routers, listeningForMs, silentMs }: DrainState): string | undefined {
+  if (listeningForMs < silentMs) return 'routers are listened for since a moment only';
+  if (routers.length > routersMax) return `more than ${routersMax} routers are registered: forget those that are gone`;
   for (const router of routers) {
     const reason = whyNot(question, router, silentMs);
-    if (reason !== undefined) return { go: false, reason };
+    if (reason !== undefined) return reason;
   }
-  return { go: true, reason: routers.length === 0 ? 'no router is registered' : 'every router reports 0 in flight' };
+  return undefined;
 }
 
 function whyNot(

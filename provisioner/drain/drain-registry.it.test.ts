@@ -33,8 +33,13 @@ afterAll(async () => {
 function place(kube: PodReader = { get: () => Promise.reject(new Error('not asked')) }) {
   const vpcId = randomUUID();
   const freed: string[] = [];
+  const overdue: string[] = [];
   const listen = (): DrainRegistry => {
-    const tell = { onFreed: (id: string) => void freed.push(id), onSilence: () => {} };
+    const tell = {
+      onFreed: (id: string) => void freed.push(id),
+      onSilence: () => {},
+      onOverdue: () => void overdue.push(vpcId),
+    };
     return new DrainRegistry({ nats, kube, clock: systemClock, log: silentLogger(), vpcId, silentMs, ...tell });
   };
   const say = (routerId: string, parts: Partial<DrainReport> = {}): void => {
@@ -55,7 +60,7 @@ function place(kube: PodReader = { get: () => Promise.reject(new Error('not aske
     const last = await readLast(nats, streams.infra.name, subjects.router(vpcId, routerId));
     return last?.deleted === true ? undefined : last?.body;
   };
-  return { vpcId, freed, listen, say, registered };
+  return { vpcId, freed, overdue, listen, say, registered };
 }
 
 const ask = (registry: DrainRegistry, edgeRevision = 5, endpointId = 'e') => {
@@ -84,7 +89,7 @@ describe('a router', () => {
     // It stays so: much longer than a router may be silent.
     await using another = listen();
     await waits(another, 'router r1 is silent');
-    expect(registry.counts()).toEqual({ registered: 1, silent: 1 });
+    expect(registry.counts()).toEqual({ registered: 1, silent: 1, doubled: 0 });
     await eventually(() => expect(registry.silence()).toContain('registered: r1'), soon);
     await goes(registry, () => say('r1'));
     await eventually(() => {
@@ -161,6 +166,32 @@ it('takes no report that somebody gives for another router or another VPC', asyn
   await eventually(async () => expect(await registered('r3')).toBeDefined(), soon);
   expect(await registered('r1')).toMatchObject({ epoch: 1 });
   expect(registry.counts().registered).toBe(2);
+});
+
+it('tells of two living routers under one id', async () => {
+  const { listen, say } = place();
+  await using registry = listen();
+  await eventually(() => {
+    say('r1', { epoch: 2 });
+    say('r1', { epoch: 1, inFlight: { [replicaId]: 1 } });
+    expect(registry.warnings()).toEqual([expect.stringContaining('router r1: two processes speak as it')]);
+  }, soon);
+  expect(registry.counts()).toMatchObject({ registered: 1, doubled: 1 });
+  await eventually(() => expect(registry.warnings()).toEqual([]), soon);
+});
+
+it('counts a drain that its deadline ends, once', async () => {
+  const { overdue, listen, say } = place();
+  await using registry = listen();
+  const deadline = new Date(systemClock.now()).toISOString();
+  await eventually(() => {
+    say('r1', { inFlight: { [replicaId]: 1 } });
+    expect(ask(registry)?.reason).toContain('in flight');
+  }, soon);
+  for (const _ of [1, 2])
+    expect(registry.gates('e', [{ replicaId, edgeRevision: 5, deadline }]).get(replicaId)?.go).toBe(true);
+  expect(overdue).toHaveLength(1);
+  registry.gates('e', []);
 });
 
 it('wakes the endpoint whose drain a report lets go, and no other', async () => {

@@ -6,6 +6,7 @@ import { startLoop, type Loop } from '#shared/runtime/loop.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
 import { parseJson } from '#shared/runtime/parse-json.ts';
 import { decideDrain, routersMax, type DrainQuestion, type DrainVerdict, type KnownRouter } from './decide-drain.ts';
+import { DoubledRouters } from './doubled-routers.ts';
 import { OpenDrains } from './open-drains.ts';
 import { Registrations } from './registrations.ts';
 import { routerPodIsGone, type PodReader } from './router-pod.ts';
@@ -23,6 +24,8 @@ export interface DrainRegistryOptions {
   onFreed: (endpointId: string) => void;
   /** Called when every router has fallen silent, and when one is heard again. */
   onSilence: () => void;
+  /** Called once for each replica that goes because its deadline is over. */
+  onOverdue: () => void;
 }
 
 /** Registrations are brought up to date this often, and whenever there is news, milliseconds. */
@@ -41,6 +44,9 @@ export class DrainRegistry implements AsyncDisposable {
   readonly #options: DrainRegistryOptions;
   readonly #registrations: Registrations;
   readonly #open = new OpenDrains();
+  /** Replicas that go by their deadline, by endpoint. */
+  readonly #overdue = new Map<string, Set<string>>();
+  readonly #doubled: DoubledRouters;
   readonly #heard = new Map<string, Heard>();
   readonly #left = new Map<string, number>();
   readonly #stack = new AsyncDisposableStack();
@@ -52,6 +58,7 @@ export class DrainRegistry implements AsyncDisposable {
   constructor(options: DrainRegistryOptions) {
     this.#options = options;
     const { nats, clock, log, vpcId } = options;
+    this.#doubled = new DoubledRouters(options.silentMs);
     this.#registrations = this.#stack.use(
       new Registrations({ nats, clock, log, vpcId }, (id) => this.#onRegistered(id)),
     );
@@ -85,6 +92,7 @@ export class DrainRegistry implements AsyncDisposable {
       endpointId,
       verdicts.flatMap(({ question, verdict }) => (verdict.go ? [] : [question])),
     );
+    this.#noticeOverdue(endpointId, verdicts);
     return new Map(verdicts.map(({ question, verdict }) => [question.replicaId, verdict]));
   }
 
@@ -101,11 +109,25 @@ export class DrainRegistry implements AsyncDisposable {
     return this.#silent && this.#registrations.ids().length > 0 ? [`routers: ${this.silence()}`] : [];
   }
 
-  /** Registered routers, and those of them that are silent. */
-  counts(): { registered: number; silent: number } {
+  /** What else an operator should know of. */
+  warnings(): string[] {
+    return this.#doubled
+      .ids(this.#options.clock.monotonic())
+      .map(
+        (id) =>
+          `router ${id}: two processes speak as it, or its clock was set back; see that FAIRWAY_ROUTER_ID is its own`,
+      );
+  }
+
+  /** Registered routers, those of them that are silent, and those that two processes speak as. */
+  counts(): { registered: number; silent: number; doubled: number } {
     const fresh = new Set(this.#fresh().map(({ routerId }) => routerId));
     const ids = this.#registrations.ids();
-    return { registered: ids.length, silent: ids.filter((id) => !fresh.has(id)).length };
+    return {
+      registered: ids.length,
+      silent: ids.filter((id) => !fresh.has(id)).length,
+      doubled: this.warnings().length,
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -115,7 +137,8 @@ export class DrainRegistry implements AsyncDisposable {
   #take(report: DrainReport): void {
     const { routerId, epoch, leaving } = report;
     const known = Math.max(this.#heard.get(routerId)?.report.epoch ?? 0, this.#registrations.epochOf(routerId) ?? 0);
-    if (epoch < known || (known === 0 && this.#heard.size > routersMax)) return;
+    if (epoch < known) return leaving || known === Number.POSITIVE_INFINITY ? undefined : this.#noticeDouble(routerId);
+    if (known === 0 && this.#heard.size > routersMax) return;
     if (leaving) {
       this.#heard.delete(routerId);
       this.#left.set(routerId, epoch);
@@ -162,6 +185,27 @@ export class DrainRegistry implements AsyncDisposable {
         await this.#registrations.remove(routerId, epoch);
       }),
     );
+  }
+
+  #noticeDouble(routerId: string): void {
+    const { clock, log, vpcId } = this.#options;
+    if (this.#doubled.heard(routerId, clock.monotonic())) log.error({ vpcId, routerId }, 'drain.router_doubled');
+  }
+
+  #noticeOverdue(endpointId: string, verdicts: readonly { question: DrainQuestion; verdict: DrainVerdict }[]): void {
+    const { log, onOverdue } = this.#options;
+    const before = this.#overdue.get(endpointId);
+    const now = new Set<string>();
+    for (const { question, verdict } of verdicts) {
+      const { replicaId } = question;
+      if (verdict.overdue !== true) continue;
+      now.add(replicaId);
+      if (before?.has(replicaId) === true) continue;
+      log.warn({ endpointId, replicaId, reason: verdict.reason }, 'drain.overdue');
+      onOverdue();
+    }
+    if (now.size === 0) this.#overdue.delete(endpointId);
+    else this.#overdue.set(endpointId, now);
   }
 
   #noticeSilence(): void {

@@ -10,6 +10,9 @@ export interface ProvisionerMetrics {
   fenceRefused: () => void;
   corrected: (what: Correction) => void;
   parked: () => void;
+  /** A key for which the queue had no room. */
+  refusedKey: () => void;
+  overdueDrain: () => void;
   proof: (ok: boolean) => void;
   /** Instruments of the client and of the local copies. */
   kube: KubeMetrics;
@@ -23,7 +26,7 @@ export interface Readings {
     vpcId: string;
     state: { state: string };
     quarantined: ReadonlySet<string>;
-    drains: { counts: () => { registered: number; silent: number } };
+    drains: { counts: () => { registered: number; silent: number; doubled: number } };
   }[];
 }
 
@@ -35,6 +38,8 @@ export function createProvisionerMetrics(registry: Registry, log: Logger, readin
   const refused = counter('fence_refusals_total', 'Writes that the fence refused: this process was behind.');
   const corrections = counter('resync_corrections_total', 'What resync had to put right.', 'what');
   const parked = counter('desired_parked_total', 'Desired documents that this build cannot read.');
+  const refusedKeys = counter('queue_refused_total', 'Endpoints and clusters for which the queue had no room.');
+  const overdue = counter('drains_overdue_total', 'Replicas that went because the deadline of their drain was over.');
   const proofs = counter('proofs_total', 'Proofs through a router, by outcome.', 'ok');
   const depth: Gauge = new Gauge({
     name: 'fairway_provisioner_queue_keys',
@@ -51,6 +56,8 @@ export function createProvisionerMetrics(registry: Registry, log: Logger, readin
     fenceRefused: () => refused.inc(),
     corrected: (what) => corrections.inc({ what }),
     parked: () => parked.inc(),
+    refusedKey: () => refusedKeys.inc(),
+    overdueDrain: () => overdue.inc(),
     proof: (ok) => proofs.inc({ ok: String(ok) }),
     kube: createKubeMetrics(registry),
   };
@@ -74,7 +81,7 @@ function clusterGauges(registry: Registry, clusters: Readings['clusters']): void
   });
   const routers: Gauge<'vpc' | 'state'> = new Gauge({
     name: 'fairway_provisioner_routers',
-    help: 'Registered routers, and those of them that are silent: drains wait for them.',
+    help: 'Registered routers, those of them that are silent (drains wait for them), and ids that two processes use.',
     labelNames: ['vpc', 'state'],
     registers,
     collect() {
