@@ -8,6 +8,8 @@ import type { UpstreamCall, UpstreamFailure, UpstreamHandler, UpstreamHead } fro
 
 /** Longest refusal of an engine that is relayed; what is longer is cut. */
 const refusalBytesMax = 256 * 1024;
+/** How long an engine may take for the body of a refusal: its status has said what matters. */
+const refusalTimeoutMs = 2000;
 /** How long an engine may take to end its body after its last event. */
 const endTimeoutMs = 1000;
 
@@ -82,7 +84,10 @@ export class Attempt implements UpstreamHandler {
   onHead(head: UpstreamHead): void {
     this.#head = head;
     this.#slot.heard();
-    if (this.#taker?.takes(head) !== true) this.#refusal = [];
+    if (this.over || this.#taker?.takes(head) === true) return;
+    this.#refusal = [];
+    this.rest();
+    this.#deadline = new Deadline(this.#clock, refusalTimeoutMs, () => this.#refused());
   }
 
   onData(chunk: Buffer): void {
@@ -96,13 +101,14 @@ export class Attempt implements UpstreamHandler {
 
   onEnd(): void {
     if (this.over) return this.#deadline?.[Symbol.dispose]();
-    if (this.#refusal === undefined) return this.#taker?.onEnd();
-    const answer = answerOf(this.#head, Buffer.concat(this.#refusal));
-    if (!this.finishTold(answer)) this.finish(verdictOf(answer, 'status'));
+    if (this.#refusal === undefined) this.#taker?.onEnd();
+    else this.#refused();
   }
 
   onFailure({ kind, reason, reusedSocket }: UpstreamFailure): void {
     if (this.over) return this.#deadline?.[Symbol.dispose]();
+    // Who refuses before it has read the body resets the connection, and the end of its words may be lost.
+    if (this.#refusal !== undefined && (this.#head?.status ?? 0) >= 400) return this.#refused();
     const again = kind === 'reset' && reusedSocket && this.#head === undefined;
     this.#taker?.onLost({ reason: kind, detail: reason, again });
   }
@@ -159,6 +165,12 @@ export class Attempt implements UpstreamHandler {
     if (status >= 300 || !errors.tells(body)) return false;
     this.finish(verdictOf(errors.answerOf(body), 'error_frame'));
     return true;
+  }
+
+  /** With as much of its body as came. */
+  #refused(): void {
+    const answer = answerOf(this.#head, Buffer.concat(this.#refusal ?? []));
+    if (!this.finishTold(answer)) this.finish(verdictOf(answer, 'status'));
   }
 
   #leave(): void {

@@ -85,6 +85,22 @@ describe('an engine that is busy', () => {
   });
 });
 
+describe('a refusal whose body does not come to its end', () => {
+  it.each<[number, string, UpstreamStep]>([
+    [400, 'answered', { fail: 'reset' }],
+    [400, 'answered', { wait: true }],
+    [503, 'refused', { fail: 'reset' }],
+    [500, 'faulted', { wait: true }],
+  ])('is what its status says: %i, %s, %o', async (status, kind, last) => {
+    const bench = run({ a: [{ head: status, type: json }, { data: '{"detail":"too lo' }, last] });
+    await bench.clock.advance(2000);
+    await bench.outcome;
+    expect(bench.outgoing.status).toBe(status);
+    expect(bench.outgoing.text).toContain('too lo');
+    expect(bench.ends.map(([, end]) => end.kind)).toEqual([kind]);
+  });
+});
+
 describe('an error that came as a success', () => {
   const event = (text: string): UpstreamStep[] => [{ head: 200 }, { data: `${text}\n\n` }, { end: true }];
   it.each<[string, UpstreamStep[], boolean]>([
