@@ -153,7 +153,7 @@ async function startEdge(
   stack.defer(() => memory.flushed());
   const state = await memory.read(vpcId);
   if (state !== undefined) copy.load(state);
-  copy.onChange(() => copy.loaded && memory.write(copy.state()));
+  copy.onChange(() => memory.write(copy.state()));
   const file = config.FAIRWAY_EDGE_FILE;
   const fixed = file === undefined ? undefined : await readEdgeFile(file);
   return stack.use(

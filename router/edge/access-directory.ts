@@ -19,8 +19,7 @@ export class AccessDirectory {
     const { endpointId, team, hosts, tokens } = document;
     this.#documents.set(endpointId, document);
     for (const { hash, tokenId } of tokens) this.#grants.set(hash, { endpointId, team, tokenId });
-    for (const host of [hosts.public, hosts.private])
-      if (host !== undefined) this.#hosts.set(host.toLowerCase(), endpointId);
+    for (const host of hostsOf(hosts)) this.#hosts.set(host, endpointId);
   }
 
   /** The endpoint is gone: so are its tokens and host names. */
@@ -30,7 +29,7 @@ export class AccessDirectory {
     this.#documents.delete(endpointId);
     for (const { hash } of document.tokens)
       if (this.#grants.get(hash)?.endpointId === endpointId) this.#grants.delete(hash);
-    for (const [host, owner] of this.#hosts) if (owner === endpointId) this.#hosts.delete(host);
+    for (const host of hostsOf(document.hosts)) if (this.#hosts.get(host) === endpointId) this.#hosts.delete(host);
   }
 
   /** What the token with this keyed hash allows. */
@@ -43,6 +42,10 @@ export class AccessDirectory {
     return this.#hosts.get(host);
   }
 
+  document(endpointId: string): AccessDocument | undefined {
+    return this.#documents.get(endpointId);
+  }
+
   /** Ids of all endpoints. */
   endpointIds(): string[] {
     return [...this.#documents.keys()];
@@ -51,4 +54,8 @@ export class AccessDirectory {
   documents(): AccessDocument[] {
     return [...this.#documents.values()];
   }
+}
+
+function hostsOf(hosts: AccessDocument['hosts']): string[] {
+  return [hosts.public, hosts.private].flatMap((host) => host?.toLowerCase() ?? []);
 }

@@ -47,6 +47,38 @@ describe('a copy of the edge', () => {
     expect(copy.loaded).toBe(true);
   });
 
+  it.each([
+    ['pools', 'access'],
+    ['access', 'pools'],
+  ] as const)('tells of a first reading once, at its end, whether %s or %s ends first', (first, second) => {
+    const { copy, changes, access, pool } = make();
+    for (let seq = 1; seq < 10; seq += 1) {
+      pool({ ...kept, models: [`m-${seq}`] }, { seq });
+      access(accessOf(kept), { seq });
+    }
+    copy.readingComplete(first, at(9));
+    expect(changes).toEqual([]);
+    copy.readingComplete(second, at(9));
+    expect(changes).toEqual(['access', 'pools']);
+    pool(kept, { seq: 10 });
+    pool(kept, { seq: 11 });
+    expect(changes).toEqual(['access', 'pools', 'pools', 'pools']);
+  });
+
+  it('tells of no document that the disk’s copy had as it is, and at once of one that has changed', () => {
+    const { copy, changes, access, pool } = make();
+    const allowed = accessOf(kept);
+    copy.load({ v: 1, vpcId: kept.vpcId, access: [allowed], pools: [kept], readings: { pools: at(7) } });
+    changes.length = 0;
+    pool(kept);
+    access(allowed);
+    expect(changes).toEqual([]);
+    pool({ ...kept, models: ['changed'] });
+    expect(changes).toEqual(['pools']);
+    copy.readingComplete('pools', at(9));
+    expect(changes).toEqual(['pools', 'pools']);
+  });
+
   it('remembers how far a stream has been followed, which outlives the process', () => {
     const { copy, access } = make();
     access(accessOf(kept), { seq: 3 });
@@ -64,6 +96,8 @@ describe('a copy of the edge', () => {
     ['it is of a newer version', { ...accessOf(kept), v: 2 }, false],
   ])('an access document ends access at once when %s', (_, document, deleted) => {
     const { copy, changes, access } = make();
+    copy.load({ v: 1, vpcId: kept.vpcId, access: [], pools: [], readings: {} });
+    changes.length = 0;
     access(accessOf(kept));
     expect(copy.access.grant(kept.pool)).toBeDefined();
     access(document, { deleted });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { accessSchema, type AccessDocument } from '#shared/contract/desired.ts';
 import { poolDocumentSchema, type PoolDocument } from '#shared/contract/replica.ts';
@@ -21,7 +22,7 @@ export interface EdgeCopyOptions {
   readonly log: Logger;
 }
 
-/** Told after each change. */
+/** Told after each change, and when there is something to serve from for the first time. */
 export type EdgeListener = (what: EdgePart) => void;
 
 /**
@@ -36,6 +37,8 @@ export class EdgeCopy {
   /** Ids that only the disk has told of. */
   readonly #fromDisk = { access: new Set<string>(), pools: new Set<string>() };
   readonly #readings: Partial<Record<EdgePart, StreamReading>> = {};
+  /** Parts of which this process has had a complete reading. */
+  readonly #complete = new Set<EdgePart>();
   #loaded = false;
 
   constructor(options: EdgeCopyOptions) {
@@ -75,11 +78,13 @@ export class EdgeCopy {
   take(part: EdgePart, message: ViewMessage): void {
     const id = lastToken(message.subject);
     this.#fromDisk[part].delete(id);
+    const before = this.#document(part, id);
     if (part === 'access') this.#takeAccess(id, message);
     else this.#takePool(id, message);
     const reading = this.#readings[part];
     if (reading !== undefined) reading.lastSeq = Math.max(reading.lastSeq, message.seq);
-    this.#tell(part);
+    // The first reading brings again what the disk's copy had.
+    if (this.#complete.has(part) || !isDeepStrictEqual(before, this.#document(part, id))) this.#tell(part);
   }
 
   /** The source has this subject no more. */
@@ -90,10 +95,12 @@ export class EdgeCopy {
 
   /** All that the source had when it was in this state has been taken. */
   readingComplete(part: EdgePart, reading: StreamReading): void {
+    const before = this.loaded;
     this.#readings[part] = { ...reading };
+    this.#complete.add(part);
     for (const id of this.#fromDisk[part]) this.#remove(part, id);
     this.#fromDisk[part].clear();
-    this.#tell(part);
+    for (const each of before ? [part] : edgeParts) this.#tell(each);
   }
 
   /** A document that says who may call and cannot be read grants nothing: it may be the one that revokes. */
@@ -115,7 +122,13 @@ export class EdgeCopy {
     this[part].remove(id);
   }
 
+  #document(part: EdgePart, id: string): unknown {
+    return part === 'access' ? this.access.document(id) : this.pools.pool(id);
+  }
+
+  /** Nobody is served before it is loaded, so that nobody looks at everything anew for each document of a first reading. */
   #tell(part: EdgePart): void {
+    if (!this.loaded) return;
     for (const listener of this.#listeners) listener(part);
   }
 
