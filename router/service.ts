@@ -17,7 +17,6 @@ import { readEdgeFile, StateFile, type EdgeMemory } from './edge/state-file.ts';
 import { SharedRoom } from './admit/shared-room.ts';
 import { createApp, createListener, type AppDeps } from './app.ts';
 import { openAi } from './dialects/openai/routes.ts';
-import { LoopStall } from './forward/loop-stall.ts';
 import type { RouterConfig } from './config.ts';
 import { DrainReporter } from './edge/drain-report.ts';
 import { UndiciUpstream } from './forward/undici-upstream.ts';
@@ -67,7 +66,10 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
   const metrics = new RouterMetrics(registry);
 
   const copy = new EdgeCopy({ vpcId, log });
-  const upstream = openUpstream(stack, config.FAIRWAY_CONNECT_TIMEOUT_MS, overrides);
+  const now = (): number => clock.monotonic();
+  const stalledSince = (at: number): boolean => brain.stoodStillSince(at);
+  const connectTimeoutMs = config.FAIRWAY_CONNECT_TIMEOUT_MS;
+  const upstream = stack.use(new UndiciUpstream({ connectTimeoutMs, now, stalledSince }));
   const describe = (): Record<string, string> => brain.describe();
   const identity = { router: routerId, epoch, clock };
   const ledger = stack.use<NonNullable<RouterOverrides['ledger']>>(
@@ -110,16 +112,6 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
     routerId,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
-}
-
-function openUpstream(
-  stack: AsyncDisposableStack,
-  connectTimeoutMs: number,
-  { clock = systemClock, log }: RouterOverrides,
-): UndiciUpstream {
-  const stall = stack.use(new LoopStall(clock, log));
-  const now = (): number => clock.monotonic();
-  return stack.use(new UndiciUpstream({ connectTimeoutMs, now, stalledSince: (at) => stall.since(at) }));
 }
 
 /** Keeps the brain current: pools as they change, looks at replicas, and the time. */

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { replicaAt } from '#shared/testing/documents.ts';
+import { createTestClock } from '#shared/testing/test-clock.ts';
+import { MemoryLedgerHub } from '../testing/memory-ledger-channel.ts';
 import { BrainLab, labLimits, type LabRouter } from '../testing/brain-lab.ts';
 import type { ReplicaSignals } from '../replicas/replica-view.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
+import { Brain, tickMs } from './brain.ts';
 import { Tried } from './tried.ts';
 
 const never = new AbortController().signal;
@@ -277,4 +280,27 @@ describe('the brain', () => {
     const places = await Promise.all([2n, 3n].map((key) => router.acquire(lab.work([key]))));
     expect(new Set(places.map(({ replica }) => replica))).toEqual(new Set(replicas));
   });
+});
+
+it('tells a time in which nothing of this process ran from one in which others were slow, before its next tick too', async () => {
+  const clock = createTestClock(0);
+  let lateMs = 0;
+  const late = { ...clock, monotonic: () => clock.monotonic() + lateMs };
+  const channel = new MemoryLedgerHub({ seed: 1, lagMs: 20 }).open('a');
+  using brain = new Brain({ router: 'a', epoch: 1, channel, limits: labLimits, clock: late });
+  const pass = async (): Promise<void> => {
+    for (let tick = 0; tick < 20; tick += 1) {
+      await clock.advance(tickMs);
+      brain.tick();
+    }
+  };
+  const before = late.monotonic();
+  await pass();
+  expect(brain.stoodStillSince(before)).toBe(false);
+  // No timer fires while the loop stands still: time has passed when the next one does.
+  lateMs = 2000;
+  expect(brain.stoodStillSince(before)).toBe(true);
+  const after = late.monotonic() + 1;
+  await pass();
+  expect([brain.stoodStillSince(after), brain.stoodStillSince(before)]).toEqual([false, true]);
 });

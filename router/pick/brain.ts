@@ -49,8 +49,8 @@ export interface BrainFigures {
 
 /** `tick` is called this often, milliseconds. */
 export const tickMs = 250;
-/** Ticks that are further apart than this show that our own event loop stood still. */
-const ownStallMs = 1000;
+/** A tick that is later than this shows that our own event loop stood still. */
+const lateMs = 400;
 
 /**
  * Everything that decides where a request goes, and nothing else: no sockets, no timers but the clock's. Pools, looks at
@@ -69,12 +69,12 @@ export class Brain implements Picker, Disposable {
   readonly #picker: ReplicaPicker;
   readonly #wait: PoolWait;
   readonly #unsubscribe: () => void;
-  #tickedAt: number;
+  #notedAt: number;
 
   constructor({ router, epoch, channel, limits, clock, hitsKnown = () => {} }: BrainOptions) {
     this.#channel = channel;
     this.#clock = clock;
-    this.#tickedAt = clock.monotonic();
+    this.#notedAt = clock.monotonic();
     this.table = new ReplicaTable({ router, epoch });
     const publish = (message: LedgerMessage): void => channel.publish(message);
     const peers = (now: number): ReturnType<ReplicaTable['peers']> => this.table.peers(now);
@@ -142,14 +142,21 @@ export class Brain implements Picker, Disposable {
 
   /** Called every `tickMs`: what silence and the passing of time mean. */
   tick(): void {
-    const now = this.#clock.monotonic();
-    if (now - this.#tickedAt > ownStallMs) this.#health.ownStall(now);
-    this.#tickedAt = now;
+    const now = this.#noteTime();
     const up = this.#channel.up();
     this.table.setChannelUp(up, now);
     this.#sync.tick(now, up);
     this.#picker.tick(now);
     this.#wait.changed();
+  }
+
+  /**
+   * True when this process's own event loop stood still at some time since this monotonic instant: what timed out then is
+   * nobody else's failure. Also right before the next tick: after a standstill another timer may fire first.
+   */
+  stoodStillSince(at: number): boolean {
+    this.#noteTime();
+    return this.#health.ownStallAt >= at;
   }
 
   /** What is known of each replica, one line each, for people with redis-cli; nobody decides by it. */
@@ -175,6 +182,13 @@ export class Brain implements Picker, Disposable {
 
   [Symbol.dispose](): void {
     this.#unsubscribe();
+  }
+
+  #noteTime(): number {
+    const now = this.#clock.monotonic();
+    if (now - this.#notedAt >= tickMs + lateMs) this.#health.ownStall(now);
+    this.#notedAt = now;
+    return now;
   }
 
   #hear(message: LedgerMessage): void {

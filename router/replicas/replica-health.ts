@@ -157,6 +157,11 @@ export class ReplicaHealth {
     if (result !== 'healthy' || finding.scrape !== 'refused' || startedAt > finding.failedAt) finding.scrape = result;
   }
 
+  /** When our own event loop was last known to have stood still. */
+  get ownStallAt(): number {
+    return this.#ownStallAt;
+  }
+
   /** Our own event loop stood still until now: nobody could be heard meanwhile. */
   ownStall(now: number): void {
     this.#ownStallAt = now;
