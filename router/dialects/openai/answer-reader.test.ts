@@ -70,6 +70,7 @@ describe('the commit point of a chat stream', () => {
     [`event: message\n${delta({ content: 'a' })}`, ['content']],
     [`\ufeff${delta({ content: 'a' })}`, ['content']],
     ['data: { "error" : {"message":"x"}}', ['error']],
+    ['data: {"error":false,"choices":[{"delta":{"content":"a"}}]}', ['content']],
     ['error: {"code":400,"message":"x"}', ['error']],
     ['event: error\ndata: {"message":"x"}', ['error']],
     ['event:error\ndata: no json', ['error']],
@@ -95,6 +96,9 @@ describe('a stream that is open', () => {
     ['data: {"id":"x","timings":{"predicted_n":1}}', ['content']],
     ['data: {"id":"x","error":{"code":502},"choices":[{"delta":{"content":""},"finish_reason":"error"}]}', ['error']],
     ['data: {"error":null,"choices":[{"delta":{"content":"a"}}]}', ['content']],
+    ['data: {"error":false,"choices":[{"delta":{"content":"a"}}]}', ['content']],
+    ['data: {"error": "","choices":[{"delta":{"content":"a"}}]}', ['content']],
+    ['data: {"error":{},"choices":[{"delta":{"content":"a"}}]}', ['error']],
     ['data: [DONE]', ['done']],
   ])('%s: %s', (event, kinds) => expect(kindsOf(delta({ content: 'a' }), event)).toEqual(['content', ...kinds]));
 

@@ -187,7 +187,7 @@ function isError(data: Buffer): boolean {
   const choices = data.indexOf(choicesKey);
   if (choices < 0) return tellsError(parseJson(data.toString()));
   const at = data.subarray(0, headBytes).indexOf(errorKey);
-  return at >= 0 && at < choices && !/^"error"\s*:\s*null/.test(data.toString('latin1', at, at + 24));
+  return at >= 0 && at < choices && !/^"error"\s*:\s*(null|false|0|"")/.test(data.toString('latin1', at, at + 24));
 }
 
 function hasNoChoice(data: Buffer): boolean {

@@ -67,10 +67,13 @@ function messageOf(value: unknown): string {
   return '';
 }
 
-/** An error in any of the shapes of `messageOf`; what has a choice is an answer, unless a member says `error`. */
+/**
+ * An error in any of the shapes of `messageOf`; what has a choice is an answer, unless its member `error` says something:
+ * `false` and "" beside content are none, as OpenAI's SDKs read them too.
+ */
 export function tellsError(value: unknown): boolean {
   if (!isRecord(value)) return false;
-  if (value['error'] !== undefined && value['error'] !== null) return true;
+  if (value['error']) return true;
   return value['choices'] === undefined && (value['object'] === 'error' || messageOf(value) !== '');
 }
 
