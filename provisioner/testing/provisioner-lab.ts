@@ -10,9 +10,10 @@ import type { StatusDocument } from '#shared/contract/status.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
-import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
+import { readLast } from '#shared/runtime/nats/nats-publish.ts';
 import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { storeDocument } from '#shared/testing/store-document.ts';
 import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { readProvisionerConfig, type ProvisionerConfig } from '../config.ts';
 import { createEndpointDocuments } from '../desired/documents.ts';
@@ -175,14 +176,8 @@ export async function startProvisionerLab({
   };
 }
 
-async function publish(
-  nats: Nats,
-  endpointId: string,
-  write: { body: unknown; expectedSeq?: number },
-): Promise<number> {
-  const outcome = await writeDocuments(nats, [{ subject: subjects.spec(endpointId), ...write }], '');
-  if (outcome.kind !== 'stored') throw new Error(outcome.reason);
-  return outcome.seqs[0] ?? 0;
+function publish(nats: Nats, endpointId: string, write: { body: unknown; expectedSeq?: number }): Promise<number> {
+  return storeDocument(nats, { subject: subjects.spec(endpointId), ...write });
 }
 
 const newId = createIdFactory({ now: () => Date.now(), random: () => randomBytes(4).readUInt32BE() / 2 ** 32 });

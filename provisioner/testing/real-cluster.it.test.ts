@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { findKubelab } from '#loadtest/cluster/testing/kubelab.ts';
 import { eventually } from '#shared/testing/eventually.ts';
@@ -35,9 +36,12 @@ describe('on a real API server', skipUnless(kubelab, requirement), () => {
         items.map(({ metadata }) => `${metadata.name} ${JSON.stringify(metadata['managedFields'])}`),
       );
     };
-    const before = await versions();
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    expect(await versions()).toEqual(before);
+    await eventually(async () => {
+      const before = await versions();
+      // Only waiting shows that nothing happens.
+      await delay(1500);
+      expect(await versions()).toEqual(before);
+    });
     await lab.publish(deleted(spec));
     await lab.isGone(endpointId);
   }, 120_000);

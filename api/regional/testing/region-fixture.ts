@@ -7,7 +7,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
 import { createLogger, silentLogger, type Logger } from '#shared/runtime/log.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
-import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
+import { storeDocument } from '#shared/testing/store-document.ts';
 import { natsUrlOf } from '#shared/testing/region-nats.ts';
 import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { createSealKeys } from '#shared/runtime/seal.ts';
@@ -98,8 +98,7 @@ export async function startTestRegion(options: TestRegionOptions): Promise<TestR
     logText: text,
     call: (index, request) => callApi(apis[index]?.url ?? '', request),
     publishStatus: async (endpointId, body) => {
-      const outcome = await writeDocuments(nats, [{ subject: subjects.status(endpointId), body }], '');
-      if (outcome.kind !== 'stored') throw new Error(outcome.reason);
+      await storeDocument(nats, { subject: subjects.status(endpointId), body });
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
@@ -114,8 +113,7 @@ async function seedVpc(nats: Nats, region: string): Promise<void> {
     teams: ['alpha', 'beta', 'pagers'],
     createdAt: '2026-11-22T12:00:00.000Z',
   });
-  const outcome = await writeDocuments(nats, [{ subject: subjects.vpc(testVpcId), body: vpc }], '');
-  if (outcome.kind !== 'stored') throw new Error(outcome.reason);
+  await storeDocument(nats, { subject: subjects.vpc(testVpcId), body: vpc });
 }
 
 /** An environment that fits; every process of a region has the same keys. */
@@ -159,8 +157,7 @@ function seeder(nats: Nats): TestRegion['seedToken'] {
       revoked: false,
       ...document,
     };
-    const outcome = await writeDocuments(nats, [{ subject: subjects.apiToken(digest(token)), body }], '');
-    if (outcome.kind !== 'stored') throw new Error(outcome.reason);
+    await storeDocument(nats, { subject: subjects.apiToken(digest(token)), body });
   };
 }
 

@@ -7,7 +7,8 @@ import { systemClock } from '../clock.ts';
 import { startDocumentMap, type DocumentMap } from './document-map.ts';
 import { silentLogger } from '../log.ts';
 import { connectNats, type Nats } from './nats.ts';
-import { writeDocuments, type DocumentWrite } from './nats-publish.ts';
+import { storeDocument } from '#shared/testing/store-document.ts';
+import type { DocumentWrite } from './nats-publish.ts';
 import type { StreamDefinition } from './nats-streams.ts';
 import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { startView, type NatsView, type ViewMessage, type ViewOptions } from './nats-view.ts';
@@ -55,12 +56,8 @@ describe('a view', () => {
       rereadEveryMs,
       onAbsent: (subject) => absent.push(subject),
     });
-  const write = async (subject: string, over: Partial<DocumentWrite> = {}): Promise<number> =>
-    eventually(async () => {
-      const outcome = await writeDocuments(nats, [{ subject, body: { subject }, ...over }], 'x');
-      if (outcome.kind !== 'stored') throw new Error(outcome.reason);
-      return outcome.seqs[0] ?? 0;
-    });
+  const write = (subject: string, over: Partial<DocumentWrite> = {}): Promise<number> =>
+    storeDocument(nats, { subject, body: { subject }, ...over });
   const subjectsSeen = (): string[] => seen.map(({ subject }) => subject);
   const removeConsumers = async (): Promise<number> => {
     const names: string[] = [];
@@ -338,9 +335,7 @@ describe('a document map', () => {
       onChange: (subject) => changed.push(subject),
     });
     const put = async (key: string, over: Partial<DocumentWrite>): Promise<void> => {
-      const outcome = await writeDocuments(nats, [{ subject: `$KV.m.${key}`, body: null, ...over }], 'x');
-      if (outcome.kind !== 'stored') throw new Error(outcome.reason);
-      await map.reached(outcome.seqs[0] ?? 0, soon());
+      await map.reached(await storeDocument(nats, { subject: `$KV.m.${key}`, body: null, ...over }), soon());
     };
     await put('a', { body: 1 });
     await put('b', { body: 2 });
