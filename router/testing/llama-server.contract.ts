@@ -2,15 +2,29 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PoolDocument } from '#shared/contract/replica.ts';
 import { freePort } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import type { Router } from '../service.ts';
 import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
 
+/** What the profile of llama.cpp says to routers. */
+const engine: PoolDocument['engine'] = {
+  profile: 'llama-cpp',
+  healthPath: '/health',
+  metricsPath: '/metrics',
+  metrics: { running: 'llamacpp:requests_processing', waiting: 'llamacpp:requests_deferred', kvUse: '' },
+  kvTokens: 131_072,
+  blockTokens: 16,
+  contextTokensMax: 131_072,
+  goesOnWithoutClient: true,
+};
+
 /** What must hold in front of two of them; `binary` is llama-server, `model` a GGUF file. */
 export function llamaServerContract(binary: string, model: string): void {
   describe('two real llama-servers', () => {
     let edge: Edge;
+    let ports: number[];
     let engines: ChildProcess[];
     let endpoint: EdgeEndpoint;
     let router: Router;
@@ -18,7 +32,7 @@ export function llamaServerContract(binary: string, model: string): void {
 
     beforeAll(async () => {
       edge = await startEdge();
-      const ports = [await freePort(), await freePort()];
+      ports = [await freePort(), await freePort()];
       const flags = ['-m', model, '-t', '1', '--poll', '0', '-np', '2', '--metrics', '--api-key', 'upstream-secret'];
       engines = ports.map((port) => spawn(binary, [...flags, '--port', String(port)], { stdio: 'ignore' }));
       for (const port of ports)
@@ -26,6 +40,8 @@ export function llamaServerContract(binary: string, model: string): void {
           timeoutMs: 50_000,
         });
       endpoint = await edge.addEndpoint(ports);
+      endpoint.document = { ...endpoint.document, engine };
+      await edge.publish(endpoint);
       router = await edge.startRouter();
       client = new OpenAI({ baseURL: `${router.url}/v1`, apiKey: endpoint.token, maxRetries: 0 });
     });
@@ -40,11 +56,12 @@ export function llamaServerContract(binary: string, model: string): void {
       max_tokens: 4,
       messages: [{ role: 'user' as const, content }],
     });
-    const lost = async (): Promise<number> => {
+    const figure = async (name: string): Promise<number> => {
       const text = await (await fetch(`${router.adminUrl}/metrics`)).text();
-      const lines = text.split('\n').filter((line) => line.startsWith('fairway_router_lost_attempts_total{'));
+      const lines = text.split('\n').filter((line) => line.startsWith(`fairway_router_${name}{`));
       return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
     };
+    const lost = (): Promise<number> => figure('lost_attempts_total');
 
     it('close after each stream, and 200 streams back to back lose none', async () => {
       for (let turn = 0; turn < 200; turn += 1) {
@@ -64,12 +81,76 @@ export function llamaServerContract(binary: string, model: string): void {
       expect(performance.now() - startedAt).toBeLessThan(2500);
     });
 
+    it('keep a conversation’s prompt in the cache of the one that has it', async () => {
+      const seen = { prompt: 0, cached: 0 };
+      const talk = async (name: string): Promise<void> => {
+        const messages = [{ role: 'user' as const, content: `${name} ${`${name} says much. `.repeat(60)}` }];
+        for (let turn = 0; turn < 5; turn += 1) {
+          const { usage } = await client.chat.completions.create({ ...say(''), messages });
+          if (turn > 0) seen.prompt += usage?.prompt_tokens ?? 0;
+          if (turn > 0) seen.cached += usage?.prompt_tokens_details?.cached_tokens ?? 0;
+          messages.push({ role: 'user', content: `turn ${turn}` });
+        }
+      };
+      await Promise.all(['one', 'two', 'three', 'four'].map(talk));
+      expect(seen.prompt).toBeGreaterThan(1000);
+      expect(seen.cached / seen.prompt).toBeGreaterThan(0.8);
+    });
+
+    it('go on with a whole answer whose client has left, which keeps its place', async () => {
+      const long = { ...say('long'), max_tokens: 1500, ignore_eos: true };
+      const stream = await client.chat.completions.create({ ...long, stream: true });
+      const reading = (async () => {
+        for await (const chunk of stream) if (chunk.choices[0]?.finish_reason) return chunk.choices[0].finish_reason;
+        return undefined;
+      })();
+      const left = new AbortController();
+      const answers = [0, 1].map(() => client.chat.completions.create(long, { signal: left.signal }));
+      const ends = Promise.allSettled(answers);
+      await eventually(async () => expect(await figure('cluster_in_flight_requests')).toBe(3));
+      left.abort();
+      await ends;
+      await eventually(async () => expect(await figure('in_flight_requests')).toBe(1));
+      expect(await figure('cluster_in_flight_requests')).toBeGreaterThan(1);
+      expect(await reading).toBe('length');
+      await eventually(async () => expect(await figure('cluster_in_flight_requests')).toBe(0), { timeoutMs: 30_000 });
+    });
+
     it('that are stopped lose their requests to the other one', async () => {
+      const before = await lost();
       const [first] = engines;
       first?.kill('SIGSTOP');
       const answers = Array.from({ length: 6 }, (_, at) => client.chat.completions.create(say(`stopped ${at}`)));
       await expect(Promise.all(answers)).resolves.toHaveLength(6);
       first?.kill('SIGCONT');
+      expect(await lost()).toBeGreaterThan(before);
+    });
+
+    it('that are killed end a stream with an error event, and the other one answers the next', async () => {
+      // One that was stopped still has answers whose clients are gone.
+      await eventually(async () => expect(await Promise.all(ports.map(isBusy))).toEqual([false, false]));
+      const long = { ...say('x'), max_tokens: 4000, ignore_eos: true };
+      const stream = await client.chat.completions.create({ ...long, stream: true });
+      // Before its first content a stream would go on with the other one.
+      const begun = Promise.withResolvers<void>();
+      const reading = (async () => {
+        for await (const chunk of stream) if (chunk.choices[0]?.delta.content) begun.resolve();
+      })();
+      await Promise.race([begun.promise, reading]);
+      const busy = await eventually(async () => {
+        const at = (await Promise.all(ports.map(isBusy))).indexOf(true);
+        expect(at).toBeGreaterThanOrEqual(0);
+        return at;
+      });
+      engines[busy]?.kill('SIGKILL');
+      await expect(reading).rejects.toMatchObject({ code: 'upstream_disconnected' });
+      for (let turn = 0; turn < 5; turn += 1) await client.chat.completions.create(say(`after ${turn}`));
     });
   });
+}
+
+async function isBusy(port: number): Promise<boolean> {
+  const headers = { authorization: 'Bearer upstream-secret' };
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`, { headers })).text();
+  return /^llamacpp:requests_processing [1-9]/m.test(text);
 }
