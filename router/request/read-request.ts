@@ -93,7 +93,7 @@ function problemOf({ code, at: place, key }: ScanProblem): AppError {
       return new AppError('invalid_body', { message: `"${key}" has a value of the wrong type ${at}.`, ...param });
     case 'out_of_range':
       return new AppError('invalid_body', {
-        message: `"${key}" is out of range ${at}: no model server takes this value.`,
+        message: `"${key}" is out of range ${at}: send a whole number that the API allows.`,
         ...param,
       });
     case 'too_deep':

@@ -240,7 +240,7 @@ describe('requests as HTTP allows them', () => {
     [{ max_tokens: 1.5 }, 'max_tokens'],
     [{ max_tokens: -2 }, 'max_tokens'],
     [{ n: 0 }, '"n"'],
-  ])('are refused as out of range when no engine takes %o', async (more, name) => {
+  ])('are refused as out of range when the API has no such number: %o', async (more, name) => {
     const reply = await ask(request(more));
     expect([reply.status, errorOf(reply.text).message]).toEqual([400, expect.stringMatching(/out of range/)]);
     expect(errorOf(reply.text).message).toContain(name);
