@@ -127,8 +127,6 @@ export function llamaServerContract(binary: string, model: string): void {
     });
 
     it('that are killed end a stream with an error event, and the other one answers the next', async () => {
-      // One that was stopped still has answers whose clients are gone.
-      await eventually(async () => expect(await Promise.all(ports.map(isBusy))).toEqual([false, false]));
       const long = { ...say('x'), max_tokens: 4000, ignore_eos: true };
       const stream = await client.chat.completions.create({ ...long, stream: true });
       // Before its first content a stream would go on with the other one.
@@ -137,10 +135,11 @@ export function llamaServerContract(binary: string, model: string): void {
         for await (const chunk of stream) if (chunk.choices[0]?.delta.content) begun.resolve();
       })();
       await Promise.race([begun.promise, reading]);
+      // The stream's engine is busy all the time; the other one may be for a moment, with what it got while it was stopped.
       const busy = await eventually(async () => {
-        const at = (await Promise.all(ports.map(isBusy))).indexOf(true);
-        expect(at).toBeGreaterThanOrEqual(0);
-        return at;
+        const all = await Promise.all(ports.map(isBusy));
+        expect(all.filter(Boolean)).toHaveLength(1);
+        return all.indexOf(true);
       });
       engines[busy]?.kill('SIGKILL');
       await expect(reading).rejects.toMatchObject({ code: 'upstream_disconnected' });
