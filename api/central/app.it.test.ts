@@ -19,6 +19,8 @@ import { startCentralApi, type CentralApi } from './service.ts';
 const collection = '/v2/dedicated-inferences';
 
 describe('the front door', () => {
+  /** Ends what was started, also when the start of the rest fails. */
+  const started = new AsyncDisposableStack();
   let servers: RegionNats[];
   let atlanta: TestRegion;
   let newYork: TestRegion;
@@ -46,22 +48,22 @@ describe('the front door', () => {
     call({ method: 'POST', body: createBody(name, { region }) });
 
   beforeAll(async () => {
-    servers = await Promise.all([startRegionNats(), startRegionNats({ region: 'nyc2' })]);
+    servers = [started.use(await startRegionNats()), started.use(await startRegionNats({ region: 'nyc2' }))];
     const [first, second] = servers.map(({ url }) => url);
-    atlanta = await startTestRegion({ natsUrl: first ?? '', apiNatsUrls: [first ?? '', first ?? ''] });
-    newYork = await startTestRegion({
-      natsUrl: second ?? '',
-      apiNatsUrls: [second ?? ''],
-      env: { FAIRWAY_REGION: 'nyc2' },
-    });
+    atlanta = started.use(await startTestRegion({ natsUrl: first ?? '', apiNatsUrls: [first ?? '', first ?? ''] }));
+    newYork = started.use(
+      await startTestRegion({
+        natsUrl: second ?? '',
+        apiNatsUrls: [second ?? ''],
+        env: { FAIRWAY_REGION: 'nyc2' },
+      }),
+    );
     const refused = `http://127.0.0.1:${await freePort()}`;
-    door = await startDoor(
-      `atl1=${refused}|${atlanta.apis[0]?.url}|${atlanta.apis[1]?.url},nyc2=${newYork.apis[0]?.url}`,
+    door = started.use(
+      await startDoor(`atl1=${refused}|${atlanta.apis[0]?.url}|${atlanta.apis[1]?.url},nyc2=${newYork.apis[0]?.url}`),
     );
   });
-  afterAll(async () => {
-    for (const part of [door, atlanta, newYork, ...servers]) await part[Symbol.asyncDispose]();
-  });
+  afterAll(() => started.disposeAsync());
 
   it('sends a create to the region that it names, and everything else to the region inside the id', async () => {
     for (const region of ['atl1', 'nyc2']) {
