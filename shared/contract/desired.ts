@@ -27,6 +27,26 @@ export const modelDeploymentSchema = z.object({
 /** One model as desired. */
 export type ModelDeployment = z.infer<typeof modelDeploymentSchema>;
 
+/** How routers treat the requests of an endpoint; what is left out is as routers do it by themselves. */
+export const routingSchema = z.object({
+  /** Request header, in lower case, that names a conversation beside those that routers know. */
+  sessionHeader: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'must be a header name in lower case')
+    .optional(),
+  /** Take Claude Code's billing block, which is another one in each request, out of the body. */
+  stripBillingBlock: z.boolean().optional(),
+  /** Answers say in `x-fairway-route-reason` why their replica was taken. */
+  reasonHeader: z.boolean().optional(),
+  /** Most choices that one request may ask for (`n`, `best_of`). */
+  choicesMax: z.int().min(1).optional(),
+  /** Most output tokens that one request may ask for. */
+  outputTokensMax: z.int().min(1).optional(),
+});
+
+/** Routing settings of an endpoint. */
+export type Routing = z.infer<typeof routingSchema>;
+
 /** What an intent does. `release` is the region's own: nothing of the endpoint is left. */
 export const intentVerbs = ['create', 'scale', 'delete', 'release'] as const;
 
@@ -77,6 +97,7 @@ export const specDocumentSchema = z.object({
   /** Id of the API token that created it. */
   createdBy: z.string(),
   sealedHuggingFaceToken: sealedSchema.optional(),
+  routing: routingSchema.optional(),
   intents: z.array(intentEntrySchema).max(intentsMax),
   /** Present once deletion was asked for; never taken back. */
   deletion: z.object({ requestedAt: z.iso.datetime(), requestedBy: z.string() }).optional(),
@@ -117,6 +138,16 @@ export const accessTokenSchema = z.object({
   hash: z.string(),
   managed: z.boolean(),
   createdAt: z.iso.datetime(),
+  /** Names of the models that it may use; all when left out. */
+  models: z.array(z.string()).min(1).optional(),
+  /** From this instant on it is no longer good. */
+  expiresAt: z.iso.datetime().optional(),
+  /** Networks that it may be used from (CIDR); everywhere when left out. */
+  networks: z.array(z.string()).min(1).optional(),
+  /** Isolation group: caches and stored responses are shared within it alone; the whole endpoint when left out. */
+  group: z.string().min(1).max(64).optional(),
+  /** Many people use it: this request header, in lower case, tells them apart where requests take turns. */
+  flowHeader: z.string().optional(),
 });
 
 /** Who may call an endpoint, and under which host names; on `fairway.access.<vpcId>.<endpointId>`. */

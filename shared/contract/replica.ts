@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { teamSchema } from './desired.ts';
+import { routingSchema, teamSchema } from './desired.ts';
 import { uuidSchema } from './ids.ts';
 
 /** One routing target of a pool: address and port. `revision` is the hash of the pod template it runs. */
@@ -45,6 +45,11 @@ export const poolDocumentSchema = z.object({
   specRevision: z.int(),
   /** Names under which clients may ask for the model; the first one is what the engine serves. */
   models: z.array(z.string()).min(1),
+  /** Adapters that the engine serves beside the model, each under its own name. */
+  adapters: z.array(z.string()).optional(),
+  /** When the endpoint was created. */
+  createdAt: z.iso.datetime().optional(),
+  routing: routingSchema.optional(),
   engine: poolEngineSchema,
   /** The engine's API key: an address that another tenant inherited answers 401. */
   upstreamKey: z.string(),
