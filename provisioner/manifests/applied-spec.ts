@@ -1,5 +1,5 @@
 import type { EngineChoice } from '../engines/engine-choice.ts';
-import type { ModelDeployment, SpecDocument } from '#shared/contract/desired.ts';
+import type { ModelDeployment, Routing, SpecDocument } from '#shared/contract/desired.ts';
 
 /** What the objects of an endpoint are made from: a spec and its revision, or the live spec under a newer revision. */
 export interface AppliedSpec {
@@ -10,6 +10,9 @@ export interface AppliedSpec {
   name: string;
   enablePublicEndpoint: boolean;
   deployments: readonly ModelDeployment[];
+  /** When the endpoint was created. */
+  createdAt: string;
+  routing?: Routing;
   /** Stream sequence of the newest spec that was taken up, whichever spec is applied: the fence's number. */
   intentSeq: number;
 }
@@ -32,6 +35,17 @@ export interface PoolSecrets {
 
 /** The spec as it is applied. */
 export function appliedSpec(spec: SpecDocument, revision: number): AppliedSpec {
-  const { endpointId, team, vpcId, version, name, enablePublicEndpoint, deployments } = spec;
-  return { endpointId, team, vpcId, version, name, enablePublicEndpoint, deployments, intentSeq: revision };
+  const { endpointId, team, vpcId, version, name, enablePublicEndpoint, deployments, createdAt, routing } = spec;
+  return {
+    endpointId,
+    team,
+    vpcId,
+    version,
+    name,
+    enablePublicEndpoint,
+    deployments,
+    createdAt,
+    ...(routing !== undefined && { routing }),
+    intentSeq: revision,
+  };
 }

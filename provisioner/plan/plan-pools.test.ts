@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PoolDocument } from '#shared/contract/replica.ts';
-import { planReplicas } from './plan-pools.ts';
+import { appliedSpec } from '../manifests/applied-spec.ts';
+import { plannedPools, planReplicas } from './plan-pools.ts';
 import {
   sampleIds,
   sampleNow,
@@ -9,6 +10,7 @@ import {
   samplePool,
   sampleReplica,
   sampleSettings,
+  sampleSpec,
 } from '../testing/sample-endpoint.ts';
 import { proofKeys, type ProofRecord } from '../proof/proof-record.ts';
 import type { PodView } from '../observe/pod-view.ts';
@@ -113,4 +115,12 @@ describe('planReplicas', () => {
     expect(plan({ previous })[0]?.state).toBe('proving');
     expect(plan({ previous, proofs: ok })[0]?.state).toBe('ready');
   });
+});
+
+it('tells routers how the endpoint wants its requests treated, and since when it is there', () => {
+  const routing = { sessionHeader: 'x-conversation', choicesMax: 4 };
+  const observed = sampleObserved({});
+  const spec = appliedSpec(sampleSpec(1, { routing }), 1);
+  const [document] = plannedPools(spec, observed, { victims: new Set(), settings }).values();
+  expect(document).toMatchObject({ routing, createdAt: spec.createdAt });
 });

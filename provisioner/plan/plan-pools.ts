@@ -34,6 +34,8 @@ export function plannedPools(spec: AppliedSpec, observed: ObservedState, context
       pool,
       specRevision: spec.intentSeq,
       models: modelNames(deployment),
+      createdAt: spec.createdAt,
+      ...(spec.routing !== undefined && { routing: spec.routing }),
       engine: {
         profile,
         healthPath,
