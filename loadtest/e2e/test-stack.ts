@@ -9,6 +9,7 @@ import {
 } from '#shared/contract/resource.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { pauseProcess } from '#shared/testing/pause-process.ts';
 import { listReplicas, type ReplicaProcess } from '#loadtest/stack/list-replicas.ts';
 import type { StackOptions } from '#loadtest/stack/options.ts';
 import { kubeconfigOf } from '#loadtest/stack/processes.ts';
@@ -138,11 +139,15 @@ export class TestStack implements AsyncDisposable {
     return found.pid;
   }
 
-  /** Signals a process of the stack by its pid, and gives the pid. */
-  kill(name: string, signal: NodeJS.Signals = 'SIGKILL'): number {
-    const victim = this.pid(name);
-    process.kill(victim, signal);
-    return victim;
+  kill(name: string): void {
+    process.kill(this.pid(name), 'SIGKILL');
+  }
+
+  /** Stops a process of the stack until it gets SIGCONT or SIGKILL, and gives its pid. */
+  async pause(name: string): Promise<number> {
+    const pid = this.pid(name);
+    await pauseProcess(pid);
+    return pid;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

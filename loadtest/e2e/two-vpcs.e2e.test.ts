@@ -49,7 +49,7 @@ describe('two VPCs of one region', () => {
     }
 
     // Paused first, so that it is away for as long as this takes: a killed one is back at once.
-    const away = fairway.kill('vpc2-cluster', 'SIGSTOP');
+    const away = await fairway.pause('vpc2-cluster');
     const waiting = await create('waiting', 1);
     const late = await create('late', 0);
     expect((await fairway.scale(here.id, 2)).status).toBe(202);

@@ -16,7 +16,7 @@ describe('a provisioner that is paused past its lease', () => {
     const made = await Promise.all(['z1', 'z2', 'z3', 'z4'].map((name) => fairway.create(name, 1)));
     const ids = made.map(({ dedicated_inference }) => dedicated_inference.id);
     // Half of them are the paused one's work, in the middle of being made real.
-    const paused = fairway.kill('provisioner', 'SIGSTOP');
+    const paused = await fairway.pause('provisioner');
     try {
       for (const id of ids) expect((await fairway.api('DELETE', `/${id}`)).status).toBe(202);
       for (const id of ids)

@@ -52,7 +52,7 @@ describe('RedisLedgerChannel on its own', () => {
     await using server = await startRedisServer();
     await using a = open(server.url, 'a');
     await eventually(() => expect(a.up()).toBe(true));
-    server.pause();
+    await server.pause();
     try {
       await eventually(() => expect(a.up()).toBe(false));
       for (let i = 0; i < 1000; i++) a.publish({ kind: 'ask', from: 'a', to: 'b', replica: String(i), offset: 0 });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import { freePort } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { pauseProcess } from '#shared/testing/pause-process.ts';
 import type { Router } from '../service.ts';
 import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
 
@@ -119,7 +120,7 @@ export function llamaServerContract(binary: string, model: string): void {
     it('that are stopped lose their requests to the other one', async () => {
       const before = await lost();
       const [first] = engines;
-      first?.kill('SIGSTOP');
+      await pauseProcess(first?.pid ?? 0);
       const answers = Array.from({ length: 6 }, (_, at) => client.chat.completions.create(say(`stopped ${at}`)));
       await expect(Promise.all(answers)).resolves.toHaveLength(6);
       first?.kill('SIGCONT');

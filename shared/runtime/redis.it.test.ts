@@ -75,7 +75,7 @@ describe('a Redis connection', () => {
 
   it('does not run a command again whose answer was lost', async () => {
     await isUp(redis);
-    server.pause();
+    await server.pause();
     const lost = outcome(redis.client.incr('n'));
     await server.kill();
     expect((await lost).result).toMatch(/Error/);
@@ -86,7 +86,7 @@ describe('a Redis connection', () => {
 
   it('fails each command in time while the server hangs, notices it, and comes back', async () => {
     await isUp(redis);
-    server.pause();
+    await server.pause();
     const results = await Promise.all(Array.from({ length: 20 }, () => outcome(redis.client.incr('n'))));
     for (const { ms, result } of results) {
       expect(result).toMatch(/Error/);
@@ -119,7 +119,7 @@ describe('a Redis connection', () => {
   it.each(['up', 'down', 'hanging'])('ends at once when the server is %s', async (state) => {
     await isUp(redis);
     if (state === 'down') await server.kill();
-    if (state === 'hanging') server.pause();
+    if (state === 'hanging') await server.pause();
     const pending = outcome(redis.client.get('a'));
     expect((await outcome(Promise.resolve(redis[Symbol.asyncDispose]()))).ms).toBeLessThan(commandMs);
     await pending;
@@ -135,7 +135,7 @@ describe('a Redis connection', () => {
 
 it('a hanging server still takes connections (the case above is real)', async () => {
   await using server = await startRedisServer();
-  server.pause();
+  await server.pause();
   const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
   await once(socket, 'connect');
   socket.destroy();

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { delimiter, join } from 'node:path';
+import { pauseProcess } from './pause-process.ts';
 
 /** A free TCP port on 127.0.0.1. Somebody else may take it before it is used: callers try again. */
 export async function freePort(): Promise<number> {
@@ -59,7 +60,8 @@ export interface ChildServer extends AsyncDisposable {
   kill(): Promise<void>;
   /** Starts it again on the same port with the same data. */
   restart(): Promise<void>;
-  pause(): void;
+  /** Stops it, and waits until it does not answer any more. */
+  pause(): Promise<void>;
   resume(): void;
 }
 
@@ -91,7 +93,7 @@ export async function startChildServer(options: ChildServerOptions): Promise<Chi
       await kill();
       child = await launch(options);
     },
-    pause: () => void child.kill('SIGSTOP'),
+    pause: () => pauseProcess(child.pid ?? 0),
     resume: () => void child.kill('SIGCONT'),
     async [Symbol.asyncDispose]() {
       await kill();

@@ -134,7 +134,7 @@ describe('makeStreams', () => {
   });
 
   it('waits for a JetStream that is away for a moment', async () => {
-    server.pause();
+    await server.pause();
     const ensured = ensure(nats, [{ ...base, name: 'LATE', subjects: ['late.*'] }]);
     setTimeout(() => server.resume(), 3000);
     await ensured;

@@ -1,6 +1,5 @@
 import { StorageType } from '@nats-io/jetstream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually } from '#shared/testing/eventually.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import { makeTestStreams } from '#shared/testing/test-streams.ts';
@@ -55,11 +54,8 @@ describe('verifyStreams', () => {
 
   it('waits for a JetStream that hangs, until it is told to stop', async () => {
     const stop = new AbortController();
-    server.pause();
+    await server.pause();
     try {
-      // A process may still answer for a moment after the signal.
-      const ask = (): Promise<unknown> => nats.nc.request('$JS.API.INFO', '', { timeout: 500 });
-      await eventually(() => expect(ask()).rejects.toThrow('timeout'));
       const verified = verifyStreams(nats, [needed], { signal: stop.signal });
       const ended = expect(verified).rejects.toThrow('Stream A cannot be had');
       stop.abort(new Error('enough'));

@@ -104,7 +104,7 @@ describe('a view', () => {
   it('goes on after the server hung', async () => {
     await using followed = view();
     await followed.whenSynced(soon());
-    server.pause();
+    await server.pause();
     setTimeout(() => server.resume(), 4000);
     await followed.reached(await write('doc.a'), soon(45_000));
     expect(subjectsSeen()).toContain('doc.a');
@@ -284,7 +284,7 @@ describe('a view', () => {
     await followed.whenSynced(soon());
     const seq = await write('doc.a');
     await followed.reached(seq, soon());
-    server.pause();
+    await server.pause();
     await expect(followed.reached(seq + 1, soon(1500))).rejects.toThrow();
     server.resume();
     await followed.reached(await write('doc.b'), soon(45_000));

@@ -87,7 +87,7 @@ describe('a NATS connection', () => {
   it('notices a server that hangs within 15 seconds, fails requests in time until then, and comes back', async () => {
     await using server = await startNatsServer();
     await using nats = await dial(server);
-    server.pause();
+    await server.pause();
     const noticed = ownTimeOf(eventually(() => expect(nats.up()).toBe(false), { timeoutMs: 40_000 }));
     expect(await ownTimeOf(writeDocuments(nats, [{ subject: 'a', body: 1 }], 'x'))).toBeLessThan(3000);
     expect(await noticed).toBeLessThan(15_000);
@@ -99,7 +99,7 @@ describe('a NATS connection', () => {
     await using server = await startNatsServer();
     const nats = await dial(server);
     if (state === 'down') await server.kill();
-    if (state === 'hanging') server.pause();
+    if (state === 'hanging') await server.pause();
     expect(await ownTimeOf(nats[Symbol.asyncDispose]())).toBeLessThan(3000);
     expect(nats.nc.isClosed()).toBe(true);
     await nats[Symbol.asyncDispose]();
