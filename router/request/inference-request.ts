@@ -4,15 +4,16 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import type { Caller } from '../access/authenticate.ts';
 import type { SharedRoom } from '../admit/shared-room.ts';
-import type { Dialect } from '../dialects/dialect.ts';
+import type { Dialect, Splice } from '../dialects/dialect.ts';
 import type { Usage } from '../replicas/usage.ts';
 import type { Work } from '../pick/picker.ts';
 import { prefixHashes } from '../scan/prefix-hash.ts';
-import type { ScannedBody } from '../scan/scanned-body.ts';
+import type { ByteRange, ScannedBody } from '../scan/scanned-body.ts';
 import { ClientReply, type Outgoing, type ReplyTimes } from './client-reply.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { OpenReplies } from './open-replies.ts';
 import { applySplices, RequestBody } from './request-body.ts';
+import { sessionOf } from './session.ts';
 
 /** What every request shares with the others. */
 export interface RequestDeps {
@@ -74,8 +75,12 @@ export class InferenceRequest implements Disposable {
     const isProbe = caller.kind === 'proof';
     this.#pieces = isProbe
       ? [dialect.probeBody(Buffer.concat(body.pieces))]
-      : applySplices(body.pieces, [...markSplice(body.pieces), ...dialect.splices(scan, engineModel)]);
-    const session = incoming.headers['x-session-id'];
+      : applySplices(body.pieces, [
+          ...markSplice(body.pieces),
+          ...dialect.splices(scan, engineModel),
+          ...(pool.routing?.stripBillingBlock === true ? scan.volatile.map(cutOut) : []),
+        ]);
+    const session = sessionOf(incoming.headers, { own: pool.routing?.sessionHeader, said: scan.session });
     const only = isProbe ? (caller.payload.replicaId ?? undefined) : undefined;
     this.#work = {
       pool: pool.pool,
@@ -83,7 +88,7 @@ export class InferenceRequest implements Disposable {
       bytes: body.bytes,
       prompt: prefixHashes(scan, { cacheNamespace: pool.prefixSalt ?? pool.upstreamKey, model: engineModel }),
       maxTokens: scan.maxTokens ?? 0,
-      ...(typeof session === 'string' && session !== '' && { session }),
+      ...(session !== undefined && { session }),
       ...(only !== undefined && { only }),
     };
     this.note({ pool: pool.pool, model: scan.model, stream: this.streamed, bodyBytes: body.bytes });
@@ -177,8 +182,12 @@ export class InferenceRequest implements Disposable {
 }
 
 /** A byte order mark before the body stays here: not every engine passes over it. */
-function markSplice(pieces: readonly Buffer[]): { start: number; end: number; bytes: Buffer }[] {
-  return pieces[0]?.[0] === 0xef ? [{ start: 0, end: 3, bytes: Buffer.alloc(0) }] : [];
+function markSplice(pieces: readonly Buffer[]): Splice[] {
+  return pieces[0]?.[0] === 0xef ? [cutOut({ start: 0, end: 3 })] : [];
+}
+
+function cutOut({ start, end }: ByteRange): Splice {
+  return { start, end, bytes: Buffer.alloc(0) };
 }
 
 function known<T>(value: T | undefined): T {

@@ -12,6 +12,8 @@ export interface RoutingFields {
   maxTokens?: number;
   /** How many answers are asked for in one. */
   choices?: number;
+  /** Names the conversation. */
+  session?: string;
 }
 
 /** Reads the value (parsed JSON, never null) of a routing field. */
@@ -27,7 +29,7 @@ export interface BodyRules {
   readonly author: { readonly key: string; readonly user: string };
   /** Members of these names, at any depth inside a span, do not count: they change without changing the prompt. */
   readonly volatileKeys: readonly string[];
-  /** Short elements (below one block) that contain one of these texts do not count. */
+  /** Short elements (below one block) of the system prompt, a text of which begins with one of these, do not count. */
   readonly volatileTexts: readonly string[];
 }
 

@@ -34,12 +34,12 @@ export class BodySink implements JsonSink {
     if (this.#depth === 0) this.#object = { start: at, end: at };
     if (this.#depth === 1) this.#startValue(at);
     this.#depth++;
-    this.#reader?.open(byte);
+    this.#reader?.open(byte, at);
   }
 
   close(byte: number, end: number): void {
     this.#depth--;
-    this.#reader?.close(byte);
+    this.#reader?.close(byte, end);
     if (this.#depth === 0) this.#object = { start: this.#object.start, end };
     if (this.#depth === 1) this.#endValue(end);
   }
@@ -62,21 +62,21 @@ export class BodySink implements JsonSink {
 
   stringStart(at: number): void {
     if (this.#depth === 1) this.#startValue(at);
-    this.#reader?.stringStart();
+    this.#reader?.stringStart(at);
   }
 
   stringEnd(end: number): void {
-    this.#reader?.stringEnd();
+    this.#reader?.stringEnd(end);
     if (this.#depth === 1) this.#endValue(end);
   }
 
   primitiveStart(at: number): void {
     if (this.#depth === 1) this.#startValue(at);
-    this.#reader?.primitiveStart();
+    this.#reader?.primitiveStart(at);
   }
 
   primitiveEnd(end: number): void {
-    this.#reader?.primitiveEnd();
+    this.#reader?.primitiveEnd(end);
     if (this.#depth === 1) this.#endValue(end);
   }
 
@@ -91,6 +91,7 @@ export class BodySink implements JsonSink {
       object: this.#object,
       members: this.#members,
       fields: this.#fields,
+      volatile: [...this.#hashers.values()].flatMap(({ cuts }) => cuts.ranges),
       spans: this.#rules.spans.flatMap(({ key, kind }): ScannedSpan[] => {
         const hasher = this.#hashers.get(key);
         if (!hasher || hasher.chain.hashes.length === 0) return [];

@@ -37,6 +37,8 @@ export interface ScannedBody extends RoutingFields {
   readonly members: number;
   /** The routing fields that occur, by name; `null` is one. */
   readonly fields: ReadonlyMap<string, FieldText>;
+  /** What to cut, in any order, so that the volatile elements go; commas stay right. */
+  readonly volatile: readonly ByteRange[];
   /** In the order of the rules, without those that are absent, empty or null. */
   readonly spans: readonly ScannedSpan[];
 }

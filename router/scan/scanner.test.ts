@@ -185,19 +185,6 @@ describe('spans', () => {
     expect(hashes({ messages: [user('"cache_control":1')] })).not.toEqual(hashes({ messages: [user('')] }));
   });
 
-  test('short elements with a volatile text do not count', () => {
-    const rules: BodyRules = {
-      ...chatCompletions.body,
-      spans: [{ key: 'system', kind: 'system' }],
-      volatileKeys: [],
-      volatileTexts: ['x-anthropic-billing-header'],
-    };
-    const system = [{ type: 'text', text: 'You are kind.' }];
-    const billed = [{ type: 'text', text: 'x-anthropic-billing-header: cch=1' }, ...system];
-    const hashOf = (value: unknown) => scanned({ system: value }, rules, defaultScanLimits).spans[0]?.hashes;
-    expect(hashOf(billed)).toEqual(hashOf(system));
-  });
-
   test('white space between tokens does not count, inside strings it does', () => {
     const body = { messages: [user('a b'), { role: 'tool', content: [1, true, null, { x: -1.5e3 }] }] };
     const { messages } = body;

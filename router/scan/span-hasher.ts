@@ -1,6 +1,7 @@
 import { BlockChain } from './block-chain.ts';
 import { closeList, colon, comma, openList, quote } from './json-walker.ts';
 import type { JsonSink } from './json-walker.ts';
+import { ListCuts } from './list-cuts.ts';
 import type { ScanLimits, SpanKind, BodyRules } from './body-rules.ts';
 
 const maxNameBytes = 64;
@@ -32,6 +33,8 @@ class Name {
  */
 export class SpanHasher implements JsonSink {
   readonly chain: BlockChain;
+  /** What its volatile elements are in the body. */
+  readonly cuts = new ListCuts();
   /** Index of the block that ends with the first message of the role `user`, or with the first text that has no role. */
   firstUserEnd = -1;
   readonly #volatileKeys: readonly Uint8Array[];
@@ -51,6 +54,7 @@ export class SpanHasher implements JsonSink {
   #inRole = false;
   #isUser = false;
   #blocksBefore = 0;
+  #elementStart = 0;
   readonly #key = new Name();
   readonly #role = new Name();
 
@@ -58,11 +62,13 @@ export class SpanHasher implements JsonSink {
     this.chain = new BlockChain(limits.blockBytes, limits.maxBlocks);
     this.#hasRoles = kind === 'messages';
     this.#volatileKeys = rules.volatileKeys.map((key) => Buffer.from(key));
-    this.#volatileTexts = rules.volatileTexts.map((text) => Buffer.from(text));
+    // A quote behind a colon opens a text: inside of one it would be escaped.
+    const texts = kind === 'system' ? rules.volatileTexts : [];
+    this.#volatileTexts = texts.map((text) => Buffer.from(`:"${text}`));
     this.#author = { key: Buffer.from(rules.author.key), user: Buffer.from(rules.author.user) };
   }
 
-  open(byte: number): void {
+  open(byte: number, at: number): void {
     if (this.#skipDepth >= 0) {
       this.#depth++;
       return;
@@ -70,23 +76,23 @@ export class SpanHasher implements JsonSink {
     if (this.#depth === 0 && byte === openList) {
       this.#elementDepth = 1;
     } else {
-      this.#startToken();
+      this.#startValue(at);
       this.chain.appendByte(byte);
     }
     this.#depth++;
   }
 
-  close(byte: number): void {
+  close(byte: number, end: number): void {
     this.#depth--;
     if (this.#skipDepth >= 0) return this.#maybeEndSkip();
     this.#commaPending = false;
     this.#afterSkipped = false;
     if (this.#depth < this.#elementDepth) {
-      if (this.#numbers) this.#endElement(true);
+      if (this.#numbers) this.#endMessage(true);
       return;
     }
     this.chain.appendByte(byte);
-    if (this.#depth === this.#elementDepth) this.#endElement(byte === closeList);
+    if (this.#depth === this.#elementDepth) this.#endElement(end, byte === closeList);
   }
 
   comma(): void {
@@ -119,35 +125,38 @@ export class SpanHasher implements JsonSink {
     this.#roleNext = !this.#keyIsLong && this.#depth === this.#elementDepth + 1 && this.#key.equals(this.#author.key);
   }
 
-  stringStart(): void {
+  stringStart(at: number): void {
     if (this.#skipDepth >= 0) return;
     this.#inRole = this.#roleNext;
     this.#role.length = 0;
-    this.#startToken();
+    this.#startValue(at);
     if (this.#depth > 0) this.chain.appendByte(quote);
   }
 
-  stringEnd(): void {
+  stringEnd(end: number): void {
     if (this.#skipDepth >= 0) return this.#maybeEndSkip();
     if (this.#depth > 0) this.chain.appendByte(quote);
     if (this.#inRole) this.#isUser = this.#role.equals(this.#author.user);
     this.#inRole = false;
-    if (this.#depth === this.#elementDepth) this.#endElement(true);
+    if (this.#depth === this.#elementDepth) this.#endElement(end, true);
   }
 
-  primitiveStart(): void {
+  primitiveStart(at: number): void {
     if (this.#skipDepth >= 0) return;
-    this.#startToken();
+    this.#startValue(at);
     if (this.#depth === this.#elementDepth) this.#numbers = true;
     this.#nullSuspected = this.#depth === 0;
   }
 
-  primitiveEnd(): void {
+  primitiveEnd(end: number): void {
     if (this.#skipDepth >= 0) return this.#maybeEndSkip();
-    if (this.#depth > 0) return;
+    if (this.#depth > 0) {
+      if (this.#depth === this.#elementDepth) this.cuts.keep({ start: this.#elementStart, end });
+      return;
+    }
     // `"tools": null` means the same as no tools.
     if (this.#nullSuspected && this.chain.pending()[0] === nullStart) this.chain.discardPending();
-    this.#endElement(true);
+    this.#endElement(end, true);
   }
 
   text(chunk: Uint8Array, from: number, to: number): void {
@@ -167,25 +176,40 @@ export class SpanHasher implements JsonSink {
     this.chain.append(this.#key.bytes, 0, this.#key.length);
   }
 
+  #startValue(at: number): void {
+    this.#startToken();
+    if (this.#depth !== this.#elementDepth) return;
+    this.#isUser = false;
+    this.#blocksBefore = this.chain.hashes.length;
+    this.#elementStart = at;
+  }
+
   #startToken(): void {
     this.#roleNext = false;
     if (this.#commaPending) this.chain.appendByte(comma);
     this.#commaPending = false;
-    if (this.#depth !== this.#elementDepth) return;
-    this.#isUser = false;
-    this.#blocksBefore = this.chain.hashes.length;
   }
 
-  #endElement(isBare: boolean): void {
+  #endElement(end: number, isBare: boolean): void {
+    const element = { start: this.#elementStart, end };
+    if (this.#isVolatile()) {
+      this.chain.discardPending();
+      return this.cuts.cut(element);
+    }
+    this.cuts.keep(element);
+    this.#endMessage(isBare);
+  }
+
+  #endMessage(isBare: boolean): void {
     this.#numbers = false;
-    if (this.#isVolatile()) return this.chain.discardPending();
     this.chain.cutMessage();
     const isFirstUser = this.#hasRoles && this.firstUserEnd < 0 && (isBare || this.#isUser);
     if (isFirstUser && !this.chain.isFull) this.firstUserEnd = this.chain.hashes.length - 1;
   }
 
   #isVolatile(): boolean {
-    if (this.#volatileTexts.length === 0 || this.chain.hashes.length !== this.#blocksBefore) return false;
+    if (this.#volatileTexts.length === 0 || this.#elementDepth === 0) return false;
+    if (this.chain.hashes.length !== this.#blocksBefore) return false;
     const element = Buffer.from(this.chain.pending());
     return this.#volatileTexts.some((text) => element.includes(text));
   }

@@ -20,6 +20,9 @@ const maxTokens: FieldReader = (value) => {
 const streamOptions: FieldReader = (value) =>
   isRecord(value) && isFlag(value['include_usage']) && isFlag(value['continuous_usage_stats']) ? {} : 'wrong_type';
 
+/** A hint alone: what it may not be is the engine's to say. */
+const session: FieldReader = (value) => (typeof value === 'string' && value !== '' ? { session: value } : {});
+
 /** What both routes have in common; each adds its spans. */
 export const bodyRules: Omit<BodyRules, 'spans'> = {
   fields: new Map([
@@ -29,6 +32,7 @@ export const bodyRules: Omit<BodyRules, 'spans'> = {
     ['max_tokens', maxTokens],
     ['max_completion_tokens', maxTokens],
     ['stream_options', streamOptions],
+    ['prompt_cache_key', session],
   ]),
   author: { key: 'role', user: 'user' },
   volatileKeys: ['cache_control'],
