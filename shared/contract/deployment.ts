@@ -10,6 +10,9 @@ export const collectionPath = '/v2/dedicated-inferences';
 /** One endpoint. */
 export const itemPath = '/v2/dedicated-inferences/{id}';
 
+/** The timeline of one endpoint. */
+export const eventsPath = `${itemPath}/events`;
+
 /** Most replicas of one accelerator group. */
 export const scaleMax = 256;
 
@@ -134,3 +137,12 @@ export const listQuerySchema = z.object({
 
 /** A list's query as validated. */
 export type ListQuery = z.infer<typeof listQuerySchema>;
+
+/** A timeline's query: what comes behind the event with that id, oldest first. */
+export const eventsQuerySchema = z.object({
+  after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+  per_page: z.coerce.number().int().min(1).max(200).default(50),
+});
+
+/** A timeline's query as validated. */
+export type EventsQuery = z.infer<typeof eventsQuerySchema>;

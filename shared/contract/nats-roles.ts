@@ -81,8 +81,8 @@ export function natsUser(role: NatsRole): NatsUser {
     case 'regional':
       return user('regional', {
         publish: [
-          ...reading(controlApi, [desired, status, identity]),
-          ...looking([events, audit]),
+          ...reading(controlApi, [desired, status, identity, events]),
+          ...looking([audit]),
           // How far the audit lines of an endpoint have got.
           `${controlApi}.STREAM.MSG.GET.${audit.name}`,
           ...desired.subjects,

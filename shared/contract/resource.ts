@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { regionSchema, uuidSchema } from './ids.ts';
 import { wireStatuses } from './lifecycle.ts';
-import { phases } from './status.ts';
+import { eventDocumentSchema, phases } from './status.ts';
 
 /** What the management API answers: DigitalOcean's shapes in both dialects, and what is finer in members of its own. */
 
@@ -119,6 +119,25 @@ export const listReplySchema = z.object({
 
 /** What a list answers. */
 export type ListReply = z.infer<typeof listReplySchema>;
+
+/** One line of an endpoint's timeline; `id` orders them, and is what a stream is resumed behind. */
+export const eventReplySchema = eventDocumentSchema
+  .pick({ type: true, at: true, actor: true, phase: true, reason: true, message: true, hint: true, revision: true })
+  .extend({ id: z.string() })
+  .meta({ id: 'Event' });
+
+/** One event as clients see it. */
+export type EventReply = z.infer<typeof eventReplySchema>;
+
+/** Reply of a timeline: one page, oldest first. */
+export const eventsReplySchema = z.object({
+  events: z.array(eventReplySchema),
+  links: z.object({ pages: pagesSchema.optional() }),
+  meta: z.object({ total: z.int() }),
+});
+
+/** What a timeline answers. */
+export type EventsReply = z.infer<typeof eventsReplySchema>;
 
 /** Every error of the management API: DigitalOcean's three members, and what a person needs beside them. */
 export const errorReplySchema = z

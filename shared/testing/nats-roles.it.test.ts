@@ -143,8 +143,8 @@ const needs: Record<NatsRole['role'], { publish: string[]; subscribe: string[] }
   },
   regional: {
     publish: [
-      ...read(api, desired, status, identity),
-      ...look(events, audit),
+      ...read(api, desired, status, identity, events),
+      ...look(audit),
       `${api}.STREAM.MSG.GET.${audit.name}`,
       d.spec,
       d.access,
