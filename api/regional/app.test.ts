@@ -12,6 +12,7 @@ import { MemoryDesiredLog } from './testing/memory-desired-log.ts';
 import { createApiMetrics } from './commit/metrics.ts';
 import type { RegionContext } from './endpoints/region-context.ts';
 import { RegionKeys } from './endpoints/region-keys.ts';
+import { EventStreams } from './routes/event-streams.ts';
 import { createBody } from './testing/create-body.ts';
 
 /** An app over a log in memory; its view never gets current. */
@@ -41,6 +42,7 @@ function startApp(lookup: TokenLookup) {
       [Symbol.asyncDispose]: () => Promise.resolve(),
     },
     vpcs: { problem: () => null, mayExist: () => true },
+    events: { page: () => Promise.reject(new AppError('unavailable')), async *follow() {} },
     auditor: new Auditor({
       auditLog: {
         write: () => Promise.resolve({ kind: 'stored', seqs: [1] }),
@@ -61,6 +63,7 @@ function startApp(lookup: TokenLookup) {
     log: silentLogger(),
     metrics: createRequestMetrics(registry, 'api'),
     bodyMaxBytes: 10_000,
+    eventStreams: new EventStreams({ max: 1, ageMs: 1000, onCount: () => {} }, clock),
   });
   const call = async (method: string, path: string, body?: unknown) => {
     const init = { method, headers: { authorization: 'Bearer t', 'content-type': 'application/json' } };

@@ -1,7 +1,6 @@
 import { Hono, type Context } from 'hono';
 import { AppError } from '#shared/contract/errors.ts';
 import type { Logger } from '#shared/runtime/log.ts';
-import type { TokenLookup } from '../http/api-tokens.ts';
 import { authenticate, requireScope } from '../http/authenticate.ts';
 import { answerErrors, requestScope, type RequestMetrics } from '../http/request-scope.ts';
 import { entityTag } from './endpoints/if-match.ts';
@@ -11,7 +10,6 @@ import type { ApiApp, ApiEnv, RouteOptions } from './routes/route.ts';
 
 /** What the app is made of. */
 export interface AppOptions extends RouteOptions {
-  lookup: TokenLookup;
   log: Logger;
   metrics: RequestMetrics;
 }
@@ -36,7 +34,8 @@ export function createApp(options: AppOptions): ApiApp {
       const idempotencyKey = idempotencyKeyOf(c.req.header('idempotency-key'));
       requireScope(principal, route.scope);
       c.set('call', { principal, requestId: c.get('requestId'), idempotencyKey });
-      return send(c, await route.handle(c, options));
+      const answer = await route.handle(c, options);
+      return answer instanceof Response ? answer : send(c, answer);
     });
   }
   for (const [path, methods] of allowed)

@@ -59,6 +59,13 @@ export const regionalConfigSchema = z.object({
     .min(1)
     .default(4096)
     .describe('most connections at once; more are closed at once'),
+  FAIRWAY_EVENT_STREAMS_MAX: z.coerce.number().int().min(1).default(100).describe('most streams of events at once'),
+  FAIRWAY_EVENT_STREAM_MAX_MS: z.coerce
+    .number()
+    .int()
+    .min(1000)
+    .default(3_600_000)
+    .describe('a stream of events ends after this time; its reader comes back'),
   FAIRWAY_DRAIN_TIMEOUT_MS: z.coerce
     .number()
     .int()

@@ -26,7 +26,9 @@ import type { RegionContext } from './endpoints/region-context.ts';
 import { RegionKeys } from './endpoints/region-keys.ts';
 import { startVpcs } from './endpoints/vpcs.ts';
 import { startCommands } from './routes/commands.ts';
+import { EventStreams } from './routes/event-streams.ts';
 import { startEndpointView } from './view/endpoint-view.ts';
+import { EventLog } from './view/event-log.ts';
 
 /** What a process or a test gives beside the configuration. */
 export interface RegionalOverrides {
@@ -95,7 +97,15 @@ export async function startRegionalApi(config: RegionalConfig, overrides: Region
   const adminAddress = { host: config.FAIRWAY_ADMIN_HOST, port: config.FAIRWAY_ADMIN_PORT };
   const admin = stack.use(await serveAdmin({ ...adminAddress, registry, notReady }));
   const bodyMaxBytes = config.FAIRWAY_BODY_MAX_BYTES;
-  const app = createApp({ context, lookup, log, metrics: createRequestMetrics(registry, 'api'), bodyMaxBytes });
+  const eventStreams = createEventStreams(base);
+  const app = createApp({
+    eventStreams,
+    context,
+    lookup,
+    log,
+    metrics: createRequestMetrics(registry, 'api'),
+    bodyMaxBytes,
+  });
   const server = await serveApp(app, {
     host: config.FAIRWAY_HOST,
     port: config.FAIRWAY_PORT,
@@ -103,6 +113,7 @@ export async function startRegionalApi(config: RegionalConfig, overrides: Region
     bounds: serverBounds(registry, 'api', config),
   });
   stack.use(server);
+  stack.use(eventStreams);
   answerClientErrors(server.server, (status) => unreadableRequest(status, randomUUID()));
   log.info({ url: admin.url }, 'admin.started');
   const all = stack.move();
@@ -150,6 +161,7 @@ function startContext(base: Base, stack: AsyncDisposableStack) {
     committer: createCommitter(base, desired),
     view,
     vpcs,
+    events: new EventLog(nats),
     auditor,
     clock,
   } satisfies RegionContext;
@@ -157,6 +169,12 @@ function startContext(base: Base, stack: AsyncDisposableStack) {
   const finishDeletes = stack.use(startFinishDeletes({ context, log, newBatchId: randomUUID, onRefused }));
   watched.onChange = (endpointId) => finishDeletes.look(endpointId);
   return context;
+}
+
+function createEventStreams({ config, clock, metrics }: Base): EventStreams {
+  const onCount = (open: number): void => metrics.eventStreams.set(open);
+  const limits = { max: config.FAIRWAY_EVENT_STREAMS_MAX, ageMs: config.FAIRWAY_EVENT_STREAM_MAX_MS, onCount };
+  return new EventStreams(limits, clock);
 }
 
 function createCommitter({ config, clock, metrics, random }: Base, log: NatsDesiredLog): Committer {

@@ -103,6 +103,8 @@ async function ask(
     },
     body: request.body ?? null,
     signal: request.signal,
+    // A stream of events is quiet for as long as nothing happens; its comments come every 15 s.
+    ...(request.headers.get('accept')?.includes('text/event-stream') && { bodyTimeout: 60_000 }),
   });
   const headers = new Headers(flat(reply.headers));
   const length = headers.get('content-length');

@@ -8,7 +8,12 @@ export interface AuditLine {
   event: EventDocument;
 }
 
-const eventTypes = { create: 'Created', scale: 'Scaled', delete: 'DeletionRequested', release: 'Deleted' } as const;
+const eventTypes = {
+  create: 'endpoint.created',
+  scale: 'endpoint.scaled',
+  delete: 'endpoint.delete_requested',
+  release: 'endpoint.deleted',
+} as const;
 
 /**
  * The lines of the intents that a document remembers and that came after revision `told`, oldest first. What happened

@@ -10,6 +10,7 @@ export interface ApiMetrics {
   auditDue: Gauge;
   commands: Counter<'verb' | 'status'>;
   barrierSeconds: Histogram;
+  eventStreams: Gauge;
 }
 
 /** Makes them in the registry that the admin listener shows. */
@@ -59,5 +60,6 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
       buckets,
       registers,
     }),
+    eventStreams: new Gauge({ name: 'fairway_api_event_streams', help: 'Streams of events that are open.', registers }),
   };
 }

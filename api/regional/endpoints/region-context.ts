@@ -5,6 +5,7 @@ import type { Auditor } from '../commit/auditor.ts';
 import type { Committer } from '../commit/committer.ts';
 import type { DesiredLog } from '../commit/desired-log.ts';
 import type { EndpointView } from '../view/endpoint-view.ts';
+import type { EventLog } from '../view/event-log.ts';
 import type { EndpointAddress } from './project.ts';
 import type { RegionKeys } from './region-keys.ts';
 import type { Vpcs } from './vpcs.ts';
@@ -20,6 +21,7 @@ export interface RegionContext {
   committer: Committer;
   view: EndpointView;
   vpcs: Vpcs;
+  events: Pick<EventLog, 'page' | 'follow'>;
   auditor: Auditor;
   clock: Clock;
   newId: () => string;

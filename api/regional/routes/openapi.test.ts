@@ -8,7 +8,11 @@ describe('openapi.json', () => {
 
   it('describes every operation with its scope', () => {
     const { paths = {} } = openApiDocument();
-    expect(Object.keys(paths)).toEqual(['/v2/dedicated-inferences', '/v2/dedicated-inferences/{id}']);
+    expect(Object.keys(paths)).toEqual([
+      '/v2/dedicated-inferences',
+      '/v2/dedicated-inferences/{id}',
+      '/v2/dedicated-inferences/{id}/events',
+    ]);
     expect(paths['/v2/dedicated-inferences']?.post?.security).toEqual([{ bearer: ['dedicated_inference:create'] }]);
   });
 });

@@ -1,7 +1,13 @@
 import { OpenAPIHono, type z } from '@hono/zod-openapi';
-import { createReplySchema, listReplySchema, resourceReplySchema } from '#shared/contract/resource.ts';
+import {
+  createReplySchema,
+  eventsReplySchema,
+  listReplySchema,
+  resourceReplySchema,
+} from '#shared/contract/resource.ts';
 import { createRoute } from './create.ts';
 import { deleteRoute } from './delete.ts';
+import { eventsRoute } from './events.ts';
 import { getRoute } from './get.ts';
 import { listRoute } from './list.ts';
 import { patchRoute } from './patch.ts';
@@ -15,6 +21,7 @@ const operations: readonly [route: Route, reply?: z.ZodType][] = [
   [getRoute, resourceReplySchema],
   [patchRoute, resourceReplySchema],
   [deleteRoute],
+  [eventsRoute, eventsReplySchema],
 ];
 
 /** Every operation of the management API. */

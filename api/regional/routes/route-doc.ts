@@ -41,7 +41,7 @@ export function describeRoute(route: Route, reply: z.ZodType | undefined): Route
     summary: route.summary,
     security: [{ bearer: [route.scope] }],
     request: {
-      ...(path === itemPath && { params: z.object({ id: uuidSchema }) }),
+      ...(path.includes('{id}') && { params: z.object({ id: uuidSchema }) }),
       ...(query && { query }),
       ...(mutates && {
         headers: z.object({

@@ -3,8 +3,11 @@ import type { z } from 'zod';
 import { AppError } from '#shared/contract/errors.ts';
 import { uuidSchema } from '#shared/contract/ids.ts';
 import type { Scope } from '#shared/contract/identity.ts';
+import type { TokenLookup } from '../../http/api-tokens.ts';
 import type { ScopeVariables } from '../../http/request-scope.ts';
 import type { Answer, Call, RegionContext } from '../endpoints/region-context.ts';
+
+import type { EventStreams } from './event-streams.ts';
 
 /** What the middleware leaves for handlers. */
 export interface ApiEnv {
@@ -18,6 +21,8 @@ export type ApiApp = Hono<ApiEnv>;
 export interface RouteOptions {
   context: RegionContext;
   bodyMaxBytes: number;
+  lookup: TokenLookup;
+  eventStreams: EventStreams;
 }
 
 /** One operation: what it needs, what it does for an authenticated call that has the scope, and how it is described. */
@@ -31,7 +36,7 @@ export interface Route {
   body?: z.ZodType;
   success: { status: 200 | 202; description: string };
   failures: number[];
-  handle: (c: Context<ApiEnv>, options: RouteOptions) => Promise<Answer<unknown>>;
+  handle: (c: Context<ApiEnv>, options: RouteOptions) => Promise<Answer<unknown> | Response>;
 }
 
 /** The endpoint's id in the path. @throws AppError `not_found` for what cannot be an id. */

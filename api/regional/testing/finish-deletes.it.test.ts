@@ -114,7 +114,7 @@ describe('the end of an endpoint', () => {
       const audit = await readLast(region.nats, streams.audit.name, subjects.audit(id));
       expect(auditDocumentSchema.parse(audit?.body)).toMatchObject({ action: 'delete', actor: 'token-of-alpha' });
       const event = await readLast(region.nats, streams.events.name, subjects.event(id));
-      expect(eventDocumentSchema.parse(event?.body)).toMatchObject({ type: 'DeletionRequested' });
+      expect(eventDocumentSchema.parse(event?.body)).toMatchObject({ type: 'endpoint.delete_requested' });
     });
   });
 

@@ -1,0 +1,45 @@
+import type { EventsQuery } from '#shared/contract/deployment.ts';
+import type { EventReply, EventsReply } from '#shared/contract/resource.ts';
+import type { PlacedEvent } from '../view/event-log.ts';
+import { readSpec } from './read-desired.ts';
+import type { Answer, Call, RegionContext } from './region-context.ts';
+
+/**
+ * A page of an endpoint's timeline, oldest first. `url` is what the link to the next page starts with.
+ * @throws AppError `not_found`, also for another team's; `unavailable`.
+ */
+export async function listEvents(
+  { desired, events }: RegionContext,
+  { principal }: Call,
+  { endpointId, query, url }: { endpointId: string; query: EventsQuery; url: string },
+): Promise<Answer<EventsReply>> {
+  await readSpec(desired, endpointId, principal.team);
+  const { events: found, total } = await events.page(endpointId, { after: query.after, limit: query.per_page });
+  const last = found.at(-1);
+  const next = last !== undefined && found.length < total ? `${url}?per_page=${query.per_page}&after=${last.seq}` : '';
+  return {
+    status: 200,
+    revision: null,
+    body: { events: found.map(eventReply), links: next === '' ? {} : { pages: { next } }, meta: { total } },
+  };
+}
+
+/** One endpoint's events behind `after`, and each as it comes, until the endpoint is gone. @throws as `listEvents`. */
+export async function followEvents(
+  { desired, events }: RegionContext,
+  { principal }: Call,
+  { endpointId, after }: { endpointId: string; after: number },
+): Promise<(signal: AbortSignal) => AsyncIterable<EventReply>> {
+  await readSpec(desired, endpointId, principal.team);
+  return async function* told(signal) {
+    for await (const placed of events.follow(endpointId, after, signal)) {
+      yield eventReply(placed);
+      if (placed.event.type === 'endpoint.deleted') return;
+    }
+  };
+}
+
+function eventReply({ seq, event }: PlacedEvent): EventReply {
+  const { type, at, actor, phase, reason, message, hint, revision } = event;
+  return { id: String(seq), type, at, actor, phase, reason, message, hint, revision };
+}

@@ -1,0 +1,43 @@
+import { eventsPath, eventsQuerySchema } from '#shared/contract/deployment.ts';
+import { authenticate, requireScope } from '../../http/authenticate.ts';
+import { publicOrigin } from '../../http/public-origin.ts';
+import { parseInput } from '../../http/read-input.ts';
+import { followEvents, listEvents } from '../endpoints/read-events.ts';
+import { endpointIdOf, type Route } from './route.ts';
+
+const scope = 'dedicated_inference:read';
+
+/** GET /v2/dedicated-inferences/{id}/events: a page, or, to whoever accepts `text/event-stream`, what comes as it comes. */
+export const eventsRoute: Route = {
+  method: 'get',
+  path: eventsPath,
+  operationId: 'dedicatedInferences_events',
+  summary: 'What happened to an endpoint, and what happens to it now',
+  scope,
+  query: eventsQuerySchema,
+  success: {
+    status: 200,
+    description: 'One page, oldest first; as text/event-stream everything that is still to come.',
+  },
+  failures: [401, 403, 404, 422, 503],
+  handle: async (c, { context, eventStreams, lookup }) => {
+    const call = c.get('call');
+    const endpointId = endpointIdOf(c);
+    const resumed = c.req.header('last-event-id');
+    const query = parseInput(eventsQuerySchema, { ...c.req.query(), ...(resumed && { after: resumed }) });
+    if (!c.req.header('accept')?.includes('text/event-stream')) {
+      const url = `${publicOrigin(c.req.raw)}${c.req.path}`;
+      return listEvents(context, call, { endpointId, query, url });
+    }
+    const events = await followEvents(context, call, { endpointId, after: query.after });
+    const isAllowed = (): boolean => {
+      try {
+        requireScope(authenticate(c.req.header('authorization'), lookup, context.clock.now()), scope);
+        return true;
+      } catch {
+        return false; // Revoked, expired or narrowed since: the stream ends, and the reader learns why when it comes back.
+      }
+    };
+    return eventStreams.answer({ events, isAllowed });
+  },
+};
