@@ -1,9 +1,7 @@
-import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { Hono, type Context } from 'hono';
 import { AppError, toAppError } from '#shared/contract/errors.ts';
-import { within } from '#shared/runtime/within.ts';
 import { authenticate, type Gate } from './access/authenticate.ts';
 import type { Api, Dialect, ErrorVoice } from './dialects/dialect.ts';
 import { forward, type ForwardDeps, type ForwardOutcome } from './forward/forward.ts';
@@ -79,7 +77,6 @@ async function serve(
   const { incoming, reply } = request;
   let code: string | undefined;
   try {
-    if (deps.replies.closing) await refuseNew(deps, incoming);
     const outcome = await pass(deps, request);
     code = outcome.code;
   } catch (error) {
@@ -105,13 +102,6 @@ async function pass(deps: AppDeps, request: InferenceRequest): Promise<ForwardOu
   const outcome = await forward(request, deps.forwarding);
   if ('usage' in outcome) request.used(outcome.usage);
   return outcome;
-}
-
-/** The connection ends with this answer: what the client still sends is read first, or it would see a reset instead. */
-async function refuseNew({ replies, clock }: AppDeps, incoming: IncomingMessage): Promise<void> {
-  discardRest(incoming, clock, discardMs);
-  if (!incoming.complete) await within(once(incoming, 'end'), discardMs / 2, { clock }).catch(() => {});
-  replies.assertOpen();
 }
 
 function addModels(app: Hono<Bindings>, deps: AppDeps, models: NonNullable<Api['models']>): void {

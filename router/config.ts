@@ -32,7 +32,10 @@ export const routerConfigSchema = z.object({
     .meta({ secret: true })
     .describe('key of the access tokens’ hashes, 32 bytes base64url'),
   FAIRWAY_STATE_DIR: z.string().min(1).describe('folder of the copy of access and pools that outlives NATS'),
-  FAIRWAY_DRAIN_TIMEOUT_MS: count(0).default(600_000).describe('how long streams get to end after SIGTERM'),
+  FAIRWAY_PROPAGATION_MS: count(0)
+    .default(15_000)
+    .describe('how long after SIGTERM requests are still taken: load balancers need it to see that it is not ready'),
+  FAIRWAY_DRAIN_TIMEOUT_MS: count(0).default(600_000).describe('how long streams get to end after that'),
   FAIRWAY_BODY_BYTES_MAX: count(1024)
     .default(16 * mebibyte)
     .describe('longest request body'),

@@ -104,7 +104,12 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
     }),
   );
   copy.onChange((what) => what === 'pools' && reporter.wake());
-  stack.defer(() => letStreamsEnd(deps, config.FAIRWAY_DRAIN_TIMEOUT_MS));
+  // Nobody was sent to a router that was never ready.
+  const propagationMs = (): number => (copy.loaded ? config.FAIRWAY_PROPAGATION_MS : 0);
+  stack.defer(async () => {
+    await sayThatItLeaves(deps, server, propagationMs());
+    await letStreamsEnd(deps, config.FAIRWAY_DRAIN_TIMEOUT_MS);
+  });
   const running = stack.move();
   return {
     url: server.url,
@@ -220,7 +225,7 @@ function startAdmin(
 ): Promise<RunningServer> {
   const notReady = (): string[] => [
     ...(copy.loaded ? [] : ['access and pools: neither NATS nor a copy on disk has been read yet']),
-    ...(replies.closing ? ['the router is stopping'] : []),
+    ...(replies.leaving ? ['the router is stopping'] : []),
   ];
   const { FAIRWAY_ADMIN_HOST: host, FAIRWAY_ADMIN_PORT: port } = config;
   return serveAdmin({ host, port, registry, notReady, warnings: () => edge.doubts() });
@@ -239,9 +244,22 @@ async function startListener(config: RouterConfig, deps: AppDeps): Promise<Runni
   return running;
 }
 
-/** Takes nothing new, lets streams end for the drain time, then tells the rest of the clients. */
+/** Is not ready from now on, and serves on until everybody who sends clients here can have seen it. */
+async function sayThatItLeaves(
+  { replies, clock, log }: AppDeps,
+  server: RunningServer,
+  propagationMs: number,
+): Promise<void> {
+  replies.leave();
+  server.sendAway();
+  log.info({ streams: replies.size, propagationMs }, 'router.leaving');
+  await clock.sleep(propagationMs);
+  await server.stopListening();
+}
+
+/** Lets streams end for the drain time, then tells the rest of the clients. */
 async function letStreamsEnd({ replies, clock, log }: AppDeps, drainTimeoutMs: number): Promise<void> {
-  const ended = replies.close();
+  const ended = replies.ended();
   if (replies.size > 0) log.info({ streams: replies.size }, 'router.draining');
   await within(ended, drainTimeoutMs, { clock }).catch(() => {});
   if (replies.size > 0) log.warn({ streams: replies.size }, 'router.streams_ended');

@@ -11,10 +11,16 @@ export interface StackPorts {
   vpcs: VpcPorts[];
 }
 
+/** Where clients, and operators, reach a router. */
+export interface RouterPorts {
+  port: number;
+  adminPort: number;
+}
+
 /** Ports of one VPC: its inference address, the routers behind it, its cluster's API. */
 export interface VpcPorts {
   inference: number;
-  routers: number[];
+  routers: RouterPorts[];
   cluster: number;
 }
 
@@ -51,7 +57,8 @@ export async function choosePorts(request: PortRequest): Promise<StackPorts> {
     while (vpcs.length < request.vpcs) {
       const inference = await hold(request.first === 0 || vpcs.length > 0 ? 0 : request.first + 1);
       // One router listens on the inference port itself; several stand behind the balancer that does.
-      const routers = request.routers === 1 ? [inference] : await holdMany(hold, request.routers);
+      const ports = request.routers === 1 ? [inference] : await holdMany(hold, request.routers);
+      const routers = await Promise.all(ports.map(async (port) => ({ port, adminPort: await hold(0) })));
       vpcs.push({ inference, routers, cluster: await hold(0) });
     }
     const regionals = await holdMany(hold, request.regionals);

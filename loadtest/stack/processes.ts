@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { noticedMs } from './balancer.ts';
 import { deriveKey } from '#shared/runtime/keyed-hash.ts';
 import type { ProcessSpec } from './child-process.ts';
 import type { StackOptions } from './options.ts';
@@ -107,6 +108,7 @@ export function provisionerProcess(plan: StackPlan, index: number): ProcessSpec 
 export function routerProcess(plan: StackPlan, vpc: number, index: number): ProcessSpec {
   const name = inVpc(numbered('router', index), vpc);
   const vpcId = vpcIdOf(vpc);
+  const { routers = [] } = plan.ports.vpcs[vpc] ?? {};
   const hashKey = deriveKey(Buffer.from(plan.secrets.regionKey, 'base64url'), 'access-token-hash');
   return own(plan, name, {
     main: 'router/main.ts',
@@ -116,9 +118,11 @@ export function routerProcess(plan: StackPlan, vpc: number, index: number): Proc
       FAIRWAY_REDIS_URL: plan.redisUrl,
       FAIRWAY_VPC_ID: vpcId,
       FAIRWAY_ROUTER_ID: name,
-      FAIRWAY_PORT: String(plan.ports.vpcs[vpc]?.routers[index]),
+      FAIRWAY_PORT: String(routers[index]?.port),
+      FAIRWAY_ADMIN_PORT: String(routers[index]?.adminPort),
       FAIRWAY_TOKEN_HASH_KEY: Buffer.from(hashKey).toString('base64url'),
       FAIRWAY_STATE_DIR: join(plan.folder, name),
+      FAIRWAY_PROPAGATION_MS: String(routers.length > 1 ? noticedMs : 0),
       FAIRWAY_DRAIN_TIMEOUT_MS: String(plan.options.drainTimeoutMs),
     },
   });

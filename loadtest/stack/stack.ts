@@ -69,7 +69,7 @@ export async function startStack(
     ),
   ]);
   for (const { inference, routers } of ports.vpcs)
-    if (routers.length > 1) stack.use(await startBalancer({ port: inference, targets: routers }));
+    if (routers.length > 1) stack.use(await startBalancer({ port: inference, targets: routers }, clock));
   const running = stack.move();
   return {
     controlUrl: `http://127.0.0.1:${ports.control}`,

@@ -66,9 +66,13 @@ describe('choosePorts', () => {
       routers: 3,
       regionals: 2,
     });
-    const ofVpcs = vpcs.flatMap(({ inference, routers, cluster }) => [inference, ...routers, cluster]);
+    const ofVpcs = vpcs.flatMap(({ inference, routers, cluster }) => [
+      inference,
+      ...routers.flatMap(({ port, adminPort }) => [port, adminPort]),
+      cluster,
+    ]);
     const all = [control, ...regionals, nats, redis, ...ofVpcs];
-    expect(all).toHaveLength(15);
+    expect(all).toHaveLength(21);
     expect(new Set(all).size).toBe(all.length);
   });
 

@@ -172,7 +172,6 @@ export class InferenceRequest implements Disposable {
       'x-request-id': this.id,
       ...(this.#clientId !== undefined && { 'x-client-request-id': this.#clientId }),
       ...this.dialect.answerHeaders(this.#sinceStartMs()),
-      ...(this.#deps.replies.closing && { connection: 'close' }),
     };
   }
 

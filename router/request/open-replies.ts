@@ -1,24 +1,23 @@
 import { AppError } from '#shared/contract/errors.ts';
 import type { ClientReply } from './client-reply.ts';
 
-/** Every answer under way, for the end of the process: nothing new is taken, what runs may end, the rest is told. */
+/** Every answer under way, for the end of the process: what runs may end, the rest is told. */
 export class OpenReplies {
   readonly #replies = new Set<ClientReply>();
-  #closing = false;
+  #leaving = false;
   #empty: (() => void) | undefined;
 
   get size(): number {
     return this.#replies.size;
   }
 
-  get closing(): boolean {
-    return this.#closing;
+  /** The process is about to end: whoever can choose should choose another one. */
+  get leaving(): boolean {
+    return this.#leaving;
   }
 
-  /** @throws AppError `unavailable` once the process is about to end; another router takes the retry. */
-  assertOpen(): void {
-    if (!this.#closing) return;
-    throw new AppError('unavailable', { message: 'This router is being restarted. Try again.', retryAfterMs: 1000 });
+  leave(): void {
+    this.#leaving = true;
   }
 
   add(reply: ClientReply): void {
@@ -30,9 +29,8 @@ export class OpenReplies {
     if (this.#replies.size === 0) this.#empty?.();
   }
 
-  /** From now on nothing new is taken. Resolves when nothing runs any more. */
-  close(): Promise<void> {
-    this.#closing = true;
+  /** Resolves when nothing runs. */
+  ended(): Promise<void> {
     if (this.#replies.size === 0) return Promise.resolve();
     return new Promise((resolve) => (this.#empty = resolve));
   }

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { drainReportSchema, type DrainReport } from '#shared/contract/replica.ts';
 import { subjects } from '#shared/contract/subjects.ts';
@@ -70,22 +72,36 @@ describe('drain reports', () => {
 });
 
 describe('the end of a router', () => {
-  it('lets streams end, answers new requests 503 with Retry-After, and reports that it leaves', async () => {
-    const router = await edge.startRouter({ env: { FAIRWAY_DRAIN_TIMEOUT_MS: '20000' } });
+  it('is not ready at once, serves until that can have been seen, then lets streams end', async () => {
+    const router = await edge.startRouter({
+      env: { FAIRWAY_PROPAGATION_MS: '1500', FAIRWAY_DRAIN_TIMEOUT_MS: '20000' },
+    });
     await eventually(() => expect(last(router.routerId)).toBeDefined());
     const held = holdStreams();
     const response = await start(request(router.url)).response;
+    const silent = connect(Number(new URL(router.url).port), '127.0.0.1');
+    await once(silent, 'connect');
+    upstream.script = streamWords('late');
     const ended = router[Symbol.asyncDispose]();
-    await eventually(async () => expect((await fetch(`${router.adminUrl}/readyz`)).status).toBe(503));
-    const refused = await ask(request(router.url));
-    expect([refused.status, refused.headers.connection]).toEqual([503, 'close']);
-    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    expect((await fetch(`${router.adminUrl}/readyz`)).status).toBe(503);
+    let served = 0;
+    for (;;) {
+      const reply = await ask(request(router.url)).catch((error: NodeJS.ErrnoException) => error);
+      if (reply instanceof Error) {
+        // Refused, or in the kernel's queue as the listener closed: a balancer has stopped sending before that.
+        expect(reply.code).toMatch(/^ECONN(REFUSED|RESET)$/);
+        break;
+      }
+      expect(reply).toMatchObject({ status: 200, headers: { connection: 'close' } });
+      served += 1;
+    }
+    expect(served).toBeGreaterThan(3);
+    if (!silent.closed) await once(silent, 'close');
     expect(last(router.routerId)?.leaving).toBe(false);
     held.release();
     expect(contentOf((await readAll(response)).text)).toBe('firstlast');
     await ended;
     await eventually(() => expect(last(router.routerId)?.leaving).toBe(true));
-    await expect(fetch(router.url)).rejects.toThrow();
   });
 
   it('tells the clients of streams that take too long, and frees their replicas', async () => {

@@ -31,6 +31,7 @@ function config(env: Readonly<Record<string, string>>): RouterConfig {
     FAIRWAY_VPC_ID: vpcId,
     FAIRWAY_TOKEN_HASH_KEY: hashKey.toString('base64url'),
     FAIRWAY_STATE_DIR: folder,
+    FAIRWAY_PROPAGATION_MS: '0',
     FAIRWAY_DRAIN_TIMEOUT_MS: '200',
     ...env,
   });

@@ -67,6 +67,7 @@ export async function startEdge(): Promise<Edge> {
       FAIRWAY_VPC_ID: vpcId,
       FAIRWAY_TOKEN_HASH_KEY: Buffer.from(hashKey).toString('base64url'),
       FAIRWAY_STATE_DIR: stateDir,
+      FAIRWAY_PROPAGATION_MS: '0',
       FAIRWAY_DRAIN_TIMEOUT_MS: '200',
       FAIRWAY_CAPACITY_TIMEOUT_MS: '300',
       FAIRWAY_SCRAPE_MS: '100',

@@ -109,6 +109,28 @@ describe('drain', () => {
     expect(await drained).toBeLessThan(1500);
   });
 
+  it('serves on after it has sent clients away, and closes a connection with its reply', async () => {
+    await using running = await serveListener((_request, response) => response.end('x'), local);
+    using agent = keepAlive();
+    expect((await get(running.url, agent)).connection).toBe('keep-alive');
+    running.sendAway();
+    expect((await get(running.url, agent)).connection).toBe('close');
+    expect(await get(running.url)).toMatchObject({ status: 200, connection: 'close' });
+  });
+
+  it('waits a moment for the request of a connection that has just come', async () => {
+    const running = await serveListener((_request, response) => response.end('x'), local);
+    const newcomer = await opened(running.url);
+    expect((await get(running.url)).status).toBe(200);
+    const stopped = running.stopListening();
+    await expect(get(running.url)).rejects.toThrow();
+    newcomer.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    const [chunk] = (await once(newcomer, 'data')) as [Buffer];
+    expect(chunk.toString()).toMatch(/^HTTP\/1\.1 200 OK/);
+    await stopped;
+    await running[Symbol.asyncDispose]();
+  });
+
   it('does not wait for idle connections, used or never used', async () => {
     const running = await serveListener((_request, response) => response.end('x'), local);
     using agent = keepAlive();

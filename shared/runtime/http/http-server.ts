@@ -28,11 +28,21 @@ export interface ServerBounds {
   refuse(what: 'connection' | 'request'): { headers: Record<string, string>; body: string };
 }
 
-/** A listening server. Disposing stops accepting, lets requests in flight end, then closes what is left. */
+/**
+ * A listening server. It ends in three steps: `sendAway`, `stopListening`, and disposing, which lets requests in flight end,
+ * then closes what is left. Each step includes those before it.
+ */
 export interface RunningServer extends AsyncDisposable {
   url: string;
   server: Server;
+  /** From now on every reply ends its connection; new connections are still taken. */
+  sendAway(): void;
+  /** Takes no new connection and closes the idle ones. Resolves when those who had just come have said what they want. */
+  stopListening(): Promise<void>;
 }
+
+/** At the end of a server, how long a connection that has sent nothing yet is waited for: its request may be on its way. */
+const firstBytesMs = 500;
 
 /**
  * Serves a Hono app over HTTP/1.1.
@@ -46,11 +56,11 @@ export async function serveApp(app: FetchApp, options: ServeOptions): Promise<Ru
 /** The same for a plain request listener. */
 export async function serveListener(listener: RequestListener, options: ServeOptions): Promise<RunningServer> {
   const server = createServer({ keepAliveTimeout: 95_000, maxHeaderSize: 32_768, ...options.server });
-  const drain = drainOf(server, options.drainTimeoutMs);
+  const ending = endingOf(server, options.drainTimeoutMs);
   server.on('request', options.bounds === undefined ? listener : bounded(server, listener, options.bounds));
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
-  return { url: httpOrigin(options.host, port), server, [Symbol.asyncDispose]: drain };
+  return { url: httpOrigin(options.host, port), server, ...ending };
 }
 
 function bounded(server: Server, listener: RequestListener, bounds: ServerBounds): RequestListener {
@@ -73,34 +83,46 @@ function bounded(server: Server, listener: RequestListener, bounds: ServerBounds
  * used, or whose reply was under way, would hold the end until its keep-alive time-out. So replies that have not begun
  * say `connection: close`, and whatever becomes idle later is closed then.
  */
-function drainOf(server: Server, timeoutMs: number): () => Promise<void> {
+function endingOf(server: Server, timeoutMs: number): Omit<RunningServer, 'url' | 'server'> {
   const sockets = new Set<Socket>();
   const open = new Set<ServerResponse>();
-  let draining = false;
-  const closeIdle = (): void => {
-    server.closeIdleConnections();
-    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-  };
+  const closed = Promise.withResolvers<void>();
+  let leaving = false;
+  let stopped: Promise<void> | undefined;
+  const silent = (): Socket[] => [...sockets].filter(({ bytesRead }) => bytesRead === 0);
   server.on('connection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
   server.on('request', (_request, response) => {
     open.add(response);
-    if (draining) response.shouldKeepAlive = false;
+    if (leaving) response.shouldKeepAlive = false;
     response.once('close', () => {
       open.delete(response);
-      if (draining) setImmediate(closeIdle);
+      if (stopped !== undefined) setImmediate(() => server.closeIdleConnections());
     });
   });
-  return async () => {
-    draining = true;
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const sendAway = (): void => {
+    leaving = true;
     for (const response of open) response.shouldKeepAlive = false;
-    closeIdle();
-    const deadline = setTimeout(() => server.closeAllConnections(), timeoutMs);
-    await closed;
-    clearTimeout(deadline);
+  };
+  const stop = async (): Promise<void> => {
+    sendAway();
+    server.close(() => closed.resolve());
+    server.closeIdleConnections();
+    if (silent().length > 0) await new Promise((resolve) => setTimeout(resolve, firstBytesMs));
+    for (const socket of silent()) socket.destroy();
+  };
+  const stopListening = (): Promise<void> => (stopped ??= stop());
+  return {
+    sendAway,
+    stopListening,
+    async [Symbol.asyncDispose]() {
+      const deadline = setTimeout(() => server.closeAllConnections(), timeoutMs);
+      await stopListening();
+      await closed.promise;
+      clearTimeout(deadline);
+    },
   };
 }
 
