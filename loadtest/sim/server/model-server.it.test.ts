@@ -3,45 +3,14 @@ import { connect } from 'node:net';
 import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
-import { readSimConfig } from '../config.ts';
-import type { ModelServer, ModelServerOptions } from './model-server.ts';
+import type { ModelServer } from './model-server.ts';
 import { recordedVllm } from '../testing/recorded-vllm.ts';
-import { startSim } from '../service.ts';
+import { chatPath, expectShape, frames, key, model, post, start, stopSims } from '../testing/sim-lab.ts';
 
-const key = 'sk-test';
-const model = 'tiny';
-const chatPath = '/v1/chat/completions';
-let running: ModelServer[] = [];
-
-afterEach(async () => {
-  const servers = running;
-  running = [];
-  await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
-});
-
-async function start(flags: readonly string[] = [], overrides: Partial<ModelServerOptions> = {}): Promise<ModelServer> {
-  const usual = ['--port=0', `--model=${model}`, '--max-model-len=4096', '--time-scale=0.1', '--drain-timeout-ms=200'];
-  const config = readSimConfig([...usual, ...flags], { FAIRWAY_SIM_API_KEY: key });
-  const server = await startSim(config, overrides);
-  running.push(server);
-  await eventually(() => expect(server.desk.healthy()).toBe(!flags.some((flag) => flag.startsWith('--load-ms'))));
-  return server;
-}
+afterEach(stopSims);
 
 function client({ url }: ModelServer): OpenAI {
   return new OpenAI({ baseURL: `${url}/v1`, apiKey: key, maxRetries: 0 });
-}
-
-/** Posts to `path`, the chat route unless told. */
-function post(
-  server: ModelServer,
-  body: unknown,
-  extra: { path?: string; headers?: Record<string, string> } = {},
-): Promise<Response> {
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
-  const usual = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-  const headers = { ...usual, ...extra.headers };
-  return fetch(server.url + (extra.path ?? chatPath), { method: 'POST', body: text, headers });
 }
 
 async function metric(server: ModelServer, name: string): Promise<number> {
@@ -49,22 +18,7 @@ async function metric(server: ModelServer, name: string): Promise<number> {
   return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (.*)$`, 'm').exec(text)?.[1] ?? Number.NaN);
 }
 
-/** The members of a JSON value with their kinds, in order: what a strict client could trip over. */
-function shape(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(shape);
-  if (value === null || typeof value !== 'object') return value === null ? 'null' : typeof value;
-  return Object.entries(value).map(([name, member]) => [name, shape(member)]);
-}
-
 const chat = { model, max_tokens: 4, messages: [{ role: 'user' as const, content: 'The capital of France is' }] };
-
-async function frames(response: Response): Promise<string[]> {
-  return (await response.text()).split('\n\n').filter((frame) => frame !== '');
-}
-
-function expectShape(frame: string | undefined, recorded: string): void {
-  expect(shape(JSON.parse((frame ?? '').replace(/^data: /, '')))).toEqual(shape(JSON.parse(recorded)));
-}
 
 describe('with the openai client', () => {
   it('streams a chat with usage', async () => {
@@ -179,7 +133,7 @@ describe('shapes as recorded from vLLM 0.32', () => {
     { of: 'too long in a stream', body: { ...long, stream: true }, status: 400, recorded: recordedVllm.tooLong },
     { of: 'too much output', body: { ...chat, max_tokens: 9000 }, status: 400, recorded: recordedVllm.maxTokensTooBig },
     { of: 'temperature', body: { ...chat, temperature: -3 }, status: 400, recorded: recordedVllm.badTemperature },
-    { of: 'two answers', body: { ...chat, n: 2 }, status: 400, recorded: recordedVllm.badTemperature },
+    { of: 'too many answers', body: { ...chat, n: 129 }, status: 400, recorded: recordedVllm.badTemperature },
   ])('error: $of', async ({ body, status, recorded }) => {
     const response = await post(await start(), body);
     expect(response.status).toBe(status);
@@ -192,7 +146,7 @@ describe('shapes as recorded from vLLM 0.32', () => {
       const refused = await post(server, chat, { headers });
       expect([refused.status, await refused.text()]).toEqual([401, recordedVllm.unauthorized]);
     }
-    const nowhere = await post(server, chat, { path: '/v1/embeddings' });
+    const nowhere = await post(server, chat, { path: '/v1/rerank' });
     expect([nowhere.status, await nowhere.text()]).toEqual([404, recordedVllm.unknownPath]);
     const got = await fetch(server.url + chatPath, { headers: { authorization: `Bearer ${key}` } });
     expect([got.status, got.headers.get('allow'), await got.text()]).toEqual([405, 'POST', recordedVllm.wrongMethod]);

@@ -4,10 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { ConfigError } from '#shared/runtime/config-error.ts';
 import { httpOrigin } from '#shared/runtime/http/http-origin.ts';
 import { CompletionDesk, type CompletionDeskOptions } from './serve-completions.ts';
+import type { Handler, Route } from './route.ts';
 import { FaultError, readFaults } from './faults.ts';
-import { readBody } from './read-body.ts';
+import { generationRoutes, onePath } from './generation-routes.ts';
+import { bodyText } from './read-body.ts';
 import { sendJson } from './reply.ts';
-import { objectError, routeError, unauthorized, VllmError } from './vllm-errors.ts';
+import { objectError, routeError, unauthorized, VllmError } from '../model/vllm-errors.ts';
 
 /** Everything that a model server needs; times in milliseconds. */
 export interface ModelServerOptions extends CompletionDeskOptions {
@@ -29,15 +31,6 @@ export interface ModelServerOptions extends CompletionDeskOptions {
 export interface ModelServer extends AsyncDisposable {
   readonly url: string;
   readonly desk: CompletionDesk;
-}
-
-type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void;
-
-interface Route {
-  readonly method: 'GET' | 'POST';
-  /** Answers without the API key. */
-  readonly open?: boolean;
-  readonly handle: Handler;
 }
 
 /** Starts listening at once; the model "loads" behind it. */
@@ -78,24 +71,12 @@ async function close(server: Server): Promise<void> {
 
 function routeTable(options: ModelServerOptions, desk: CompletionDesk): ReadonlyMap<string, readonly Route[]> {
   const { model, engine, clock } = options;
-  const completions = (kind: 'chat' | 'text'): Route => ({
-    method: 'POST',
-    handle: async (request, response) => {
-      const type = request.headers['content-type'] ?? '';
-      const message = "1 validation error:\n  Unsupported Media Type: Only 'application/json' is allowed";
-      if (!type.startsWith('application/json')) throw objectError({ status: 400, message, type: 'Bad Request' });
-      desk.refuseUnlessServing();
-      const text = await bodyText(request, response, options.maxBodyBytes);
-      desk.answer({ kind, text, response, requestId: String(response.getHeader('x-request-id')) });
-    },
-  });
   const faults = (handle: Handler): Handler => (options.faultsEnabled ? handle : () => Promise.reject(routeError(404)));
   const showFaults: Handler = (_, response) => sendJson(response, 200, { faults: desk.faults.list() });
   const get = (handle: Handler, open = false): Route[] => [{ method: 'GET', open, handle }];
   const created = Math.floor(clock.now() / 1000);
   return new Map<string, readonly Route[]>([
-    ['/v1/chat/completions', [completions('chat')]],
-    ['/v1/completions', [completions('text')]],
+    ...generationRoutes(desk, options.maxBodyBytes),
     ['/v1/models', get((_, response) => sendJson(response, 200, modelList(options, created)))],
     ['/health', get((_, response) => sendJson(response, desk.healthy() ? 200 : 503, undefined), true)],
     ['/ping', get((_, response) => sendJson(response, desk.healthy() ? 200 : 503, undefined), true)],
@@ -132,10 +113,11 @@ interface Dispatch {
 
 async function dispatch(context: Dispatch, request: IncomingMessage, response: ServerResponse): Promise<void> {
   response.setHeader('x-request-id', requestId(request));
+  let route: Route | undefined;
   try {
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
-    const routes = context.routes.get(path);
-    const route = routes?.find(({ method }) => method === request.method);
+    const routes = context.routes.get(path) ?? context.routes.get(path.replace(/^\/v1\/responses\/[^/]+/, onePath));
+    route = routes?.find(({ method }) => method === request.method);
     if (route?.open !== true && !authorized(request, context.apiKey)) throw unauthorized();
     if (routes === undefined) throw routeError(404);
     if (route === undefined) {
@@ -146,7 +128,7 @@ async function dispatch(context: Dispatch, request: IncomingMessage, response: S
   } catch (error) {
     if (response.headersSent || response.destroyed) return void response.destroy();
     const shown = asVllmError(error);
-    sendJson(response, shown.status, shown.body);
+    sendJson(response, shown.status, route?.errorBody?.(shown) ?? shown.body);
   }
 }
 
@@ -154,14 +136,6 @@ function asVllmError(error: unknown): VllmError {
   if (error instanceof VllmError) return error;
   if (error instanceof FaultError) return objectError({ status: 400, message: error.message, type: 'BadRequestError' });
   return objectError({ status: 500, message: String(error), type: 'InternalServerError' });
-}
-
-async function bodyText(request: IncomingMessage, response: ServerResponse, maxBytes: number): Promise<string> {
-  const text = await readBody(request, maxBytes);
-  if (text !== undefined) return text;
-  response.setHeader('connection', 'close');
-  const message = `The body is longer than ${maxBytes} bytes. Send a shorter prompt.`;
-  throw objectError({ status: 413, message, type: 'BadRequestError' });
 }
 
 function parseJson(text: string): unknown {

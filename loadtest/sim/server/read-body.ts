@@ -1,4 +1,5 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { objectError } from '../model/vllm-errors.ts';
 
 /** How long the rest of a body that is too large is still read and thrown away, so that the client sees the answer. */
 const discardMs = 5000;
@@ -31,4 +32,13 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<st
       if (!request.complete) reject(new Error('The client went away before its body was complete.'));
     });
   });
+}
+
+/** The same, refusing a body that is too long. @throws VllmError */
+export async function bodyText(request: IncomingMessage, response: ServerResponse, maxBytes: number): Promise<string> {
+  const text = await readBody(request, maxBytes);
+  if (text !== undefined) return text;
+  response.setHeader('connection', 'close');
+  const message = `The body is longer than ${maxBytes} bytes. Send a shorter prompt.`;
+  throw objectError({ status: 413, message, type: 'BadRequestError' });
 }

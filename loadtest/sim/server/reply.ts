@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import { doneFrame, roleFrame, tokenFrame, usageFrame, wholeAnswer, type Answer } from './completion-frames.ts';
-import type { VllmError } from './vllm-errors.ts';
+import type { Rendering } from '../model/answer.ts';
+import type { VllmError } from '../model/vllm-errors.ts';
 
 /** A point in the answer at which it goes no further; `strike` is called once when it is reached. */
 export interface Breakpoint {
@@ -14,7 +14,11 @@ const framesPerWrite = 64;
 /** What a reply is made of. */
 export interface ReplyOptions {
   readonly response: ServerResponse;
-  readonly answer: Answer;
+  readonly rendering: Rendering;
+  /** An error before the head, as the API of the request says it. */
+  readonly errorBody: (error: VllmError) => unknown;
+  /** Output tokens of the whole answer. */
+  readonly total: number;
   readonly breakpoint?: Breakpoint | undefined;
   /** How long a reader may take nothing before it is cut, milliseconds. */
   readonly stalledReaderTimeoutMs: number;
@@ -64,7 +68,7 @@ export class StreamReply implements Reply {
   fail(error: VllmError): void {
     if (this.#state === 'over') return;
     this.freeze();
-    this.#options.response.end(errorFrame(error) + doneFrame);
+    this.#options.response.end(this.#options.rendering.failure(error));
   }
 
   freeze(): void {
@@ -73,12 +77,11 @@ export class StreamReply implements Reply {
   }
 
   #pump(): void {
-    const { response, answer, breakpoint } = this.#options;
-    const total = answer.babble.tokens.length;
+    const { response, rendering, total, breakpoint } = this.#options;
     while (this.#state === 'flowing' && this.#written < this.#made) {
       const stop = Math.min(this.#made, this.#written + framesPerWrite, breakpoint?.afterTokens ?? Infinity);
-      let text = this.#written === 0 ? roleFrame(answer) : '';
-      for (; this.#written < stop; this.#written += 1) text += tokenFrame(answer, this.#written);
+      let text = this.#written === 0 ? rendering.opening() : '';
+      for (; this.#written < stop; this.#written += 1) text += rendering.token(this.#written);
       const struck = this.#written === breakpoint?.afterTokens;
       if (this.#written === total && !struck) return this.#end(text);
       const flowing = response.write(text);
@@ -89,7 +92,7 @@ export class StreamReply implements Reply {
 
   #end(text: string): void {
     this.freeze();
-    this.#options.response.end(text + usageFrame(this.#options.answer) + doneFrame);
+    this.#options.response.end(text + this.#options.rendering.closing());
   }
 
   #strike(): void {
@@ -126,14 +129,14 @@ export class WholeReply implements Reply {
   }
 
   tokens(count: number): void {
-    const { answer, breakpoint } = this.#options;
+    const { rendering, total, breakpoint } = this.#options;
     if (this.#over) return;
     if (breakpoint !== undefined && count >= breakpoint.afterTokens) this.#strike();
-    else if (count === answer.babble.tokens.length) this.#send(200, wholeAnswer(answer));
+    else if (count === total) this.#send(200, rendering.whole());
   }
 
   fail(error: VllmError): void {
-    this.#send(error.status, error.body);
+    this.#send(error.status, this.#options.errorBody(error));
   }
 
   freeze(): void {
@@ -153,15 +156,51 @@ export class WholeReply implements Reply {
   }
 }
 
+/** Answers at once and goes on without its client; the rest is kept by the rendering. */
+export class BackgroundReply implements Reply {
+  readonly #options: ReplyOptions;
+  readonly #leave: () => void;
+  #over = false;
+
+  /** `leave` is called when there is nothing more to make. */
+  constructor(options: ReplyOptions, leave: () => void) {
+    this.#options = options;
+    this.#leave = leave;
+  }
+
+  begin(): void {
+    const { response, rendering } = this.#options;
+    sendJson(
+      response,
+      200,
+      rendering.pending?.(() => this.freeze()),
+    );
+  }
+
+  tokens(count: number): void {
+    const { rendering, total } = this.#options;
+    if (this.#over || count < total) return;
+    rendering.whole();
+    this.freeze();
+  }
+
+  fail(error: VllmError): void {
+    if (this.#over) return;
+    this.#options.rendering.failure(error);
+    this.freeze();
+  }
+
+  freeze(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#leave();
+  }
+}
+
 /** Answers with a JSON body; `undefined` is an empty one. */
 export function sendJson(response: ServerResponse, status: number, body: unknown): void {
   const text = body === undefined ? '' : JSON.stringify(body);
   if (text !== '') response.setHeader('content-type', 'application/json');
   response.writeHead(status, { 'content-length': Buffer.byteLength(text) });
   response.end(text);
-}
-
-/** Python's spelling, with blanks: a reader that searches for `{"error":{` misses it on the real engine too. */
-function errorFrame({ body }: VllmError): string {
-  return `data: ${JSON.stringify(body, null, 1).replace(/\n\s*/g, ' ').replace(/\{ /g, '{').replace(/ \}/g, '}')}\n\n`;
 }

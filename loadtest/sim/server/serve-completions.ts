@@ -1,15 +1,16 @@
 import type { ServerResponse } from 'node:http';
 import type { Clock } from '#shared/runtime/clock.ts';
-import { babble } from './babble.ts';
-import type { Answer } from './completion-frames.ts';
+import { parseBody } from '../apis/read-request.ts';
+import type { GenerationApi, ModelLimits } from '../apis/generation-api.ts';
+import type { Answer, ModelRequest } from '../model/answer.ts';
 import { EngineDriver } from './engine-driver.ts';
 import type { Engine } from '../engine/engine.ts';
 import { FaultPlan, type Fault } from './faults.ts';
 import { ModelMetrics, type FinishedReason } from './model-metrics.ts';
-import { readCompletionRequest, type CompletionKind, type CompletionRequest } from './read-request.ts';
-import { StreamReply, WholeReply, type Reply } from './reply.ts';
-import { tokenId } from './tokens.ts';
-import { engineDead, objectError, overloaded } from './vllm-errors.ts';
+import { BackgroundReply, StreamReply, WholeReply, type Reply } from './reply.ts';
+import { tokenId } from '../model/tokens.ts';
+import { engineDead, objectError, overloaded } from '../model/vllm-errors.ts';
+import { inTurns, writeChoices } from '../model/write-answer.ts';
 
 /** How long a dead engine's server lives on, as measured on vLLM 0.32. */
 const deathRattleMs = 1400;
@@ -34,7 +35,7 @@ export interface CompletionDeskOptions {
 
 /** One request that has been read off the socket. */
 export interface Exchange {
-  readonly kind: CompletionKind;
+  readonly api: GenerationApi;
   readonly text: string;
   readonly response: ServerResponse;
   readonly requestId: string;
@@ -68,6 +69,11 @@ export class CompletionDesk implements Disposable {
     return this.#replies.size;
   }
 
+  get limits(): ModelLimits {
+    const { engine, model, maxModelTokens } = this.#options;
+    return { model, maxModelTokens, blockTokens: engine.preset.blockTokens };
+  }
+
   loaded(): void {
     if (this.#phase === 'loading') this.#phase = 'serving';
   }
@@ -96,9 +102,7 @@ export class CompletionDesk implements Disposable {
 
   /** Answers one request, or lets a fault strike it. @throws VllmError when it is refused. */
   answer(exchange: Exchange): void {
-    const { engine, model, maxModelTokens } = this.#options;
-    const { blockTokens } = engine.preset;
-    const request = readCompletionRequest(exchange.kind, exchange.text, { model, maxModelTokens, blockTokens });
+    const request = exchange.api.read(parseBody(exchange.text, this.limits), this.limits);
     this.refuseUnlessServing();
     const fault = this.faults.strike();
     if (fault?.kind === 'hang') return;
@@ -131,13 +135,12 @@ export class CompletionDesk implements Disposable {
     this.#driver[Symbol.dispose]();
   }
 
-  #begin(exchange: Exchange, request: CompletionRequest, fault: Fault | undefined): void {
-    const { response } = exchange;
+  #begin(exchange: Exchange, request: ModelRequest, fault: Fault | undefined): void {
+    const { response, api } = exchange;
     const answer = this.#plan(exchange, request);
     const { outputTokens, blocks } = withOutput(answer, request);
     const breakpoint = fault && { afterTokens: fault.afterTokens, strike: () => this.#strike(fault, reply, response) };
     const { stalledReaderTimeoutMs, clock } = this.#options;
-    const Kind = request.stream ? StreamReply : WholeReply;
     const startedAt = clock.monotonic();
     const seconds = (): number => (clock.monotonic() - startedAt) / 1000;
     // Not the client's id: two attempts with the same one may run side by side.
@@ -149,14 +152,19 @@ export class CompletionDesk implements Disposable {
       ended = true;
       this.metrics.finished(reason);
     };
-    const reply: Reply = new Kind({ response, answer, breakpoint, stalledReaderTimeoutMs });
-    this.#replies.add(reply);
-    response.on('close', () => {
+    const leave = (): void => {
       this.#driver.cancel(id);
       end('abort');
       this.#replies.delete(reply);
       if (this.#replies.size === 0) this.#idle?.();
-    });
+    };
+    const errorBody = api.error ?? (({ body }) => body);
+    const rendering = request.render(answer);
+    const options = { response, rendering, errorBody, total: outputTokens, breakpoint, stalledReaderTimeoutMs };
+    const Kind = request.stream ? StreamReply : WholeReply;
+    const reply: Reply = request.background ? new BackgroundReply(options, leave) : new Kind(options);
+    this.#replies.add(reply);
+    if (!request.background) response.on('close', leave);
     reply.begin();
     this.#driver.submit(
       { id, promptTokens: answer.promptTokens, outputTokens, blocks },
@@ -167,7 +175,7 @@ export class CompletionDesk implements Disposable {
           made = count;
           if (last) {
             this.metrics.endToEnd(seconds());
-            end(answer.babble.finishReason);
+            end(answer.choices[0]?.finishReason === 'length' ? 'length' : 'stop');
           }
           reply.tokens(count);
         },
@@ -175,20 +183,18 @@ export class CompletionDesk implements Disposable {
     );
   }
 
-  #plan({ requestId }: Exchange, request: CompletionRequest): Answer {
+  #plan({ requestId }: Exchange, request: ModelRequest): Answer {
     const { seed, model, clock } = this.#options;
-    const { kind, prompt, maxTokens, ignoreEnd, stop, includeUsage, continuousUsage } = request;
-    const written = babble({ seed: seed ^ prompt.chain.fingerprint, maxTokens, ignoreEnd, stop });
+    const { prompt } = request;
+    const choices = writeChoices(request, seed ^ prompt.chain.fingerprint);
     return {
-      kind,
-      id: `${kind === 'chat' ? 'chatcmpl' : 'cmpl'}-${requestId}`,
+      id: requestId,
       model,
       created: Math.floor(clock.now() / 1000),
-      babble: written,
+      choices,
+      tokens: inTurns(choices),
       promptTokens: prompt.tokens,
       cachedTokens: 0,
-      includeUsage,
-      continuousUsage,
     };
   }
 
@@ -211,8 +217,9 @@ export class CompletionDesk implements Disposable {
   }
 }
 
-function withOutput(answer: Answer, request: CompletionRequest): { outputTokens: number; blocks: readonly number[] } {
+/** Of several choices the first is what may come back in a prompt. */
+function withOutput(answer: Answer, request: ModelRequest): { outputTokens: number; blocks: readonly number[] } {
   const { chain } = request.prompt;
-  for (const token of answer.babble.tokens) chain.add(tokenId(token));
-  return { outputTokens: answer.babble.tokens.length, blocks: chain.blocks };
+  for (const { part, at } of answer.tokens) if (part.choice === 0) chain.add(tokenId(part.tokens[at] ?? ''));
+  return { outputTokens: answer.tokens.length, blocks: chain.blocks };
 }
