@@ -41,7 +41,8 @@ const errorOf = (text: string): { code: string; message: string; param: string |
 describe('routes', () => {
   it.each([
     ['GET', '/', 404, 'unknown_route'],
-    ['POST', '/v1/embeddings', 404, 'unknown_route'],
+    ['POST', '/v1/rerank', 404, 'unknown_route'],
+    ['GET', '/v1/embeddings', 405, 'method_not_allowed'],
     ['GET', '/metrics', 404, 'unknown_route'],
     ['GET', '/health', 404, 'unknown_route'],
     ['GET', '/v1/chat/completions', 405, 'method_not_allowed'],

@@ -14,12 +14,12 @@ const errorKey = Buffer.from('"error"');
 const done = Buffer.from('[DONE]');
 /** The field in which llama-server told errors until the end of 2025 (ggml-org/llama.cpp#16104). */
 const errorField = Buffer.from('error:');
-const dataField = Buffer.from('data:');
-const nameField = Buffer.from('event:');
+export const dataField = Buffer.from('data:');
+export const nameField = Buffer.from('event:');
 /** A name that early in an event is a member of its top-level object, before any choice. */
 const headBytes = 512;
 /** Longest event of a stream; token ids and log probabilities of long prompts fit. */
-const frameBytesMax = 8 * 1024 * 1024;
+export const frameBytesMax = 8 * 1024 * 1024;
 const [quote, colon] = [0x22, 0x3a];
 /** Members that every event has: an event of nothing else and no choice says nothing. */
 const ordinary = new Set(
@@ -173,12 +173,13 @@ function eventOf(members: readonly { text: string }[]): Buffer {
   return Buffer.from(`data: {${members.map(({ text }) => text).join(',')}}\n\n`);
 }
 
-function isDone(data: Buffer): boolean {
+/** The end mark of a stream. */
+export function isDone(data: Buffer): boolean {
   return data[0] === done[0] && data.subarray(0, done.length).equals(done);
 }
 
 /** Nothing for anybody: consumers that parse every event fail on it. */
-function isEmpty(data: Buffer): boolean {
+export function isEmpty(data: Buffer): boolean {
   return data.length <= 8 && /^\s*(null|\{\s*\}|\[\s*\]|"")?\s*$/.test(data.toString('latin1'));
 }
 

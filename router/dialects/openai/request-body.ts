@@ -5,14 +5,14 @@ import type { ScannedBody } from '../../scan/scanned-body.ts';
 import type { Splice } from '../dialect.ts';
 import { membersOf } from '../json-members.ts';
 
-const model: FieldReader = (value) => (typeof value === 'string' ? { model: value } : 'wrong_type');
-const stream: FieldReader = (value) => (typeof value === 'boolean' ? { stream: value } : 'wrong_type');
+export const model: FieldReader = (value) => (typeof value === 'string' ? { model: value } : 'wrong_type');
+export const stream: FieldReader = (value) => (typeof value === 'boolean' ? { stream: value } : 'wrong_type');
 const choices: FieldReader = (value) => {
   if (typeof value !== 'number') return 'wrong_type';
   return Number.isSafeInteger(value) && value > 0 ? { choices: value } : 'out_of_range';
 };
 /** -1 asks for no bound: llama-server takes it (`-1 <= value`), vLLM says what it wants instead. */
-const maxTokens: FieldReader = (value) => {
+export const maxTokens: FieldReader = (value) => {
   if (typeof value !== 'number') return 'wrong_type';
   if (!Number.isSafeInteger(value) || value < -1) return 'out_of_range';
   return value === -1 ? {} : { maxTokens: value };
@@ -21,7 +21,7 @@ const streamOptions: FieldReader = (value) =>
   isRecord(value) && isFlag(value['include_usage']) && isFlag(value['continuous_usage_stats']) ? {} : 'wrong_type';
 
 /** A hint alone: what it may not be is the engine's to say. */
-const session: FieldReader = (value) => (typeof value === 'string' && value !== '' ? { session: value } : {});
+export const session: FieldReader = (value) => (typeof value === 'string' && value !== '' ? { session: value } : {});
 
 /** What both routes have in common; each adds its spans. */
 export const bodyRules: Omit<BodyRules, 'spans'> = {
@@ -47,12 +47,15 @@ export function usageAsked(body: ScannedBody): { atEnd: boolean; everywhere: boo
 
 /** A stream is asked for its usage, and a model's other name becomes the one that its engine knows. */
 export function splices(body: ScannedBody, engineModel: string): Splice[] {
+  const isUsageAsked = body.stream !== true || usageAsked(body).atEnd;
+  return [...(isUsageAsked ? [] : [usageSplice(body)]), ...modelSplices(body, engineModel)];
+}
+
+/** A model's other name becomes the one that its engine knows. */
+export function modelSplices(body: ScannedBody, engineModel: string): Splice[] {
   const asked = body.fields.get('model');
-  const edits: Splice[] = [];
-  if (body.stream === true && !usageAsked(body).atEnd) edits.push(usageSplice(body));
-  if (asked !== undefined && body.model !== engineModel)
-    edits.push({ ...asked, bytes: Buffer.from(JSON.stringify(engineModel)) });
-  return edits;
+  if (asked === undefined || body.model === engineModel) return [];
+  return [{ ...asked, bytes: Buffer.from(JSON.stringify(engineModel)) }];
 }
 
 /** @throws AppError `invalid_body` */

@@ -3,7 +3,8 @@ import type { Api, Dialect, ServedModel } from '../dialect.ts';
 import { isRecord } from '#shared/runtime/is-record.ts';
 import { OpenAiReader, type HasContent } from './answer-reader.ts';
 import { endMark, errors } from './errors.ts';
-import { bodyRules, probeBody, splices, usageAsked } from './request-body.ts';
+import { bodyRules, model, modelSplices, probeBody, splices, usageAsked } from './request-body.ts';
+import { responses } from './responses.ts';
 import { findUsage } from './usage.ts';
 
 /** Members of a delta that are content when they are not empty; `reasoning*` as vLLM, SGLang and llama.cpp name it. */
@@ -32,6 +33,15 @@ export const completions = routeOf('completions', '/v1/completions', {
   spans: [['prompt', 'messages']],
 });
 
+/** POST /v1/embeddings: never a stream, whatever its body says. */
+const embeddings: Dialect = {
+  ...routeOf('embeddings', '/v1/embeddings', { hasContent: () => true, spans: [['input', 'messages']] }),
+  body: { ...bodyRules, fields: new Map([['model', model]]), spans: [{ key: 'input', kind: 'messages' }] },
+  errors: { ...errors, tells: (body) => !body.includes('"data"') && errors.tells(body) },
+  splices: modelSplices,
+  probeBody: (body) => body,
+};
+
 /** `GET /v1/models`, with what else a person wants to know of a model. */
 const models: NonNullable<Api['models']> = {
   path: '/v1/models',
@@ -41,7 +51,7 @@ const models: NonNullable<Api['models']> = {
 };
 
 /** OpenAI's API, as far as it is served. */
-export const openAi: Api = { routes: [chatCompletions, completions], errors, models };
+export const openAi: Api = { routes: [chatCompletions, completions, embeddings, responses], errors, models };
 
 function routeOf(
   name: string,

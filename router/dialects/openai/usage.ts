@@ -2,10 +2,15 @@ import { z } from 'zod';
 import { parseJson } from '#shared/runtime/parse-json.ts';
 import type { Usage } from '../../replicas/usage.ts';
 
+const details = z.object({ cached_tokens: z.number().nullish() }).nullish();
+/** Chat, completions and embeddings have the first names, responses the others; SGLang mixes them. */
 const usageSchema = z.object({
   prompt_tokens: z.number().nullish(),
   completion_tokens: z.number().nullish(),
-  prompt_tokens_details: z.object({ cached_tokens: z.number().nullish() }).nullish(),
+  prompt_tokens_details: details,
+  input_tokens: z.number().nullish(),
+  output_tokens: z.number().nullish(),
+  input_tokens_details: details,
 });
 
 const key = Buffer.from('"usage"');
@@ -79,11 +84,16 @@ function readUsage(bytes: Buffer): Usage | undefined {
   const end = objectEnd(bytes);
   if (end < 0) return undefined;
   const parsed = usageSchema.safeParse(parseJson(bytes.toString('utf8', 0, end)));
-  if (!parsed.success || (parsed.data.prompt_tokens ?? parsed.data.completion_tokens) == null) return undefined;
+  if (!parsed.success) return undefined;
+  const { data } = parsed;
+  const promptTokens = data.prompt_tokens ?? data.input_tokens;
+  const completionTokens = data.completion_tokens ?? data.output_tokens;
+  if ((promptTokens ?? completionTokens) == null) return undefined;
+  const told = data.prompt_tokens_details ?? data.input_tokens_details;
   return {
-    promptTokens: parsed.data.prompt_tokens ?? 0,
-    completionTokens: parsed.data.completion_tokens ?? 0,
-    cachedTokens: parsed.data.prompt_tokens_details?.cached_tokens ?? undefined,
+    promptTokens: promptTokens ?? 0,
+    completionTokens: completionTokens ?? 0,
+    cachedTokens: told?.cached_tokens ?? undefined,
   };
 }
 
