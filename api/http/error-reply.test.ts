@@ -28,6 +28,16 @@ describe('the management dialect of errors', () => {
     expect(text).not.toContain('inner');
   });
 
+  it('speaks RFC 9457 to whoever asks for it, with the same members beside', async () => {
+    const error = new AppError('version_mismatch', { problems: [{ path: 'If-Match', message: 'is old' }] });
+    const response = errorResponse(error, 'r-3', 'application/json, Application/Problem+JSON');
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    const { body } = renderError(error, 'r-3');
+    const problem = { type: 'about:blank', title: 'Precondition Failed', status: 412, detail: body.message };
+    expect(await response.json()).toEqual({ ...problem, ...body });
+    expect(errorResponse(error, 'r-3', '*/*').headers.get('content-type')).toBe('application/json');
+  });
+
   it('says who may ask on 401 and which methods there are on 405', () => {
     expect(renderError(new AppError('unauthorized'), 'r').headers['www-authenticate']).toBe('Bearer');
     const allow = renderError(new AppError('method_not_allowed', { details: { allow: 'GET' } }), 'r').headers['allow'];

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { AppError, errorTable, unreadableCodes } from '#shared/contract/errors.ts';
 import type { ClientErrorStatus } from '#shared/runtime/http/client-errors.ts';
 import type { ErrorReply } from '#shared/contract/resource.ts';
@@ -40,18 +41,30 @@ export function renderError(error: AppError, requestId: string): RenderedError {
   };
 }
 
-/** The same as headers and text. */
-export function renderText(error: AppError, requestId: string): { headers: Record<string, string>; body: string } {
-  const { headers, body } = renderError(error, requestId);
+/** The media type of RFC 9457, and the value by which a client asks for it. */
+const problemType = 'application/problem+json';
+
+/**
+ * The same as headers and text; with the members of RFC 9457 added where `accept`, the header of that name, names
+ * `application/problem+json`. `type` is `about:blank` as long as no page explains the code, so `title` is the status's.
+ */
+export function renderText(
+  error: AppError,
+  requestId: string,
+  accept = '',
+): { headers: Record<string, string>; body: string } {
+  const { status, headers, body } = renderError(error, requestId);
+  const asProblem = accept.toLowerCase().includes(problemType);
+  const problem = { type: 'about:blank', title: STATUS_CODES[status], status, detail: body.message };
   return {
-    headers: { ...headers, 'content-type': 'application/json', 'x-request-id': requestId },
-    body: JSON.stringify(body),
+    headers: { ...headers, 'content-type': asProblem ? problemType : 'application/json', 'x-request-id': requestId },
+    body: JSON.stringify(asProblem ? { ...problem, ...body } : body),
   };
 }
 
 /** The same as a response. */
-export function errorResponse(error: AppError, requestId: string): Response {
-  const { headers, body } = renderText(error, requestId);
+export function errorResponse(error: AppError, requestId: string, accept?: string): Response {
+  const { headers, body } = renderText(error, requestId, accept);
   return new Response(body, { status: error.status, headers });
 }
 

@@ -93,11 +93,11 @@ export function requestScope<E extends ScopeEnv>(
 
 /** The end of a server's chain: unknown routes, and whatever was thrown. */
 export function answerErrors<E extends ScopeEnv>(app: Hono<E>, log: Logger): void {
-  app.notFound((c) => errorResponse(new AppError('unknown_route'), c.get('requestId')));
+  app.notFound((c) => errorResponse(new AppError('unknown_route'), c.get('requestId'), c.req.header('accept')));
   app.onError((error, c) => {
     const known = toAppError(error);
     const requestId: string = c.get('requestId');
     if (known.status >= 500) log.warn({ err: known.cause ?? known, code: known.code, requestId }, 'request.failed');
-    return errorResponse(known, requestId);
+    return errorResponse(known, requestId, c.req.header('accept'));
   });
 }

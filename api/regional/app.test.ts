@@ -39,6 +39,7 @@ function startApp(lookup: TokenLookup) {
       readStatus: () => Promise.reject(new AppError('unavailable')),
       learn: () => {},
       all: () => [],
+      until: () => Promise.resolve(false),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     },
     vpcs: { problem: () => null, mayExist: () => true },

@@ -3,6 +3,7 @@ import { AppError } from '#shared/contract/errors.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { authenticate, requireScope } from '../http/authenticate.ts';
 import { answerErrors, requestScope, type RequestMetrics } from '../http/request-scope.ts';
+import { heldAnswer, waitOf } from './endpoints/prefer-wait.ts';
 import { entityTag } from './endpoints/if-match.ts';
 import type { Answer } from './endpoints/region-context.ts';
 import { apiRoutes, openApiDocument } from './routes/openapi.ts';
@@ -35,7 +36,7 @@ export function createApp(options: AppOptions): ApiApp {
       requireScope(principal, route.scope);
       c.set('call', { principal, requestId: c.get('requestId'), idempotencyKey });
       const answer = await route.handle(c, options);
-      return answer instanceof Response ? answer : send(c, answer);
+      return answer instanceof Response ? answer : send(c, await preferred(c, answer, context));
     });
   }
   for (const [path, methods] of allowed)
@@ -44,6 +45,19 @@ export function createApp(options: AppOptions): ApiApp {
     });
   answerErrors(app, log);
   return app;
+}
+
+/** What `Prefer: wait=N` makes of the answer to a change. */
+async function preferred(
+  c: Context<ApiEnv>,
+  answer: Answer<unknown>,
+  context: RouteOptions['context'],
+): Promise<Answer<unknown>> {
+  const seconds = waitOf(c.req.header('prefer'));
+  if (seconds === undefined || answer.status !== 202) return answer;
+  c.header('preference-applied', `wait=${seconds}`);
+  const endpointId = c.req.param('id')?.toLowerCase() ?? '';
+  return heldAnswer(context, answer, { endpointId, seconds, signal: c.req.raw.signal });
 }
 
 /** Sends a use case's answer; DELETE's 202 is empty. */

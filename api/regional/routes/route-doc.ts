@@ -23,6 +23,10 @@ const idempotencyKey = z
   .max(255)
   .optional()
   .meta({ description: 'A retry with the same key gets the same answer, for 24 hours.' });
+const prefer = z.string().optional().meta({
+  description:
+    '`wait=N` holds the answer for up to N seconds (at most 25), until the change has been carried out or given up.',
+});
 const ifMatch = z.string().optional().meta({ description: 'The entity tag of the revision that was read.' });
 
 /** The OpenAPI description of an operation; `reply` is the schema of what a success answers. */
@@ -46,6 +50,7 @@ export function describeRoute(route: Route, reply: z.ZodType | undefined): Route
       ...(mutates && {
         headers: z.object({
           'Idempotency-Key': idempotencyKey,
+          Prefer: prefer,
           ...(path === itemPath && { 'If-Match': ifMatch }),
         }),
       }),

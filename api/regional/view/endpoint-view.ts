@@ -8,6 +8,7 @@ import { startDocumentMap, type DocumentMap } from '#shared/runtime/nats/documen
 import type { Logger } from '#shared/runtime/log.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
 import type { StoredDocument } from '#shared/runtime/nats/nats-publish.ts';
+import { Waiters } from '#shared/runtime/nats/waiters.ts';
 import { createBarrier, type Barrier } from './barrier.ts';
 
 /** One endpoint as the views have it. */
@@ -33,6 +34,8 @@ export interface EndpointView extends AsyncDisposable {
   /** Undefined when there is none, or only a tombstone. */
   find(endpointId: string): ViewedEndpoint | undefined;
   all(): Iterable<ViewedEndpoint>;
+  /** Waits until `holds`, asked again whenever an endpoint has changed: true then, false after `timeoutMs`. Rejects when `signal` aborts. */
+  until(holds: () => boolean, options: { timeoutMs: number; signal: AbortSignal }): Promise<boolean>;
 }
 
 /** What the view runs on. */
@@ -58,10 +61,13 @@ class NatsEndpointView implements EndpointView {
   readonly #specs: DocumentMap<DesiredDocument>;
   readonly #statuses: DocumentMap<StatusDocument>;
   readonly #barrier: Barrier;
+  readonly #stop = new AbortController();
+  readonly #waiters: Waiters;
 
   constructor(options: EndpointViewOptions) {
     const { nats, clock, log } = options;
     this.#options = options;
+    this.#waiters = new Waiters(clock, this.#stop.signal);
     this.#specs = startDocumentMap({
       nats,
       clock,
@@ -131,7 +137,12 @@ class NatsEndpointView implements EndpointView {
     }
   }
 
+  until(holds: () => boolean, options: { timeoutMs: number; signal: AbortSignal }): Promise<boolean> {
+    return this.#waiters.until(holds, options);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new Error('The view was disposed.'));
     await Promise.all([this.#specs[Symbol.asyncDispose](), this.#statuses[Symbol.asyncDispose]()]);
   }
 
@@ -146,7 +157,7 @@ class NatsEndpointView implements EndpointView {
       this.#specs.forget(subjects.spec(endpointId));
       this.#statuses.forget(subjects.status(endpointId));
     }
-    this.#options.onChange(endpointId);
+    this.#changed(endpointId);
   }
 
   /** A last status that arrives after the tombstone would stay for ever: its message leaves without a word. */
@@ -154,6 +165,11 @@ class NatsEndpointView implements EndpointView {
     const ended = this.#status(endpointId)?.state === 'gone';
     if (ended && this.#specs.synced() && this.find(endpointId) === undefined)
       this.#statuses.forget(subjects.status(endpointId));
+    this.#changed(endpointId);
+  }
+
+  #changed(endpointId: string): void {
+    this.#waiters.wake();
     this.#options.onChange(endpointId);
   }
 
