@@ -22,6 +22,7 @@ export const errorTable = {
   model_not_found: { status: 404, retryable: false, message: 'The model is not served by this endpoint.' },
   method_not_allowed: { status: 405, retryable: false, message: 'This method is not allowed here.' },
   header_timeout: { status: 408, retryable: true, message: 'The head of the request did not arrive in time.' },
+  body_timeout: { status: 408, retryable: true, message: 'The body of the request did not arrive in time.' },
   conflict: { status: 409, retryable: true, message: 'Somebody else changed the resource at the same time.' },
   name_taken: { status: 409, retryable: false, message: 'An endpoint with this name exists in the team.' },
   endpoint_deleting: { status: 409, retryable: false, message: 'The endpoint is being deleted.' },
