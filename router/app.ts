@@ -1,12 +1,12 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { Hono, type Context } from 'hono';
 import { AppError, toAppError } from '#shared/contract/errors.ts';
 import { authenticate, type Gate } from './access/authenticate.ts';
-import type { Api, Dialect, ErrorVoice } from './dialects/dialect.ts';
+import type { Api, Dialect, ErrorVoice, ToldError } from './dialects/dialect.ts';
 import { forward, type ForwardDeps, type ForwardOutcome } from './forward/forward.ts';
 import { ConnectionTurns } from './request/connection-turns.ts';
-import { InferenceRequest, type RequestDeps } from './request/inference-request.ts';
+import { InferenceRequest, requestIds, type RequestDeps } from './request/inference-request.ts';
 import { modelIdOf, readTarget } from './request/raw-target.ts';
 import { modelNotFound, modelsOf, readRequest } from './request/read-request.ts';
 import { BodyAbortedError, discardRest } from './request/request-body.ts';
@@ -42,8 +42,8 @@ export function createApp(deps: AppDeps): Hono<Bindings> {
       });
       app.all(dialect.path, (c) => answerError(deps, c, notAllowed(dialect.method)));
     }
-    if (api.models !== undefined) addModels(app, deps, api.models);
   }
+  for (const path of modelsPathsOf(deps)) addModels(app, deps, path);
   app.notFound((c) =>
     answerError(deps, c, new AppError('unknown_route', { message: `${c.req.path.slice(0, 200)} is not served here.` })),
   );
@@ -55,7 +55,7 @@ export function createApp(deps: AppDeps): Hono<Bindings> {
 export function createListener(app: Hono<Bindings>, deps: AppDeps): RequestListener {
   const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false, autoCleanupIncoming: false });
   const turns = new ConnectionTurns(pipelinedMax, () => deps.metrics.cut.inc({ reason: 'pipelined' }));
-  const modelsPaths = deps.apis.flatMap(({ models }) => models?.path ?? []);
+  const modelsPaths = modelsPathsOf(deps);
   return (incoming, outgoing) =>
     turns.enter(incoming, outgoing, () => {
       try {
@@ -65,6 +65,10 @@ export function createListener(app: Hono<Bindings>, deps: AppDeps): RequestListe
       }
       void handle(incoming, outgoing);
     });
+}
+
+function modelsPathsOf({ apis }: AppDeps): string[] {
+  return [...new Set(apis.flatMap(({ models }) => models?.path ?? []))];
 }
 
 /** One request, from its first byte to its last; never throws. */
@@ -104,26 +108,36 @@ async function pass(deps: AppDeps, request: InferenceRequest): Promise<ForwardOu
   return outcome;
 }
 
-function addModels(app: Hono<Bindings>, deps: AppDeps, models: NonNullable<Api['models']>): void {
+/** Where several APIs list models under one path, the caller's own answers. */
+function addModels(app: Hono<Bindings>, deps: AppDeps, path: string): void {
   const { gate, clock, forwarding } = deps;
-  const served = (c: Context<Bindings>) => {
-    const { endpointId } = authenticate(gate, c.env.incoming.headers, clock.now());
-    return modelsOf(gate.pools, endpointId, (pool) => forwarding.picker.isServing(pool));
+  const listing = (c: Context<Bindings>) => {
+    const { headers } = c.env.incoming;
+    const { endpointId } = authenticate(gate, headers, clock.now());
+    const served = modelsOf(gate.pools, endpointId, (pool) => forwarding.picker.isServing(pool));
+    const models = apiFor(
+      deps.apis.filter((api) => api.models?.path === path),
+      headers,
+    )?.models;
+    if (models === undefined) throw new AppError('unknown_route');
+    return { models, served };
   };
-  app.get(models.path, (c) => answer(deps, c, models.list(served(c))));
-  app.get(`${models.path}/:id{.+}`, (c) => {
-    const all = served(c);
-    const id = modelIdOf(c.env.incoming.url ?? '', models.path);
-    const found = all.find((one) => one.id === id);
+  app.get(path, (c) => {
+    const { models, served } = listing(c);
+    return answer(deps, c, models.list(served));
+  });
+  app.get(`${path}/:id{.+}`, (c) => {
+    const { models, served } = listing(c);
+    const id = modelIdOf(c.env.incoming.url ?? '', path);
+    const found = served.find((one) => one.id === id);
     if (found !== undefined) return answer(deps, c, models.one(found));
     throw modelNotFound(
       id,
-      all.map((one) => one.id),
+      served.map((one) => one.id),
       models.idField,
     );
   });
-  for (const path of [models.path, `${models.path}/:id{.+}`])
-    app.all(path, (c) => answerError(deps, c, notAllowed('GET')));
+  for (const each of [path, `${path}/:id{.+}`]) app.all(each, (c) => answerError(deps, c, notAllowed('GET')));
 }
 
 function notAllowed(allow: string): AppError {
@@ -132,14 +146,14 @@ function notAllowed(allow: string): AppError {
 
 function answer(deps: AppDeps, c: Context<Bindings>, body: object): Response {
   count(deps, c.env.incoming, { status: 200 });
-  return Response.json(body, { headers: { 'x-request-id': deps.newId() } });
+  return Response.json(body, { headers: requestIds(deps.newId()) });
 }
 
 function answerError(deps: AppDeps, c: Context<Bindings>, thrown: unknown): Response {
   const error = toAppError(thrown);
   if (error.code === 'server_error') deps.log.error({ err: thrown }, 'request.failed');
-  const { body, headers } = tell(deps, c.env.incoming, error);
-  return new Response(Uint8Array.from(body), { status: error.status, headers });
+  const { status, headers, body } = tell(deps, c.env.incoming, error);
+  return new Response(Uint8Array.from(body), { status, headers });
 }
 
 function refuse(
@@ -147,34 +161,33 @@ function refuse(
   { incoming, outgoing }: { incoming: IncomingMessage; outgoing: ServerResponse },
   error: AppError,
 ): void {
-  const { body, headers } = tell(deps, incoming, error);
-  outgoing.writeHead(error.status, headers).end(body);
+  const { status, headers, body } = tell(deps, incoming, error);
+  outgoing.writeHead(status, headers).end(body);
 }
 
-/** An error outside of inference, in the words of the API whose path it has. */
-function tell(
-  deps: AppDeps,
-  incoming: IncomingMessage,
-  error: AppError,
-): { body: Buffer; headers: Record<string, string> } {
+/** An error outside of inference, in the words of the API that it is for. */
+function tell(deps: AppDeps, incoming: IncomingMessage, error: AppError): ToldError {
   const { allow } = error.details;
-  count(deps, incoming, error);
+  const requestId = deps.newId();
+  const told = voiceOf(deps.apis, incoming).told(error, { requestId });
+  count(deps, incoming, { status: told.status, code: error.code });
   discardRest(incoming, deps.clock, discardMs);
-  const voice = voiceOf(deps.apis, incoming.url ?? '');
-  const headers = {
-    'content-type': 'application/json',
-    'x-request-id': deps.newId(),
-    ...voice.headers(error),
-    ...(typeof allow === 'string' && { allow }),
+  return {
+    ...told,
+    headers: { ...told.headers, ...requestIds(requestId), ...(typeof allow === 'string' && { allow }) },
   };
-  return { body: voice.body(error), headers };
 }
 
-/** Where no API has the path, the first one speaks. */
-function voiceOf(apis: AppDeps['apis'], url: string): ErrorVoice {
-  const has = ({ routes, models }: Api): boolean =>
-    [...routes, ...(models === undefined ? [] : [models])].some(({ path }) => url.startsWith(path));
-  return (apis.find(has) ?? apis[0]).errors;
+/** The API that has the path; where several or none have it, the one whose clients send such headers, else the first. */
+function voiceOf(apis: AppDeps['apis'], { url = '', headers }: IncomingMessage): ErrorVoice {
+  const having = apis.filter(({ routes, models }) =>
+    [...routes, ...(models === undefined ? [] : [models])].some(({ path }) => url.startsWith(path)),
+  );
+  return (apiFor(having, headers) ?? apiFor(apis, headers) ?? apis[0]).errors;
+}
+
+function apiFor(apis: readonly Api[], headers: IncomingHttpHeaders): Api | undefined {
+  return apis.find((api) => api.speaksTo?.(headers)) ?? apis[0];
 }
 
 function count({ metrics, apis }: AppDeps, incoming: IncomingMessage, end: { status: number; code?: string }): void {

@@ -16,10 +16,12 @@ import { NatsEdgeSource } from './edge/nats-edge-source.ts';
 import { readEdgeFile, StateFile, type EdgeMemory } from './edge/state-file.ts';
 import { SharedRoom } from './admit/shared-room.ts';
 import { createApp, createListener, type AppDeps } from './app.ts';
+import { anthropic } from './dialects/anthropic/routes.ts';
 import { openAi } from './dialects/openai/routes.ts';
 import type { RouterConfig } from './config.ts';
 import { DrainReporter } from './edge/drain-report.ts';
 import { UndiciUpstream } from './forward/undici-upstream.ts';
+import { requestIds } from './request/inference-request.ts';
 import { RouterMetrics } from './request/metrics.ts';
 import { OpenReplies } from './request/open-replies.ts';
 import type { LedgerChannel } from './ledger/ledger-channel.ts';
@@ -32,7 +34,7 @@ import { Brain, tickMs, type Scraped } from './pick/brain.ts';
 export interface RouterOverrides {
   readonly log: Logger;
   readonly clock?: Clock;
-  /** What it speaks (default: OpenAI's API). */
+  /** What it speaks (default: OpenAI's and Anthropic's APIs). */
   readonly apis?: AppDeps['apis'];
   /** In place of NATS or a file. */
   readonly edge?: StartEdgeSource;
@@ -57,7 +59,7 @@ const lastBytesMs = 2000;
  * from NATS or, while that is away, from its copy on disk.
  */
 export async function startRouter(config: RouterConfig, overrides: RouterOverrides): Promise<Router> {
-  const { log, clock = systemClock, apis = [openAi] } = overrides;
+  const { log, clock = systemClock, apis = [openAi, anthropic] } = overrides;
   const vpcId = config.FAIRWAY_VPC_ID;
   const routerId = config.FAIRWAY_ROUTER_ID ?? `r-${randomBytes(6).toString('hex')}`;
   const epoch = Math.round(clock.now());
@@ -237,9 +239,9 @@ async function startListener(config: RouterConfig, deps: AppDeps): Promise<Runni
   const running = await serveListener(listener, { host, port, drainTimeoutMs: lastBytesMs });
   const [{ errors }] = deps.apis;
   answerClientErrors(running.server, (status) => {
-    const error = new AppError(unreadableCodes[status]);
-    const headers = { 'content-type': 'application/json', 'x-request-id': deps.newId(), ...errors.headers(error) };
-    return { headers, body: errors.body(error).toString() };
+    const requestId = deps.newId();
+    const { headers, body } = errors.told(new AppError(unreadableCodes[status]), { requestId });
+    return { headers: { ...headers, ...requestIds(requestId) }, body: body.toString() };
   });
   return running;
 }

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { AppError } from '#shared/contract/errors.ts';
 import type { BodyRules } from '../scan/body-rules.ts';
 import type { Usage } from '../replicas/usage.ts';
@@ -47,27 +48,25 @@ export interface AnswerReader {
   readonly usage: Usage | undefined;
 }
 
+/** An error as its API tells it: an answer of its own, or, by its body, the end of a stream. */
+export interface ToldError {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
 /** How an API says that something went wrong. */
 export interface ErrorVoice {
-  /** The body of an error; what an engine said about it is kept inside. */
-  body(error: AppError, original?: Buffer): Buffer;
-  /** Headers beside it, which tell a client whether and when to try again. */
-  headers(error: Retry): Record<string, string>;
+  /** An error of the router; what an engine said about it is kept inside. */
+  told(error: AppError, about: { readonly requestId: string; readonly original?: Buffer | undefined }): ToldError;
   /** An engine's refusal in this API's shape: as it is when it has that shape already, else kept inside. */
-  relayed(answer: EngineAnswer): Buffer;
+  relayed(answer: EngineAnswer, requestId: string): ToldError;
   /** The last bytes of a stream that ends with an error; `body` as of the two above. */
   streamEnd(body: Buffer): Buffer;
   /** Whether an answer that came as a success tells an error. */
   tells(body: Buffer): boolean;
   /** The answer that an error stands for which came as an event, or as a success. */
   answerOf(told: Buffer): EngineAnswer;
-}
-
-/** Whether and when a failed request may be tried again. */
-export interface Retry {
-  readonly status: number;
-  readonly retryable: boolean;
-  readonly retryAfterMs?: number | undefined;
 }
 
 /** Everything that differs between the routes of the data plane. Nothing outside of `dialects/` knows a field or a frame. */
@@ -114,6 +113,8 @@ export interface Api {
   readonly routes: readonly Dialect[];
   /** Speaks where no route does. */
   readonly errors: ErrorVoice;
+  /** Whether the headers of a request that could be for several APIs, or for none, are those of this one's clients. */
+  speaksTo?(headers: IncomingHttpHeaders): boolean;
   /** Where models are listed, each also below it by its id; an API without such a route leaves it out. */
   readonly models?: {
     readonly path: string;

@@ -11,7 +11,14 @@ function open(room: number) {
   const clock = createTestClock();
   const outgoing = new MemoryOutgoing();
   outgoing.room = room;
-  const reply = new ClientReply({ outgoing, dialect: chatCompletions, clock, times, headers: () => ({}) });
+  const reply = new ClientReply({
+    outgoing,
+    dialect: chatCompletions,
+    requestId: 'req_1',
+    clock,
+    times,
+    headers: () => ({}),
+  });
   return { clock, outgoing, reply };
 }
 const whole = { status: 200, contentType: 'application/json', body: Buffer.alloc(500_000, 'x') };

@@ -1,7 +1,7 @@
 import { toAppError, type AppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { Deadline } from '#shared/runtime/deadline.ts';
-import type { Dialect, EngineAnswer, Retry } from '../dialects/dialect.ts';
+import type { Dialect, EngineAnswer, ToldError } from '../dialects/dialect.ts';
 
 /** The part of Node's ServerResponse that an answer is written through. */
 export interface Outgoing {
@@ -36,6 +36,7 @@ export interface ReplyTimes {
 export interface ClientReplyOptions {
   readonly outgoing: Outgoing;
   readonly dialect: Dialect;
+  readonly requestId: string;
   readonly clock: Clock;
   readonly times: ReplyTimes;
   /** Headers of every answer; asked for when the head is written. */
@@ -127,17 +128,10 @@ export class ClientReply implements Disposable {
 
   /** Relays an engine's answer; a refusal in the shape of the client's API. */
   sendAnswer(answer: EngineAnswer): void {
-    const { errors } = this.#options.dialect;
+    const { dialect, requestId } = this.#options;
     const { status } = answer;
     if (status < 400) return this.#whole(status, answer.body, labelOf(answer));
-    const body = errors.relayed(answer);
-    if (this.begun) return this.end(errors.streamEnd(body));
-    const { retryAfterMs } = answer;
-    const retryable = status >= 500 || status === 429;
-    this.#whole(status, body, {
-      'content-type': 'application/json',
-      ...errors.headers({ status, retryable, retryAfterMs }),
-    });
+    this.#tell(dialect.errors.relayed(answer, requestId));
   }
 
   /**
@@ -145,13 +139,9 @@ export class ClientReply implements Disposable {
    * engine said about it goes with it.
    */
   sendError(thrown: unknown, original?: Buffer): void {
-    const error = toAppError(thrown);
-    const { outgoing, dialect } = this.#options;
+    const { outgoing, dialect, requestId } = this.#options;
     if (outgoing.writableEnded || outgoing.destroyed) return;
-    const body = dialect.errors.body(error, original);
-    if (this.begun) return this.#isStream ? this.end(dialect.errors.streamEnd(body)) : this.cut();
-    const retry: Retry = error;
-    this.#whole(error.status, body, { 'content-type': 'application/json', ...dialect.errors.headers(retry) });
+    this.#tell(dialect.errors.told(toAppError(thrown), { requestId, original }));
   }
 
   /** Cuts a whole answer that cannot be completed: the client sees a broken body, never a short one that looks whole. */
@@ -171,7 +161,13 @@ export class ClientReply implements Disposable {
     this.#quiet();
   }
 
-  #whole(status: number, body: Buffer, headers: Record<string, string>): void {
+  #tell({ status, headers, body }: ToldError): void {
+    if (!this.begun) return this.#whole(status, body, headers);
+    if (this.#isStream) this.end(this.#options.dialect.errors.streamEnd(body));
+    else this.cut();
+  }
+
+  #whole(status: number, body: Buffer, headers: Readonly<Record<string, string>>): void {
     this.#pulse.abort('quiet');
     this.#begin(status, { ...headers, 'content-length': String(body.length) });
     this.#pour(body);

@@ -62,7 +62,14 @@ export class InferenceRequest implements Disposable {
     this.#clientId = typeof given === 'string' && clientIdForm.test(given) ? given : undefined;
     this.#startedAt = clock.monotonic();
     this.body = new RequestBody(deps.memory);
-    this.reply = new ClientReply({ outgoing, dialect, clock, times, headers: () => this.#headers() });
+    this.reply = new ClientReply({
+      outgoing,
+      dialect,
+      requestId: this.id,
+      clock,
+      times,
+      headers: () => this.#headers(),
+    });
     replies.add(this.reply);
   }
 
@@ -169,7 +176,7 @@ export class InferenceRequest implements Disposable {
 
   #headers(): Record<string, string> {
     return {
-      'x-request-id': this.id,
+      ...requestIds(this.id),
       ...(this.#clientId !== undefined && { 'x-client-request-id': this.#clientId }),
       ...this.dialect.answerHeaders(this.#sinceStartMs()),
     };
@@ -178,6 +185,11 @@ export class InferenceRequest implements Disposable {
   #sinceStartMs(): number {
     return Math.round(this.#deps.clock.monotonic() - this.#startedAt);
   }
+}
+
+/** A request's id under the names that clients look for: OpenAI's SDKs read the first one, Anthropic's the other. */
+export function requestIds(id: string): Record<string, string> {
+  return { 'x-request-id': id, 'request-id': id };
 }
 
 /** A byte order mark before the body stays here: not every engine passes over it. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { parseJson } from '#shared/runtime/parse-json.ts';
 import type { Usage } from '../../replicas/usage.ts';
+import { lastUsage } from '../usage-object.ts';
 
 const details = z.object({ cached_tokens: z.number().nullish() }).nullish();
 /** Chat, completions and embeddings have the first names, responses the others; SGLang mixes them. */
@@ -13,21 +13,20 @@ const usageSchema = z.object({
   input_tokens_details: details,
 });
 
-const key = Buffer.from('"usage"');
-const openBrace = 0x7b;
-/** Longest usage object that is read. */
-const lengthMax = 4096;
-
-/**
- * Finds the last `"usage": {…}` in a piece of JSON and parses that object alone. Inside a JSON text the bytes `"usage"`
- * can only be a member's name or a whole string: quotes in generated text are escaped.
- */
+/** The last usage object in a piece of JSON. */
 export function findUsage(bytes: Buffer): Usage | undefined {
-  for (let at = bytes.lastIndexOf(key); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(key, at - 1)) {
-    const start = valueStart(bytes, at + key.length);
-    if (bytes[start] === openBrace) return readUsage(bytes.subarray(start, start + lengthMax));
-  }
-  return undefined;
+  const parsed = usageSchema.safeParse(lastUsage(bytes));
+  if (!parsed.success) return undefined;
+  const { data } = parsed;
+  const promptTokens = data.prompt_tokens ?? data.input_tokens;
+  const completionTokens = data.completion_tokens ?? data.output_tokens;
+  if ((promptTokens ?? completionTokens) == null) return undefined;
+  const told = data.prompt_tokens_details ?? data.input_tokens_details;
+  return {
+    promptTokens: promptTokens ?? 0,
+    completionTokens: completionTokens ?? 0,
+    cachedTokens: told?.cached_tokens ?? undefined,
+  };
 }
 
 /**
@@ -65,45 +64,4 @@ export class UsageTally {
       cachedTokens: cached.length === 0 ? undefined : Math.min(...cached),
     };
   }
-}
-
-function valueStart(bytes: Buffer, from: number): number {
-  let at = from;
-  while (isBlank(bytes[at])) at += 1;
-  if (bytes[at] !== 0x3a) return -1;
-  at += 1;
-  while (isBlank(bytes[at])) at += 1;
-  return at;
-}
-
-function isBlank(byte: number | undefined): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
-}
-
-function readUsage(bytes: Buffer): Usage | undefined {
-  const end = objectEnd(bytes);
-  if (end < 0) return undefined;
-  const parsed = usageSchema.safeParse(parseJson(bytes.toString('utf8', 0, end)));
-  if (!parsed.success) return undefined;
-  const { data } = parsed;
-  const promptTokens = data.prompt_tokens ?? data.input_tokens;
-  const completionTokens = data.completion_tokens ?? data.output_tokens;
-  if ((promptTokens ?? completionTokens) == null) return undefined;
-  const told = data.prompt_tokens_details ?? data.input_tokens_details;
-  return {
-    promptTokens: promptTokens ?? 0,
-    completionTokens: completionTokens ?? 0,
-    cachedTokens: told?.cached_tokens ?? undefined,
-  };
-}
-
-/** Where the object that starts at 0 ends. Usage holds numbers, so that braces inside strings do not occur. */
-function objectEnd(bytes: Buffer): number {
-  let depth = 0;
-  for (let at = 0; at < bytes.length; at += 1) {
-    if (bytes[at] === openBrace) depth += 1;
-    else if (bytes[at] === 0x7d) depth -= 1;
-    if (depth === 0) return at + 1;
-  }
-  return -1;
 }

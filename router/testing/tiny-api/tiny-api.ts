@@ -1,4 +1,3 @@
-import type { AppError } from '#shared/contract/errors.ts';
 import type { FieldReader } from '../../scan/body-rules.ts';
 import type { AnswerReader, Api, Dialect, ErrorVoice, TakeEvent } from '../../dialects/dialect.ts';
 import type { Usage } from '../../replicas/usage.ts';
@@ -8,10 +7,16 @@ import type { Usage } from '../../replicas/usage.ts';
  * that the router must be given to serve it.
  */
 const errors: ErrorVoice = {
-  body: (error: AppError, original) =>
-    Buffer.from(JSON.stringify({ oops: error.code, why: error.publicMessage, inner: original?.toString() })),
-  headers: ({ retryable }) => ({ 'x-tiny-retry': retryable ? 'yes' : 'no' }),
-  relayed: ({ status, body }) => Buffer.from(JSON.stringify({ oops: status, inner: body.toString() })),
+  told: ({ code, publicMessage, status, retryable }, { original }) => ({
+    status,
+    headers: { 'x-tiny-retry': retryable ? 'yes' : 'no' },
+    body: Buffer.from(JSON.stringify({ oops: code, why: publicMessage, inner: original?.toString() })),
+  }),
+  relayed: ({ status, body }) => ({
+    status,
+    headers: {},
+    body: Buffer.from(JSON.stringify({ oops: status, inner: body.toString() })),
+  }),
   streamEnd: (body) => Buffer.concat([body, Buffer.from('\n')]),
   tells: () => false,
   answerOf: (event) => ({ status: 500, contentType: 'application/x-ndjson', body: event }),
