@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { streams } from '#shared/contract/subjects.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectNats } from '#shared/runtime/nats/nats.ts';
@@ -9,6 +9,7 @@ import { eventually } from '#shared/testing/eventually.ts';
 import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { freePort } from '#shared/testing/child-server.ts';
 import { natsUrlOf, startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { startTcpProxy } from '#shared/testing/tcp-proxy.ts';
 import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { createBody } from '../regional/testing/create-body.ts';
@@ -19,8 +20,7 @@ import { startCentralApi, type CentralApi } from './service.ts';
 const collection = '/v2/dedicated-inferences';
 
 describe('the front door', () => {
-  /** Ends what was started, also when the start of the rest fails. */
-  const started = new AsyncDisposableStack();
+  const started = endAfterAll();
   let servers: RegionNats[];
   let atlanta: TestRegion;
   let newYork: TestRegion;
@@ -48,22 +48,21 @@ describe('the front door', () => {
     call({ method: 'POST', body: createBody(name, { region }) });
 
   beforeAll(async () => {
-    servers = [started.use(await startRegionNats()), started.use(await startRegionNats({ region: 'nyc2' }))];
+    servers = [await started.use(startRegionNats()), await started.use(startRegionNats({ region: 'nyc2' }))];
     const [first, second] = servers.map(({ url }) => url);
-    atlanta = started.use(await startTestRegion({ natsUrl: first ?? '', apiNatsUrls: [first ?? '', first ?? ''] }));
-    newYork = started.use(
-      await startTestRegion({
+    atlanta = await started.use(startTestRegion({ natsUrl: first ?? '', apiNatsUrls: [first ?? '', first ?? ''] }));
+    newYork = await started.use(
+      startTestRegion({
         natsUrl: second ?? '',
         apiNatsUrls: [second ?? ''],
         env: { FAIRWAY_REGION: 'nyc2' },
       }),
     );
     const refused = `http://127.0.0.1:${await freePort()}`;
-    door = started.use(
-      await startDoor(`atl1=${refused}|${atlanta.apis[0]?.url}|${atlanta.apis[1]?.url},nyc2=${newYork.apis[0]?.url}`),
+    door = await started.use(
+      startDoor(`atl1=${refused}|${atlanta.apis[0]?.url}|${atlanta.apis[1]?.url},nyc2=${newYork.apis[0]?.url}`),
     );
   });
-  afterAll(() => started.disposeAsync());
 
   it('sends a create to the region that it names, and everything else to the region inside the id', async () => {
     for (const region of ['atl1', 'nyc2']) {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { apiTokenDocumentSchema, vpcDocumentSchema } from '#shared/contract/identity.ts';
 import { wordDocumentSchema } from '#shared/contract/infra.ts';
 import { readStamp } from '#shared/contract/stream-stamp.ts';
@@ -9,6 +9,7 @@ import { silentLogger } from '#shared/runtime/log.ts';
 import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { runCli } from './app.ts';
 
 const [vpcId, elsewhere] = ['00000000-0000-4000-8000-0000000000a1', '00000000-0000-4000-8000-0000000000b2'];
@@ -16,13 +17,10 @@ const natsKey = randomBytes(32).toString('base64url');
 let server: RegionNats;
 let nats: Nats;
 
+const started = endAfterAll();
 beforeAll(async () => {
-  server = await startRegionNats();
-  nats = await connectNats({ url: server.url, name: 'test', log: silentLogger() });
-});
-afterAll(async () => {
-  await nats[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
+  server = await started.use(startRegionNats());
+  nats = await started.use(connectNats({ url: server.url, name: 'test', log: silentLogger() }));
 });
 beforeEach(async () => {
   for await (const name of nats.jsm.streams.names()) await nats.jsm.streams.delete(name);

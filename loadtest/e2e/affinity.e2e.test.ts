@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type OpenAI from 'openai';
 import { complete, type Completion } from '#loadtest/workload/completion.ts';
 import { ask, beginConversation, hear, proseOf } from '#loadtest/workload/conversation.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { directClients } from './direct-clients.ts';
 import { startTestStack, testModel, type TestStack } from './test-stack.ts';
 
@@ -25,14 +26,14 @@ describe('routing by prefix and load', () => {
   let fairway: TestStack;
   let endpointId: string;
   let client: OpenAI;
+  const started = endAfterAll();
   beforeAll(async () => {
-    fairway = await startTestStack({ timeScale: 0.4, routers: 2, regionals: 1, provisioners: 1 });
+    fairway = await started.use(startTestStack({ timeScale: 0.4, routers: 2, regionals: 1, provisioners: 1 }));
     const { dedicated_inference, token } = await fairway.create('affinity', 2);
     endpointId = dedicated_inference.id;
     client = fairway.openai(token.value ?? '');
     await fairway.untilActive(endpointId, 2);
   });
-  afterAll(() => fairway?.[Symbol.asyncDispose]());
 
   for (const replicas of [2, 3, 4, 8]) {
     it(`${users} users × ${turns} turns return to their prefix on ${replicas} replicas, evenly (seed ${seed})`, async () => {

@@ -1,11 +1,11 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterEach } from '#shared/testing/started.ts';
 
 const main = join(import.meta.dirname, '../stack/main.ts');
 
@@ -17,14 +17,16 @@ interface Dev {
 }
 
 let folder: string;
+const started = endAfterEach();
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'fairway dev '));
+  folder = await started.folder('fairway dev ');
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 function dev(...args: string[]): Dev {
   const env = { ...process.env, TMPDIR: folder };
-  const child = spawn(process.execPath, [main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], cwd: folder });
+  const child = started.child(
+    spawn(process.execPath, [main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], cwd: folder }),
+  );
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
   return { child, output: () => said, ended: once(child, 'exit').then(([code]) => code as number | null) };

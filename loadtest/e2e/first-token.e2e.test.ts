@@ -1,14 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { findLeftovers } from './leftovers.ts';
 import { startTestStack, testModel, type TestStack } from './test-stack.ts';
 
 describe('an endpoint from its creation to its end', () => {
   let fairway: TestStack;
+  const started = endAfterAll();
   beforeAll(async () => {
-    fairway = await startTestStack();
+    fairway = await started.use(startTestStack());
   });
-  afterAll(() => fairway?.[Symbol.asyncDispose]());
 
   it('is created, becomes active, streams, and leaves nothing behind', async () => {
     const { dedicated_inference: created, token } = await fairway.create('whole-path', 2);

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createReplySchema } from '#shared/contract/resource.ts';
 import { streams } from '#shared/contract/subjects.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectNats } from '#shared/runtime/nats/nats.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { startStreamLoad } from '#loadtest/workload/stream-load.ts';
 import { watchHistory } from './history.ts';
 import { findLeftovers } from './leftovers.ts';
@@ -18,14 +19,14 @@ describe('kill -9 in the middle of operations', () => {
   let fairway: TestStack;
   let endpointId: string;
   let token: string;
+  const started = endAfterAll();
   beforeAll(async () => {
-    fairway = await startTestStack({ timeScale: 0.3, routers: 2 });
+    fairway = await started.use(startTestStack({ timeScale: 0.3, routers: 2 }));
     const made = await fairway.create('steady', 2);
     endpointId = made.dedicated_inference.id;
     token = made.token.value ?? '';
     await fairway.untilActive(endpointId, 2);
   });
-  afterAll(() => fairway?.[Symbol.asyncDispose]());
 
   /** As a careful client: the same Idempotency-Key until an answer is final. */
   async function insist(method: string, path: string, body?: unknown): Promise<ApiAnswer> {

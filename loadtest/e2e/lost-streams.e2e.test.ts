@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { streams } from '#shared/contract/subjects.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectNats } from '#shared/runtime/nats/nats.ts';
 import { readEach, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { stackPlace } from '#loadtest/stack/stack-place.ts';
 import { adoptStreams, makeRegionStreams, openAdmin } from '../../api/cli/service.ts';
 import { startTestStack, testModel, type TestStack } from './test-stack.ts';
@@ -14,10 +15,10 @@ const name = streams.desired.name;
 
 describe('a DESIRED that was lost', () => {
   let fairway: TestStack;
+  const started = endAfterAll();
   beforeAll(async () => {
-    fairway = await startTestStack({ regionals: 1, provisioners: 1 });
+    fairway = await started.use(startTestStack({ regionals: 1, provisioners: 1 }));
   });
-  afterAll(() => fairway?.[Symbol.asyncDispose]());
 
   const ask = (token: string) =>
     fairway.openai(token).chat.completions.create({

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { pasteCommands } from '#loadtest/stack/welcome.ts';
 import { startTestStack, testModel, type TestStack } from './test-stack.ts';
 
@@ -8,10 +9,10 @@ const run = promisify(execFile);
 
 describe('the commands that npm run dev prints', () => {
   let fairway: TestStack;
+  const started = endAfterAll();
   beforeAll(async () => {
-    fairway = await startTestStack({ regionals: 1, provisioners: 1 });
+    fairway = await started.use(startTestStack({ regionals: 1, provisioners: 1 }));
   });
-  afterAll(() => fairway?.[Symbol.asyncDispose]());
 
   it('all work when they are pasted', async () => {
     const { dedicated_inference: endpoint, token } = await fairway.create('pasted', 1);

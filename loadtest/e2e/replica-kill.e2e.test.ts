@@ -1,15 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { APIError } from 'openai';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { complete } from '#loadtest/workload/completion.ts';
 import { startTestStack, testModel, type TestStack } from './test-stack.ts';
 
 describe('a replica that is killed', () => {
   let fairway: TestStack;
+  const started = endAfterAll();
   beforeAll(async () => {
-    fairway = await startTestStack({ timeScale: 1, regionals: 1, provisioners: 1 });
+    fairway = await started.use(startTestStack({ timeScale: 1, regionals: 1, provisioners: 1 }));
   });
-  afterAll(() => fairway?.[Symbol.asyncDispose]());
 
   it('ends its running streams with an error frame, loses no other request, and comes back', async () => {
     const { dedicated_inference: endpoint, token } = await fairway.create('killed', 2);

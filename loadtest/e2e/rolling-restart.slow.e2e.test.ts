@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { complete } from '#loadtest/workload/completion.ts';
 import { startStreamLoad } from '#loadtest/workload/stream-load.ts';
 import { startTestStack, testModel, type TestStack } from './test-stack.ts';
@@ -12,13 +13,15 @@ import { startTestStack, testModel, type TestStack } from './test-stack.ts';
 describe('a rolling restart of two routers behind a layer-4 balancer', () => {
   let fairway: TestStack;
   let token: string;
+  const started = endAfterAll();
   beforeAll(async () => {
-    fairway = await startTestStack({ timeScale: 3, routers: 2, regionals: 1, provisioners: 1, replicas: 4 });
+    fairway = await started.use(
+      startTestStack({ timeScale: 3, routers: 2, regionals: 1, provisioners: 1, replicas: 4 }),
+    );
     const made = await fairway.create('rolling', 4);
     token = made.token.value ?? '';
     await fairway.untilActive(made.dedicated_inference.id, 4);
   });
-  afterAll(() => fairway?.[Symbol.asyncDispose]());
 
   /** SIGTERM, and then another process under its name that is ready. */
   async function restart(name: string, index: number): Promise<void> {

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { startStreamLoad } from '#loadtest/workload/stream-load.ts';
 import { startTestStack, testModel, type TestStack } from './test-stack.ts';
 
@@ -7,10 +8,10 @@ const seed = 41;
 
 describe('scaling under streaming load', () => {
   let fairway: TestStack;
+  const started = endAfterAll();
   beforeAll(async () => {
-    fairway = await startTestStack({ timeScale: 0.5 });
+    fairway = await started.use(startTestStack({ timeScale: 0.5 }));
   });
-  afterAll(() => fairway?.[Symbol.asyncDispose]());
 
   it(`goes 2 → 4 → 1 and no request fails (seed ${seed})`, async () => {
     const { dedicated_inference: endpoint, token } = await fairway.create('scaled', 2);

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { environment } from '#shared/runtime/environment.ts';
 import { createSealKeys } from '#shared/runtime/seal.ts';
 import { freePort } from '#shared/testing/child-server.ts';
+import { ownTimeOf } from '#shared/testing/own-time.ts';
+import { endAfterEach } from '#shared/testing/started.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const key = Buffer.alloc(32, 7).toString('base64url');
@@ -32,34 +32,32 @@ const processes: [main: string, env: Record<string, string>][] = [
   ['router/main.ts', { FAIRWAY_VPC_ID: vpcId, FAIRWAY_ROUTER_ID: 'stopped', FAIRWAY_TOKEN_HASH_KEY: key }],
 ];
 
+const started = endAfterEach();
+
 it.each(processes)('%s ends within two seconds of SIGTERM while NATS is away at its start', async (main, env) => {
-  const folder = await mkdtemp(join(tmpdir(), 'fairway-stop-'));
+  const folder = await started.folder('fairway-stop-');
   const away = await freePort();
-  const child = spawn(process.execPath, [join(root, main)], {
-    env: {
-      ...environment(),
-      FAIRWAY_NATS_URL: `nats://127.0.0.1:${away}`,
-      FAIRWAY_REDIS_URL: `redis://127.0.0.1:${away}`,
-      FAIRWAY_PORT: '0',
-      FAIRWAY_STATE_DIR: folder,
-      ...env,
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = started.child(
+    spawn(process.execPath, [join(root, main)], {
+      env: {
+        ...environment(),
+        FAIRWAY_NATS_URL: `nats://127.0.0.1:${away}`,
+        FAIRWAY_REDIS_URL: `redis://127.0.0.1:${away}`,
+        FAIRWAY_PORT: '0',
+        FAIRWAY_STATE_DIR: folder,
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  );
   const said: string[] = [];
-  try {
-    const ended = once(child, 'exit');
-    for await (const line of createInterface({ input: child.stdout })) {
-      said.push(line);
-      if (line.includes('nats.waiting')) break;
-    }
-    expect(said.at(-1)).toContain('nats.waiting');
-    const askedAt = performance.now();
-    child.kill('SIGTERM');
-    expect(await ended, said.join('\n')).toEqual([0, null]);
-    expect(performance.now() - askedAt).toBeLessThan(2000);
-  } finally {
-    child.kill('SIGKILL');
-    await rm(folder, { recursive: true, force: true });
+  const ended = once(child, 'exit');
+  for await (const line of createInterface({ input: child.stdout })) {
+    said.push(line);
+    if (line.includes('nats.waiting')) break;
   }
+  expect(said.at(-1)).toContain('nats.waiting');
+  child.kill('SIGTERM');
+  expect(await ownTimeOf(ended)).toBeLessThan(2000);
+  expect(await ended, said.join('\n')).toEqual([0, null]);
 });

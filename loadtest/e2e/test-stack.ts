@@ -9,7 +9,7 @@ import {
 } from '#shared/contract/resource.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { pauseProcess } from '#shared/testing/pause-process.ts';
+import { pauseProcess } from '#shared/testing/process-signals.ts';
 import { listReplicas, type ReplicaProcess } from '#loadtest/stack/list-replicas.ts';
 import type { StackOptions } from '#loadtest/stack/options.ts';
 import { kubeconfigOf } from '#loadtest/stack/processes.ts';

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { listReplicas } from '#loadtest/stack/list-replicas.ts';
 import { kubeconfigOf } from '#loadtest/stack/processes.ts';
 import { vpcIdOf } from '#loadtest/stack/stack-place.ts';
@@ -15,10 +16,10 @@ interface Placed {
 
 describe('two VPCs of one region', () => {
   let fairway: TestStack;
+  const started = endAfterAll();
   beforeAll(async () => {
-    fairway = await startTestStack({ vpcs: 2, regionals: 1, provisioners: 1 });
+    fairway = await started.use(startTestStack({ vpcs: 2, regionals: 1, provisioners: 1 }));
   });
-  afterAll(() => fairway?.[Symbol.asyncDispose]());
 
   const create = async (name: string, vpc: number): Promise<Placed> => {
     const { dedicated_inference: endpoint, token } = await fairway.create(name, 1, vpcIdOf(vpc));

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { findLeftovers } from './leftovers.ts';
 import { startTestStack, type TestStack } from './test-stack.ts';
 
@@ -7,10 +8,10 @@ const leaseMs = 1500;
 
 describe('a provisioner that is paused past its lease', () => {
   let fairway: TestStack;
+  const started = endAfterAll();
   beforeAll(async () => {
-    fairway = await startTestStack({ leaseMs });
+    fairway = await started.use(startTestStack({ leaseMs }));
   });
-  afterAll(() => fairway?.[Symbol.asyncDispose]());
 
   it('brings nothing back of an endpoint that was deleted meanwhile', async () => {
     const made = await Promise.all(['z1', 'z2', 'z3', 'z4'].map((name) => fairway.create(name, 1)));

@@ -1,19 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { endAfterEach } from '#shared/testing/started.ts';
 import { choosePorts } from './ports.ts';
 import { loadSecrets } from './secrets.ts';
 import { openStateFolder } from './state-folder.ts';
 
 let folder: string;
+const started = endAfterEach();
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'fairway-state-'));
+  folder = await started.folder('fairway-state-');
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 describe('the state folder', () => {
   it('is temporary and gone afterwards, or kept', async () => {

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterEach } from '#shared/testing/started.ts';
 import type { ProcessSpec } from './child-process.ts';
 import { createSupervisor, type SupervisorEvents } from './supervisor.ts';
 
@@ -13,11 +13,11 @@ const service = `process.stdin.resume(); console.log('{"msg":"service.started"}'
 
 let folder: string;
 let events: string[];
+const started = endAfterEach();
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'fairway-supervisor-'));
+  folder = await started.folder('fairway-supervisor-');
   events = [];
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const listener: SupervisorEvents = {
   ready: (name) => void events.push(`ready ${name}`),
@@ -96,7 +96,7 @@ describe('the supervisor', () => {
        writeFileSync(${JSON.stringify(join(folder, 'pids'))}, JSON.stringify(supervisor.list().map((each) => each.pid)));
        setTimeout(() => {}, 600000);`,
     );
-    const owner = spawn(process.execPath, [script], { stdio: 'ignore' });
+    const owner = started.child(spawn(process.execPath, [script], { stdio: 'ignore' }));
     const pids = await eventually(async () => JSON.parse(await readFile(join(folder, 'pids'), 'utf8')) as number[]);
     expect(pids.map((pid) => alive(pid))).toEqual([true, true]);
     owner.kill('SIGKILL');

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
@@ -7,6 +7,7 @@ import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import type { Ownership } from '../leases/leases.ts';
 import { callOutside, type OutsideCall } from './call-outside.ts';
 
@@ -14,14 +15,11 @@ const vpcId = '00000000-0000-4000-8000-0000000000a1';
 let server: ChildServer;
 let nats: Nats;
 
+const started = endAfterAll();
 beforeAll(async () => {
-  server = await startNatsServer();
-  nats = await connectNats({ url: server.url, name: 'outside', log: silentLogger() });
+  server = await started.use(startNatsServer());
+  nats = await started.use(connectNats({ url: server.url, name: 'outside', log: silentLogger() }));
   await makeTestStreams(nats, [streams.infra]);
-});
-afterAll(async () => {
-  await nats[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
 });
 
 const rowOf = async (callerKey: string): Promise<unknown> =>

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { DrainReport } from '#shared/contract/replica.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
@@ -9,6 +9,7 @@ import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { KubeError } from '../kube/kube-error.ts';
 import { DrainRegistry } from './drain-registry.ts';
 import type { PodReader } from './router-pod.ts';
@@ -19,14 +20,11 @@ const soon = { timeoutMs: 15_000 };
 
 let server: Awaited<ReturnType<typeof startNatsServer>>;
 let nats: Nats;
+const started = endAfterAll();
 beforeAll(async () => {
-  server = await startNatsServer();
-  nats = await connectNats({ url: server.url, name: 'drains', log: silentLogger() });
+  server = await started.use(startNatsServer());
+  nats = await started.use(connectNats({ url: server.url, name: 'drains', log: silentLogger() }));
   await makeTestStreams(nats, [streams.infra]);
-});
-afterAll(async () => {
-  await nats?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
 });
 
 /** A VPC of its own: routers that report when they are told to, and registries that listen to them. */

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { kinds } from './kinds.ts';
 import type { KubeClient, KubeClientOptions } from './kube-client.ts';
 import * as errors from './kube-error.ts';
@@ -19,25 +20,22 @@ export interface RunningCluster extends AsyncDisposable {
 /** What the provisioner relies on at any API server; each implementation of one runs it. */
 export function describeKubeClient(name: string, start: () => Promise<RunningCluster>): void {
   describe(`the Kubernetes client on ${name}`, () => {
-    const stack = new AsyncDisposableStack();
+    const started = endAfterAll();
     const namespace = `kube-client-${randomUUID().slice(0, 8)}`;
     let client: KubeClient;
     let other: KubeClient;
 
     beforeAll(async () => {
-      const cluster = stack.use(await start());
-      client = stack.use(await cluster.connect({ pageSize: 2 }));
-      other = stack.use(await cluster.connect({ fieldManager: 'somebody-else' }));
+      const cluster = await started.use(start());
+      client = await started.use(cluster.connect({ pageSize: 2 }));
+      other = await started.use(cluster.connect({ fieldManager: 'somebody-else' }));
       await client.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
       await client.apply(fencedDefinition);
+      // The deleted object that the suite leaves would keep the namespace.
+      started.defer(() =>
+        client.patch(kinds.namespace, { name: namespace }, { patch: { metadata: { finalizers: null } } }),
+      );
     }, 60_000);
-
-    afterAll(async () => {
-      await client
-        .patch(kinds.namespace, { name: namespace }, { patch: { metadata: { finalizers: null } } })
-        .catch(() => {});
-      await stack.disposeAsync();
-    });
 
     const configMap = (of: string, value: string, labels?: Record<string, string>): KubeObject => ({
       apiVersion: 'v1',

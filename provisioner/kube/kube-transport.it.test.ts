@@ -1,20 +1,19 @@
 import { createServer, type RequestListener } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { endAfterEach } from '#shared/testing/started.ts';
 import { kinds } from './kinds.ts';
 import { KubeClient, type KubeClientOptions } from './kube-client.ts';
 import type { CallSeen } from './kube-transport.ts';
 import { ScriptedApiServer, faults, pod } from '../testing/scripted-api-server.ts';
 
-let stack: AsyncDisposableStack;
-beforeEach(() => void (stack = new AsyncDisposableStack()));
-afterEach(() => stack.disposeAsync());
+const started = endAfterEach();
 
 async function listen(listener: RequestListener): Promise<string> {
   const server = createServer(listener).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  stack.defer(() => {
+  started.defer(() => {
     server.closeAllConnections();
     server.close();
   });
@@ -23,7 +22,7 @@ async function listen(listener: RequestListener): Promise<string> {
 
 function connect(url: string, options: KubeClientOptions = {}): KubeClient {
   const headers = (): Promise<Record<string, string>> => Promise.resolve({ authorization: 'Bearer secret' });
-  return stack.use(new KubeClient({ server: new URL(url), tls: {}, headers }, options));
+  return started.keep(new KubeClient({ server: new URL(url), tls: {}, headers }, options));
 }
 
 const answerJson =
@@ -38,7 +37,7 @@ describe('the Kubernetes client against a server that misbehaves', () => {
   const target = { namespace: 'test', name: 'p' };
 
   test('a list whose continue token expired begins anew, a bounded number of times', async () => {
-    const server = stack.use(await new ScriptedApiServer(() => 0).open());
+    const server = await started.use(new ScriptedApiServer(() => 0).open());
     for (const name of ['a', 'b', 'c', 'd', 'e']) server.put(name, '1');
     const client = connect(server.url, { pageSize: 2 });
     const first = JSON.stringify({ metadata: { resourceVersion: '7', continue: '2' }, items: [aPod] });
@@ -52,12 +51,12 @@ describe('the Kubernetes client against a server that misbehaves', () => {
 
   test('credentials that do not come are a Timeout too, for calls and watches, and give way to the signal', async () => {
     const access = { server: new URL('http://127.0.0.1:1'), tls: {}, headers: () => new Promise<never>(() => {}) };
-    const client = stack.use(new KubeClient(access, { requestTimeoutMs: 100 }));
+    const client = started.keep(new KubeClient(access, { requestTimeoutMs: 100 }));
     const timeout = { status: 0, reason: 'Timeout' };
     await expect(client.get(kinds.pod, target)).rejects.toMatchObject(timeout);
     const watch = { resourceVersion: '1', timeoutSeconds: 60 };
     await expect(client.watch(kinds.pod, watch).next()).rejects.toMatchObject(timeout);
-    const patient = stack.use(new KubeClient(access, { requestTimeoutMs: 60_000 }));
+    const patient = started.keep(new KubeClient(access, { requestTimeoutMs: 60_000 }));
     const signal = AbortSignal.abort('enough');
     await expect(patient.watch(kinds.pod, { ...watch, signal }).next()).rejects.toBe('enough');
   });
@@ -93,7 +92,7 @@ describe('the Kubernetes client against a server that misbehaves', () => {
   });
 
   test('Retry-After comes with the error', async () => {
-    const server = stack.use(await new ScriptedApiServer(() => 0).open());
+    const server = await started.use(new ScriptedApiServer(() => 0).open());
     server.nextLists.push(faults.status(429, { retryAfter: '7' }), faults.status(503));
     const client = connect(server.url);
     await expect(client.list(kinds.pod)).rejects.toMatchObject({ status: 429, retryAfterMs: 7_000 });

@@ -1,14 +1,14 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { endAfterEach } from '#shared/testing/started.ts';
 import { loadKubeconfig, type KubeAccess } from './kubeconfig.ts';
 
 let folder: string;
+const started = endAfterEach();
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'kube config-'));
+  folder = await started.folder('kube config-');
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const neverLoad = (): Promise<KubeAccess> => Promise.reject(new Error('client-node was asked'));
 

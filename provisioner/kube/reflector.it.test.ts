@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterEach } from '#shared/testing/started.ts';
 import { createTestClock, type TestClock } from '#shared/testing/test-clock.ts';
 import { kinds } from './kinds.ts';
 import { KubeClient } from './kube-client.ts';
@@ -10,26 +11,23 @@ import { ScriptedApiServer, contentsOf, faults, goneEvent, line } from '../testi
 
 let clock: TestClock;
 let server: ScriptedApiServer;
-let stack: AsyncDisposableStack;
 let changes: string[];
 let events: Partial<Record<ReflectorEvent, number>>;
 
+const started = endAfterEach();
 beforeEach(async () => {
   clock = createTestClock();
-  stack = new AsyncDisposableStack();
-  server = stack.use(await new ScriptedApiServer(() => clock.now()).open());
+  server = await started.use(new ScriptedApiServer(() => clock.now()).open());
   server.put('a', '1');
   server.put('b', '1');
   changes = [];
   events = {};
 });
 
-afterEach(() => stack.disposeAsync());
-
 function reflect(bounds: Partial<ReflectorBounds> = {}, onChange?: (change: Change) => void): Reflector {
   const access = { server: new URL(server.url), tls: {}, headers: () => Promise.resolve({}) };
-  const client = stack.use(new KubeClient(access, { requestTimeoutMs: 400 }));
-  return stack.use(
+  const client = started.keep(new KubeClient(access, { requestTimeoutMs: 400 }));
+  return started.keep(
     startReflector({
       client,
       kind: kinds.pod,

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { streams } from '#shared/contract/subjects.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
@@ -7,20 +7,18 @@ import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { startLeases, type Leases } from './leases.ts';
 
 const log = silentLogger();
 let server: ChildServer;
 let nats: Nats;
 
+const started = endAfterAll();
 beforeAll(async () => {
-  server = await startNatsServer();
-  nats = await connectNats({ url: server.url, name: 'leases', log });
+  server = await started.use(startNatsServer());
+  nats = await started.use(connectNats({ url: server.url, name: 'leases', log }));
   await makeTestStreams(nats, [streams.leases]);
-});
-afterAll(async () => {
-  await nats[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
 });
 
 const member = (instanceId: string, own: Nats, vpcId = 'vpc-1'): Promise<Leases> =>

@@ -1,21 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { kinds } from '../kube/kinds.ts';
 import { namespaceName } from '../manifests/names.ts';
 import { deleted, newDeployment, scaled, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
-import type { Provisioner } from '../service.ts';
 
 describe('a change that does not come about', () => {
   let lab: ProvisionerLab;
-  let provisioner: Provisioner;
+  const started = endAfterAll();
   beforeAll(async () => {
-    lab = await startProvisionerLab();
-    provisioner = await lab.start({ FAIRWAY_CHANGE_DEADLINE_MS: '6000' });
-  });
-  afterAll(async () => {
-    await provisioner?.[Symbol.asyncDispose]();
-    await lab?.[Symbol.asyncDispose]();
+    lab = await started.use(startProvisionerLab());
+    await started.use(lab.start({ FAIRWAY_CHANGE_DEADLINE_MS: '6000' }));
   });
   const create = (spec: SpecDocument): Promise<number> => lab.create(spec);
   const isActive = (spec: SpecDocument, revision: number): Promise<void> => lab.isActive(spec.endpointId, revision);

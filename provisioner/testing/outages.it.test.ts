@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readClusterConfig } from '#loadtest/cluster/config.ts';
 import { readKubeletConfig } from '#loadtest/cluster/kubelet/config.ts';
 import { startKubelet } from '#loadtest/cluster/kubelet/service.ts';
@@ -7,6 +7,7 @@ import { startCluster } from '#loadtest/cluster/service.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterEach } from '#shared/testing/started.ts';
 import { startTcpProxy, type TcpProxy } from '#shared/testing/tcp-proxy.ts';
 import { kinds } from '../kube/kinds.ts';
 import { namespaceName } from '../manifests/names.ts';
@@ -24,14 +25,7 @@ const log = silentLogger();
 const saidWithin = { timeoutMs: 30_000 };
 const healed = { timeoutMs: 60_000 };
 
-const stack: AsyncDisposable[] = [];
-afterEach(async () => {
-  for (const part of stack.splice(0).toReversed()) await part[Symbol.asyncDispose]();
-});
-const use = <T extends AsyncDisposable>(part: T): T => {
-  stack.push(part);
-  return part;
-};
+const started = endAfterEach();
 
 const conditionOf = async (lab: ProvisionerLab, endpointId: string, type: string) =>
   (await lab.status(endpointId))?.conditions.find((condition) => condition.type === type);
@@ -46,8 +40,8 @@ const podsOf = async (lab: ProvisionerLab, endpointId: string) =>
 
 describe('all routers fall silent', () => {
   it('endpoints stay active, nothing is taken down, it is said, and it goes on when one is heard', async () => {
-    const lab = use(await startProvisionerLab());
-    const provisioner = use(await lab.start({ FAIRWAY_REPROVE_MS: '300' }));
+    const lab = await started.use(startProvisionerLab());
+    const provisioner = await started.use(lab.start({ FAIRWAY_REPROVE_MS: '300' }));
     const spec = lab.newSpec();
     const { endpointId } = spec;
     await lab.create(spec);
@@ -89,14 +83,15 @@ describe('all routers fall silent', () => {
 function cuttable(): { start: StartLabCluster; link: () => TcpProxy } {
   let proxy: TcpProxy | undefined;
   const start: StartLabCluster = async (settings) => {
-    const parts = new AsyncDisposableStack();
-    const cluster = parts.use(await startCluster(readClusterConfig({ FAIRWAY_CLUSTER_KUBELET: 'off' }), { log }));
-    proxy = parts.use(await startTcpProxy({ port: Number(new URL(cluster.url).port), plain: true }));
+    await using stack = new AsyncDisposableStack();
+    const cluster = stack.use(await startCluster(readClusterConfig({ FAIRWAY_CLUSTER_KUBELET: 'off' }), { log }));
+    proxy = stack.use(await startTcpProxy({ port: Number(new URL(cluster.url).port), plain: true }));
     const path = `${cluster.kubeconfigPath}-kubelet`;
     const text = await readFile(cluster.kubeconfigPath, 'utf8');
     await writeFile(path, text.replaceAll(cluster.url, `http://127.0.0.1:${proxy.port}`), { mode: 0o600 });
     const config = { ...readKubeletConfig({ FAIRWAY_KUBELET_KUBECONFIG: path }), ...settings };
-    parts.use(await startKubelet(config, { log, clock: systemClock }));
+    stack.use(await startKubelet(config, { log, clock: systemClock }));
+    const parts = stack.move();
     return { kubeconfigPath: cluster.kubeconfigPath, [Symbol.asyncDispose]: () => parts.disposeAsync() };
   };
   const link = (): TcpProxy => {
@@ -125,8 +120,8 @@ async function takeReadinessAway(lab: ProvisionerLab, endpointId: string): Promi
 describe('the API server is cut from its kubelets', () => {
   it('every replica that answers goes on serving, also one that is marked for deletion, and it is said', async () => {
     const { start, link } = cuttable();
-    const lab = use(await startProvisionerLab({ cluster: start }));
-    const provisioner = use(await lab.start());
+    const lab = await started.use(startProvisionerLab({ cluster: start }));
+    const provisioner = await started.use(lab.start());
     const spec = lab.newSpec();
     const { endpointId } = spec;
     const revision = await lab.create(spec);

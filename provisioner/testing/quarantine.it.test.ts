@@ -1,9 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import { stampMetadata } from '#shared/contract/stream-stamp.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterEach } from '#shared/testing/started.ts';
 import { kinds } from '../kube/kinds.ts';
 import type { Provisioner } from '../service.ts';
 import { newDeployment, readiness, scaled, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
@@ -18,15 +19,13 @@ describe('an endpoint goes on serving', () => {
   let revision: number;
   let before: unknown;
 
+  const started = endAfterEach();
   beforeEach(async () => {
-    lab = await startProvisionerLab();
+    lab = await started.use(startProvisionerLab());
     spec = lab.newSpec({ deployments: [newDeployment(1)] });
     await using _provisioner = await lab.start(often);
     revision = await lab.create(spec);
     before = await everything();
-  });
-  afterEach(async () => {
-    await lab?.[Symbol.asyncDispose]();
   });
 
   /** All that the endpoint serves with: what routers read, its objects and its pods. */

@@ -1,22 +1,20 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { deleted, newDeployment, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
-import type { Provisioner } from '../service.ts';
 
 describe('an active endpoint', () => {
   let lab: ProvisionerLab;
-  let provisioner: Provisioner;
+  const started = endAfterAll();
   beforeAll(async () => {
-    lab = await startProvisionerLab();
-    provisioner = await lab.start({
-      FAIRWAY_REPROVE_MS: '300',
-      FAIRWAY_REPROVE_FAILURES: '3',
-      FAIRWAY_LOST_AFTER_MS: '500',
-    });
-  });
-  afterAll(async () => {
-    await provisioner?.[Symbol.asyncDispose]();
-    await lab?.[Symbol.asyncDispose]();
+    lab = await started.use(startProvisionerLab());
+    await started.use(
+      lab.start({
+        FAIRWAY_REPROVE_MS: '300',
+        FAIRWAY_REPROVE_FAILURES: '3',
+        FAIRWAY_LOST_AFTER_MS: '500',
+      }),
+    );
   });
 
   const lastStatus = async (): Promise<number> => (await lab.nats.jsm.streams.info('STATUS')).state.last_seq;

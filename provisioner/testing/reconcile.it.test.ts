@@ -1,29 +1,27 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createSealKeys, seal } from '#shared/runtime/seal.ts';
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { kinds } from '../kube/kinds.ts';
 import { namespaceName, resourceName } from '../manifests/names.ts';
 import { deleted, newDeployment, scaled, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
-import type { Provisioner } from '../service.ts';
 
 describe('an endpoint', () => {
   let lab: ProvisionerLab;
-  let provisioner: Provisioner;
   let sealKeys: Awaited<ReturnType<typeof createSealKeys>>;
+  const started = endAfterAll();
   beforeAll(async () => {
-    lab = await startProvisionerLab();
+    lab = await started.use(startProvisionerLab());
     sealKeys = await createSealKeys();
-    provisioner = await lab.start({
-      FAIRWAY_SEAL_PRIVATE_KEY: sealKeys.privateKey,
-      FAIRWAY_RESYNC_MS: '500',
-    });
+    await started.use(
+      lab.start({
+        FAIRWAY_SEAL_PRIVATE_KEY: sealKeys.privateKey,
+        FAIRWAY_RESYNC_MS: '500',
+      }),
+    );
   });
-  afterAll(async () => {
-    await provisioner?.[Symbol.asyncDispose]();
-    await lab?.[Symbol.asyncDispose]();
-  });
-  afterEach(() => {
+  beforeEach(() => {
     lab.inFlight.clear();
     lab.answer.proof = () => ({ ok: true });
   });

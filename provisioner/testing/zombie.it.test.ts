@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import type { SpecDocument } from '#shared/contract/desired.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { kinds } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { deleted, newDeployment, scaled, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
@@ -41,11 +42,9 @@ const owns = (): boolean => true;
 
 describe('a provisioner that wakes up too late', () => {
   let lab: ProvisionerLab;
+  const started = endAfterAll();
   beforeAll(async () => {
-    lab = await startProvisionerLab();
-  });
-  afterAll(async () => {
-    await lab?.[Symbol.asyncDispose]();
+    lab = await started.use(startProvisionerLab());
   });
 
   it.each(['Namespace', 'Deployment'])('cannot take the %s of a newer spec back', async (kind) => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { AccessDocument } from '#shared/contract/desired.ts';
 import { edgeApi } from '#shared/contract/nats-roles.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
@@ -11,6 +11,7 @@ import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { accessDocument, poolDocument } from '#shared/testing/documents.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { makeEdgeStreams } from '#shared/testing/test-streams.ts';
 import { EdgeCopy } from './edge-copy.ts';
 import { describeEdgeSource } from './edge-source.contract.ts';
@@ -21,13 +22,10 @@ const log = silentLogger();
 let server: RegionNats;
 let nats: Nats;
 
+const started = endAfterAll();
 beforeAll(async () => {
-  server = await startRegionNats({ vpcIds: [vpcId] });
-  nats = await connectNats({ url: server.url, name: 'test', log });
-});
-afterAll(async () => {
-  await nats[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
+  server = await started.use(startRegionNats({ vpcIds: [vpcId] }));
+  nats = await started.use(connectNats({ url: server.url, name: 'test', log }));
 });
 
 async function write(subject: string, body: unknown, ttlMs?: number): Promise<void> {

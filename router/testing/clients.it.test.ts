@@ -3,9 +3,10 @@ import { connect, type Socket } from 'node:net';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { headers } from '@nats-io/transport-node';
 import OpenAI from 'openai';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { subjects } from '#shared/contract/subjects.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import type { Router } from '../service.ts';
 import { contentOf, frames } from './chat-frames.ts';
 import { ask, start } from './client.ts';
@@ -25,21 +26,21 @@ let endpoint: EdgeEndpoint;
 let other: EdgeEndpoint;
 let router: Router;
 
+const started = endAfterAll();
 beforeAll(async () => {
-  edge = await startEdge();
-  upstream = await startScriptedUpstream(streamWords('ok'));
+  edge = await started.use(startEdge());
+  upstream = await started.use(startScriptedUpstream(streamWords('ok')));
   endpoint = await edge.addEndpoint([upstream.port], models);
   other = await edge.addEndpoint([upstream.port], ['plain']);
-  router = await edge.startRouter({
-    env: {
-      FAIRWAY_CLIENT_STALL_TIMEOUT_MS: '300',
-      FAIRWAY_BODY_BYTES_MAX: '900000',
-      FAIRWAY_BODY_BUDGET_BYTES: '1000000',
-    },
-  });
-});
-afterAll(async () => {
-  for (const part of [router, upstream, edge]) await part[Symbol.asyncDispose]();
+  router = await started.use(
+    edge.startRouter({
+      env: {
+        FAIRWAY_CLIENT_STALL_TIMEOUT_MS: '300',
+        FAIRWAY_BODY_BYTES_MAX: '900000',
+        FAIRWAY_BODY_BUDGET_BYTES: '1000000',
+      },
+    }),
+  );
 });
 beforeEach(() => {
   upstream.script = streamWords('ok');

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { drainReportSchema, type DrainReport } from '#shared/contract/replica.ts';
 import { subjects } from '#shared/contract/subjects.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { contentOf, eventsOf, frames } from './chat-frames.ts';
 import { ask, readAll, start } from './client.ts';
 import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
@@ -14,17 +15,14 @@ let upstream: ScriptedUpstream;
 let endpoint: EdgeEndpoint;
 const reports: DrainReport[] = [];
 
+const started = endAfterAll();
 beforeAll(async () => {
-  edge = await startEdge();
-  upstream = await startScriptedUpstream(streamWords('ok'));
+  edge = await started.use(startEdge());
+  upstream = await started.use(startScriptedUpstream(streamWords('ok')));
   endpoint = await edge.addEndpoint([upstream.port]);
   edge.client.nc.subscribe(subjects.everyDrain, {
     callback: (_, message) => void reports.push(drainReportSchema.parse(message.json())),
   });
-});
-afterAll(async () => {
-  await upstream[Symbol.asyncDispose]();
-  await edge[Symbol.asyncDispose]();
 });
 
 const request = (url: string) => ({

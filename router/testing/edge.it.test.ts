@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from 'node:net';
 import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { formatToken } from '#shared/runtime/access-token.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { eventually } from '#shared/testing/eventually.ts';
@@ -10,6 +10,7 @@ import type { Router } from '../service.ts';
 import { contentOf } from './chat-frames.ts';
 import { ask } from './client.ts';
 import { replicaAt, accessDocument } from '#shared/testing/documents.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
 import { answerJson, startScriptedUpstream, streamWords, type ScriptedUpstream } from './scripted-upstream.ts';
 
@@ -19,17 +20,15 @@ let router: Router;
 let endpoint: EdgeEndpoint;
 let other: EdgeEndpoint;
 
+const started = endAfterAll();
 beforeAll(async () => {
-  edge = await startEdge();
-  upstream = await startScriptedUpstream(answerJson(200, { id: 'x', choices: [] }));
+  edge = await started.use(startEdge());
+  upstream = await started.use(startScriptedUpstream(answerJson(200, { id: 'x', choices: [] })));
   endpoint = await edge.addEndpoint([upstream.port], ['org/model-a', 'alias-a']);
   other = await edge.addEndpoint([upstream.port], ['model-b']);
-  router = await edge.startRouter({ env: { FAIRWAY_BODY_BYTES_MAX: '200000', FAIRWAY_BODY_BUDGET_BYTES: '300000' } });
-});
-afterAll(async () => {
-  await router[Symbol.asyncDispose]();
-  await upstream[Symbol.asyncDispose]();
-  await edge[Symbol.asyncDispose]();
+  router = await started.use(
+    edge.startRouter({ env: { FAIRWAY_BODY_BYTES_MAX: '200000', FAIRWAY_BODY_BUDGET_BYTES: '300000' } }),
+  );
 });
 
 const auth = (one: EdgeEndpoint): Record<string, string> => ({ authorization: `Bearer ${one.token}` });

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { endAfterAll } from '#shared/testing/started.ts';
 import type { Router } from '../service.ts';
 import { contentOf } from './chat-frames.ts';
 import { ask } from './client.ts';
@@ -12,14 +13,12 @@ let upstream: ScriptedUpstream;
 let endpoint: EdgeEndpoint;
 let router: Router;
 
+const started = endAfterAll();
 beforeAll(async () => {
-  edge = await startEdge();
-  upstream = await startScriptedUpstream(() => {});
+  edge = await started.use(startEdge());
+  upstream = await started.use(startScriptedUpstream(() => {}));
   endpoint = await edge.addEndpoint([upstream.port]);
-  router = await edge.startRouter();
-});
-afterAll(async () => {
-  for (const part of [router, upstream, edge]) await part[Symbol.asyncDispose]();
+  router = await started.use(edge.startRouter());
 });
 
 async function play(name: string, more: object = {}, path = '/v1/chat/completions') {

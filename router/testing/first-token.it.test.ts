@@ -1,14 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { contentOf, eventsOf } from './chat-frames.ts';
 import { ask } from './client.ts';
 import { startEdge, type Edge } from './router-fixture.ts';
 import { startScriptedUpstream, streamWords } from './scripted-upstream.ts';
 
 let edge: Edge;
+const started = endAfterAll();
 beforeAll(async () => {
-  edge = await startEdge();
+  edge = await started.use(startEdge());
 });
-afterAll(() => edge[Symbol.asyncDispose]());
 
 const body = JSON.stringify({ model: 'test-model', stream: true, messages: [{ role: 'user', content: 'hi' }] });
 

@@ -1,12 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { formatToken } from '#shared/runtime/access-token.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { accessDocument, poolDocument, replicaAt } from '#shared/testing/documents.ts';
+import { endAfterEach } from '#shared/testing/started.ts';
 import { readRouterConfig, type RouterConfig } from '../config.ts';
 import type { EdgeMemory } from '../edge/state-file.ts';
 import { MemoryLedgerHub } from './memory-ledger-channel.ts';
@@ -20,10 +20,10 @@ const hashKey = randomBytes(32);
 const token = formatToken('access', randomBytes(24));
 const vpcId = randomUUID();
 let folder: string;
+const started = endAfterEach();
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'fairway-fixed-'));
+  folder = await started.folder('fairway-fixed-');
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 function config(env: Readonly<Record<string, string>>): RouterConfig {
   return readRouterConfig({

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll, endAfterEach } from '#shared/testing/started.ts';
 import type { Router } from '../service.ts';
 import { contentOf } from './chat-frames.ts';
 import { ask, start, readAll, type RawRequest } from './client.ts';
@@ -11,21 +12,16 @@ let upstreams: ScriptedUpstream[];
 let endpoint: EdgeEndpoint;
 let router: Router;
 
+const started = endAfterAll();
+const ofTest = endAfterEach();
 beforeAll(async () => {
-  edge = await startEdge();
-  router = await edge.startRouter({ env: { FAIRWAY_CAPACITY_TIMEOUT_MS: '30000' } });
-});
-afterAll(async () => {
-  await router[Symbol.asyncDispose]();
-  await edge[Symbol.asyncDispose]();
+  edge = await started.use(startEdge());
+  router = await started.use(edge.startRouter({ env: { FAIRWAY_CAPACITY_TIMEOUT_MS: '30000' } }));
 });
 beforeEach(async () => {
-  upstreams = await Promise.all([1, 2].map(() => startScriptedUpstream(streamWords('ok'))));
+  upstreams = await Promise.all([1, 2].map(() => ofTest.use(startScriptedUpstream(streamWords('ok')))));
   endpoint = await edge.addEndpoint(upstreams.map(({ port }) => port));
   await eventually(async () => expect(await models()).toContain('"ready"'));
-  return async () => {
-    for (const upstream of upstreams) await upstream[Symbol.asyncDispose]();
-  };
 });
 
 const say = (content: string, stream = true): RawRequest => ({

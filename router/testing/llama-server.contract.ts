@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import OpenAI from 'openai';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import { freePort } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { pauseProcess } from '#shared/testing/pause-process.ts';
+import { pauseProcess } from '#shared/testing/process-signals.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import type { Router } from '../service.ts';
 import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
 
@@ -31,11 +31,14 @@ export function llamaServerContract(binary: string, model: string): void {
     let router: Router;
     let client: OpenAI;
 
+    const started = endAfterAll();
     beforeAll(async () => {
-      edge = await startEdge();
+      edge = await started.use(startEdge());
       ports = [await freePort(), await freePort()];
       const flags = ['-m', model, '-t', '1', '--poll', '0', '-np', '2', '--metrics', '--api-key', 'upstream-secret'];
-      engines = ports.map((port) => spawn(binary, [...flags, '--port', String(port)], { stdio: 'ignore' }));
+      engines = ports.map((port) =>
+        started.child(spawn(binary, [...flags, '--port', String(port)], { stdio: 'ignore' })),
+      );
       for (const port of ports)
         await eventually(async () => expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200), {
           timeoutMs: 50_000,
@@ -43,13 +46,8 @@ export function llamaServerContract(binary: string, model: string): void {
       endpoint = await edge.addEndpoint(ports);
       endpoint.document = { ...endpoint.document, engine };
       await edge.publish(endpoint);
-      router = await edge.startRouter();
+      router = await started.use(edge.startRouter());
       client = new OpenAI({ baseURL: `${router.url}/v1`, apiKey: endpoint.token, maxRetries: 0 });
-    });
-    afterAll(async () => {
-      await router[Symbol.asyncDispose]();
-      for (const engine of engines) if (engine.kill('SIGKILL')) await once(engine, 'exit');
-      await edge[Symbol.asyncDispose]();
     });
 
     const say = (content: string) => ({

@@ -1,5 +1,6 @@
 import OpenAI, { APIError } from 'openai';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { endAfterAll } from '#shared/testing/started.ts';
 import type { Router } from '../service.ts';
 import { ask } from './client.ts';
 import { responseEvents } from './responses-frames.ts';
@@ -28,18 +29,16 @@ const streamed =
 const good = streamed(head(), item(), part(), text('a'), text('b'), done('ab'), completed());
 const answer = { id: 'resp_1', object: 'response', status: 'completed', error: null, output: [] };
 
+const started = endAfterAll();
 beforeAll(async () => {
-  edge = await startEdge();
-  upstreams = await Promise.all([1, 2].map(() => startScriptedUpstream(good)));
+  edge = await started.use(startEdge());
+  upstreams = await Promise.all([1, 2].map(() => started.use(startScriptedUpstream(good))));
   endpoint = await edge.addEndpoint(
     upstreams.map(({ port }) => port),
     ['org/big', 'alias'],
   );
-  router = await edge.startRouter();
+  router = await started.use(edge.startRouter());
   client = new OpenAI({ baseURL: `${router.url}/v1`, apiKey: endpoint.token, maxRetries: 0 });
-});
-afterAll(async () => {
-  for (const part of [router, ...upstreams, edge]) await part[Symbol.asyncDispose]();
 });
 beforeEach(() => {
   setScript(good);

@@ -8,13 +8,12 @@ import { subjects } from '#shared/contract/subjects.ts';
 import { formatToken } from '#shared/runtime/access-token.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { silentLogger, type Logger } from '#shared/runtime/log.ts';
-import { systemClock } from '#shared/runtime/clock.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
+import { eventually } from '#shared/testing/eventually.ts';
 import { startRedisServer } from '#shared/testing/redis-server.ts';
 import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
 import { makeEdgeStreams } from '#shared/testing/test-streams.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
-import { retry } from '#shared/runtime/retry.ts';
 import { readRouterConfig, type RouterConfig } from '../config.ts';
 import { startRouter, type Router, type RouterOverrides } from '../service.ts';
 import { accessDocument, poolDocument, replicaAt } from '#shared/testing/documents.ts';
@@ -55,10 +54,13 @@ export interface RouterOptions {
 /** Prepares an edge on servers of its own. */
 export async function startEdge(): Promise<Edge> {
   const vpcId = randomUUID();
-  const [nats, redis] = await Promise.all([startRegionNats({ vpcIds: [vpcId] }), startRedisServer()]);
-  const client = await connectNats({ url: nats.url, name: 'test', log: silentLogger() });
-  await makeEdgeStreams(client, vpcId);
+  await using stack = new AsyncDisposableStack();
   const stateDir = await mkdtemp(join(tmpdir(), 'fairway-router-'));
+  stack.defer(() => rm(stateDir, { recursive: true, force: true }));
+  const nats = stack.use(await startRegionNats({ vpcIds: [vpcId] }));
+  const redis = stack.use(await startRedisServer());
+  const client = stack.use(await connectNats({ url: nats.url, name: 'test', log: silentLogger() }));
+  await makeEdgeStreams(client, vpcId);
   const hashKey = randomBytes(32);
   const config = (env: Readonly<Record<string, string>>): RouterConfig =>
     readRouterConfig({
@@ -78,6 +80,7 @@ export async function startEdge(): Promise<Edge> {
     await client.js.publish(subjects.access(vpcId, endpointId), JSON.stringify(access));
     return (await client.js.publish(subjects.pool(vpcId, endpointId, pool), JSON.stringify(document))).seq;
   };
+  const servers = stack.move();
   return {
     vpcId,
     nats,
@@ -92,21 +95,19 @@ export async function startEdge(): Promise<Edge> {
       return endpoint;
     },
     startRouter: async ({ env = {}, log = silentLogger(), apis }: RouterOptions = {}) => {
-      const router = await startRouter(config(env), { log, ...(apis !== undefined && { apis }) });
+      await using starting = new AsyncDisposableStack();
+      const router = starting.use(await startRouter(config(env), { log, ...(apis !== undefined && { apis }) }));
       await whenReady(router);
+      starting.move();
       return router;
     },
-    async [Symbol.asyncDispose]() {
-      await client[Symbol.asyncDispose]();
-      await Promise.all([nats[Symbol.asyncDispose](), redis[Symbol.asyncDispose]()]);
-      await rm(stateDir, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => servers.disposeAsync(),
   };
 }
 
 /** Waits until a router says that it is ready. */
 export async function whenReady(router: Router): Promise<void> {
-  await retry({ clock: systemClock, baseMs: 20, maxMs: 20, budgetMs: 10_000 }, async () => {
+  await eventually(async () => {
     const response = await fetch(`${router.adminUrl}/readyz`);
     if (!response.ok) throw new Error(await response.text());
   });

@@ -1,10 +1,11 @@
 import OpenAI from 'openai';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { readSimConfig } from '#loadtest/sim/config.ts';
 import { readFaults } from '#loadtest/sim/server/faults.ts';
 import type { ModelServer } from '#loadtest/sim/server/model-server.ts';
 import { startSim } from '#loadtest/sim/service.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import type { Router } from '../service.ts';
 import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
 
@@ -14,19 +15,19 @@ let endpoint: EdgeEndpoint;
 let router: Router;
 let client: OpenAI;
 
+const started = endAfterAll();
 beforeAll(async () => {
-  edge = await startEdge();
+  edge = await started.use(startEdge());
   const flags = ['--port', '0', '--model', 'test-model', '--time-scale', '0.01', '--drain-timeout-ms', '0'];
   const config = readSimConfig(flags, { FAIRWAY_SIM_API_KEY: 'upstream-secret' });
-  sims = await Promise.all([0, 1, 2, 3].map(() => startSim(config, { die: () => {} })));
+  sims = await Promise.all([0, 1, 2, 3].map(() => started.use(startSim(config, { die: () => {} }))));
   endpoint = await edge.addEndpoint(sims.map(({ url }) => Number(new URL(url).port)));
-  router = await edge.startRouter({
-    env: { FAIRWAY_TOKEN_IDLE_TIMEOUT_MS: '400', FAIRWAY_FIRST_TOKEN_TIMEOUT_MS: '2000' },
-  });
+  router = await started.use(
+    edge.startRouter({
+      env: { FAIRWAY_TOKEN_IDLE_TIMEOUT_MS: '400', FAIRWAY_FIRST_TOKEN_TIMEOUT_MS: '2000' },
+    }),
+  );
   client = new OpenAI({ baseURL: `${router.url}/v1`, apiKey: endpoint.token, maxRetries: 0 });
-});
-afterAll(async () => {
-  for (const part of [router, ...sims, edge]) await part[Symbol.asyncDispose]();
 });
 beforeEach(() => strike());
 

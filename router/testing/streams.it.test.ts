@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { proofPrefix } from '#shared/contract/replica.ts';
 import { createLogger } from '#shared/runtime/log.ts';
 import { eventually } from '#shared/testing/eventually.ts';
@@ -10,6 +10,7 @@ import type { Router } from '../service.ts';
 import { contentOf, eventsOf, frames } from './chat-frames.ts';
 import { ask, readAll, start } from './client.ts';
 import { replicaAt } from '#shared/testing/documents.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
 import {
   answerJson,
@@ -25,18 +26,16 @@ let upstreams: ScriptedUpstream[];
 let endpoint: EdgeEndpoint;
 let router: Router;
 
+const started = endAfterAll();
 beforeAll(async () => {
-  edge = await startEdge();
-  upstreams = await Promise.all([1, 2].map(() => startScriptedUpstream(streamWords('ok'))));
+  edge = await started.use(startEdge());
+  upstreams = await Promise.all([1, 2].map(() => started.use(startScriptedUpstream(streamWords('ok')))));
   endpoint = await edge.addEndpoint(upstreams.map(({ port }) => port));
-  router = await edge.startRouter({
-    env: { FAIRWAY_HEARTBEAT_AFTER_MS: '100', FAIRWAY_HEARTBEAT_MS: '50', FAIRWAY_CLIENT_STALL_TIMEOUT_MS: '300' },
-  });
-});
-afterAll(async () => {
-  await router[Symbol.asyncDispose]();
-  for (const upstream of upstreams) await upstream[Symbol.asyncDispose]();
-  await edge[Symbol.asyncDispose]();
+  router = await started.use(
+    edge.startRouter({
+      env: { FAIRWAY_HEARTBEAT_AFTER_MS: '100', FAIRWAY_HEARTBEAT_MS: '50', FAIRWAY_CLIENT_STALL_TIMEOUT_MS: '300' },
+    }),
+  );
 });
 beforeEach(() => scriptAll(streamWords('ok')));
 

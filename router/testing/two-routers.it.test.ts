@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { redisKeys } from '#shared/contract/subjects.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectRedis, type RedisConnection } from '#shared/runtime/redis.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { chatCompletions } from '../dialects/openai/routes.ts';
 import { RedisLedgerChannel } from '../ledger/redis-ledger-channel.ts';
 import { prefixHashes } from '../scan/prefix-hash.ts';
@@ -20,17 +21,15 @@ let upstreams: ScriptedUpstream[];
 let endpoint: EdgeEndpoint;
 let routers: Router[];
 
+const started = endAfterAll();
 beforeAll(async () => {
-  edge = await startEdge();
-  redis = connectRedis({ url: edge.redis.url, name: 'test', log: silentLogger() });
-  upstreams = await Promise.all([1, 2].map(() => startScriptedUpstream(streamWords('ok'))));
+  edge = await started.use(startEdge());
+  redis = started.keep(connectRedis({ url: edge.redis.url, name: 'test', log: silentLogger() }));
+  upstreams = await Promise.all([1, 2].map(() => started.use(startScriptedUpstream(streamWords('ok')))));
   endpoint = await edge.addEndpoint(upstreams.map(({ port }) => port));
   const names = ['router-a', 'router-b'];
-  routers = await Promise.all(names.map((name) => edge.startRouter({ env: { FAIRWAY_ROUTER_ID: name } })));
+  routers = await Promise.all(names.map((name) => started.use(edge.startRouter({ env: { FAIRWAY_ROUTER_ID: name } }))));
   await eventually(async () => expect(await everywhere('ledger_up')).toEqual([1, 1]));
-});
-afterAll(async () => {
-  for (const part of [...routers, ...upstreams, redis, edge]) await part[Symbol.asyncDispose]();
 });
 
 /** A gauge as each router shows it. */

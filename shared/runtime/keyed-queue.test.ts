@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { endAfterEach } from '#shared/testing/started.ts';
 import { createTestClock, type TestClock } from '#shared/testing/test-clock.ts';
 import { startKeyedQueue, type KeyedQueue, type QueueVerdict } from './keyed-queue.ts';
 import { silentLogger } from './log.ts';
@@ -51,15 +52,16 @@ describe('keyed queue', () => {
       over.handler ?? desk.handler,
     );
 
+  const started = endAfterEach();
   beforeEach(() => {
     clock = createTestClock();
     desk = new Desk();
     queue = start();
-  });
-  afterEach(async () => {
-    const disposed = queue[Symbol.asyncDispose]();
-    for (const key of desk.running()) await desk.end(key);
-    await disposed;
+    started.defer(async () => {
+      const disposed = queue[Symbol.asyncDispose]();
+      for (const key of desk.running()) await desk.end(key);
+      await disposed;
+    });
   });
 
   it('runs keys in parallel and each key by itself', async () => {

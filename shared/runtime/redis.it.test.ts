@@ -1,11 +1,12 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { freePort } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { startRedisServer } from '#shared/testing/redis-server.ts';
+import { endAfterEach } from '#shared/testing/started.ts';
 import { createLogger, silentLogger } from './log.ts';
 import { connectRedis, type RedisConnection } from './redis.ts';
 
@@ -30,17 +31,16 @@ describe('a Redis connection', () => {
   const uncaught: unknown[] = [];
   const onUncaught = (error: unknown): void => void uncaught.push(error);
 
+  const started = endAfterEach();
   beforeEach(async () => {
-    server = await startRedisServer();
-    redis = connectRedis({ url: server.url, name: 'test', log: silentLogger() });
     uncaught.length = 0;
     process.on('unhandledRejection', onUncaught);
-  });
-  afterEach(async () => {
-    await redis[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
-    process.off('unhandledRejection', onUncaught);
-    expect(uncaught).toEqual([]);
+    started.defer(() => {
+      process.off('unhandledRejection', onUncaught);
+      expect(uncaught).toEqual([]);
+    });
+    server = await started.use(startRedisServer());
+    redis = started.keep(connectRedis({ url: server.url, name: 'test', log: silentLogger() }));
   });
 
   it('fails commands at once while the server was never there, and works as soon as it is', async () => {

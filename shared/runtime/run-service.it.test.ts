@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterEach } from '#shared/testing/started.ts';
 
 const runServiceUrl = new URL('./run-service.ts', import.meta.url).href;
 const configErrorUrl = new URL('./config-error.ts', import.meta.url).href;
@@ -54,18 +55,12 @@ const orderly = (disposeMs: number): string => `
   };`;
 
 describe('runService', () => {
-  const started: Process[] = [];
+  const started = endAfterEach();
   const run = (body: string, env?: Record<string, string>): Process => {
     const made = new Process(body, env);
-    started.push(made);
+    started.child(made.child);
     return made;
   };
-  afterEach(async () => {
-    for (const one of started.splice(0)) {
-      one.child.kill('SIGKILL');
-      await one.end();
-    }
-  });
 
   it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s disposes the service and ends with 0', async (signal) => {
     const service = run(orderly(50));

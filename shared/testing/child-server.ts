@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { delimiter, join } from 'node:path';
-import { pauseProcess } from './pause-process.ts';
+import { eventually } from './eventually.ts';
+import { killChild, pauseProcess } from './process-signals.ts';
 
 /** A free TCP port on 127.0.0.1. Somebody else may take it before it is used: callers try again. */
 export async function freePort(): Promise<number> {
@@ -76,27 +77,24 @@ export interface ChildServerOptions {
 
 /** Starts a server process and waits until it is ready. @throws with what it printed when it ends before. */
 export async function startChildServer(options: ChildServerOptions): Promise<ChildServer> {
-  let child = await launch(options);
-  const kill = async (): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
-  };
+  let child = await launch(options).catch(async (error: unknown) => {
+    await options.cleanup();
+    throw error;
+  });
   return {
     url: options.url,
     get pid() {
       return child.pid ?? 0;
     },
-    kill,
+    kill: () => killChild(child),
     restart: async () => {
-      await kill();
+      await killChild(child);
       child = await launch(options);
     },
     pause: () => pauseProcess(child.pid ?? 0),
     resume: () => void child.kill('SIGCONT'),
     async [Symbol.asyncDispose]() {
-      await kill();
+      await killChild(child);
       await options.cleanup();
     },
   };
@@ -111,16 +109,17 @@ async function launch(options: ChildServerOptions): Promise<ChildProcess> {
   child.stdout.on('data', hear);
   child.stderr.on('data', hear);
   child.on('error', (error) => hear(Buffer.from(String(error))));
-  for (let look = 0; look < 400; look += 1) {
-    if (child.exitCode !== null || child.pid === undefined)
-      throw new Error(`${options.command} ended at once: ${said}`);
-    try {
-      await options.ready();
-      return child;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 25));
-    }
+  // Not at its exit: the last words, which say that a port is taken, may come after it.
+  let closed = false;
+  child.on('close', () => (closed = true));
+  try {
+    await eventually(async () => {
+      if (!closed) await options.ready();
+    });
+  } catch (error) {
+    await killChild(child);
+    throw new Error(`${options.command} was not ready: ${said}`, { cause: error });
   }
-  child.kill('SIGKILL');
-  throw new Error(`${options.command} was not ready after 10 s: ${said}`);
+  if (closed) throw new Error(`${options.command} ended at once: ${said}`);
+  return child;
 }

@@ -1,10 +1,11 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { edgeApi, natsUser, type NatsRole } from '#shared/contract/nats-roles.ts';
 import { edgeStreams, streams, subjects } from '#shared/contract/subjects.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
+import { endAfterAll } from './started.ts';
 import { startRegionNats, type RegionNats } from './region-nats.ts';
 import { makeEdgeStreams, makeTestStreams } from './test-streams.ts';
 
@@ -179,15 +180,12 @@ describe('rights in NATS', () => {
   let server: RegionNats;
   let nats: Nats;
 
+  const started = endAfterAll();
   beforeAll(async () => {
-    server = await startRegionNats({ vpcIds: [own, other], teams: ['demo', 'other'] });
-    nats = await connectNats({ url: server.url, name: 'test', log: silentLogger() });
+    server = await started.use(startRegionNats({ vpcIds: [own, other], teams: ['demo', 'other'] }));
+    nats = await started.use(connectNats({ url: server.url, name: 'test', log: silentLogger() }));
     await makeTestStreams(nats, Object.values(streams));
     for (const vpcId of [own, other]) await makeEdgeStreams(nats, vpcId);
-  });
-  afterAll(async () => {
-    await nats[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
   });
 
   /** A bare connection as a role, and every subject that the server refused it. */

@@ -1,10 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { desiredSchema, type SpecDocument } from '#shared/contract/desired.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startRegionNats } from '#shared/testing/region-nats.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { isPubAck, startTcpProxy, type TcpProxy } from '#shared/testing/tcp-proxy.ts';
 import { createBody } from '../testing/create-body.ts';
 import { startTestRegion, type TestReply, type TestRegion } from '../testing/region-fixture.ts';
@@ -17,26 +18,24 @@ describe('commits over a broken network', () => {
   let proxies: TcpProxy[];
   let region: TestRegion;
 
+  const started = endAfterAll();
   beforeAll(async () => {
-    server = await startRegionNats();
+    server = await started.use(startRegionNats());
     const port = Number(new URL(server.url).port);
-    proxies = await Promise.all(Array.from({ length: apiCount }, () => startTcpProxy({ port })));
-    region = await startTestRegion({
-      natsUrl: server.url,
-      apiNatsUrls: proxies.map((proxy) => `nats://127.0.0.1:${proxy.port}`),
-    });
+    proxies = await Promise.all(Array.from({ length: apiCount }, () => started.use(startTcpProxy({ port }))));
+    region = await started.use(
+      startTestRegion({
+        natsUrl: server.url,
+        apiNatsUrls: proxies.map((proxy) => `nats://127.0.0.1:${proxy.port}`),
+      }),
+    );
   });
-  afterEach(() => {
+  beforeEach(() => {
     for (const proxy of proxies) {
       proxy.restore();
       proxy.delay(0);
       proxy.swallow(0, () => false);
     }
-  });
-  afterAll(async () => {
-    await region[Symbol.asyncDispose]();
-    for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
   });
 
   const create = (index: number, name: string, headers: Record<string, string> = {}): Promise<TestReply> =>

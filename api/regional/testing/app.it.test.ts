@@ -1,6 +1,6 @@
 import { Agent, request as rawRequest } from 'node:http';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createReplySchema, listReplySchema, resourceReplySchema } from '#shared/contract/resource.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
@@ -15,6 +15,7 @@ import {
   type TestRequest,
 } from './region-fixture.ts';
 import { statusDocument } from '#shared/testing/documents.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 
 const collection = '/v2/dedicated-inferences';
 const nobody = '00000000-0000-8001-8000-000000000000';
@@ -23,13 +24,10 @@ describe('the regional API', () => {
   let server: ChildServer;
   let region: TestRegion;
 
+  const started = endAfterAll();
   beforeAll(async () => {
-    server = await startRegionNats();
-    region = await startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url, server.url] });
-  });
-  afterAll(async () => {
-    await region[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
+    server = await started.use(startRegionNats());
+    region = await started.use(startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url, server.url] }));
   });
 
   const call = (request: TestRequest): Promise<TestReply> => region.call(0, request);

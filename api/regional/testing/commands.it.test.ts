@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { commandReplySchema } from '#shared/contract/commands.ts';
 import { createReplySchema, resourceReplySchema } from '#shared/contract/resource.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
@@ -8,6 +8,7 @@ import { readLast } from '#shared/runtime/nats/nats-publish.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startRegionNats } from '#shared/testing/region-nats.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { createBody } from './create-body.ts';
 import { alphaToken, betaToken, startTestRegion, type TestRegion } from './region-fixture.ts';
 
@@ -15,13 +16,10 @@ describe('automation over NATS', () => {
   let server: ChildServer;
   let region: TestRegion;
 
+  const started = endAfterAll();
   beforeAll(async () => {
-    server = await startRegionNats();
-    region = await startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url, server.url] });
-  });
-  afterAll(async () => {
-    await region[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
+    server = await started.use(startRegionNats());
+    region = await started.use(startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url, server.url] }));
   });
 
   const ask = async (verb: string, content: unknown, team = 'alpha'): Promise<{ status: number; body: unknown }> => {

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { endAfterAll } from '#shared/testing/started.ts';
 import type { DesiredLog } from '../commit/desired-log.ts';
 
 /** A log of an implementation, and how to end it. */
@@ -10,10 +11,10 @@ export interface LogUnderTest extends AsyncDisposable {
 export function describeDesiredLog(name: string, start: () => Promise<LogUnderTest>): void {
   describe(`${name} as a DesiredLog`, () => {
     let subject: LogUnderTest;
+    const started = endAfterAll();
     beforeAll(async () => {
-      subject = await start();
+      subject = await started.use(start());
     });
-    afterAll(() => subject[Symbol.asyncDispose]());
     let batch = 0;
     const write = (...writes: Parameters<DesiredLog['write']>[0]): ReturnType<DesiredLog['write']> => {
       batch += 1;

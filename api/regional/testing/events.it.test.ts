@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { eventsReplySchema, type EventsReply } from '#shared/contract/resource.ts';
 import type { EventDocument } from '#shared/contract/status.ts';
 import { subjects } from '#shared/contract/subjects.ts';
 import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { readCentralConfig } from '../../central/config.ts';
 import { startCentralApi } from '../../central/service.ts';
@@ -11,17 +12,16 @@ import { createBody } from './create-body.ts';
 import { alphaToken, betaToken, startTestRegion, type TestRegion } from './region-fixture.ts';
 
 describe('the timeline of an endpoint', () => {
-  const stack = new AsyncDisposableStack();
+  const started = endAfterAll();
   let server: RegionNats;
   let region: TestRegion;
   let id: string;
   beforeAll(async () => {
-    server = stack.use(await startRegionNats());
-    region = stack.use(await startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url, server.url] }));
+    server = await started.use(startRegionNats());
+    region = await started.use(startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url, server.url] }));
     const made = await region.call(0, { method: 'POST', body: createBody('timeline') });
     id = made.body.dedicated_inference?.id ?? '';
   });
-  afterAll(() => stack.disposeAsync());
 
   const path = (query = ''): string => `/v2/dedicated-inferences/${id}/events${query}`;
   const publish = async (message: string, parts: Partial<EventDocument> = {}): Promise<void> => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { specDocumentSchema } from '#shared/contract/desired.ts';
 import { auditDocumentSchema } from '#shared/contract/audit.ts';
 import { eventDocumentSchema } from '#shared/contract/status.ts';
@@ -11,6 +11,7 @@ import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { createBody } from './create-body.ts';
 import { startTestRegion, testVpcId, type TestReply, type TestRegion } from './region-fixture.ts';
 import { specDocument, statusDocument } from '#shared/testing/documents.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 
 const collection = '/v2/dedicated-inferences';
 
@@ -18,13 +19,12 @@ describe('the end of an endpoint', () => {
   let server: ChildServer;
   let region: TestRegion;
 
+  const started = endAfterAll();
   beforeAll(async () => {
-    server = await startRegionNats();
-    region = await startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url, server.url, server.url] });
-  });
-  afterAll(async () => {
-    await region[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
+    server = await started.use(startRegionNats());
+    region = await started.use(
+      startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url, server.url, server.url] }),
+    );
   });
 
   const create = (name: string, secret?: string): Promise<TestReply> =>

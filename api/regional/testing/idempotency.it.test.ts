@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { accessSchema } from '#shared/contract/desired.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
@@ -9,6 +9,7 @@ import { readLast } from '#shared/runtime/nats/nats-publish.ts';
 import { statusDocument } from '#shared/testing/documents.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { createBody } from './create-body.ts';
 import { startTestRegion, testVpcId, type TestReply, type TestRegion } from './region-fixture.ts';
 
@@ -21,13 +22,10 @@ describe('at most once', () => {
   let offsetMs = 0;
   const clock: Clock = { ...systemClock, now: () => Date.now() + offsetMs };
 
+  const started = endAfterAll();
   beforeAll(async () => {
-    server = await startRegionNats();
-    region = await startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url, server.url], clock });
-  });
-  afterAll(async () => {
-    await region[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
+    server = await started.use(startRegionNats());
+    region = await started.use(startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url, server.url], clock }));
   });
 
   let turn = 0;

@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { streams } from '#shared/contract/subjects.ts';
 import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { isPubAck, startTcpProxy, type TcpProxy } from '#shared/testing/tcp-proxy.ts';
 import { createBody } from './create-body.ts';
 import { startTestRegion, type TestReply, type TestRegion } from './region-fixture.ts';
@@ -16,19 +17,17 @@ describe('the regional API at its limits', () => {
   let proxy: TcpProxy;
   let region: TestRegion;
 
+  const started = endAfterAll();
   beforeAll(async () => {
-    server = await startRegionNats();
-    proxy = await startTcpProxy({ port: Number(new URL(server.url).port) });
-    region = await startTestRegion({
-      natsUrl: server.url,
-      apiNatsUrls: [`nats://127.0.0.1:${proxy.port}`],
-      env: { FAIRWAY_PENDING_MAX: '4' },
-    });
-  });
-  afterAll(async () => {
-    await region[Symbol.asyncDispose]();
-    await proxy[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
+    server = await started.use(startRegionNats());
+    proxy = await started.use(startTcpProxy({ port: Number(new URL(server.url).port) }));
+    region = await started.use(
+      startTestRegion({
+        natsUrl: server.url,
+        apiNatsUrls: [`nats://127.0.0.1:${proxy.port}`],
+        env: { FAIRWAY_PENDING_MAX: '4' },
+      }),
+    );
   });
 
   const create = (name: string): Promise<TestReply> => region.call(0, { method: 'POST', body: createBody(name) });

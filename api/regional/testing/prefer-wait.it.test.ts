@@ -1,18 +1,18 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { StatusDocument } from '#shared/contract/status.ts';
 import { statusDocument } from '#shared/testing/documents.ts';
 import { startRegionNats } from '#shared/testing/region-nats.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { createBody } from './create-body.ts';
 import { startTestRegion, type TestRegion, type TestReply } from './region-fixture.ts';
 
 describe('Prefer: wait', () => {
-  const stack = new AsyncDisposableStack();
+  const started = endAfterAll();
   let region: TestRegion;
   beforeAll(async () => {
-    const server = stack.use(await startRegionNats());
-    region = stack.use(await startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url] }));
+    const server = await started.use(startRegionNats());
+    region = await started.use(startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url] }));
   });
-  afterAll(() => stack.disposeAsync());
 
   const waiting = { prefer: 'wait=20' };
   const create = (name: string, headers: Record<string, string> = waiting): Promise<TestReply> =>

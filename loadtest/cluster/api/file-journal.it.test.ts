@@ -1,7 +1,7 @@
-import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { endAfterEach } from '#shared/testing/started.ts';
 import { FileJournal } from './file-journal.ts';
 import { builtin } from '../objects/kinds.ts';
 import { Store } from './store.ts';
@@ -9,8 +9,8 @@ import { Store } from './store.ts';
 describe('FileJournal', () => {
   const kind = builtin('/configmaps');
   let folder: string;
-  beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'fairway-journal-'))));
-  afterEach(() => rm(folder, { recursive: true, force: true }));
+  const started = endAfterEach();
+  beforeEach(async () => void (folder = await started.folder('fairway-journal-')));
 
   const open = (linesMax: number): { store: Store; journal: FileJournal } => {
     const journal = new FileJournal(folder, linesMax);

@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { at, type JsonObject } from '../objects/object.ts';
 import { readClusterConfig } from '../config.ts';
 import { KubeHttp } from '../client/kube-http.ts';
@@ -15,23 +15,19 @@ describe('kubelet', () => {
   let folder: string;
   let cluster: Cluster;
   let kube: KubeHttp;
+  const started = endAfterAll();
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'fairway-kubelet-'));
+    folder = await started.folder('fairway-kubelet-');
     const kubelet = {
       FAIRWAY_KUBELET_IMAGES: standIn,
       FAIRWAY_KUBELET_LOG_DIR: folder,
       FAIRWAY_KUBELET_BACKOFF_MS: 300,
       FAIRWAY_KUBELET_POD_ENV: { FROM_KUBELET: 'yes' },
     };
-    cluster = await startCluster(readClusterConfig({}), { log: silentLogger(), kubelet });
-    kube = new KubeHttp(cluster);
+    cluster = await started.use(startCluster(readClusterConfig({}), { log: silentLogger(), kubelet }));
+    kube = started.keep(new KubeHttp(cluster));
     const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'keys' }, data: { upstream: btoa('s3cret') } };
     await kube.send('POST', '/api/v1/namespaces/default/secrets', { body: secret });
-  });
-  afterAll(async () => {
-    await kube?.[Symbol.asyncDispose]();
-    await cluster?.[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true, force: true });
   });
 
   const start = async (pod: object): Promise<void> =>

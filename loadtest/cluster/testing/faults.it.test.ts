@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { at, type JsonObject } from '../objects/object.ts';
 import { readClusterConfig } from '../config.ts';
 import { collect, core, engine, engineCrd, gpuDeployment, itemsOf, manager, meta, shown } from './contract-lab.ts';
@@ -13,14 +14,11 @@ const folder = '/api/v1/namespaces/default/configmaps';
 describe('embedded cluster', () => {
   let cluster: Cluster;
   let kube: KubeHttp;
+  const started = endAfterAll();
   beforeAll(async () => {
     const env = { FAIRWAY_CLUSTER_KUBELET: 'off', FAIRWAY_CLUSTER_BOOKMARK_MS: '50' };
-    cluster = await startCluster(readClusterConfig(env), { log: silentLogger() });
-    kube = new KubeHttp(cluster);
-  });
-  afterAll(async () => {
-    await kube?.[Symbol.asyncDispose]();
-    await cluster?.[Symbol.asyncDispose]();
+    cluster = await started.use(startCluster(readClusterConfig(env), { log: silentLogger() }));
+    kube = started.keep(new KubeHttp(cluster));
   });
 
   const fault = async (body: object): Promise<JsonObject> => {

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { at } from '../objects/object.ts';
 import {
   annotated,
@@ -32,14 +33,11 @@ export function describeKubernetesContract({ name, start, describeWorkloads }: C
   describe(name, { concurrent: true, timeout: 100_000 }, () => {
     let cluster: StartedCluster;
     let kube: KubeHttp;
+    const started = endAfterAll();
     beforeAll(async () => {
-      cluster = await start();
-      kube = new KubeHttp(cluster);
+      cluster = await started.use(start());
+      kube = started.keep(new KubeHttp(cluster));
       await installFence(kube);
-    });
-    afterAll(async () => {
-      await kube?.[Symbol.asyncDispose]();
-      await cluster?.[Symbol.asyncDispose]();
     });
     describeWrites(() => kube);
     describeFence(() => kube);

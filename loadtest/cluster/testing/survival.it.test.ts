@@ -1,10 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
+import { killChild } from '#shared/testing/process-signals.ts';
+import { endAfterEach } from '#shared/testing/started.ts';
 import { at, type JsonObject } from '../objects/object.ts';
 import { readKubeconfig } from '../client/kubeconfig.ts';
 import { KubeHttp } from '../client/kube-http.ts';
@@ -12,47 +11,39 @@ import { alive, podsPath, readyPod, standIn, webPod } from './stand-in-pod.ts';
 
 /** API server and kubelet as two processes, each killed without warning. */
 describe('a killed process', () => {
+  const started = endAfterEach();
   let folder: string;
   let api: ChildProcess;
   let kubelet: ChildProcess;
   let kube: KubeHttp;
 
   const start = (file: string): ChildProcess =>
-    spawn(process.execPath, [join(import.meta.dirname, '..', file)], {
-      stdio: 'ignore',
-      env: {
-        ...process.env,
-        FAIRWAY_CLUSTER_STATE_DIR: folder,
-        FAIRWAY_CLUSTER_KUBELET: 'off',
-        FAIRWAY_KUBELET_KUBECONFIG: join(folder, 'kubeconfig'),
-        FAIRWAY_KUBELET_IMAGES: JSON.stringify(standIn),
-        FAIRWAY_KUBELET_NODES: '1',
-        FAIRWAY_KUBELET_BACKOFF_MS: '100',
-      },
-    });
-  const kill = async (child: ChildProcess): Promise<void> => {
-    const exited = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exited;
-  };
+    started.child(
+      spawn(process.execPath, [join(import.meta.dirname, '..', file)], {
+        stdio: 'ignore',
+        env: {
+          ...process.env,
+          FAIRWAY_CLUSTER_STATE_DIR: folder,
+          FAIRWAY_CLUSTER_KUBELET: 'off',
+          FAIRWAY_KUBELET_KUBECONFIG: join(folder, 'kubeconfig'),
+          FAIRWAY_KUBELET_IMAGES: JSON.stringify(standIn),
+          FAIRWAY_KUBELET_NODES: '1',
+          FAIRWAY_KUBELET_BACKOFF_MS: '100',
+        },
+      }),
+    );
   const answering = async (): Promise<void> =>
     eventually(async () => expect((await kube.send('GET', '/api/v1/namespaces')).code).toBe(200));
 
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'fairway-survival-'));
+    folder = await started.folder('fairway-survival-');
     api = start('main.ts');
-    kube = new KubeHttp(await eventually(() => readKubeconfig(join(folder, 'kubeconfig'))));
+    kube = started.keep(new KubeHttp(await eventually(() => readKubeconfig(join(folder, 'kubeconfig')))));
     await answering();
     kubelet = start('kubelet/main.ts');
     const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'keys' }, data: { upstream: btoa('k') } };
     await kube.send('POST', '/api/v1/namespaces/default/secrets', { body: secret });
     await kube.send('POST', podsPath, { body: webPod('web') });
-  });
-  afterEach(async () => {
-    await kube[Symbol.asyncDispose]();
-    if (kubelet.exitCode === null && kubelet.signalCode === null) await kill(kubelet);
-    if (api.exitCode === null && api.signalCode === null) await kill(api);
-    await rm(folder, { recursive: true, force: true });
   });
 
   it('API server: loses no acknowledged write, comes back where it was, and its pods never notice', async () => {
@@ -68,7 +59,7 @@ describe('a killed process', () => {
     });
     const ended = Promise.allSettled(writers);
     await eventually(() => expect(acknowledged.size).toBeGreaterThan(500));
-    await kill(api);
+    await killChild(api);
     await ended;
     expect((await fetch(url)).status).toBe(200);
     api = start('main.ts');
@@ -90,7 +81,7 @@ describe('a killed process', () => {
 
   it('kubelet: takes its pods with it, and starts them again when it is back', async () => {
     const { pid } = await readyPod(kube, 'web');
-    await kill(kubelet);
+    await killChild(kubelet);
     await eventually(async () => expect(await alive(pid)).toBe(false));
     kubelet = start('kubelet/main.ts');
     const again = await eventually(async () => {

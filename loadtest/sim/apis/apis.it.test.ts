@@ -1,11 +1,9 @@
 import OpenAI from 'openai';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import type { ModelServer } from '../server/model-server.ts';
 import { recordedVllm } from '../testing/recorded-vllm.ts';
-import { expectShape, frames, key, model, post, start, stopSims } from '../testing/sim-lab.ts';
-
-afterEach(stopSims);
+import { expectShape, frames, key, model, post, start } from '../testing/sim-lab.ts';
 
 const weather = {
   type: 'object',

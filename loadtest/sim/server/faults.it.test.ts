@@ -1,24 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { freePort } from '#shared/testing/child-server.ts';
+import { endAfterEach } from '#shared/testing/started.ts';
 import { recordedVllm } from '../testing/recorded-vllm.ts';
 
 const key = 'sk-test';
 const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-const children: ChildProcess[] = [];
-
-afterEach(async () => {
-  for (const child of children.splice(0)) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
-  }
-});
+const started = endAfterEach();
 
 interface Sim {
   readonly url: string;
@@ -31,11 +23,12 @@ interface Sim {
 async function start(flags: readonly string[] = [], env: Record<string, string> = {}): Promise<Sim> {
   const port = await freePort();
   const main = fileURLToPath(new URL('../main.ts', import.meta.url));
-  const child = spawn(process.execPath, [main, `--port=${port}`, ...flags], {
-    stdio: ['pipe', 'ignore', 'inherit'],
-    env: { ...process.env, FAIRWAY_SIM_API_KEY: key, ...env },
-  });
-  children.push(child);
+  const child = started.child(
+    spawn(process.execPath, [main, `--port=${port}`, ...flags], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+      env: { ...process.env, FAIRWAY_SIM_API_KEY: key, ...env },
+    }),
+  );
   const ended = once(child, 'exit').then(([code, signal]: unknown[]) => code ?? signal);
   const url = `http://127.0.0.1:${port}`;
   await eventually(async () => expect((await fetch(`${url}/health`)).status).toBe(200));

@@ -1,13 +1,11 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import OpenAI from 'openai';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import type { ModelServer } from './model-server.ts';
 import { recordedVllm } from '../testing/recorded-vllm.ts';
-import { chatPath, expectShape, frames, key, model, post, start, stopSims } from '../testing/sim-lab.ts';
-
-afterEach(stopSims);
+import { chatPath, expectShape, frames, key, model, post, start } from '../testing/sim-lab.ts';
 
 function client({ url }: ModelServer): OpenAI {
   return new OpenAI({ baseURL: `${url}/v1`, apiKey: key, maxRetries: 0 });

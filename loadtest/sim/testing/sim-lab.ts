@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterEach } from '#shared/testing/started.ts';
 import { readSimConfig } from '../config.ts';
 import type { ModelServer, ModelServerOptions } from '../server/model-server.ts';
 import { startSim } from '../service.ts';
@@ -9,22 +10,19 @@ export const key = 'sk-test';
 export const model = 'tiny';
 export const chatPath = '/v1/chat/completions';
 
-const running: ModelServer[] = [];
+const started = endAfterEach();
 
-/** Ends what `start` has started. */
-export async function stopSims(): Promise<void> {
-  await Promise.all(running.splice(0).map((server) => server[Symbol.asyncDispose]()));
-}
-
-/** A simulated server on a free port, ten times as fast as the hardware, loaded unless `--load-ms` is among the flags. */
+/**
+ * A simulated server on a free port, ten times as fast as the hardware, loaded unless `--load-ms` is among the flags. It
+ * ends with its test.
+ */
 export async function start(
   flags: readonly string[] = [],
   overrides: Partial<ModelServerOptions> = {},
 ): Promise<ModelServer> {
   const usual = ['--port=0', `--model=${model}`, '--max-model-len=4096', '--time-scale=0.1', '--drain-timeout-ms=200'];
   const config = readSimConfig([...usual, ...flags], { FAIRWAY_SIM_API_KEY: key });
-  const server = await startSim(config, overrides);
-  running.push(server);
+  const server = await started.use(startSim(config, overrides));
   await eventually(() => expect(server.desk.healthy()).toBe(!flags.some((flag) => flag.startsWith('--load-ms'))));
   return server;
 }

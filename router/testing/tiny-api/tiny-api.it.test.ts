@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { openAi } from '../../dialects/openai/routes.ts';
 import type { Router } from '../../service.ts';
 import { ask, type RawRequest } from '../client.ts';
@@ -11,14 +12,12 @@ let upstream: ScriptedUpstream;
 let endpoint: EdgeEndpoint;
 let router: Router;
 
+const started = endAfterAll();
 beforeAll(async () => {
-  edge = await startEdge();
-  upstream = await startScriptedUpstream(answerJson(200, { w: 'whole' }));
+  edge = await started.use(startEdge());
+  upstream = await started.use(startScriptedUpstream(answerJson(200, { w: 'whole' })));
   endpoint = await edge.addEndpoint([upstream.port], ['big', 'alias']);
-  router = await edge.startRouter({ apis: [openAi, tinyApi] });
-});
-afterAll(async () => {
-  for (const part of [router, upstream, edge]) await part[Symbol.asyncDispose]();
+  router = await started.use(edge.startRouter({ apis: [openAi, tinyApi] }));
 });
 
 const say = (body: object, more: Partial<RawRequest> = {}) => {

@@ -1,10 +1,11 @@
 import { RetentionPolicy, StorageType } from '@nats-io/jetstream';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import { silentLogger } from '../log.ts';
 import { connectNats, type Nats } from './nats.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { readLast, writeDocuments } from './nats-publish.ts';
 import { makeMirror, makeStreams, type MakeOptions } from './make-streams.ts';
 import type { StreamDefinition } from './nats-streams.ts';
@@ -25,13 +26,10 @@ describe('makeStreams', () => {
   let nats: Nats;
   const log = silentLogger();
 
+  const started = endAfterAll();
   beforeAll(async () => {
-    server = await startNatsServer();
-    nats = await connectNats({ url: server.url, name: 'test', log });
-  });
-  afterAll(async () => {
-    await nats[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
+    server = await started.use(startNatsServer());
+    nats = await started.use(connectNats({ url: server.url, name: 'test', log }));
   });
 
   /** Subjects of the requests that change streams while `work` runs. */

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { silentLogger } from '../log.ts';
 import { connectNats, type Nats } from './nats.ts';
 import { readLast, writeDocuments } from './nats-publish.ts';
@@ -29,15 +30,12 @@ describe('writeDocuments', () => {
   let nats: Nats;
   const log = silentLogger();
 
+  const started = endAfterAll();
   beforeAll(async () => {
-    server = await startNatsServer();
-    nats = await connectNats({ url: server.url, name: 'test', log });
+    server = await started.use(startNatsServer());
+    nats = await started.use(connectNats({ url: server.url, name: 'test', log }));
     await makeTestStreams(nats, [documents, bucket]);
     await makeTestStreams(nats, [documents, bucket]);
-  });
-  afterAll(async () => {
-    await nats[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
   });
 
   it('stores all of a batch or nothing', async () => {

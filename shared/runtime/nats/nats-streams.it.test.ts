@@ -1,7 +1,8 @@
 import { StorageType } from '@nats-io/jetstream';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { silentLogger } from '../log.ts';
 import { connectNats, type Nats } from './nats.ts';
@@ -19,14 +20,11 @@ describe('verifyStreams', () => {
   let server: ChildServer;
   let nats: Nats;
 
+  const started = endAfterAll();
   beforeAll(async () => {
-    server = await startNatsServer();
-    nats = await connectNats({ url: server.url, name: 'test', log: silentLogger() });
+    server = await started.use(startNatsServer());
+    nats = await started.use(connectNats({ url: server.url, name: 'test', log: silentLogger() }));
     await makeTestStreams(nats, [needed]);
-  });
-  afterAll(async () => {
-    await nats[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
   });
   const refusal = (definition: StreamDefinition, check?: () => string | undefined) =>
     expect(verifyStreams(nats, [definition], check === undefined ? {} : { check })).rejects;

@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { endAfterEach } from '#shared/testing/started.ts';
 import { systemClock } from '../clock.ts';
 import { startDocumentMap, type DocumentMap } from './document-map.ts';
 import { silentLogger } from '../log.ts';
@@ -29,16 +30,13 @@ describe('a view', () => {
   let seen: ViewMessage[];
   let absent: string[];
 
+  const started = endAfterEach();
   beforeEach(async () => {
-    server = await startNatsServer();
-    nats = await connectNats({ url: server.url, name: 'test', log });
+    server = await started.use(startNatsServer());
+    nats = await started.use(connectNats({ url: server.url, name: 'test', log }));
     await makeTestStreams(nats, [documents]);
     seen = [];
     absent = [];
-  });
-  afterEach(async () => {
-    await nats[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
   });
 
   const view = (over: Partial<ViewOptions> = {}): NatsView =>

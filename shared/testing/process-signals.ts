@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { eventually } from './eventually.ts';
@@ -28,4 +29,12 @@ async function threadStates(pid: number): Promise<string[]> {
 async function processState(pid: number): Promise<string[]> {
   const { stdout } = await run('ps', ['-o', 'state=', '-p', String(pid)]);
   return [stdout.trim().charAt(0)];
+}
+
+/** SIGKILL, and wait for the end. */
+export async function killChild(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
 }
