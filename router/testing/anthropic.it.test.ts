@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
 import type { Router } from '../service.ts';
 import { ask, start, type RawRequest, type Reply } from './client.ts';
 import { playing, recordedAnswer } from './recorded-answer.ts';
@@ -13,7 +14,7 @@ import {
   type ScriptedUpstream,
 } from './scripted-upstream.ts';
 
-const disposables = new AsyncDisposableStack();
+const started = endAfterAll();
 const stream = recordedAnswer('vllm-messages-stream');
 const whole = recordedAnswer('llama-messages');
 let edge: Edge;
@@ -22,18 +23,16 @@ let endpoint: EdgeEndpoint;
 let router: Router;
 
 beforeAll(async () => {
-  edge = disposables.use(await startEdge());
-  upstreams = await Promise.all([1, 2].map(() => startScriptedUpstream(playing(whole))));
-  for (const upstream of upstreams) disposables.use(upstream);
+  edge = await started.use(startEdge());
+  upstreams = await Promise.all([1, 2].map(() => started.use(startScriptedUpstream(playing(whole)))));
   endpoint = await edge.addEndpoint(
     upstreams.map(({ port }) => port),
     ['org/big', 'claude-sonnet'],
   );
-  router = disposables.use(
-    await edge.startRouter({ env: { FAIRWAY_HEARTBEAT_AFTER_MS: '100', FAIRWAY_HEARTBEAT_MS: '50' } }),
+  router = await started.use(
+    edge.startRouter({ env: { FAIRWAY_HEARTBEAT_AFTER_MS: '100', FAIRWAY_HEARTBEAT_MS: '50' } }),
   );
 });
-afterAll(() => disposables.disposeAsync());
 beforeEach(() => scriptAll(playing(whole)));
 
 function scriptAll(...scripts: Script[]): void {

@@ -43,6 +43,12 @@ const lineRules: readonly TextRule[] = [
   { pattern: /(?<![.\w])setInterval\(/, problem: 'use startLoop of shared/runtime', only: running, except: tests },
   { pattern: /\b(describe|test|it)\.only\b/, problem: 'leaves out the other tests', only: /\.(test|contract)\.ts$/ },
   {
+    pattern: /\bafter(All|Each)\(/,
+    problem: 'what a test starts is ended by shared/testing/started.ts, also when its hook fails',
+    only: tests,
+    except: /^shared\/testing\/started\./,
+  },
+  {
     pattern: /\bclass (?!\w*Error\b)\w+ extends \w*Error\b/,
     problem: 'the name of an error class ends in Error',
     only: code,

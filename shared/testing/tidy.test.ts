@@ -145,6 +145,7 @@ describe('each rule sees a planted breach', () => {
     ['router/a.ts', 'setInterval(tick, 5);'],
     ['a.test.ts', "test.only('a', () => {});"],
     ['router/a.ts', "console.log('a');"],
+    ['a.it.test.ts', 'afterAll(() => server[Symbol.asyncDispose]());'],
     ['a.test.ts', "import { createServer } from 'node:http';"],
     ['a.ts', 'export class NotStored extends Error {'],
     ['a.ts', 'class NotFound extends AppError {'],
