@@ -50,8 +50,11 @@ export const routerConfigSchema = z.object({
     .describe('bytes of bodies that wait for a turn'),
   FAIRWAY_TURN_TIMEOUT_MS: count(0).default(30_000).describe('how long a request waits for a turn'),
   FAIRWAY_CAPACITY_TIMEOUT_MS: count(0).default(30_000).describe('how long a request waits for a replica'),
-  FAIRWAY_ATTEMPTS_MAX: count(1).max(16).default(3).describe('replicas that one request may be tried on'),
+  FAIRWAY_ATTEMPTS_MAX: count(1).max(16).default(3).describe('replicas that one request may fail on'),
   FAIRWAY_CONNECT_TIMEOUT_MS: count(1).default(2000).describe('how long a connection to a replica may take'),
+  FAIRWAY_LATE_AFTER_MS: count(1)
+    .default(3000)
+    .describe('how long a first content is not late, however fast the pool is; late ones are tried elsewhere, once'),
   FAIRWAY_FIRST_TOKEN_TIMEOUT_MS: count(1).default(180_000).describe('longest wait for a stream’s first content'),
   FAIRWAY_TOKEN_IDLE_TIMEOUT_MS: count(1).default(60_000).describe('longest pause between two frames of a stream'),
   FAIRWAY_ANSWER_TIMEOUT_MS: count(1).default(900_000).describe('longest wait for an answer that is not streamed'),

@@ -78,7 +78,7 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
     overrides.ledger ?? new RedisLedgerChannel({ ...identity, url: config.FAIRWAY_REDIS_URL, vpcId, describe, log }),
   );
   const hitsKnown = (predicted: number, reported: number): void => metrics.hitsKnown(predicted, reported);
-  const brain: Brain = stack.use(new Brain({ ...identity, channel: ledger, limits: waitLimits(config), hitsKnown }));
+  const brain: Brain = stack.use(new Brain({ ...identity, channel: ledger, ...brainTimes(config), hitsKnown }));
   stack.use(feedBrain(brain, config.FAIRWAY_SCRAPE_MS, { copy, upstream, metrics, clock, log }));
   const edge = await startEdge(config, overrides, { copy, routerId, clock, stack });
 
@@ -210,13 +210,16 @@ function appDeps(
   };
 }
 
-function waitLimits(config: RouterConfig): WaitLimits {
+function brainTimes(config: RouterConfig): { limits: WaitLimits; lateAfterMs: number } {
   return {
-    inFlightMax: config.FAIRWAY_IN_FLIGHT_MAX,
-    queueMax: config.FAIRWAY_QUEUE_MAX,
-    queueBytesMax: config.FAIRWAY_QUEUE_BYTES_MAX,
-    turnTimeoutMs: config.FAIRWAY_TURN_TIMEOUT_MS,
-    capacityTimeoutMs: config.FAIRWAY_CAPACITY_TIMEOUT_MS,
+    limits: {
+      inFlightMax: config.FAIRWAY_IN_FLIGHT_MAX,
+      queueMax: config.FAIRWAY_QUEUE_MAX,
+      queueBytesMax: config.FAIRWAY_QUEUE_BYTES_MAX,
+      turnTimeoutMs: config.FAIRWAY_TURN_TIMEOUT_MS,
+      capacityTimeoutMs: config.FAIRWAY_CAPACITY_TIMEOUT_MS,
+    },
+    lateAfterMs: config.FAIRWAY_LATE_AFTER_MS,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '#shared/runtime/clock.ts';
 import { Deadline } from '#shared/runtime/deadline.ts';
 import type { EngineAnswer } from '../dialects/dialect.ts';
-import type { Slot } from '../pick/picker.ts';
+import type { MoveReason, Slot } from '../pick/picker.ts';
 import type { InferenceRequest } from '../request/inference-request.ts';
 import { verdictOf, type AttemptOutcome, type LossReason } from './outcome.ts';
 import type { UpstreamCall, UpstreamFailure, UpstreamHandler, UpstreamHead } from './upstream.ts';
@@ -78,7 +78,7 @@ export class Attempt implements UpstreamHandler {
     this.watch(taker.timeoutMs);
     if (gone.aborted) return this.#leave();
     gone.addEventListener('abort', () => this.#leave(), { once: true });
-    this.#slot.stalled.addEventListener('abort', () => this.#onStalled(), { once: true });
+    this.#slot.onMove((reason) => this.#onMove(reason));
   }
 
   onHead(head: UpstreamHead): void {
@@ -116,6 +116,11 @@ export class Attempt implements UpstreamHandler {
   /** The engine works on it: something came that is no refusal, or the whole answer. */
   accepted(): void {
     this.#slot.accepted();
+  }
+
+  /** The first content is there. */
+  began(): void {
+    this.#slot.began();
   }
 
   /** The time for what comes next; `touch` begins it anew. */
@@ -178,11 +183,10 @@ export class Attempt implements UpstreamHandler {
   }
 
   /** Whoever has nothing yet goes elsewhere; a silent stream whose process refuses connections will not go on. */
-  #onStalled(): void {
-    if (this.over) return;
-    const reason = String(this.#slot.stalled.reason);
-    if (this.#taker?.begun !== true || reason === 'refused')
-      this.#taker?.onLost({ reason: 'stalled', detail: `the replica is ${reason}`, again: false });
+  #onMove(why: MoveReason): void {
+    if (this.over || (this.#taker?.begun === true && why !== 'refused')) return;
+    const reason = why === 'late' ? 'late' : 'stalled';
+    this.#taker?.onLost({ reason, detail: `the replica is ${why}`, again: false });
   }
 
   #close(outcome: AttemptOutcome): void {

@@ -79,12 +79,20 @@ describe('before the commit point', () => {
   });
 
   it('gives up after the bound of attempts', async () => {
-    const refused: UpstreamStep[] = [{ fail: 'connect' }];
-    const bench = run({ a: refused, b: refused, c: good }, { attemptsMax: 2 });
-    expect(await bench.outcome).toMatchObject({ kind: 'lost', reason: 'connect' });
+    const busy: UpstreamStep[] = [{ head: 503 }, { end: true }];
+    const bench = run({ a: busy, b: busy, c: good }, { attemptsMax: 2 });
+    expect(await bench.outcome).toMatchObject({ kind: 'lost', reason: 'status' });
     expect(bench.outgoing.status).toBe(503);
-    expect(bench.outgoing.text).toContain('no_replica');
     expect(bench.upstream.sent).toHaveLength(2);
+  });
+
+  it.each<[string, UpstreamStep[]]>([
+    ['nobody listens', [{ fail: 'connect' }]],
+    ['the engine is another tenant’s', [{ head: 401 }, { end: true }]],
+  ])('passes over any number of replicas where %s', async (_, away) => {
+    const bench = run({ a: away, b: away, c: away, d: away, e: good }, { attemptsMax: 2 });
+    expect(await bench.outcome).toMatchObject({ kind: 'done' });
+    expect(bench.upstream.sent).toHaveLength(5);
   });
 
   it('asks a replica again that was lost for now when nobody else is there, but not one that hung', async () => {

@@ -25,6 +25,8 @@ export type ForwardOutcome = (AttemptOutcome | { readonly kind: 'unplaced' }) & 
 
 /** A request that killed so many replicas is not tried on another one. */
 const killedMax = 2;
+/** Losses that cost an engine nothing, and bar the replica: as many as there are replicas. `late` is bounded by itself. */
+const uncounted: ReadonlySet<LossReason> = new Set(['connect', 'unauthorized', 'late']);
 /** Headers of a client that every engine may see, beside those of the dialect. */
 const passedHeaders = ['accept', 'accept-language', 'user-agent', 'traceparent', 'tracestate'];
 
@@ -37,7 +39,8 @@ export async function forward(request: InferenceRequest, deps: ForwardDeps): Pro
   const tried = new Tried();
   let last: Loss | undefined;
   let unplaced: unknown;
-  for (let attempt = 0; attempt < deps.attemptsMax && tried.killed < killedMax; attempt += 1) {
+  let attempts = 0;
+  while (attempts < deps.attemptsMax && tried.killed < killedMax) {
     const slot = await deps.picker.acquire(work, reply.gone, tried).catch((error: unknown) => void (unplaced = error));
     if (slot === undefined) break;
     using _slot = slot;
@@ -48,6 +51,7 @@ export async function forward(request: InferenceRequest, deps: ForwardDeps): Pro
     if (outcome.kind !== 'lost') return { ...outcome, ...codeOf(request, outcome) };
     deps.metrics.losses.inc({ reason: outcome.reason });
     request.note({ lostOn: slot.replica.replicaId, lostBy: outcome.reason, detail: outcome.detail });
+    if (!uncounted.has(outcome.reason)) attempts += 1;
     last = outcome;
   }
   if (reply.gone.aborted) return { kind: 'cancelled', end: { kind: 'left' }, code: 'client_gone' };
@@ -110,7 +114,7 @@ function codeOf(request: InferenceRequest, outcome: Exclude<AttemptOutcome, Loss
 }
 
 /** Losses after which a replica is not there any more, or never was the pool's. */
-const away: ReadonlySet<LossReason> = new Set(['connect', 'reset', 'unauthorized', 'stalled']);
+const away: ReadonlySet<LossReason> = new Set(['connect', 'reset', 'unauthorized', 'stalled', 'late']);
 
 /** What the client is told when nobody could answer: never who was asked, or how it failed. */
 function errorOf(last: Loss | undefined, unplaced: unknown): AppError {

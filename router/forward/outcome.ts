@@ -4,9 +4,9 @@ import type { SlotEnd, SlotFailure } from '../replicas/slot-end.ts';
 
 /**
  * What made an attempt fail before the client saw anything of it: how the replica was lost, or `local` it could not even be
- * asked · `stalled` it answers nobody any more · `status` · `error_frame` it said that it cannot.
+ * asked · `stalled` it answers nobody any more · `late` others are faster · `status` · `error_frame` it said that it cannot.
  */
-export type LossReason = SlotFailure | 'local' | 'stalled' | 'status' | 'error_frame';
+export type LossReason = SlotFailure | 'local' | 'stalled' | 'late' | 'status' | 'error_frame';
 
 /** A failed attempt that may be made again elsewhere. */
 export interface Loss {
@@ -66,6 +66,7 @@ export function lossEnd(reason: LossReason): SlotEnd {
   switch (reason) {
     case 'local':
     case 'stalled':
+    case 'late':
       return { kind: 'left' };
     case 'status':
     case 'error_frame':

@@ -82,6 +82,7 @@ export class StreamAnswer implements AnswerTaker {
 
   #open(): void {
     this.#begun = true;
+    this.#attempt.began();
     this.#attempt.request.committed();
     this.#attempt.watch(this.#times.tokenIdleTimeoutMs);
   }

@@ -183,7 +183,7 @@ describe('a replica that answers nobody any more', () => {
   ] as [string, UpstreamStep[]][])('gives up a request %s, and another one gets it', async (_, script) => {
     const bench = run({ a: script, b: good });
     await bench.clock.advance(1);
-    bench.booked[0]?.stall();
+    bench.booked[0]?.move('stalled');
     expect(await bench.outcome).toMatchObject({ kind: 'done' });
     expect(bench.ends).toMatchObject([
       ['a', { kind: 'left' }],
@@ -195,7 +195,7 @@ describe('a replica that answers nobody any more', () => {
   it('keeps a stream that has begun: it may go on', async () => {
     const bench = run({ a: [...begun, { wait: true }, { data: frames.finish }, { data: frames.done }] });
     await bench.clock.advance(1);
-    bench.booked[0]?.stall();
+    bench.booked[0]?.move('stalled');
     bench.upstream.sent[0]?.release();
     expect(await bench.outcome).toMatchObject({ kind: 'done' });
   });
@@ -205,7 +205,7 @@ describe('a replica that is gone but for its silent connections', () => {
   it('ends the streams that have begun, before their time', async () => {
     const bench = run({ a: [...begun, { wait: true }], b: good });
     await bench.clock.advance(1);
-    bench.booked[0]?.stall('refused');
+    bench.booked[0]?.move('refused');
     expect(await bench.outcome).toMatchObject({ kind: 'broken', reason: 'stalled' });
     expect(errorIn(bench.outgoing.text)).toMatchObject({ code: 'upstream_disconnected' });
     expect(bench.upstream.sent).toHaveLength(1);

@@ -5,6 +5,7 @@ import type { LedgerMessage } from '../ledger/ledger-message.ts';
 import { PrefixSync } from '../ledger/prefix-sync.ts';
 import { BytesPerToken } from '../replicas/bytes-per-token.ts';
 import { KnownPools } from '../replicas/known-pools.ts';
+import { PrefillPace } from '../replicas/prefill-pace.ts';
 import { PrefixIndex } from '../replicas/prefix-index.ts';
 import { ReplicaHealth, type ScrapeResult } from '../replicas/replica-health.ts';
 import { ReplicaTable } from '../replicas/replica-table.ts';
@@ -21,6 +22,8 @@ export interface BrainOptions {
   readonly epoch: number;
   readonly channel: LedgerChannel;
   readonly limits: WaitLimits;
+  /** No first content is late before this, milliseconds (default 3000). */
+  readonly lateAfterMs?: number;
   readonly clock: Clock;
   /** Predicted and reported cache hits of one answer, tokens. */
   readonly hitsKnown?: (predicted: number, reported: number) => void;
@@ -64,6 +67,7 @@ export class Brain implements Picker, Disposable {
   readonly #pools = new KnownPools();
   readonly #health = new ReplicaHealth();
   readonly #bytesPerToken = new BytesPerToken();
+  readonly #pace = new PrefillPace();
   readonly #index = new PrefixIndex();
   readonly #sync: PrefixSync;
   readonly #picker: ReplicaPicker;
@@ -71,7 +75,7 @@ export class Brain implements Picker, Disposable {
   readonly #unsubscribe: () => void;
   #notedAt: number;
 
-  constructor({ router, epoch, channel, limits, clock, hitsKnown = () => {} }: BrainOptions) {
+  constructor({ router, epoch, channel, limits, lateAfterMs = 3000, clock, hitsKnown = () => {} }: BrainOptions) {
     this.#channel = channel;
     this.#clock = clock;
     this.#notedAt = clock.monotonic();
@@ -86,6 +90,8 @@ export class Brain implements Picker, Disposable {
       index: this.#index,
       health: this.#health,
       bytesPerToken: this.#bytesPerToken,
+      pace: this.#pace,
+      lateAfterMs,
       clock,
       hitsKnown,
       rowChanged,
@@ -117,7 +123,9 @@ export class Brain implements Picker, Disposable {
       this.table.forget(replicaId);
       this.#index.clear(replicaId);
     }
-    this.#bytesPerToken.keep(new Set(documents.map(({ pool }) => pool)));
+    const pools = new Set(documents.map(({ pool }) => pool));
+    this.#bytesPerToken.keep(pools);
+    this.#pace.keep(pools);
     const capacities = new Map(
       documents.flatMap((pool) =>
         pool.replicas.map(({ replicaId }) => [replicaId, this.#bytesPerToken.capacityOf(pool)] as const),
@@ -125,6 +133,7 @@ export class Brain implements Picker, Disposable {
     );
     this.#index.setReplicas(capacities);
     this.#health.keep(capacities);
+    this.#picker.keep(capacities);
     this.#sync.setReplicas(added, this.#clock.monotonic());
     this.#wait.changed();
     return gone;

@@ -17,7 +17,16 @@ export interface Work {
   readonly only?: string;
   /** Output that is reserved for it, tokens; 0 when the client does not bound it. */
   readonly maxTokens: number;
+  /** The answer comes as a stream, so that it is seen when it begins. */
+  readonly streamed?: boolean;
 }
+
+/**
+ * Why an attempt that has nothing for its client had better go elsewhere: its first content is `late`, and another replica is
+ * faster · the replica is `stalled`, it answers neither looks nor any request · `refused` nobody listens there and it is
+ * silent, so that a stream that has begun ends, too.
+ */
+export type MoveReason = 'late' | 'stalled' | 'refused';
 
 /** One attempt's place on a replica: booked when it is made, given back exactly once, in whatever way the attempt ends. */
 export interface Slot extends Disposable {
@@ -26,14 +35,12 @@ export interface Slot extends Disposable {
   readonly reason: string;
   /** Prompt tokens that its cache should hold. */
   readonly predictedCachedTokens: number;
-  /**
-   * Aborts when the replica answers neither looks nor any request any more: an attempt that has nothing for its client goes
-   * elsewhere. With the reason `refused` nobody listens there, so that a stream that has begun ends, too. Made when it is
-   * read.
-   */
-  readonly stalled: AbortSignal;
+  /** Whom to tell that the request had better go elsewhere: again and again while that holds. The last one counts. */
+  onMove(listener: (reason: MoveReason) => void): void;
   /** The engine has taken the work (a good head came): its cache will hold the prompt. Twice is once. */
   accepted(): void;
+  /** The first content came: the prompt is computed. Twice is once. */
+  began(): void;
   /** A byte of the answer came: the replica is not stalled. Cheap; for every chunk. */
   heard(): void;
   /** What the attempt taught; without it the slot is just given back. Twice is once. */

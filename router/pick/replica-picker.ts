@@ -2,12 +2,14 @@ import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { BytesPerToken } from '../replicas/bytes-per-token.ts';
 import type { KnownPools } from '../replicas/known-pools.ts';
+import type { PrefillPace } from '../replicas/prefill-pace.ts';
 import type { PrefixIndex, PrefixMatch, PrefixNews } from '../replicas/prefix-index.ts';
 import type { ReplicaHealth } from '../replicas/replica-health.ts';
 import type { ReplicaTable } from '../replicas/replica-table.ts';
-import { negated, type ReplicaLoad, type ReplicaState } from '../replicas/replica-view.ts';
+import { addLoad, negated, noLoad, type ReplicaLoad, type ReplicaState } from '../replicas/replica-view.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
 import { Lingering } from './lingering.ts';
+import { OpenAttempts, type OpenAttempt } from './open-attempts.ts';
 import { pick, type PickReason } from './pick.ts';
 import type { Slot, Work } from './picker.ts';
 import type { Placer } from './pool-wait.ts';
@@ -21,6 +23,9 @@ export interface PickerParts {
   readonly index: PrefixIndex;
   readonly health: ReplicaHealth;
   readonly bytesPerToken: BytesPerToken;
+  readonly pace: PrefillPace;
+  /** No first content is late before this, milliseconds. */
+  readonly lateAfterMs: number;
   readonly clock: Clock;
   /** This router's row has changed: the others should know soon. */
   readonly rowChanged: () => void;
@@ -40,14 +45,11 @@ interface Choice {
 }
 
 /** One attempt under way. */
-interface Booking {
+interface Booking extends OpenAttempt {
   readonly pool: PoolDocument;
-  readonly work: Work;
-  readonly tried: Tried;
-  readonly replica: PoolReplica;
-  readonly load: ReplicaLoad;
+  /** What of it is in the table; its prefill is given back as soon as it is over. */
+  load: ReplicaLoad;
   readonly predictedCachedTokens: number;
-  readonly startedAt: number;
   /** It tries a replica in doubt. */
   readonly isProbe: boolean;
   left: boolean;
@@ -61,11 +63,16 @@ const missTokens = 1024;
 export class ReplicaPicker implements Placer {
   readonly #parts: PickerParts;
   readonly #lingering: Lingering;
-  readonly #open = new Map<string, Set<BookedSlot>>();
+  readonly #open: OpenAttempts;
 
   constructor(parts: PickerParts) {
     this.#parts = parts;
     this.#lingering = new Lingering(parts.table);
+    const view = (id: string, now: number): ReplicaState[] => {
+      const pool = parts.pools.get(id);
+      return pool === undefined ? [] : this.view(pool, now);
+    };
+    this.#open = new OpenAttempts({ ...parts, view });
   }
 
   isGone(pool: string): boolean {
@@ -94,13 +101,15 @@ export class ReplicaPicker implements Placer {
     if (this.#lingering.counted(replica, requests, { startedAt, now: clock.monotonic() })) rowChanged();
   }
 
-  /** Time has passed: tells requests whose replica has stalled, and gives back what has lingered for long enough. */
+  /** Forgets all replicas but these. */
+  keep(replicas: { has(replica: string): boolean }): void {
+    this.#open.keep(replicas);
+  }
+
+  /** Time has passed: tells requests that had better go elsewhere, and gives back what has lingered for long enough. */
   tick(now: number): void {
-    const { health, rowChanged } = this.#parts;
-    for (const [replica, slots] of this.#open)
-      if (health.isStalled(replica))
-        for (const slot of Array.from(slots)) slot.stall(health.isRefused(replica) ? 'refused' : 'stalled');
-    if (this.#lingering.expire(now)) rowChanged();
+    this.#open.tick(now);
+    if (this.#lingering.expire(now)) this.#parts.rowChanged();
   }
 
   #pick(pool: PoolDocument, work: Work, excluded: ReadonlySet<string>): Choice | undefined {
@@ -123,41 +132,65 @@ export class ReplicaPicker implements Placer {
     { work, tried }: { work: Work; tried: Tried },
     { replica, reason, match }: Choice,
   ): BookedSlot {
-    const { table, bytesPerToken, rowChanged, health, clock } = this.#parts;
+    const { bytesPerToken, health, clock } = this.#parts;
     const { replicaId } = replica;
     const startedAt = clock.monotonic();
     const perToken = bytesPerToken.of(pool.pool);
     const matchedBytes = work.prompt.bytesUpTo[match.block] ?? 0;
-    const load: ReplicaLoad = {
-      inFlight: 1,
-      prefillSecondsLeft: 0,
-      privateContextTokens: Math.round(((work.prompt.bytesUpTo.at(-1) ?? 0) - matchedBytes) / perToken),
-      reservedOutputTokens: work.maxTokens,
-    };
-    table.change(replicaId, load);
-    rowChanged();
+    const uncachedBytes = (work.prompt.bytesUpTo.at(-1) ?? 0) - matchedBytes;
     const predictedCachedTokens = Math.round(matchedBytes / perToken) + match.outputTokens;
     const isProbe = work.only === undefined && health.booked(replicaId, startedAt);
-    const what = { pool, work, tried, replica, load, predictedCachedTokens, startedAt, isProbe };
-    return this.#slot({ ...what, left: false }, { replica, reason, predictedCachedTokens });
+    const booking: Booking = {
+      pool,
+      work,
+      tried,
+      replica,
+      predictedCachedTokens,
+      startedAt,
+      uncachedBytes,
+      isProbe,
+      load: noLoad,
+      left: false,
+      move: (reason) => slot.move(reason),
+      computed: () => this.#computed(booking),
+    };
+    const prefillSecondsLeft = this.#open.add(booking);
+    const privateContextTokens = Math.round(uncachedBytes / perToken);
+    const load = { inFlight: 1, prefillSecondsLeft, privateContextTokens, reservedOutputTokens: work.maxTokens };
+    this.#change(booking, load);
+    const slot: BookedSlot = this.#slot(booking, { replica, reason, predictedCachedTokens });
+    return slot;
   }
 
   #slot(booking: Booking, place: Pick<Slot, 'replica' | 'reason' | 'predictedCachedTokens'>): BookedSlot {
-    const { replicaId } = booking.replica;
-    const slots = this.#open.get(replicaId) ?? new Set();
-    this.#open.set(replicaId, slots);
-    const slot = new BookedSlot(place, {
+    return new BookedSlot(place, {
       accepted: () => this.#accepted(booking),
-      heard: () => this.#parts.health.heard(replicaId),
+      began: () => {
+        this.#open.began(booking, this.#parts.clock.monotonic());
+        this.#computed(booking);
+      },
+      heard: () => {
+        this.#parts.health.heard(booking.replica.replicaId);
+        this.#open.heard(booking, this.#parts.clock.monotonic());
+      },
       ended: (end) => this.#ended(booking, end),
       release: () => {
-        slots.delete(slot);
-        if (slots.size === 0) this.#open.delete(replicaId);
+        this.#open.delete(booking);
         this.#release(booking);
       },
     });
-    slots.add(slot);
-    return slot;
+  }
+
+  /** The table gets this load in the place of the one that the attempt had. */
+  #change(booking: Booking, load: ReplicaLoad): void {
+    const { table, rowChanged } = this.#parts;
+    table.change(booking.replica.replicaId, addLoad(load, negated(booking.load)));
+    booking.load = load;
+    rowChanged();
+  }
+
+  #computed(booking: Booking): void {
+    if (booking.load.prefillSecondsLeft > 0) this.#change(booking, { ...booking.load, prefillSecondsLeft: 0 });
   }
 
   /** The engine has the prompt now; and what another replica said to it was that replica's fault. */
@@ -194,13 +227,13 @@ export class ReplicaPicker implements Placer {
     changed();
   }
 
-  #release({ pool, replica, load, isProbe, left }: Booking): void {
-    const { replicaId } = replica;
-    const { table, rowChanged, released, health, clock } = this.#parts;
-    if (isProbe) health.probeOver(replicaId);
-    if (left && pool.engine.goesOnWithoutClient === true) this.#lingering.add(replicaId, load, clock.monotonic());
-    else table.change(replicaId, negated(load));
-    rowChanged();
+  #release(booking: Booking): void {
+    const { replica, pool, isProbe, left, load } = booking;
+    const { released, health, clock } = this.#parts;
+    if (isProbe) health.probeOver(replica.replicaId);
+    if (left && pool.engine.goesOnWithoutClient === true)
+      this.#lingering.add(replica.replicaId, load, clock.monotonic());
+    else this.#change(booking, noLoad);
     released(pool.pool);
   }
 

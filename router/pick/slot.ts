@@ -1,10 +1,11 @@
 import type { PoolReplica } from '#shared/contract/replica.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
-import type { Slot } from './picker.ts';
+import type { MoveReason, Slot } from './picker.ts';
 
 /** What a slot's owner does when something changes; each but `heard` is called at most once. */
 export interface SlotBook {
   readonly accepted?: () => void;
+  readonly began?: () => void;
   readonly heard?: () => void;
   readonly ended: (end: SlotEnd) => void;
   readonly release: () => void;
@@ -16,8 +17,9 @@ export class BookedSlot implements Slot {
   readonly reason: string;
   readonly predictedCachedTokens: number;
   readonly #book: SlotBook;
-  #stall: AbortController | undefined;
+  #listener: ((reason: MoveReason) => void) | undefined;
   #accepted = false;
+  #began = false;
   #ended = false;
   #released = false;
 
@@ -28,20 +30,25 @@ export class BookedSlot implements Slot {
     this.#book = book;
   }
 
-  get stalled(): AbortSignal {
-    this.#stall ??= new AbortController();
-    return this.#stall.signal;
+  onMove(listener: (reason: MoveReason) => void): void {
+    this.#listener = listener;
   }
 
-  /** The replica is silent, or silent and gone: its request is told. */
-  stall(reason: 'stalled' | 'refused' = 'stalled'): void {
-    this.#stall?.abort(reason);
+  /** Its request had better go elsewhere. */
+  move(reason: MoveReason): void {
+    if (!this.#ended) this.#listener?.(reason);
   }
 
   accepted(): void {
     if (this.#accepted || this.#ended || this.#released) return;
     this.#accepted = true;
     this.#book.accepted?.();
+  }
+
+  began(): void {
+    if (this.#began || this.#ended || this.#released) return;
+    this.#began = true;
+    this.#book.began?.();
   }
 
   heard(): void {

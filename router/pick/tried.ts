@@ -15,6 +15,8 @@ export class Tried {
   readonly #ends = new Map<string, SlotEnd>();
   /** Replicas that answered with a fault (5xx), and since when they had the request. */
   readonly #faulted = new Map<string, number>();
+  /** How often its first content was late, so that it went elsewhere. */
+  lateMoves = 0;
   #last: SlotEnd | undefined;
 
   note(replica: string, end: SlotEnd, startedAt: number): void {
@@ -47,10 +49,15 @@ export class Tried {
     return faulted;
   }
 
-  /** Replicas that are not asked; with `again` those that were lost for now may be. */
+  /** Replicas that are not asked; with `again` those that were lost for now, or only left, may be. */
   excluded(again: boolean): ReadonlySet<string> {
     if (this.#ends.size === 0) return nobody;
-    const barred = [...this.#ends].filter(([, end]) => !(again && end.kind === 'failed' && passing.has(end.failure)));
+    const barred = [...this.#ends].filter(([, end]) => !(again && isPassing(end)));
     return new Set(barred.map(([replica]) => replica));
   }
+}
+
+/** A replica that was left for a better one, or for what we lacked ourselves, has done nothing wrong. */
+function isPassing(end: SlotEnd): boolean {
+  return end.kind === 'left' || (end.kind === 'failed' && passing.has(end.failure));
 }

@@ -16,8 +16,12 @@ export interface HealthLimits {
   /** First pause of a replica in doubt; it doubles up to `pauseMaxMs`. */
   readonly pauseMs: number;
   readonly pauseMaxMs: number;
-  /** So long a replica answers neither looks nor requests until it counts as stalled. */
+  /** Looks in a row without an answer, and no byte of a request meanwhile, that make a replica count as stalled. */
+  readonly silentLooksMax: number;
+  /** It is silent for so long at least: looks that follow each other fast are one. */
   readonly stallMs: number;
+  /** The same where nobody listens any more: what it has begun may go on for a while. */
+  readonly goneMs: number;
   /** After a stall of our own event loop, failures of what began before it are our own for so long. */
   readonly excuseMs: number;
 }
@@ -32,7 +36,9 @@ const defaults: HealthLimits = {
   incidentsMax: 3,
   pauseMs: 1000,
   pauseMaxMs: 30_000,
-  stallMs: 4000,
+  silentLooksMax: 2,
+  stallMs: 1500,
+  goneMs: 4000,
   excuseMs: 2000,
 };
 
@@ -51,7 +57,8 @@ interface Finding {
   scrape: 'healthy' | 'unhealthy' | 'refused' | 'unknown';
   /** Looks have been answered before: their silence means something. */
   looked: boolean;
-  /** Looks without an answer since the last sign of life: begin of the first, end of the last. */
+  /** Looks without an answer since the last sign of life: how many, begin of the first, end of the last. */
+  silentLooks: number;
   silentSince: number;
   silentUntil: number;
 }
@@ -137,21 +144,20 @@ export class ReplicaHealth {
   /** A byte came from it. */
   heard(replica: string): void {
     const finding = this.#findings.get(replica);
-    if (finding !== undefined) finding.silentSince = Infinity;
+    if (finding !== undefined) speaks(finding);
   }
 
   scraped(replica: string, result: ScrapeResult, { startedAt, now }: Span): void {
     if (result === 'unknown') return;
     const finding = this.#finding(replica);
     if (result !== 'healthy') finding.isOurs = false;
-    if (result === 'silent') {
-      if (startedAt <= this.#ownStallAt) return;
-      Object.assign(finding, silence(finding, startedAt, now));
-      return;
-    }
-    // Streams of a process that listens no more may go on; once they are silent too, they will not.
-    if (result === 'refused') Object.assign(finding, silence(finding, startedAt, now));
-    else finding.silentSince = Infinity;
+    if (result === 'silent' || result === 'refused') {
+      if (result === 'silent' && startedAt <= this.#ownStallAt) return;
+      finding.silentLooks += 1;
+      finding.silentSince = Math.min(finding.silentSince, startedAt);
+      finding.silentUntil = now;
+      if (result === 'silent') return;
+    } else speaks(finding);
     finding.looked = true;
     // A look that began before a connection was refused does not know of that.
     if (result !== 'healthy' || finding.scrape !== 'refused' || startedAt > finding.failedAt) finding.scrape = result;
@@ -165,7 +171,7 @@ export class ReplicaHealth {
   /** Our own event loop stood still until now: nobody could be heard meanwhile. */
   ownStall(now: number): void {
     this.#ownStallAt = now;
-    for (const finding of this.#findings.values()) finding.silentSince = Infinity;
+    for (const finding of this.#findings.values()) speaks(finding);
   }
 
   /** It has moved or is gone: what was known of it says nothing any more. */
@@ -204,6 +210,7 @@ export class ReplicaHealth {
       isOurs: false,
       scrape: 'unknown',
       looked: false,
+      silentLooks: 0,
       silentSince: Infinity,
       silentUntil: 0,
     };
@@ -212,14 +219,14 @@ export class ReplicaHealth {
   }
 }
 
-function isStalled({ silentSince, silentUntil }: Finding, { stallMs }: HealthLimits): boolean {
-  return silentUntil - silentSince >= stallMs;
+/** Streams of a process that listens no more may go on; once they are silent too, they will not. */
+function isStalled({ scrape, silentLooks, silentSince, silentUntil }: Finding, limits: HealthLimits): boolean {
+  if (scrape === 'refused') return silentUntil - silentSince >= limits.goneMs;
+  return silentLooks >= limits.silentLooksMax && silentUntil - silentSince >= limits.stallMs;
 }
 
-function silence(
-  { silentSince }: Finding,
-  startedAt: number,
-  now: number,
-): Pick<Finding, 'silentSince' | 'silentUntil'> {
-  return { silentSince: Math.min(silentSince, startedAt), silentUntil: now };
+/** A sign of life. */
+function speaks(finding: Finding): void {
+  finding.silentLooks = 0;
+  finding.silentSince = Infinity;
 }

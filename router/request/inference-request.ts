@@ -95,6 +95,7 @@ export class InferenceRequest implements Disposable {
       bytes: body.bytes,
       prompt: prefixHashes(scan, { cacheNamespace: pool.prefixSalt ?? pool.upstreamKey, model: engineModel }),
       maxTokens: scan.maxTokens ?? 0,
+      streamed: this.streamed,
       ...(session !== undefined && { session }),
       ...(only !== undefined && { only }),
     };
