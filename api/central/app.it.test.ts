@@ -117,10 +117,10 @@ describe('the front door', () => {
     await using slow = await startDoor(`atl1=${atlanta.apis[0]?.url},nyc2=http://127.0.0.1:${port}`, {
       readTimeoutMs: 1000,
     });
-    const startedAt = performance.now();
-    const page = await callApi(slow.url, { path: `${collection}?page=49&per_page=200` });
+    const asked = callApi(slow.url, { path: `${collection}?page=49&per_page=200` });
+    expect(await ownTimeOf(asked)).toBeLessThan(3000);
+    const page = await asked;
     expect([page.status, page.body.meta?.unreachable], page.text).toEqual([200, ['nyc2']]);
-    expect(performance.now() - startedAt).toBeLessThan(3000);
     silent.close();
   });
 
@@ -230,9 +230,7 @@ describe('the front door', () => {
       return { status: reply.status, ...((await reply.json()) as object) };
     };
     const says = (warnings: unknown) =>
-      eventually(async () => expect(await told()).toMatchObject({ status: 200, missing: [], warnings }), {
-        timeoutMs: 15_000,
-      });
+      eventually(async () => expect(await told()).toMatchObject({ status: 200, missing: [], warnings }));
     await says([]);
     proxy.cut();
     await says([expect.stringContaining('NATS cannot be read')]);

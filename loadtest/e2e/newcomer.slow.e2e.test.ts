@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { runCommand } from '#shared/testing/run-command.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { Checkout, targetReport, type Env } from './checkout.ts';
@@ -23,9 +24,9 @@ describe('an older Node and nothing else', () => {
     for (const part of ['(npm ci)', 'getting nats-server', 'getting valkey-server'])
       expect(cold.output).toContain(`${part}: done in`);
 
-    const warm = await checkout.run([...setup, 'target.ts']);
-    expect(warm).toMatchObject({ code: 0, output: expect.not.stringContaining('done in') });
-    expect(warm.durationMs).toBeLessThan(3000);
+    const running = checkout.run([...setup, 'target.ts']);
+    expect(await ownTimeOf(running)).toBeLessThan(3000);
+    expect(await running).toMatchObject({ code: 0, output: expect.not.stringContaining('done in') });
 
     rmSync(path.join(checkout.folder, 'node_modules'), { recursive: true });
     const offline = await checkout.run([...setup, 'target.ts'], noNetwork);

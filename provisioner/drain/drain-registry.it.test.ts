@@ -16,7 +16,6 @@ import type { PodReader } from './router-pod.ts';
 
 const silentMs = 400;
 const replicaId = randomUUID();
-const soon = { timeoutMs: 15_000 };
 
 let server: Awaited<ReturnType<typeof startNatsServer>>;
 let nats: Nats;
@@ -70,39 +69,39 @@ const goes = (registry: DrainRegistry, again = (): void => {}) =>
   eventually(() => {
     again();
     expect(ask(registry)).toMatchObject({ go: true });
-  }, soon);
+  });
 const waits = (registry: DrainRegistry, reason: string, again = (): void => {}) =>
   eventually(() => {
     again();
     expect(ask(registry)).toEqual({ go: false, reason });
-  }, soon);
+  });
 
 describe('a router', () => {
   it('is registered by its first report, and waited for when it falls silent, also by a provisioner that never heard it', async () => {
     const { listen, say, registered } = place();
     await using registry = listen();
     await goes(registry, () => say('r1'));
-    await eventually(async () => expect(await registered('r1')).toMatchObject({ routerId: 'r1', epoch: 1 }), soon);
+    await eventually(async () => expect(await registered('r1')).toMatchObject({ routerId: 'r1', epoch: 1 }));
     await waits(registry, 'router r1 is silent');
     // It stays so: much longer than a router may be silent.
     await using another = listen();
     await waits(another, 'router r1 is silent');
     expect(registry.counts()).toEqual({ registered: 1, silent: 1, doubled: 0 });
-    await eventually(() => expect(registry.silence()).toContain('registered: r1'), soon);
+    await eventually(() => expect(registry.silence()).toContain('registered: r1'));
     await goes(registry, () => say('r1'));
     await eventually(() => {
       say('r1');
       expect(registry.silence()).toBeNull();
-    }, soon);
+    });
   });
 
   it('that comes back as a new process takes the place of the one before', async () => {
     const { listen, say, registered } = place();
     await using registry = listen();
     say('r1', { epoch: 1 });
-    await eventually(async () => expect(await registered('r1')).toMatchObject({ epoch: 1 }), soon);
+    await eventually(async () => expect(await registered('r1')).toMatchObject({ epoch: 1 }));
     say('r1', { epoch: 2, edgeRevision: 4 });
-    await eventually(async () => expect(await registered('r1')).toMatchObject({ epoch: 2 }), soon);
+    await eventually(async () => expect(await registered('r1')).toMatchObject({ epoch: 2 }));
     // A late word of the dead one says nothing about the living one.
     await waits(registry, 'router r1 has not seen the drain yet', () => {
       say('r1', { epoch: 2, edgeRevision: 4 });
@@ -116,11 +115,11 @@ describe('a router', () => {
     await using registry = listen();
     for (const routerId of ['leaves', 'is-taken']) {
       say(routerId, { inFlight: { [replicaId]: 1 } });
-      await eventually(async () => expect(await registered(routerId)).toBeDefined(), soon);
+      await eventually(async () => expect(await registered(routerId)).toBeDefined());
     }
     await waits(registry, 'router leaves is silent');
     say('leaves', { leaving: true });
-    await eventually(async () => expect(await registered('leaves')).toBeUndefined(), soon);
+    await eventually(async () => expect(await registered('leaves')).toBeUndefined());
     await waits(registry, 'router is-taken is silent');
     const subject = subjects.router(vpcId, 'is-taken');
     await writeDocuments(nats, [{ subject, body: null, deleteMarker: true }], '');
@@ -142,8 +141,8 @@ describe('a router', () => {
     const { listen, say, registered } = place({ get: () => ((asked += 1), get()) });
     await using registry = listen();
     say('r1', { pod: { namespace: 'n', name: 'router', uid: 'uid' } });
-    await eventually(async () => expect(await registered('r1')).toBeDefined(), soon);
-    await eventually(() => expect(asked).toBeGreaterThan(gone ? 0 : 1), soon);
+    await eventually(async () => expect(await registered('r1')).toBeDefined());
+    await eventually(() => expect(asked).toBeGreaterThan(gone ? 0 : 1));
     if (gone) await goes(registry);
     else await waits(registry, 'router r1 is silent');
   });
@@ -155,13 +154,13 @@ it('takes no report that somebody gives for another router or another VPC', asyn
   const listeners = { public: 'http://a.example', private: 'http://b.example' };
   const forged = { v: 1, routerId: 'r1', vpcId, epoch: 9, edgeRevision: 9, listeners, inFlight: {}, leaving: true };
   say('r1', { inFlight: { [replicaId]: 1 } });
-  await eventually(async () => expect(await registered('r1')).toBeDefined(), soon);
+  await eventually(async () => expect(await registered('r1')).toBeDefined());
   nats.nc.publish(subjects.drain(vpcId, 'r2'), JSON.stringify(forged));
   nats.nc.publish(subjects.drain(vpcId, 'r1'), JSON.stringify({ ...forged, vpcId: randomUUID() }));
   nats.nc.publish(subjects.drain(vpcId, 'r1'), JSON.stringify({ ...forged, routerId: 'r1.*' }));
   await nats.nc.flush();
   say('r3');
-  await eventually(async () => expect(await registered('r3')).toBeDefined(), soon);
+  await eventually(async () => expect(await registered('r3')).toBeDefined());
   expect(await registered('r1')).toMatchObject({ epoch: 1 });
   expect(registry.counts().registered).toBe(2);
 });
@@ -173,9 +172,9 @@ it('tells of two living routers under one id', async () => {
     say('r1', { epoch: 2 });
     say('r1', { epoch: 1, inFlight: { [replicaId]: 1 } });
     expect(registry.warnings()).toEqual([expect.stringContaining('router r1: two processes speak as it')]);
-  }, soon);
+  });
   expect(registry.counts()).toMatchObject({ registered: 1, doubled: 1 });
-  await eventually(() => expect(registry.warnings()).toEqual([]), soon);
+  await eventually(() => expect(registry.warnings()).toEqual([]));
 });
 
 it('counts a drain that its deadline ends, once', async () => {
@@ -185,7 +184,7 @@ it('counts a drain that its deadline ends, once', async () => {
   await eventually(() => {
     say('r1', { inFlight: { [replicaId]: 1 } });
     expect(ask(registry)?.reason).toContain('in flight');
-  }, soon);
+  });
   for (const _ of [1, 2])
     expect(registry.gates('e', [{ replicaId, edgeRevision: 5, deadline }]).get(replicaId)?.go).toBe(true);
   expect(overdue).toHaveLength(1);
@@ -198,13 +197,13 @@ it('wakes the endpoint whose drain a report lets go, and no other', async () => 
   await eventually(() => {
     say('r1', { inFlight: { [replicaId]: 1 } });
     expect(ask(registry)?.reason).toContain('in flight');
-  }, soon);
+  });
   ask(registry, 5, 'waits');
   ask(registry, 99, 'waits-longer');
   freed.length = 0;
   ask(registry, 99, 'e');
   say('r1');
-  await eventually(() => expect(freed).toContain('waits'), soon);
+  await eventually(() => expect(freed).toContain('waits'));
   expect(freed).toEqual(['waits']);
 });
 

@@ -184,7 +184,7 @@ export function describeKubeClient(name: string, start: () => Promise<RunningClu
         log: silentLogger(),
         onChange: (change) => changes.push(change.type),
       });
-      await reflector.synced(AbortSignal.timeout(10_000));
+      await reflector.synced(AbortSignal.timeout(30_000));
       const gate = new WroteAt({ clock: systemClock, waitMaxMs: 10_000 });
       const written = await client.apply(configMap('reflected', '1', { reflected: 'yes' }));
       gate.wrote('key', reflector, written);

@@ -47,8 +47,8 @@ it('shares shards between members, hands over on leave and takes over from the d
   await eventually(() => expect(c.ownedShards().length).toBeGreaterThan(0));
   // A connection that closes is what its peers see of a killed process: no beat, no release.
   await dying.nc.close();
-  await eventually(() => expect(a.ownedShards()).toHaveLength(16), { timeoutMs: 15_000 });
-  await eventually(() => expect(c.ownedShards()).toEqual([]), { timeoutMs: 15_000 });
-  expect([a.ownership('endpoint:x'), c.ownership('endpoint:x')]).toEqual(['mine', 'unsure']);
+  await eventually(() => expect(a.ownedShards()).toHaveLength(16));
+  await eventually(() => expect(c.ownedShards()).toEqual([]));
+  await eventually(() => expect([a.ownership('endpoint:x'), c.ownership('endpoint:x')]).toEqual(['mine', 'unsure']));
   await a[Symbol.asyncDispose]();
 });

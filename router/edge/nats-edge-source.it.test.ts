@@ -81,8 +81,7 @@ describe('what a router believes', () => {
     return { copy, source };
   };
   /** Time in which a reading would have been believed. */
-  const looked = (source: NatsEdgeSource) =>
-    eventually(() => expect(source.doubts().join()).toContain('admin adopt'), { timeoutMs: 15_000 });
+  const looked = (source: NatsEdgeSource) => eventually(() => expect(source.doubts().join()).toContain('admin adopt'));
 
   it('says that a stream cannot be read, and goes on with its copy', async () => {
     const one = endpoint();
@@ -90,7 +89,7 @@ describe('what a router believes', () => {
     await using _ = source;
     await eventually(() => expect(source.doubts()).toEqual([]));
     await nats.jsm.streams.delete(edgeStreams.pools(vpcId).name);
-    await eventually(() => expect(source.doubts()).toEqual([expect.stringContaining('POOLS_')]), { timeoutMs: 15_000 });
+    await eventually(() => expect(source.doubts()).toEqual([expect.stringContaining('POOLS_')]));
     expect(copy.pools.documents()).toEqual([one.pool]);
   });
 
@@ -99,7 +98,7 @@ describe('what a router believes', () => {
     const { copy, source } = await follow(first, second);
     await using _ = source;
     await putAccess(first.access, 1000);
-    await eventually(() => expect(copy.access.grant(first.token)).toBeUndefined(), { timeoutMs: 10_000 });
+    await eventually(() => expect(copy.access.grant(first.token)).toBeUndefined());
     expect(copy.access.grant(second.token)).toBeDefined();
   });
 
@@ -109,7 +108,7 @@ describe('what a router believes', () => {
     await using _ = source;
     await startAnew();
     await looked(source);
-    await eventually(() => expect(source.poolRevision()).toBe(0), { timeoutMs: 15_000 });
+    await eventually(() => expect(source.poolRevision()).toBe(0));
     expect(copy.access.grant(first.token)).toBeDefined();
     expect(copy.pools.documents()).toHaveLength(2);
     await putAccess(second.access);
@@ -119,7 +118,7 @@ describe('what a router believes', () => {
     for (const mirror of [edgeStreams.access(vpcId), edgeStreams.pools(vpcId)])
       await nats.jsm.streams.delete(mirror.name);
     await makeEdgeStreams(nats, vpcId, Date.now());
-    await eventually(() => expect(copy.access.grant(first.token)).toBeUndefined(), { timeoutMs: 15_000 });
+    await eventually(() => expect(copy.access.grant(first.token)).toBeUndefined());
     await eventually(() => expect(copy.pools.documents()).toEqual([second.pool]));
     await eventually(() => expect(source.doubts()).toEqual([]));
     expect(copy.access.grant(second.token)).toBeDefined();

@@ -136,7 +136,7 @@ describe('a view', () => {
     await using followed = watchful(500);
     await followed.whenSynced(soon());
     if (away) await server.restart();
-    await eventually(() => expect(absent).toEqual(['doc.expires']), { timeoutMs: 15_000 });
+    await eventually(() => expect(absent).toEqual(['doc.expires']));
     expect(subjectsSeen()).toEqual(['doc.stays', 'doc.expires']);
     await followed.reached(await write('doc.expires'), soon());
     expect(subjectsSeen()).toEqual(['doc.stays', 'doc.expires', 'doc.expires']);
@@ -193,7 +193,7 @@ describe('a view', () => {
         if (seen.length === 1) interrupted = removeConsumers();
       },
     });
-    await followed.whenSynced(soon(20_000));
+    await followed.whenSynced(soon());
     expect(await interrupted).toBe(1);
     expect(new Set(subjectsSeen()).size).toBe(count);
     expect(seen).toHaveLength(count);
@@ -249,9 +249,7 @@ describe('a view', () => {
     expect(followed.synced()).toBe(true);
     stamp = 'second';
     await nats.jsm.streams.update('DOCS', { metadata: { stamp: 'second' } });
-    await eventually(() => expect([absent, subjectsSeen()]).toEqual([['doc.a'], ['doc.a', 'doc.b', 'doc.b']]), {
-      timeoutMs: 15_000,
-    });
+    await eventually(() => expect([absent, subjectsSeen()]).toEqual([['doc.a'], ['doc.a', 'doc.b', 'doc.b']]));
   });
 
   it('is not synced with a mirror that has not heard of its origin', async () => {
@@ -350,7 +348,7 @@ describe('a document map', () => {
     expect(map.get('$KV.m.a')).toBeUndefined();
     await put('a', { body: 4, ttlMs: 1000 });
     expect(map.get('$KV.m.a')?.value).toBe(4);
-    await eventually(() => expect(map.get('$KV.m.a')).toBeUndefined(), { timeoutMs: 15_000 });
+    await eventually(() => expect(map.get('$KV.m.a')).toBeUndefined());
     expect(changed.at(-1)).toBe('$KV.m.a');
   });
 });
