@@ -1,11 +1,12 @@
 import { Hono, type Context } from 'hono';
-import { authenticate } from '../http/authenticate.ts';
+import { authenticate, requireScope } from '../http/authenticate.ts';
 import type { TokenLookup } from '../http/api-tokens.ts';
-import { collectionPath } from '#shared/contract/deployment.ts';
+import { cataloguePaths, collectionPath } from '#shared/contract/deployment.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import { regionOfId, regionSchema, type Region } from '#shared/contract/ids.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
+import { gpuModelConfigReply, sizesReply } from '../http/catalog-replies.ts';
 import { publicOrigin } from '../http/public-origin.ts';
 import { readBody } from '../http/read-input.ts';
 import { answerErrors, requestScope, type RequestMetrics, type ScopeVariables } from '../http/request-scope.ts';
@@ -72,6 +73,15 @@ function mountRoutes(app: Hono<CentralEnv>, options: AppOptions): void {
     if (unasked.length > 0) reply.headers.set('x-fairway-regions-unasked', unasked.join(', '));
     return reply;
   });
+  for (const [path, reply] of [
+    [cataloguePaths.sizes, sizesReply],
+    [cataloguePaths.gpuModelConfig, gpuModelConfigReply],
+  ] as const)
+    app.get(path, (c) => {
+      c.set('operation', 'catalogue');
+      requireScope(authenticate(c.req.header('authorization'), lookup, clock.now()), 'dedicated_inference:read');
+      return c.json(reply(regions));
+    });
   app.all(collectionPath, (c) => forwardTo(c, options, { region: regions[0] }));
   app.all(`${collectionPath}/:id{.+}`, async (c) => {
     c.set('operation', c.req.method.toLowerCase());

@@ -21,6 +21,14 @@ describe('a document of an API token', () => {
     expect(readApiToken({ ...document, scopes: 'all' })?.scopes).toEqual([]);
   });
 
+  it('has its scopes in both of DigitalOcean’s spellings', () => {
+    const scopes = ['dedicated_inference_token:create', 'dedicated_inference_tokens:read'];
+    expect(readApiToken({ ...document, scopes })?.scopes).toEqual([
+      'dedicated_inference_tokens:create',
+      'dedicated_inference_tokens:read',
+    ]);
+  });
+
   it.each([
     ['plainly', { revoked: true }],
     ['beside a scope that is not known', { revoked: true, scopes: ['dedicated_inference:budget'] }],

@@ -1,5 +1,5 @@
 import { AppError } from '#shared/contract/errors.ts';
-import { apiTokenDocumentSchema, scopes, type ApiTokenDocument, type Scope } from '#shared/contract/identity.ts';
+import { apiTokenDocumentSchema, scopeOf, type ApiTokenDocument } from '#shared/contract/identity.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { isRecord } from '#shared/runtime/is-record.ts';
@@ -49,7 +49,7 @@ export function readApiToken(json: unknown): ApiTokenDocument | null {
   if (!isRecord(json)) return null;
   const revoked = json['revoked'] !== false;
   const named: unknown[] = Array.isArray(json['scopes']) ? json['scopes'] : [];
-  const known: Scope[] = scopes.filter((scope) => named.includes(scope));
+  const known = named.flatMap((text) => scopeOf(text) ?? []);
   const document = apiTokenDocumentSchema.safeParse({ ...json, revoked, scopes: revoked ? [] : known });
   return document.data ?? null;
 }

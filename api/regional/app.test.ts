@@ -27,6 +27,7 @@ function startApp(lookup: TokenLookup) {
     region: 'atl1',
     keys: new RegionKeys('atl1', new Uint8Array(32), ''),
     defaultVpcId: '11111111-2222-4333-8444-555555555555',
+    tokensMax: 10,
     hostDomain: 'example.test',
     address: { scheme: 'https' },
     desired: log,

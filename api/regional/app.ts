@@ -26,7 +26,7 @@ export function createApp(options: AppOptions): ApiApp {
   app.get('/openapi.json', (c) => c.json(document));
   allowed.set('/openapi.json', ['GET']);
   for (const route of apiRoutes) {
-    const path = route.path.replace('{id}', ':id');
+    const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
     const method = route.method.toUpperCase();
     allowed.set(path, [...(allowed.get(path) ?? []), method]);
     app.on(method, path, async (c) => {
@@ -54,16 +54,16 @@ async function preferred(
   context: RouteOptions['context'],
 ): Promise<Answer<unknown>> {
   const seconds = waitOf(c.req.header('prefer'));
-  if (seconds === undefined || answer.status !== 202) return answer;
+  if (seconds === undefined || answer.status !== 202 || answer.revision === null) return answer;
   c.header('preference-applied', `wait=${seconds}`);
   const endpointId = c.req.param('id')?.toLowerCase() ?? '';
   return heldAnswer(context, answer, { endpointId, seconds, signal: c.req.raw.signal });
 }
 
-/** Sends a use case's answer; DELETE's 202 is empty. */
+/** Sends a use case's answer; those of deletes are empty. */
 function send(c: Context<ApiEnv>, { status, body, revision }: Answer<unknown>): Response {
   if (revision !== null) c.header('etag', entityTag(revision));
-  if (body === null) return c.body(null, status);
+  if (body === null || status === 204) return c.body(null, status);
   c.header('content-type', 'application/json');
   return c.body(JSON.stringify(body), status);
 }

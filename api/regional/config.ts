@@ -26,6 +26,13 @@ export const regionalConfigSchema = z.object({
     .default('https')
     .describe('scheme of endpoint addresses in replies'),
   FAIRWAY_ENDPOINT_PORT: port.optional().describe('port of endpoint addresses in replies; unset shows none'),
+  FAIRWAY_TOKENS_MAX: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(2000)
+    .default(1000)
+    .describe('most data-plane tokens of one endpoint; they stand in one document'),
   FAIRWAY_PUBLISH_BUDGET_MS: z.coerce
     .number()
     .int()

@@ -155,6 +155,7 @@ function startContext(base: Base, stack: AsyncDisposableStack) {
     ),
     defaultVpcId: config.FAIRWAY_DEFAULT_VPC_ID,
     hostDomain: config.FAIRWAY_HOST_DOMAIN,
+    tokensMax: config.FAIRWAY_TOKENS_MAX,
     address: { scheme: config.FAIRWAY_ENDPOINT_SCHEME, port: config.FAIRWAY_ENDPOINT_PORT },
     newId: () => newId(config.FAIRWAY_REGION),
     desired,

@@ -10,8 +10,23 @@ export const collectionPath = '/v2/dedicated-inferences';
 /** One endpoint. */
 export const itemPath = '/v2/dedicated-inferences/{id}';
 
+/** What belongs to no endpoint: prices, and which models go on which accelerators. */
+export const cataloguePaths = {
+  sizes: `${collectionPath}/sizes`,
+  gpuModelConfig: `${collectionPath}/gpu-model-config`,
+} as const;
+
 /** The timeline of one endpoint. */
 export const eventsPath = `${itemPath}/events`;
+
+/** What belongs to one endpoint. */
+export const partPaths = {
+  accelerators: `${itemPath}/accelerators`,
+  accelerator: `${itemPath}/accelerators/{accelerator_id}`,
+  ca: `${itemPath}/ca`,
+  tokens: `${itemPath}/tokens`,
+  token: `${itemPath}/tokens/{token_id}`,
+} as const;
 
 /** Most replicas of one accelerator group. */
 export const scaleMax = 256;
@@ -122,12 +137,33 @@ export const patchRequestSchema = z
 /** A change as validated. */
 export type PatchRequest = z.infer<typeof patchRequestSchema>;
 
-/** Query of a list; numbers arrive as text. */
-export const listQuerySchema = z.object({
-  region: regionSchema.optional(),
-  name: z.string().max(255).optional(),
+/** Body of POST /v2/dedicated-inferences/{id}/tokens. */
+export const tokenRequestSchema = z
+  .strictObject({ name: nameSchema.meta({ example: 'continuous-integration' }) })
+  .meta({ id: 'CreateDedicatedInferenceToken' });
+
+/** A token as asked for. */
+export type TokenRequest = z.infer<typeof tokenRequestSchema>;
+
+/** Which page of a list; numbers arrive as text. */
+export const pageQuerySchema = z.object({
   page: z.coerce.number().int().min(1).default(1),
   per_page: z.coerce.number().int().min(1).max(200).default(20),
+});
+
+/** A page as validated. */
+export type PageQuery = z.infer<typeof pageQuerySchema>;
+
+/** Query of an endpoint's accelerators. */
+export const acceleratorsQuerySchema = pageQuerySchema.extend({ slug: z.string().max(255).optional() });
+
+/** Their query as validated. */
+export type AcceleratorsQuery = z.infer<typeof acceleratorsQuerySchema>;
+
+/** Query of a list of endpoints. */
+export const listQuerySchema = pageQuerySchema.extend({
+  region: regionSchema.optional(),
+  name: z.string().max(255).optional(),
   /** What the page begins behind: a creation time and an id, as the link to the next page has it. */
   after: z
     .string()

@@ -48,7 +48,7 @@ export const routingSchema = z.object({
 export type Routing = z.infer<typeof routingSchema>;
 
 /** What an intent does. `release` is the region's own: nothing of the endpoint is left. */
-export const intentVerbs = ['create', 'scale', 'delete', 'release'] as const;
+export const intentVerbs = ['create', 'scale', 'delete', 'release', 'create_token', 'revoke_token'] as const;
 
 /**
  * One accepted mutation, as remembered by the spec itself. `revision` is null in the entry of the write that carries
@@ -174,6 +174,18 @@ export const accessSchema = z.discriminatedUnion('kind', [accessDocumentSchema, 
 
 /** Access of a living endpoint. */
 export type AccessDocument = z.infer<typeof accessDocumentSchema>;
+
+/**
+ * Access as the API reads it to write the next one. Routers know nothing of the intents, and what a newer process has put
+ * on a token is carried forward by an older one.
+ */
+export const writtenAccessSchema = accessDocumentSchema.extend({
+  tokens: z.array(z.looseObject(accessTokenSchema.shape)),
+  intents: z.array(intentEntrySchema).max(intentsMax).default([]),
+});
+
+/** Access with the changes of its tokens. */
+export type WrittenAccess = z.infer<typeof writtenAccessSchema>;
 
 /** The claim of a name within a team, on `fairway.name.<team>.<hash(name)>`; `released` makes it free again. */
 export const nameSchema = z.discriminatedUnion('kind', [

@@ -2,16 +2,24 @@ import { z } from 'zod';
 import { teamSchema } from './desired.ts';
 import { regionSchema, uuidSchema } from './ids.ts';
 
-/** What an API token may do; both spellings of DigitalOcean's token scope are accepted. */
+/** What an API token may do: with endpoints, and with the data-plane tokens of endpoints. */
 export const scopes = [
   'dedicated_inference:create',
   'dedicated_inference:read',
   'dedicated_inference:update',
   'dedicated_inference:delete',
+  'dedicated_inference_tokens:create',
+  'dedicated_inference_tokens:read',
+  'dedicated_inference_tokens:delete',
 ] as const;
 
 /** One scope. */
 export type Scope = (typeof scopes)[number];
+
+/** The scope of a text, undefined when there is none. DigitalOcean also writes `dedicated_inference_token:read`. */
+export function scopeOf(text: unknown): Scope | undefined {
+  return scopes.find((scope) => scope === text || scope.replace('_tokens:', '_token:') === text);
+}
 
 /**
  * One API token on `fairway.identity.token.<hash>`: the hash is SHA-256 of the token (tokens are 192 random bits, so that a

@@ -94,6 +94,9 @@ export const tokenReplySchema = z
   })
   .meta({ id: 'DedicatedInferenceToken' });
 
+/** A token as replies show it. */
+export type TokenReply = z.infer<typeof tokenReplySchema>;
+
 /** Reply of a create. */
 export const createReplySchema = z.object({ dedicated_inference: dedicatedInferenceSchema, token: tokenReplySchema });
 
@@ -103,17 +106,25 @@ export type CreateReply = z.infer<typeof createReplySchema>;
 /** Reply of get and patch. */
 export const resourceReplySchema = z.object({ dedicated_inference: dedicatedInferenceSchema });
 
-const pagesSchema = z.object({
-  first: z.string().optional(),
-  prev: z.string().optional(),
-  next: z.string().optional(),
-  last: z.string().optional(),
+/** Links to the other pages of a list. */
+export const linksSchema = z.object({
+  pages: z
+    .object({
+      first: z.string().optional(),
+      prev: z.string().optional(),
+      next: z.string().optional(),
+      last: z.string().optional(),
+    })
+    .optional(),
 });
+
+/** Links as a list carries them. */
+export type PageLinks = z.infer<typeof linksSchema>;
 
 /** Reply of a list. Items are whole resources with DigitalOcean's list-only member `provider_model_id` (an array). */
 export const listReplySchema = z.object({
   dedicated_inferences: z.array(dedicatedInferenceSchema.extend({ provider_model_id: z.array(z.string()) })),
-  links: z.object({ pages: pagesSchema.optional() }),
+  links: linksSchema,
   meta: z.object({ total: z.int() }),
 });
 
@@ -132,7 +143,7 @@ export type EventReply = z.infer<typeof eventReplySchema>;
 /** Reply of a timeline: one page, oldest first. */
 export const eventsReplySchema = z.object({
   events: z.array(eventReplySchema),
-  links: z.object({ pages: pagesSchema.optional() }),
+  links: linksSchema,
   meta: z.object({ total: z.int() }),
 });
 

@@ -70,6 +70,8 @@ export const statusDocumentSchema = z.object({
   replicaList: z.array(replicaStatusSchema).max(512),
   hosts: z.object({ public: z.string().optional(), private: z.string() }).nullable(),
   rejection: rejectionSchema.nullable(),
+  /** Certificates, in PEM, that a client of the private listener trusts: the present CA, and the next one before it is used. */
+  caCertificates: z.array(z.string()).optional(),
   history: z.array(z.object({ phase: z.enum(phases), at: z.iso.datetime(), reason: z.string() })).max(64),
   updatedAt: z.iso.datetime(),
   /** The provisioner that wrote it. */

@@ -53,7 +53,7 @@ export async function listRegions(request: ForwardRequest, sources: ListSources)
   const { items, next } = mergeLists(heard, { skip, take: query.per_page });
   return Response.json({
     dedicated_inferences: items,
-    links: pageLinks(`${url.origin}${url.pathname}`, query, { total, next: next && placeOf(next) }),
+    links: pageLinks(`${url.origin}${url.pathname}`, query, { total, next: next && { after: placeOf(next) } }),
     meta: { total, ...(unreachable.length > 0 && { unreachable }) },
   });
 }

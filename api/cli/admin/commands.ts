@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { scopes as allScopes, type Scope } from '#shared/contract/identity.ts';
+import { scopeOf, scopes as allScopes, type Scope } from '#shared/contract/identity.ts';
 import { natsAccounts } from '#shared/contract/nats-config.ts';
 import { formatToken } from '#shared/runtime/access-token.ts';
 import { ConfigError } from '#shared/runtime/config-error.ts';
@@ -166,8 +166,8 @@ function countIn(flags: Input['flags'], flag: string): number | undefined {
 
 function scopesIn(flags: Input['flags']): readonly Scope[] {
   const given = flags['scope'] ?? [...allScopes];
-  const read = z.array(z.enum(allScopes)).safeParse(given);
-  if (read.success) return read.data;
+  const read = given.map(scopeOf).filter((scope) => scope !== undefined);
+  if (read.length === given.length) return read;
   throw new ConfigError(`--scope must be one of ${allScopes.join(', ')}, not "${given.join(' ')}".`);
 }
 

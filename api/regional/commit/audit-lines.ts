@@ -13,6 +13,8 @@ const eventTypes = {
   scale: 'endpoint.scaled',
   delete: 'endpoint.delete_requested',
   release: 'endpoint.deleted',
+  create_token: 'token.created',
+  revoke_token: 'token.revoked',
 } as const;
 
 /**

@@ -21,7 +21,7 @@ function prepare(log: MemoryDesiredLog, intentId = uuid(1)): PreparedIntent {
     intentId,
     bodyHash: 'hash',
     others: previous === undefined ? [{ subject: nameSubject, body: {}, expectedSeq: 0 }] : [],
-    spec: {
+    carrier: {
       subject,
       body: specDocument({ intents: [...carried, entry(intentId)].slice(-32) }),
       expectedSeq: previous?.seq ?? 0,
@@ -36,7 +36,7 @@ function carry(body: unknown, seq: number): SpecDocument['intents'] {
 
 /** Another writer's change, in one go. */
 function otherWriter(log: MemoryDesiredLog, number: number): void {
-  log.store([prepare(log, uuid(number)).spec]);
+  log.store([prepare(log, uuid(number)).carrier]);
 }
 
 async function run(log: MemoryDesiredLog, intent: PreparedIntent): Promise<CommitResult> {
@@ -91,7 +91,7 @@ describe('a commit', () => {
 
   it('is moved when another writer came first', async () => {
     const log = new MemoryDesiredLog();
-    log.store([prepare(log).spec]);
+    log.store([prepare(log).carrier]);
     const intent = prepare(log, uuid(2));
     log.faults = ['lost'];
     log.beforeWrite = () => {
@@ -143,7 +143,7 @@ describe('a commit', () => {
   it('does not take a list that has been cut for proof, unless its only attempt was refused', async () => {
     for (const fault of ['lost', undefined] as const) {
       const log = new MemoryDesiredLog();
-      log.store([prepare(log).spec]);
+      log.store([prepare(log).carrier]);
       const intent = prepare(log, uuid(2));
       if (fault !== undefined) log.faults = [fault];
       log.beforeWrite = () => {
@@ -159,7 +159,7 @@ describe('a commit', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 6 }), fc.boolean(), async (steps, create) => {
         const log = new MemoryDesiredLog();
-        if (!create) log.store([prepare(log, uuid(9)).spec]);
+        if (!create) log.store([prepare(log, uuid(9)).carrier]);
         const intent = prepare(log, uuid(1));
         log.beforeWrite = () => {
           const now = steps[log.written - 1];

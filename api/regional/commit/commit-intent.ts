@@ -1,4 +1,4 @@
-import type { SpecDocument } from '#shared/contract/desired.ts';
+import type { SpecDocument, WrittenAccess } from '#shared/contract/desired.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { DocumentWrite, WriteOutcome } from '#shared/runtime/nats/nats-publish.ts';
 import { fullJitter } from '#shared/runtime/retry.ts';
@@ -9,12 +9,12 @@ import { judgeIntent, type IntentVerdict } from './judge-intent.ts';
 /** A write with its expected sequence: the only kind there is in the log of desired state. */
 export type GuardedWrite = DocumentWrite & { expectedSeq: number };
 
-/** A mutation that is ready to be stored: the spec that carries its intent, and what must change with it. */
-export interface PreparedIntent {
+/** A mutation that is ready to be stored: the document that carries its intent, and what must change with it. */
+export interface PreparedIntent<Carrier extends SpecDocument | WrittenAccess = SpecDocument | WrittenAccess> {
   intentId: string;
   bodyHash: string;
-  spec: GuardedWrite & { body: SpecDocument };
-  /** Stored with the spec or not at all. */
+  carrier: GuardedWrite & { body: Carrier };
+  /** Stored with the carrier or not at all. */
   others: GuardedWrite[];
 }
 
@@ -64,7 +64,7 @@ async function attemptUntil(deadline: number, intent: PreparedIntent, options: C
   const { clock, log } = options;
   let doubted = false;
   for (let attempt = 0; ; attempt += 1) {
-    const outcome = await log.write([...intent.others, intent.spec], options.newBatchId());
+    const outcome = await log.write([...intent.others, intent.carrier], options.newBatchId());
     if (outcome.kind === 'stored')
       return { kind: 'committed', revision: revisionOf(outcome, intent), at: null, attempts: attempt + 1 };
     const verdict = await look(log, intent);
@@ -85,14 +85,14 @@ function revisionOf(outcome: WriteOutcome & { kind: 'stored' }, intent: Prepared
 }
 
 /**
- * The other subjects are read before the spec: if one of them has moved on because of this very batch, the spec that is
- * read afterwards shows it.
+ * The other subjects are read before the carrier: if one of them has moved on because of this very batch, the carrier
+ * that is read afterwards shows it.
  */
 async function look(log: DesiredLog, intent: PreparedIntent): Promise<IntentVerdict> {
   try {
     const others = await Promise.all(intent.others.map(({ subject }) => log.last(subject)));
-    const spec = await log.last(intent.spec.subject);
-    const verdict = judgeIntent(intent, spec);
+    const carrier = await log.last(intent.carrier.subject);
+    const verdict = judgeIntent(intent, carrier);
     const moved = intent.others.find(({ expectedSeq }, index) => (others[index]?.seq ?? 0) !== expectedSeq);
     return verdict.kind === 'nothing' && moved !== undefined ? { kind: 'moved', subject: moved.subject } : verdict;
   } catch {

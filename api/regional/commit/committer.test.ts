@@ -25,7 +25,7 @@ function create(number: number): PreparedIntent {
     intentId,
     bodyHash: 'h',
     others: [{ subject: `fairway.name.alpha.${number}`, body: {}, expectedSeq: 0 }],
-    spec: { subject: `fairway.spec.${number}`, body: spec, expectedSeq: 0 },
+    carrier: { subject: `fairway.spec.${number}`, body: spec, expectedSeq: 0 },
   };
 }
 

@@ -29,8 +29,13 @@ export class Committer {
   /** @throws AppError `store_full` above 80 % of the log; for creates and updates, never for deletes. */
   requireRoom(): void {
     if (this.#options.log.fillRatio() < desiredFullRatio) return;
-    this.#options.metrics.refused.inc({ reason: 'store_full' });
+    this.countRefusal('store_full');
     throw new AppError('store_full', { retryAfterMs: 30_000 });
+  }
+
+  /** Counts a change that is refused because a bound has been reached. */
+  countRefusal(reason: 'store_full' | 'overloaded' | 'tokens_max'): void {
+    this.#options.metrics.refused.inc({ reason });
   }
 
   /**
@@ -92,7 +97,7 @@ export class Committer {
   }
 
   #overloaded(): AppError {
-    this.#options.metrics.refused.inc({ reason: 'overloaded' });
+    this.countRefusal('overloaded');
     return new AppError('overloaded', { message: 'Too many changes are pending in this region.', retryAfterMs: 2000 });
   }
 

@@ -2,15 +2,12 @@ import type { RevisedSpec, SpecDocument } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import type { CreateReply } from '#shared/contract/resource.ts';
 import type { CreateOrder } from './create-order.ts';
-import { keyedIds, keyGenerationsMax } from './idempotency.ts';
+import { keyedIds, keyGenerationsMax, keylessRetryMs } from './idempotency.ts';
 import { buildFirstSpec, firstTokenName, keyHonouredMs, planCreate, type CreateFacts } from './intents.ts';
 import { project } from './project.ts';
 import { accessSeqOf, readDesired, readName, type DesiredState } from './read-desired.ts';
 import type { Answer, Call, RegionContext } from './region-context.ts';
-import type { FirstToken } from './region-keys.ts';
-
-/** Within this time an equal POST without a key is taken for a retry: doctl, DoTs and pydo retry like that. */
-const keylessRetryMs = 10 * 60 * 1000;
+import type { NewToken } from './region-keys.ts';
 
 /** Longest summary of a mutation, characters. */
 const summaryLengthMax = 500;
@@ -27,7 +24,7 @@ interface Attempt {
 }
 
 /** With the token's value, which is shown and stored nowhere. */
-type Facts = CreateFacts & { token: FirstToken };
+type Facts = CreateFacts & { token: NewToken };
 
 interface Ids {
   endpointId: string;

@@ -23,7 +23,7 @@ export async function deleteEndpoint(context: RegionContext, call: Call, order: 
   const bodyHash = context.keys.requestHash('delete', order.endpointId);
   for (let round = 0; round < roundsMax; round += 1) {
     const previous = await readSpec(context.desired, order.endpointId, call.principal.team);
-    const sought = seekIntent(context, call, { ...previous, bodyHash });
+    const sought = seekIntent(context, call, { ...previous, intents: previous.spec.intents, bodyHash });
     if (sought.replayed !== null || previous.spec.deletion !== undefined)
       return { status: 202, body: null, revision: sought.replayed?.revision ?? previous.revision };
     requireMatch(order.ifMatch, previous.revision);
@@ -44,7 +44,7 @@ export async function deleteEndpoint(context: RegionContext, call: Call, order: 
     const result = await context.committer.commit(intent);
     if (result.kind === 'mismatch') throw new AppError('idempotency_mismatch');
     if (result.kind === 'moved') continue;
-    context.auditor.tell({ document: intent.spec.body, revision: result.revision });
+    context.auditor.tell({ document: intent.carrier.body, revision: result.revision });
     return { status: 202, body: null, revision: result.revision };
   }
   throw new AppError('conflict');

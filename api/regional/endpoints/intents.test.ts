@@ -70,7 +70,7 @@ describe('a create', () => {
       kind: 'access',
       tokens: [{ hash: 'token hash', managed: true }],
     });
-    expect([name?.expectedSeq, access?.expectedSeq, plan.spec.expectedSeq]).toEqual([17, 12, 11]);
+    expect([name?.expectedSeq, access?.expectedSeq, plan.carrier.expectedSeq]).toEqual([17, 12, 11]);
   });
 
   it('takes the VPC that is named, and no public host when that is off', () => {
@@ -88,10 +88,10 @@ describe('a change', () => {
 
   it('carries the intents forward and tells the one before its revision', () => {
     const previous = { spec: specDocument({ intents: [first] }), revision: 31 };
-    const { spec } = planScale(previous, previous.spec.deployments, mark);
-    expect(spec.expectedSeq).toBe(31);
-    expect(spec.body).toMatchObject({ version: 2, updatedAt: '2026-11-22T00:00:00.000Z' });
-    expect(spec.body.intents).toEqual([
+    const { carrier } = planScale(previous, previous.spec.deployments, mark);
+    expect(carrier.expectedSeq).toBe(31);
+    expect(carrier.body).toMatchObject({ version: 2, updatedAt: '2026-11-22T00:00:00.000Z' });
+    expect(carrier.body.intents).toEqual([
       { ...first, revision: 31 },
       { ...mark, previousHash: 'h0', revision: null },
     ]);
@@ -107,11 +107,11 @@ describe('a change', () => {
       intentId: uuid(200 + index),
       revision: 2 + index,
     }));
-    const { spec } = planScale({ spec: specDocument({ intents: [create, ...rest] }), revision: 99 }, [], mark);
-    expect(spec.body.intents).toHaveLength(intentsMax);
-    expect(spec.body.intents[0]?.intentId === create.intentId).toBe(kept);
-    expect(spec.body.intents[1]?.intentId).toBe(uuid(201));
-    expect(spec.body.intents.at(-1)?.intentId).toBe(mark.intentId);
+    const { carrier } = planScale({ spec: specDocument({ intents: [create, ...rest] }), revision: 99 }, [], mark);
+    expect(carrier.body.intents).toHaveLength(intentsMax);
+    expect(carrier.body.intents[0]?.intentId === create.intentId).toBe(kept);
+    expect(carrier.body.intents[1]?.intentId).toBe(uuid(201));
+    expect(carrier.body.intents.at(-1)?.intentId).toBe(mark.intentId);
   });
 
   it('to deletion drops the sealed secret and keeps the rest', () => {
@@ -119,10 +119,10 @@ describe('a change', () => {
       spec: specDocument({ sealedHuggingFaceToken: { enc: 'e', ct: 'c' }, intents: [first] }),
       revision: 5,
     };
-    const { spec, others } = planDeletion(previous, mark);
-    expect(spec.body).not.toHaveProperty('sealedHuggingFaceToken');
-    expect(spec.body.deletion).toEqual({ requestedAt: '2026-11-22T00:00:00.000Z', requestedBy: 'token-1' });
-    expect([spec.body.version, spec.body.deployments, others]).toEqual([1, previous.spec.deployments, []]);
+    const { carrier, others } = planDeletion(previous, mark);
+    expect(carrier.body).not.toHaveProperty('sealedHuggingFaceToken');
+    expect(carrier.body.deletion).toEqual({ requestedAt: '2026-11-22T00:00:00.000Z', requestedBy: 'token-1' });
+    expect([carrier.body.version, carrier.body.deployments, others]).toEqual([1, previous.spec.deployments, []]);
   });
 });
 

@@ -75,7 +75,7 @@ export function planCreate(
   spec: SpecDocument,
   facts: CreateFacts,
   expected: { name: { subject: string; seq: number }; access: number; spec: number },
-): PreparedIntent {
+): PreparedIntent<SpecDocument> {
   const { endpointId, vpcId, team } = spec;
   const label = hostLabel(endpointId);
   const access: AccessDocument = {
@@ -106,7 +106,7 @@ export function planCreate(
       { subject: expected.name.subject, body: claim, expectedSeq: expected.name.seq },
       { subject: subjects.access(vpcId, endpointId), body: access, expectedSeq: expected.access },
     ],
-    spec: { subject: subjects.spec(endpointId), body: spec, expectedSeq: expected.spec },
+    carrier: { subject: subjects.spec(endpointId), body: spec, expectedSeq: expected.spec },
   };
 }
 
@@ -115,7 +115,7 @@ export function planScale(
   previous: RevisedSpec,
   deployments: SpecDocument['deployments'],
   mark: IntentMark,
-): PreparedIntent {
+): PreparedIntent<SpecDocument> {
   return replaceSpec(
     previous,
     { ...withIntent(previous, mark), deployments, version: previous.spec.version + 1 },
@@ -124,7 +124,7 @@ export function planScale(
 }
 
 /** The last spec: deletion is asked for, and its secrets go at once. */
-export function planDeletion(previous: RevisedSpec, mark: IntentMark): PreparedIntent {
+export function planDeletion(previous: RevisedSpec, mark: IntentMark): PreparedIntent<SpecDocument> {
   const { sealedHuggingFaceToken: _secret, ...rest } = withIntent(previous, mark);
   const deletion = { requestedAt: isoTime(mark.at), requestedBy: mark.actor };
   return replaceSpec(previous, { ...rest, deletion }, mark);
@@ -163,26 +163,32 @@ export function planRelease(
   return writes;
 }
 
-function replaceSpec(previous: RevisedSpec, next: SpecDocument, mark: IntentMark): PreparedIntent {
+function replaceSpec(previous: RevisedSpec, next: SpecDocument, mark: IntentMark): PreparedIntent<SpecDocument> {
   return {
     intentId: mark.intentId,
     bodyHash: mark.bodyHash,
     others: [],
-    spec: { subject: subjects.spec(next.endpointId), body: next, expectedSeq: previous.revision },
+    carrier: { subject: subjects.spec(next.endpointId), body: next, expectedSeq: previous.revision },
   };
+}
+
+function withIntent({ spec, revision }: RevisedSpec, mark: IntentMark): SpecDocument {
+  return { ...spec, updatedAt: isoTime(mark.at), intents: nextIntents({ intents: spec.intents, revision }, mark) };
 }
 
 /**
  * Carries the intents forward: the previous write's own entry learns its revision, and when the list is full the oldest
- * one falls out. The create's stays for a day, since an Idempotency-Key is honoured that long.
+ * one falls out. The first one, a create's, stays for a day, since an Idempotency-Key is honoured that long.
  */
-function withIntent({ spec, revision }: RevisedSpec, mark: IntentMark): SpecDocument {
-  const known = spec.intents.map((entry) => ({ ...entry, revision: entry.revision ?? revision }));
+export function nextIntents(
+  { intents, revision }: { intents: readonly IntentEntry[]; revision: number },
+  mark: IntentMark,
+): IntentEntry[] {
+  const known = intents.map((entry) => ({ ...entry, revision: entry.revision ?? revision }));
   const [first] = known;
   const all = [...known, { ...mark, previousHash: known.at(-1)?.bodyHash ?? null, revision: null }];
   const pinned = all.length > intentsMax && first !== undefined && mark.at - first.at < keyHonouredMs;
-  const intents = pinned ? [first, ...all.slice(1 - intentsMax)] : all.slice(-intentsMax);
-  return { ...spec, updatedAt: isoTime(mark.at), intents };
+  return pinned ? [first, ...all.slice(1 - intentsMax)] : all.slice(-intentsMax);
 }
 
 function isoTime(at: number): string {

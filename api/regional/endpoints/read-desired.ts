@@ -58,7 +58,8 @@ export async function accessSeqOf(log: DesiredLog, { vpcId, endpointId }: Revise
   return (await readLeader(log, subjects.access(vpcId, endpointId)))?.seq ?? 0;
 }
 
-async function readLeader(log: DesiredLog, subject: string): Promise<StoredDocument | null> {
+/** The last message of a subject. @throws AppError `unavailable` when the leader is silent. */
+export async function readLeader(log: DesiredLog, subject: string): Promise<StoredDocument | null> {
   try {
     return await log.last(subject);
   } catch (cause) {

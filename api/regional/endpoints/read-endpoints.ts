@@ -46,7 +46,7 @@ export async function listEndpoints(
         ...project(desired, status, context.address),
         provider_model_id: desired.spec.deployments.map((model) => model.providerModelId),
       })),
-      links: pageLinks(listUrl, query, { total: mine.length, next: last && placeOf(last) }),
+      links: pageLinks(listUrl, query, { total: mine.length, next: last && { after: placeOf(last) } }),
       meta: { total: mine.length },
     },
   };

@@ -16,6 +16,8 @@ export interface RegionContext {
   keys: RegionKeys;
   defaultVpcId: string;
   hostDomain: string;
+  /** Most data-plane tokens of one endpoint. */
+  tokensMax: number;
   address: EndpointAddress;
   desired: DesiredLog;
   committer: Committer;
@@ -34,9 +36,9 @@ export interface Call {
   idempotencyKey: string | undefined;
 }
 
-/** A use case's answer; `revision` becomes the ETag. */
+/** A use case's answer; `revision` becomes the ETag, null where the answer is about no revision. */
 export interface Answer<T> {
-  status: 200 | 202;
+  status: 200 | 202 | 204;
   body: T;
   revision: number | null;
 }

@@ -4,7 +4,7 @@ import { deriveKey, keyedBytes, keyedHash } from '#shared/runtime/keyed-hash.ts'
 import { seal, type Sealed } from '#shared/runtime/seal.ts';
 
 /** A data-plane token: its value is shown once and stored nowhere, its hash is what routers get. */
-export interface FirstToken {
+export interface NewToken {
   tokenId: string;
   value: string;
   hash: string;
@@ -42,9 +42,18 @@ export class RegionKeys {
    * Idempotency-Key that is used again when the tombstone has gone), the time at which the intent was stored does not: a
    * token that was revoked once stays so.
    */
-  firstToken({ intentId, at }: { intentId: string; at: number }): FirstToken {
-    const value = formatToken('access', keyedBytes(this.#firstToken, `${intentId}\0${at}`));
-    return { tokenId: this.derivedId(`token\0${intentId}\0${at}`), value, hash: keyedHash(this.#tokenHash, value) };
+  firstToken({ intentId, at }: { intentId: string; at: number }): NewToken {
+    return this.#token(`${intentId}\0${at}`);
+  }
+
+  /** A further token of an endpoint: as the first one. An Idempotency-Key may be used at several endpoints. */
+  laterToken(endpointId: string, { intentId, at }: { intentId: string; at: number }): NewToken {
+    return this.#token(`${endpointId}\0${intentId}\0${at}`);
+  }
+
+  #token(origin: string): NewToken {
+    const value = formatToken('access', keyedBytes(this.#firstToken, origin));
+    return { tokenId: this.derivedId(`token\0${origin}`), value, hash: keyedHash(this.#tokenHash, value) };
   }
 
   /** A secret that only the region's provisioner can open, for this endpoint. */

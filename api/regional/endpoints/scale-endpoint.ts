@@ -27,7 +27,7 @@ type ResourceAnswer = Answer<{ dedicated_inference: DedicatedInference }>;
 export async function scaleEndpoint(context: RegionContext, call: Call, order: ScaleOrder): Promise<ResourceAnswer> {
   const previous = await readSpec(context.desired, order.endpointId, call.principal.team);
   const bodyHash = context.keys.requestHash('scale', [order.endpointId, order.request]);
-  const sought = seekIntent(context, call, { ...previous, bodyHash });
+  const sought = seekIntent(context, call, { ...previous, intents: previous.spec.intents, bodyHash });
   if (sought.replayed !== null) return answerWith(context, previous, sought.replayed.revision);
   const deployments = decide(order, previous);
   if (deployments === null) return answerWith(context, previous, previous.revision);
@@ -46,7 +46,7 @@ export async function scaleEndpoint(context: RegionContext, call: Call, order: S
   const result = await context.committer.commit(intent);
   if (result.kind === 'mismatch') throw new AppError('idempotency_mismatch');
   if (result.kind === 'moved') throw new AppError('conflict');
-  const revised = { spec: intent.spec.body, revision: result.revision };
+  const revised = { spec: intent.carrier.body, revision: result.revision };
   context.auditor.tell({ document: revised.spec, revision: result.revision });
   return answerWith(context, revised, result.revision);
 }

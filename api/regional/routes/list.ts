@@ -1,8 +1,7 @@
 import { collectionPath, listQuerySchema } from '#shared/contract/deployment.ts';
-import { publicOrigin } from '../../http/public-origin.ts';
 import { parseInput } from '../../http/read-input.ts';
 import { listEndpoints } from '../endpoints/read-endpoints.ts';
-import type { Route } from './route.ts';
+import { listUrlOf, type Route } from './route.ts';
 
 /** GET /v2/dedicated-inferences */
 export const listRoute: Route = {
@@ -16,7 +15,6 @@ export const listRoute: Route = {
   failures: [401, 403, 422, 503],
   handle: async (c, { context }) => {
     const query = parseInput(listQuerySchema, c.req.query());
-    const listUrl = `${publicOrigin(c.req.raw)}${collectionPath}`;
-    return listEndpoints(context, c.get('call'), { query, listUrl });
+    return listEndpoints(context, c.get('call'), { query, listUrl: listUrlOf(c) });
   },
 };

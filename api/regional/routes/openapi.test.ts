@@ -8,11 +8,26 @@ describe('openapi.json', () => {
 
   it('describes every operation with its scope', () => {
     const { paths = {} } = openApiDocument();
-    expect(Object.keys(paths)).toEqual([
-      '/v2/dedicated-inferences',
-      '/v2/dedicated-inferences/{id}',
-      '/v2/dedicated-inferences/{id}/events',
-    ]);
-    expect(paths['/v2/dedicated-inferences']?.post?.security).toEqual([{ bearer: ['dedicated_inference:create'] }]);
+    const scopes = Object.entries(paths).flatMap(([path, { get, post, patch, delete: remove }]) =>
+      Object.entries({ get, post, patch, delete: remove }).flatMap(([method, operation]) =>
+        operation === undefined ? [] : [[`${method} ${path.slice(24)}`, operation.security?.[0]?.['bearer']?.join()]],
+      ),
+    );
+    expect(Object.fromEntries(scopes)).toEqual({
+      'post ': 'dedicated_inference:create',
+      'get ': 'dedicated_inference:read',
+      'get /sizes': 'dedicated_inference:read',
+      'get /gpu-model-config': 'dedicated_inference:read',
+      'get /{id}': 'dedicated_inference:read',
+      'patch /{id}': 'dedicated_inference:update',
+      'delete /{id}': 'dedicated_inference:delete',
+      'get /{id}/events': 'dedicated_inference:read',
+      'get /{id}/accelerators': 'dedicated_inference:read',
+      'get /{id}/accelerators/{accelerator_id}': 'dedicated_inference:read',
+      'get /{id}/ca': 'dedicated_inference:read',
+      'get /{id}/tokens': 'dedicated_inference_tokens:read',
+      'post /{id}/tokens': 'dedicated_inference_tokens:create',
+      'delete /{id}/tokens/{token_id}': 'dedicated_inference_tokens:delete',
+    });
   });
 });

@@ -1,27 +1,50 @@
 import { OpenAPIHono, type z } from '@hono/zod-openapi';
 import {
+  acceleratorReplySchema,
+  acceleratorsReplySchema,
+  caReplySchema,
+  gpuModelConfigReplySchema,
+  newTokenReplySchema,
+  sizesReplySchema,
+  tokensReplySchema,
+} from '#shared/contract/parts.ts';
+import {
   createReplySchema,
   eventsReplySchema,
   listReplySchema,
   resourceReplySchema,
 } from '#shared/contract/resource.ts';
+import { gpuModelConfigRoute, sizesRoute } from './catalogue.ts';
 import { createRoute } from './create.ts';
 import { deleteRoute } from './delete.ts';
 import { eventsRoute } from './events.ts';
 import { getRoute } from './get.ts';
 import { listRoute } from './list.ts';
+import { acceleratorRoute, acceleratorsRoute, caRoute } from './parts.ts';
 import { patchRoute } from './patch.ts';
 import { describeRoute } from './route-doc.ts';
 import type { Route } from './route.ts';
+import { createTokenRoute, deleteTokenRoute, tokensRoute } from './tokens.ts';
 
-/** Every operation of the management API in the order of the document, with what it answers. */
+/**
+ * Every operation of the management API in the order of the document, with what it answers. Paths without an id come before
+ * those in whose place one could stand.
+ */
 const operations: readonly [route: Route, reply?: z.ZodType][] = [
   [createRoute, createReplySchema],
   [listRoute, listReplySchema],
+  [sizesRoute, sizesReplySchema],
+  [gpuModelConfigRoute, gpuModelConfigReplySchema],
   [getRoute, resourceReplySchema],
   [patchRoute, resourceReplySchema],
   [deleteRoute],
   [eventsRoute, eventsReplySchema],
+  [acceleratorsRoute, acceleratorsReplySchema],
+  [acceleratorRoute, acceleratorReplySchema],
+  [caRoute, caReplySchema],
+  [tokensRoute, tokensReplySchema],
+  [createTokenRoute, newTokenReplySchema],
+  [deleteTokenRoute],
 ];
 
 /** Every operation of the management API. */

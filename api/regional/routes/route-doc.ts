@@ -33,6 +33,7 @@ const ifMatch = z.string().optional().meta({ description: 'The entity tag of the
 export function describeRoute(route: Route, reply: z.ZodType | undefined): RouteConfig {
   const { method, path, success, failures, body, query } = route;
   const mutates = method !== 'get';
+  const ids = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = '']) => name);
   const json = (schema: z.ZodType) => ({ 'application/json': { schema } });
   const failed = failures.map((status) => [
     status,
@@ -45,7 +46,7 @@ export function describeRoute(route: Route, reply: z.ZodType | undefined): Route
     summary: route.summary,
     security: [{ bearer: [route.scope] }],
     request: {
-      ...(path.includes('{id}') && { params: z.object({ id: uuidSchema }) }),
+      ...(ids.length > 0 && { params: z.object(Object.fromEntries(ids.map((name) => [name, uuidSchema]))) }),
       ...(query && { query }),
       ...(mutates && {
         headers: z.object({

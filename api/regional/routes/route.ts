@@ -5,6 +5,7 @@ import { uuidSchema } from '#shared/contract/ids.ts';
 import type { Scope } from '#shared/contract/identity.ts';
 import type { TokenLookup } from '../../http/api-tokens.ts';
 import type { ScopeVariables } from '../../http/request-scope.ts';
+import { publicOrigin } from '../../http/public-origin.ts';
 import type { Answer, Call, RegionContext } from '../endpoints/region-context.ts';
 
 import type { EventStreams } from './event-streams.ts';
@@ -34,14 +35,24 @@ export interface Route {
   scope: Scope;
   query?: z.ZodObject;
   body?: z.ZodType;
-  success: { status: 200 | 202; description: string };
+  success: { status: 200 | 202 | 204; description: string };
   failures: number[];
   handle: (c: Context<ApiEnv>, options: RouteOptions) => Promise<Answer<unknown> | Response>;
 }
 
 /** The endpoint's id in the path. @throws AppError `not_found` for what cannot be an id. */
 export function endpointIdOf(c: Context<ApiEnv>): string {
-  const id = uuidSchema.safeParse(c.req.param('id')?.toLowerCase());
+  return idOf(c, 'id');
+}
+
+/** An id in the path. @throws AppError `not_found` for what cannot be an id. */
+export function idOf(c: Context<ApiEnv>, name: string): string {
+  const id = uuidSchema.safeParse(c.req.param(name)?.toLowerCase());
   if (!id.success) throw new AppError('not_found');
   return id.data;
+}
+
+/** What the page links of a list start with: its address as the client sees it, without the query. */
+export function listUrlOf(c: Context<ApiEnv>): string {
+  return `${publicOrigin(c.req.raw)}${c.req.path}`;
 }

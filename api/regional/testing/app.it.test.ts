@@ -120,7 +120,7 @@ describe('the regional API', () => {
     },
     { what: 'an unknown route', request: { path: '/v2/droplets' }, error: [404, 'unknown_route'] },
     { what: 'an unknown id', request: { path: `${collection}/${nobody}` }, error: [404, 'not_found'] },
-    { what: 'something that is no id', request: { path: `${collection}/sizes` }, error: [404, 'not_found'] },
+    { what: 'something that is no id', request: { path: `${collection}/prices` }, error: [404, 'not_found'] },
     {
       what: 'a delete of nothing',
       request: { method: 'DELETE', path: `${collection}/${nobody}` },

@@ -1,0 +1,27 @@
+import { cataloguePaths } from '#shared/contract/deployment.ts';
+import { gpuModelConfigReply, sizesReply } from '../../http/catalog-replies.ts';
+import type { Route } from './route.ts';
+
+/** GET /v2/dedicated-inferences/sizes */
+export const sizesRoute: Route = {
+  method: 'get',
+  path: cataloguePaths.sizes,
+  operationId: 'dedicatedInferences_list_sizes',
+  summary: 'List accelerators with their prices',
+  scope: 'dedicated_inference:read',
+  success: { status: 200, description: 'Every size that this installation offers.' },
+  failures: [401, 403, 503],
+  handle: async (_c, { context }) => ({ status: 200, revision: null, body: sizesReply([context.region]) }),
+};
+
+/** GET /v2/dedicated-inferences/gpu-model-config */
+export const gpuModelConfigRoute: Route = {
+  method: 'get',
+  path: cataloguePaths.gpuModelConfig,
+  operationId: 'dedicatedInferences_get_gpu_model_config',
+  summary: 'List models with the accelerators that hold them',
+  scope: 'dedicated_inference:read',
+  success: { status: 200, description: 'Every model that is known to run; others may run too.' },
+  failures: [401, 403, 503],
+  handle: async (_c, { context }) => ({ status: 200, revision: null, body: gpuModelConfigReply([context.region]) }),
+};

@@ -1,0 +1,52 @@
+import { pageQuerySchema, partPaths, tokenRequestSchema } from '#shared/contract/deployment.ts';
+import { parseInput, readJsonBody } from '../../http/read-input.ts';
+import { createToken } from '../tokens/create-token.ts';
+import { deleteToken } from '../tokens/delete-token.ts';
+import { listTokens } from '../tokens/list-tokens.ts';
+import { endpointIdOf, idOf, listUrlOf, type Route } from './route.ts';
+
+/** GET /v2/dedicated-inferences/{id}/tokens */
+export const tokensRoute: Route = {
+  method: 'get',
+  path: partPaths.tokens,
+  operationId: 'dedicatedInferences_list_tokens',
+  summary: 'List the tokens of an endpoint, without their values',
+  scope: 'dedicated_inference_tokens:read',
+  query: pageQuerySchema,
+  success: { status: 200, description: 'One page, oldest first.' },
+  failures: [401, 403, 404, 422, 503],
+  handle: async (c, { context }) => {
+    const query = parseInput(pageQuerySchema, c.req.query());
+    return listTokens(context, c.get('call'), { endpointId: endpointIdOf(c), query, listUrl: listUrlOf(c) });
+  },
+};
+
+/** POST /v2/dedicated-inferences/{id}/tokens */
+export const createTokenRoute: Route = {
+  method: 'post',
+  path: partPaths.tokens,
+  operationId: 'dedicatedInferences_create_tokens',
+  summary: 'Create a token of an endpoint',
+  scope: 'dedicated_inference_tokens:create',
+  body: tokenRequestSchema,
+  success: { status: 202, description: 'The token; its value is shown here alone.' },
+  failures: [400, 401, 403, 404, 409, 413, 415, 422, 503],
+  handle: async (c, { context, bodyMaxBytes }) => {
+    const endpointId = endpointIdOf(c);
+    const request = parseInput(tokenRequestSchema, await readJsonBody(c.req.raw, bodyMaxBytes));
+    return createToken(context, c.get('call'), { endpointId, ...request });
+  },
+};
+
+/** DELETE /v2/dedicated-inferences/{id}/tokens/{token_id} */
+export const deleteTokenRoute: Route = {
+  method: 'delete',
+  path: partPaths.token,
+  operationId: 'dedicatedInferences_delete_tokens',
+  summary: 'Revoke a token of an endpoint',
+  scope: 'dedicated_inference_tokens:delete',
+  success: { status: 204, description: 'The token is revoked.' },
+  failures: [401, 403, 404, 409, 422, 503],
+  handle: (c, { context }) =>
+    deleteToken(context, c.get('call'), { endpointId: endpointIdOf(c), tokenId: idOf(c, 'token_id') }),
+};

@@ -1,0 +1,56 @@
+import type { IntentEntry, WrittenAccess } from '#shared/contract/desired.ts';
+import { subjects } from '#shared/contract/subjects.ts';
+import type { PreparedIntent } from '../commit/commit-intent.ts';
+import { keylessRetryMs, seekIntent, type SoughtCall } from '../endpoints/idempotency.ts';
+import { nextIntents, type IntentMark } from '../endpoints/intents.ts';
+import type { Call, RegionContext } from '../endpoints/region-context.ts';
+import type { EndpointAccess } from './read-access.ts';
+
+/** One token as stored. */
+export type StoredToken = WrittenAccess['tokens'][number];
+
+/** The next access of an endpoint, with other tokens. */
+export function planTokens(
+  { access, revision }: EndpointAccess,
+  tokens: StoredToken[],
+  mark: IntentMark,
+): PreparedIntent<WrittenAccess> {
+  const intents = nextIntents({ intents: access.intents, revision }, mark);
+  return {
+    intentId: mark.intentId,
+    bodyHash: mark.bodyHash,
+    carrier: {
+      subject: subjects.access(access.vpcId, access.endpointId),
+      body: { ...access, tokens, intents },
+      expectedSeq: revision,
+    },
+    others: [],
+  };
+}
+
+/**
+ * The intent of a change of tokens: new, or one that is remembered. Without an Idempotency-Key an equal change by the same
+ * API token within ten minutes is taken for a retry as long as `stands` says that its effect is still there.
+ * @throws AppError `idempotency_mismatch` when the key was used with another body.
+ */
+export function seekTokenIntent(
+  context: RegionContext,
+  call: Call,
+  {
+    access,
+    revision,
+    bodyHash,
+    stands,
+  }: EndpointAccess & { bodyHash: string; stands: (entry: IntentEntry) => boolean },
+): SoughtCall {
+  const { intents } = access;
+  if (call.idempotencyKey !== undefined) return seekIntent(context, call, { intents, revision, bodyHash });
+  const equal = intents.findLast(
+    (entry) =>
+      entry.bodyHash === bodyHash &&
+      entry.actor === call.principal.tokenId &&
+      context.clock.now() - entry.at < keylessRetryMs,
+  );
+  if (equal === undefined || !stands(equal)) return { intentId: context.newId(), replayed: null };
+  return { intentId: equal.intentId, replayed: { revision: equal.revision ?? revision, at: equal.at } };
+}
