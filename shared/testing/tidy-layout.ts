@@ -13,7 +13,7 @@ const topLevel = new Set(`${pages} setup.mjs ${folders} ${settings}`.split(' '))
 const children: Record<string, ReadonlySet<string>> = Object.fromEntries(
   Object.entries({
     shared: 'contract runtime testing',
-    api: 'http central regional cli ui',
+    api: 'http central regional cli ui testing',
     k8s: 'crds base overlays manifest-files.ts write-manifests.ts manifests.test.ts',
     loadtest: 'stack sim virtual cluster workload scenarios e2e bench report',
     'api/central': 'regions',
