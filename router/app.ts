@@ -9,12 +9,14 @@ import { ConnectionTurns } from './request/connection-turns.ts';
 import { InferenceRequest, requestIds, type RequestDeps } from './request/inference-request.ts';
 import { modelIdOf, readTarget } from './request/raw-target.ts';
 import { modelNotFound, modelsOf, readRequest } from './request/read-request.ts';
+import type { ScanQueue } from './scan/scan-queue.ts';
 import { BodyAbortedError, discardRest } from './request/request-body.ts';
 
 /** What the handlers work with. */
 export interface AppDeps extends RequestDeps {
   readonly apis: readonly [Api, ...Api[]];
   readonly gate: Gate;
+  readonly scans: ScanQueue;
   readonly bodyLimits: { readonly bytesMax: number; readonly timeoutMs: number };
   readonly forwarding: ForwardDeps;
 }
@@ -98,10 +100,10 @@ async function serve(
 
 /** Who asks, what for, and then the answer. */
 async function pass(deps: AppDeps, request: InferenceRequest): Promise<ForwardOutcome> {
-  const { gate, clock, bodyLimits } = deps;
+  const { gate, clock, bodyLimits, scans } = deps;
   const caller = authenticate(gate, request.incoming.headers, clock.now());
   request.note({ endpointId: caller.endpointId, ...(caller.kind === 'token' && { tokenId: caller.tokenId }) });
-  await readRequest(request, caller, { limits: { ...bodyLimits, clock }, pools: gate.pools });
+  await readRequest(request, caller, { limits: { ...bodyLimits, clock }, pools: gate.pools, scans });
   if (request.streamed) request.reply.startHeartbeats();
   const outcome = await forward(request, deps.forwarding);
   if ('usage' in outcome) request.used(outcome.usage);

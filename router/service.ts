@@ -27,6 +27,7 @@ import { OpenReplies } from './request/open-replies.ts';
 import type { LedgerChannel } from './ledger/ledger-channel.ts';
 import { RedisLedgerChannel } from './ledger/redis-ledger-channel.ts';
 import type { WaitLimits } from './pick/pool-wait.ts';
+import { ScanQueue } from './scan/scan-queue.ts';
 import { Scraper } from './scrape/scraper.ts';
 import { Brain, tickMs, type Scraped } from './pick/brain.ts';
 
@@ -184,6 +185,7 @@ function appDeps(
     apis,
     gate: { access, pools, tokenHashKey: Buffer.from(config.FAIRWAY_TOKEN_HASH_KEY, 'base64url') },
     memory: new SharedRoom(config.FAIRWAY_BODY_BUDGET_BYTES),
+    scans: new ScanQueue(),
     bodyLimits: { bytesMax: config.FAIRWAY_BODY_BYTES_MAX, timeoutMs: config.FAIRWAY_BODY_TIMEOUT_MS },
     times: {
       heartbeatAfterMs: config.FAIRWAY_HEARTBEAT_AFTER_MS,

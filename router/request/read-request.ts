@@ -4,6 +4,7 @@ import type { Caller } from '../access/authenticate.ts';
 import type { ServedModel } from '../dialects/dialect.ts';
 import type { PoolDirectory } from '../edge/pool-directory.ts';
 import type { ScanProblem } from '../scan/scanned-body.ts';
+import type { ScanQueue } from '../scan/scan-queue.ts';
 import { Scanner } from '../scan/scanner.ts';
 import { probeBytesMax, type InferenceRequest } from './inference-request.ts';
 import { readBody, type BodyLimits } from './request-body.ts';
@@ -17,19 +18,19 @@ import { readBody, type BodyLimits } from './request-body.ts';
 export async function readRequest(
   request: InferenceRequest,
   caller: Caller,
-  { limits, pools }: { limits: BodyLimits; pools: PoolDirectory },
+  { limits, pools, scans }: { limits: BodyLimits; pools: PoolDirectory; scans: ScanQueue },
 ): Promise<void> {
   const { incoming, body, dialect } = request;
   assertJson(incoming.headers['content-type'], incoming.headers['content-encoding']);
-  const scanner = new Scanner(dialect.body);
-  const see = (piece: Buffer): void => {
-    scanner.write(piece);
-    if (scanner.problem !== undefined) throw problemOf(scanner.problem);
+  using scanning = scans.open(new Scanner(dialect.body), body);
+  const grown = (): void => {
+    scanning.grown();
+    if (scanning.problem !== undefined) throw problemOf(scanning.problem);
   };
   body.belongTo(caller.endpointId);
   const bytesMax = caller.kind === 'proof' ? Math.min(probeBytesMax, limits.bytesMax) : limits.bytesMax;
-  await readBody(incoming, { ...limits, bytesMax }, { body, see });
-  const scan = scanner.end();
+  await readBody(incoming, { ...limits, bytesMax }, { body, grown });
+  const scan = await scanning.end();
   if (!scan.ok) throw problemOf(scan);
   const pool = choosePool(pools, caller, { model: scan.model, param: dialect.modelField });
   request.accept(scan, { caller, pool });

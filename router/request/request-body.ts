@@ -96,17 +96,17 @@ export interface BodyLimits {
 }
 
 /**
- * Reads a body piece by piece into `body` and shows each piece to `see`. Node's stream is left flowing after an error, so that
+ * Reads a body piece by piece into `body` and tells of each. Node's stream is left flowing after an error, so that
  * the answer can be read: whoever answers bounds that with `discardRest`.
- * @throws AppError `body_too_large`, `overloaded`, `timeout`; BodyAbortedError when the client leaves; what `see` throws.
+ * @throws AppError `body_too_large`, `overloaded`, `timeout`; BodyAbortedError when the client leaves; what `grown` throws.
  */
 export function readBody(
   incoming: IncomingMessage,
   limits: BodyLimits,
-  into: { body: RequestBody; see: (piece: Buffer) => void },
+  into: { body: RequestBody; grown: () => void },
 ): Promise<void> {
   const { bytesMax, timeoutMs, clock } = limits;
-  const { body, see } = into;
+  const { body, grown } = into;
   if (Number(incoming.headers['content-length'] ?? 0) > bytesMax) return Promise.reject(tooLarge(bytesMax));
   return new Promise((resolve, reject) => {
     const settle = (error?: unknown): void => {
@@ -120,7 +120,7 @@ export function readBody(
       if (body.bytes + piece.length > bytesMax) return settle(tooLarge(bytesMax));
       if (!body.add(piece)) return settle(noRoom());
       try {
-        see(piece);
+        grown();
       } catch (error) {
         settle(error);
       }

@@ -1,4 +1,4 @@
-import { hashBytes, hashText } from './hash64.ts';
+import { hashText } from './hash64.ts';
 import type { ScannedBody, ScannedSpan } from './scanned-body.ts';
 
 /** What separates caches: equal prompts under different salts share nothing. */
@@ -27,27 +27,27 @@ export function prefixHashes(scan: ScannedBody, salt: PromptSalt): PromptKeys {
   let before = saltHash(salt);
   for (const span of scan.spans.filter(({ kind }) => kind === 'template')) before = mixLast(span, before);
 
-  const keys: bigint[] = [];
-  const bytesUpTo: number[] = [];
+  const prompt = scan.spans.filter(({ kind }) => kind !== 'template');
+  const blocks = prompt.reduce((sum, { kind, ends }) => sum + (kind === 'tools' ? 1 : ends.length), 0);
+  const keys = new BigUint64Array(blocks);
+  const bytesUpTo = new Float64Array(blocks);
   let firstUserEnd = -1;
-  for (const span of scan.spans) {
-    if (span.kind === 'template') continue;
-    const offset = bytesUpTo.at(-1) ?? 0;
+  let at = 0;
+  for (const span of prompt) {
+    const offset = bytesUpTo[at - 1] ?? 0;
     if (span.kind === 'tools') {
       before = mixLast(span, before);
-      keys.push(before);
-      bytesUpTo.push(offset + (span.ends.at(-1) ?? 0));
+      keys[at] = before;
+      bytesUpTo[at++] = offset + (span.ends.at(-1) ?? 0);
       continue;
     }
-    if (firstUserEnd < 0 && span.firstUserEnd >= 0) firstUserEnd = keys.length + span.firstUserEnd;
-    const mixed = mix(BigUint64Array.from(span.hashes), before);
-    for (const [i, key] of mixed.entries()) {
-      keys.push(key);
-      bytesUpTo.push(offset + (span.ends[i] ?? 0));
-    }
-    before = keys.at(-1) ?? before;
+    if (firstUserEnd < 0 && span.firstUserEnd >= 0) firstUserEnd = at + span.firstUserEnd;
+    keys.set(span.hashes, at);
+    mix(keys.subarray(at, at + span.hashes.length), before);
+    for (const end of span.ends) bytesUpTo[at++] = offset + end;
+    before = keys[at - 1] ?? before;
   }
-  return { keys: BigUint64Array.from(keys), bytesUpTo: Float64Array.from(bytesUpTo), firstUserEnd };
+  return { keys, bytesUpTo, firstUserEnd };
 }
 
 function saltHash(salt: PromptSalt): bigint {
@@ -56,11 +56,30 @@ function saltHash(salt: PromptSalt): bigint {
 
 /** Names the span, so that the same text as another member gives another key. */
 function mixLast(span: ScannedSpan, seed: bigint): bigint {
-  return mix(BigUint64Array.of(span.hashes.at(-1) ?? 0n), hashText(span.key, seed))[0] ?? seed;
+  const last = BigUint64Array.of(span.hashes.at(-1) ?? 0n);
+  mix(last, hashText(span.key, seed));
+  return last[0] ?? seed;
 }
 
-/** Mixes each hash with the same seed. */
-function mix(hashes: BigUint64Array, seed: bigint): BigUint64Array {
-  const bytes = new Uint8Array(hashes.buffer);
-  return hashes.map((_, i) => hashBytes(bytes.subarray(i * 8, i * 8 + 8), seed));
+/**
+ * Mixes each hash with the same seed, in place: two rounds of a Feistel network over its halves, so that different hashes
+ * stay different. In words of 32 bits, since 16,000 blocks by bigints take two milliseconds.
+ */
+function mix(hashes: BigUint64Array, seed: bigint): void {
+  const words = new Uint32Array(hashes.buffer, hashes.byteOffset, hashes.length * 2);
+  const [seedLow, seedHigh] = [Number(seed & 0xffff_ffffn), Number(seed >> 32n)];
+  for (let i = 0; i < words.length; i += 2) {
+    const high = (words[i + 1] ?? 0) ^ scramble((words[i] ?? 0) ^ seedLow);
+    words[i] = (words[i] ?? 0) ^ scramble(high ^ seedHigh);
+    words[i + 1] = high;
+  }
+}
+
+/** Finalizer of MurmurHash3 (public domain): every input bit moves every output bit, and none is lost. */
+function scramble(word: number): number {
+  let mixed = word ^ (word >>> 16);
+  mixed = Math.imul(mixed, 0x85eb_ca6b);
+  mixed ^= mixed >>> 13;
+  mixed = Math.imul(mixed, 0xc2b2_ae35);
+  return mixed ^ (mixed >>> 16);
 }
