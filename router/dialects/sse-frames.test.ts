@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FrameTooLongError, SseFrames } from './sse-frames.ts';
+import { dataOf, FrameTooLongError, isDone, SseFrames } from './sse-frames.ts';
 
 function cut(text: string, sizes: readonly number[]): string[] {
   const frames: string[] = [];
@@ -25,6 +25,27 @@ describe('SseFrames', () => {
       'data: unfinished\n\nrest',
     ]);
   });
+
+  it('ends an event that ends its lines in CR alone, at once', () => {
+    expect(cut('event: x\rdata: a\r\rdata: b\r\r', [1, 2, 3])).toEqual(['event: x\rdata: a\r\r', 'data: b\r\r']);
+    const seen: string[] = [];
+    new SseFrames(1000).push(Buffer.from('data: a\r\r'), (frame) => seen.push(frame.toString()));
+    expect(seen).toHaveLength(1);
+  });
+
+  it.each(['\n', '\r\n', '\r'])('reads the fields of an event, whatever its lines end in (%j)', (end) => {
+    const text = ['event: x', 'data: a', 'id: 1', 'data:b', '', 'data: c', '', ''].join(end);
+    const data: (string | undefined)[] = [];
+    for (const frame of cut(text, [4, 1, 9])) data.push(dataOf(Buffer.from(frame), Buffer.from('data:'))?.toString());
+    expect(data).toEqual(['a\nb', 'c']);
+  });
+
+  it.each([
+    ['[DONE]', true],
+    ['  \t[DONE] ', true],
+    ['"[DONE]"', false],
+    ['DONE', false],
+  ])('knows the end of a stream: %j', (text, is) => expect(isDone(Buffer.from(text))).toBe(is));
 
   it('gives the same events however the stream is cut', () => {
     const piece = fc.constantFrom('data: é', 'x', '\n', '\r\n', '\r', '\n\n', '\r\n\r\n');

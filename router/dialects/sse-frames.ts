@@ -9,16 +9,34 @@ export class FrameTooLongError extends Error {
   override name = 'FrameTooLongError';
 }
 
+/** Where the stream stands: inside of a line, at the begin of one (behind `\n`, behind `\r`), behind a blank line's `\r`. */
+type Place = 'inside' | 'begin' | 'begin-cr' | 'blank-cr';
+
+/** What the next byte of a line's begin does: where it leads, whether it belongs there, and whether the event is over. */
+interface Step {
+  readonly to: Place;
+  readonly takes: 0 | 1;
+  readonly over: boolean;
+}
+
+const inside: Step = { to: 'inside', takes: 0, over: false };
+const over: Step = { to: 'inside', takes: 1, over: true };
+/** By the next byte: `\n`, `\r`, any other. The `\n` of a `\r\n` belongs to its line, if it comes; who sends `\r` alone sends none. */
+const steps: Readonly<Record<Exclude<Place, 'inside'>, { lf: Step; cr: Step; other: Step }>> = {
+  begin: { lf: over, cr: { to: 'blank-cr', takes: 1, over: false }, other: inside },
+  'begin-cr': { lf: { to: 'begin', takes: 1, over: false }, cr: over, other: inside },
+  'blank-cr': { lf: over, cr: { ...over, takes: 0 }, other: { ...over, takes: 0 } },
+};
+
 /**
- * Cuts a stream of server-sent events into events, wherever the chunks are cut: `\n\n` or `\r\n\r\n` ends one. An event
- * inside one chunk is a view of it; only one that spans chunks is copied.
+ * Cuts a stream of server-sent events into events, wherever the chunks are cut: a blank line ends one, and `\n`, `\r\n` or
+ * `\r` ends a line. An event inside one chunk is a view of it; only one that spans chunks is copied.
  */
 export class SseFrames {
   readonly #lengthMax: number;
   #pieces: Buffer[] = [];
   #held = 0;
-  /** Bytes of a line end that were seen last: 0 none, 1 `\n`, 2 `\n\r`. */
-  #lineEnd = 0;
+  #place: Place = 'inside';
 
   constructor(lengthMax: number) {
     this.#lengthMax = lengthMax;
@@ -26,28 +44,25 @@ export class SseFrames {
 
   /** Calls `take` for each event that ends in the chunk, blank line included. @throws FrameTooLongError */
   push(chunk: Buffer, take: (frame: Buffer) => void): void {
+    const ends = new LineEnds(chunk);
     let start = 0;
     let at = 0;
     while (at < chunk.length) {
-      if (this.#lineEnd === 0) {
-        const found = chunk.indexOf(newline, at);
-        if (found < 0) break;
-        this.#lineEnd = 1;
+      const byte = chunk[at];
+      if (this.#place === 'inside') {
+        const found = ends.from(at);
+        if (found >= chunk.length) break;
+        this.#place = chunk[found] === newline ? 'begin' : 'begin-cr';
         at = found + 1;
         continue;
       }
-      const byte = chunk[at];
-      if (byte === newline) {
-        take(this.#whole(chunk.subarray(start, at + 1)));
-        this.#lineEnd = 0;
-        start = at + 1;
-        at = start;
-      } else if (byte === carriageReturn && this.#lineEnd === 1) {
-        this.#lineEnd = 2;
-        at += 1;
-      } else {
-        this.#lineEnd = 0;
-      }
+      const next = steps[this.#place];
+      const step = byte === newline ? next.lf : byte === carriageReturn ? next.cr : next.other;
+      this.#place = step.to;
+      at += step.takes;
+      if (!step.over) continue;
+      take(this.#whole(chunk.subarray(start, at)));
+      start = at;
     }
     this.#hold(chunk.subarray(start));
   }
@@ -55,7 +70,7 @@ export class SseFrames {
   /** The stream is over: what has begun counts as an event, with the blank line that it lacks. */
   end(take: (frame: Buffer) => void): void {
     if (this.#held > 0) take(this.#whole(blankLine));
-    this.#lineEnd = 0;
+    this.#place = 'inside';
   }
 
   #whole(end: Buffer): Buffer {
@@ -74,22 +89,49 @@ export class SseFrames {
   }
 }
 
+/** The line ends of some bytes, from the first on; each byte is looked at once. */
+class LineEnds {
+  readonly #bytes: Buffer;
+  #lf = -1;
+  #cr = -1;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  /** The next one at or behind a place that is never before the last; the length when there is none. */
+  from(at: number): number {
+    if (this.#lf < at) this.#lf = this.#find(newline, at);
+    if (this.#cr < at) this.#cr = this.#find(carriageReturn, at);
+    return Math.min(this.#lf, this.#cr);
+  }
+
+  #find(byte: number, at: number): number {
+    const found = this.#bytes.indexOf(byte, at);
+    return found < 0 ? this.#bytes.length : found;
+  }
+}
+
 /** The data of an event: its lines of one field (`data:`), joined as the format says; undefined when it has none. */
 export function dataOf(frame: Buffer, field: Buffer): Buffer | undefined {
+  const ends = new LineEnds(frame);
   let found: Buffer | undefined;
   let at = frame[0] === markByte ? markBytes : 0;
   while (at < frame.length) {
-    const end = frame.indexOf(newline, at);
-    const next = end < 0 ? frame.length : end;
+    const end = ends.from(at);
     if (startsWith(frame, at, field)) {
       const start = at + field.length + (frame[at + field.length] === 0x20 ? 1 : 0);
-      const stop = frame[next - 1] === carriageReturn ? next - 1 : next;
-      const line = frame.subarray(start, Math.max(start, stop));
+      const line = frame.subarray(start, Math.max(start, end));
       found = found === undefined ? line : Buffer.concat([found, blankLine.subarray(1), line]);
     }
-    at = next + 1;
+    at = end + 1;
   }
   return found;
+}
+
+/** The word that many streams end with, whatever blanks stand around it. */
+export function isDone(data: Buffer): boolean {
+  return data.length < 64 && /^\s*\[DONE\]/.test(data.toString('latin1'));
 }
 
 function startsWith(frame: Buffer, at: number, field: Buffer): boolean {

@@ -2,7 +2,7 @@ import { isRecord } from '#shared/runtime/is-record.ts';
 import { parseJson } from '#shared/runtime/parse-json.ts';
 import type { Usage } from '../../replicas/usage.ts';
 import type { AnswerReader, TakeEvent } from '../dialect.ts';
-import { SseFrames, dataOf } from '../sse-frames.ts';
+import { SseFrames, dataOf, isDone } from '../sse-frames.ts';
 import { tellsError } from './errors.ts';
 import { MessageUsage } from './usage.ts';
 
@@ -10,8 +10,6 @@ const nameField = Buffer.from('event:');
 const dataField = Buffer.from('data:');
 /** Longest event of a stream. */
 const frameBytesMax = 8 * 1024 * 1024;
-/** What engines that speak several APIs may end any stream with. */
-const done = '[DONE]';
 
 /** The last event of every stream that went well. */
 export const endMark = Buffer.from('event: message_stop\ndata: {"type":"message_stop"}\n\n');
@@ -40,9 +38,9 @@ export class MessageReader implements AnswerReader {
 
   end(take: TakeEvent): void {
     this.#frames.end((frame) => {
-      const data = String(dataOf(frame, dataField));
+      const data = dataOf(frame, dataField);
       // Half an event is none.
-      if (data === done || parseJson(data) !== undefined) this.#onFrame(frame, take);
+      if (data !== undefined && (isDone(data) || parseJson(data.toString()) !== undefined)) this.#onFrame(frame, take);
     });
   }
 
@@ -55,9 +53,11 @@ export class MessageReader implements AnswerReader {
     if (data === undefined || data.length === 0) return;
     const name = dataOf(frame, nameField)?.toString();
     if (name === 'content_block_delta' && this.#opened) return take('content', frame);
-    const text = data.toString();
-    if (text === done) return take('done', endMark);
-    const value = parseJson(text);
+    // Engines that speak several APIs may end any stream with it.
+    if (isDone(data)) return take('done', endMark);
+    const value = parseJson(data.toString());
+    // What is no event of this API is no begin of an answer: it goes out with the one that is.
+    if (!this.#opened && !isRecord(value) && name !== 'error') return take('opening', frame);
     const event = isRecord(value) ? value : {};
     switch (name ?? event['type']) {
       case 'ping':

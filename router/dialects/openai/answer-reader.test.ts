@@ -66,7 +66,8 @@ describe('the commit point of a chat stream', () => {
     [delta({ reasoning_content: 'a' }), ['content']],
     [delta({ tool_calls: [{ index: 0 }] }), ['content']],
     ['data: {"choices":[{"delta":{},"finish_reason":"stop"}]}', ['content']],
-    ['data: not json', ['content']],
+    ['data: not json', ['opening']],
+    ['data: "text"', ['opening']],
     [`event: message\n${delta({ content: 'a' })}`, ['content']],
     [`\ufeff${delta({ content: 'a' })}`, ['content']],
     ['data: { "error" : {"message":"x"}}', ['error']],
@@ -78,6 +79,7 @@ describe('the commit point of a chat stream', () => {
     ['data: {"detail":[{"msg":"x"}]}', ['error']],
     ['data: [DONE]', ['done']],
     ['data:[DONE]', ['done']],
+    ['data:   [DONE]', ['done']],
   ])('%s: %s', (event, kinds) => expect(kindsOf(event)).toEqual(kinds));
 });
 
@@ -93,6 +95,7 @@ describe('a stream that is open', () => {
     ['data: {"error": {"message":"x"}}', ['error']],
     ['event: error\ndata: {"message":"x"}', ['error']],
     ['data: {"detail":"x"}', ['error']],
+    ['data: not json', ['content']],
     ['data: {"id":"x","timings":{"predicted_n":1}}', ['content']],
     ['data: {"id":"x","error":{"code":502},"choices":[{"delta":{"content":""},"finish_reason":"error"}]}', ['error']],
     ['data: {"error":null,"choices":[{"delta":{"content":"a"}}]}', ['content']],

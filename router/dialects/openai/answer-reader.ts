@@ -3,7 +3,7 @@ import { parseJson } from '#shared/runtime/parse-json.ts';
 import type { Usage } from '../../replicas/usage.ts';
 import type { AnswerReader, TakeEvent } from '../dialect.ts';
 import { membersOf } from '../json-members.ts';
-import { SseFrames, dataOf } from '../sse-frames.ts';
+import { SseFrames, dataOf, isDone } from '../sse-frames.ts';
 import { tellsError } from './errors.ts';
 import { findUsage, UsageTally } from './usage.ts';
 
@@ -11,7 +11,6 @@ const choicesKey = Buffer.from('"choices"');
 const usageKey = Buffer.from('"usage"');
 const finishKey = Buffer.from('"finish_reason"');
 const errorKey = Buffer.from('"error"');
-const done = Buffer.from('[DONE]');
 /** The field in which llama-server told errors until the end of 2025 (ggml-org/llama.cpp#16104). */
 const errorField = Buffer.from('error:');
 export const dataField = Buffer.from('data:');
@@ -123,7 +122,8 @@ export class OpenAiReader implements AnswerReader {
     const usage = isRecord(value) && isRecord(value['usage']) ? findUsage(data) : undefined;
     if (usage !== undefined && choices.length === 0) return this.#onUsage(frame, usage, take);
     const finishes = choices.filter(hasFinish).length;
-    if (isRecord(value) && finishes === 0 && !choices.some(this.#hasContent)) {
+    // What is no event of this API is no begin of an answer: it goes out with the one that is.
+    if (finishes === 0 && !choices.some(this.#hasContent)) {
       if (usage !== undefined) this.#tally.beside(choiceOf(data), usage);
       return take('opening', this.#shown(frame, usage));
     }
@@ -171,11 +171,6 @@ function withMembers(frame: Buffer, extras: readonly { name: string; text: strin
 
 function eventOf(members: readonly { text: string }[]): Buffer {
   return Buffer.from(`data: {${members.map(({ text }) => text).join(',')}}\n\n`);
-}
-
-/** The end mark of a stream. */
-export function isDone(data: Buffer): boolean {
-  return data[0] === done[0] && data.subarray(0, done.length).equals(done);
 }
 
 /** Nothing for anybody: consumers that parse every event fail on it. */

@@ -2,8 +2,8 @@ import { isRecord } from '#shared/runtime/is-record.ts';
 import { parseJson } from '#shared/runtime/parse-json.ts';
 import type { Usage } from '../../replicas/usage.ts';
 import type { AnswerReader, TakeEvent } from '../dialect.ts';
-import { SseFrames, dataOf } from '../sse-frames.ts';
-import { dataField, frameBytesMax, isDone, isEmpty, nameField } from './answer-reader.ts';
+import { SseFrames, dataOf, isDone } from '../sse-frames.ts';
+import { dataField, frameBytesMax, isEmpty, nameField } from './answer-reader.ts';
 import { tellsError } from './errors.ts';
 import { findUsage } from './usage.ts';
 
@@ -64,7 +64,8 @@ export class ResponsesReader implements AnswerReader {
       if (tellsError(value)) return take('error', data);
     } else if (failures.has(type)) return take('error', data);
     else if (ends.has(type)) return this.#onLast(frame, data, take);
-    if (!this.#opened && typeof type === 'string' && isRecord(value) && isOpening(type, value))
+    // What is no event of this API is no begin of an answer: it goes out with the one that is.
+    if (!this.#opened && (!isRecord(value) || (typeof type === 'string' && isOpening(type, value))))
       return take('opening', frame);
     this.#opened = true;
     take('content', frame);
