@@ -136,8 +136,9 @@ function feedBrain(
   feeding.use(startLoop({ name: 'brain.tick', everyMs: tickMs, clock, log }, () => brain.tick()));
   const pools = (): PoolDocument[] => copy.pools.documents();
   const scraped = (result: Scraped): void => brain.scraped(result);
+  const isSuspect = (replica: string): boolean => brain.isSuspect(replica);
   const counted = (result: string): void => metrics.scrapes.inc({ result });
-  feeding.use(new Scraper({ pools, everyMs, scraped, counted, clock, log }));
+  feeding.use(new Scraper({ pools, everyMs, scraped, isSuspect, counted, clock, log }));
   return feeding;
 }
 

@@ -35,6 +35,8 @@ export interface Scraped {
   readonly startedAt: number;
   readonly health: ScrapeResult;
   readonly signals: ReplicaSignals;
+  /** The pool's key was refused to it. */
+  readonly denied?: boolean;
 }
 
 /** What there is to measure. */
@@ -139,11 +141,17 @@ export class Brain implements Picker, Disposable {
     return gone;
   }
 
-  scraped({ replica, startedAt, health, signals }: Scraped): void {
+  /** Whether a look should find out if a replica refuses its pool's key. */
+  isSuspect(replica: string): boolean {
+    return this.#health.isSuspect(replica);
+  }
+
+  scraped({ replica, startedAt, health, signals, denied = false }: Scraped): void {
     const { replicaId } = replica;
     if (!this.#pools.has(replica)) return;
     const now = this.#clock.monotonic();
     this.#health.scraped(replicaId, health, { startedAt, now });
+    if (denied) this.#health.denied(replicaId, now);
     this.table.setSignals(replicaId, signals, now);
     const { running, waiting = 0 } = signals;
     if (running !== undefined) this.#picker.counted(replicaId, running + waiting, startedAt);

@@ -78,14 +78,43 @@ describe('ReplicaHealth', () => {
     expect(doubts(3400)).toEqual([0]);
   });
 
-  it('keeps a foreign engine out for the longest pause, however healthy it is, or until it moves', () => {
+  it('keeps a foreign engine out, longer each time, however healthy it is, or until it moves', () => {
     const { health, fail, look, doubts } = make();
-    fail('unauthorized', 0);
-    look('healthy', 1);
-    expect(doubts(29_999, 30_000)).toEqual([Infinity, 0]);
-    fail('unauthorized', 0);
+    for (let stream = 0; stream < 40; stream += 1) fail('unauthorized', 1 + stream / 100, 0);
+    look('healthy', 2);
+    expect(doubts(1000, 1002)).toEqual([Infinity, 0]);
+    expect([health.booked('a', 1002), health.booked('a', 1002), ...doubts(1002)]).toEqual([true, false, Infinity]);
+    fail('unauthorized', 1003, 1002);
+    health.probeOver('a');
+    expect(doubts(3002, 3004)).toEqual([Infinity, 0]);
+    for (let at = 4000; at < 200_000; at += 40_000) fail('unauthorized', at);
+    expect(doubts(164_000 + 29_999, 164_000 + 30_000)).toEqual([Infinity, 0]);
     health.forget('a');
-    expect(doubts(1)).toEqual([0]);
+    expect(doubts(164_001)).toEqual([0]);
+  });
+
+  it('keeps it out without another prompt where looks are refused as well', () => {
+    const { health, fail, doubts } = make();
+    health.denied('a', 0);
+    expect([health.isSuspect('a'), ...doubts(0)]).toEqual([false, 0]);
+    fail('unauthorized', 1);
+    expect(health.isSuspect('a')).toBe(true);
+    for (let at = 900; at < 100_000; at += 1000) {
+      health.denied('a', at);
+      expect(doubts(at + 999)).toEqual([Infinity]);
+    }
+  });
+
+  it('takes a fresh engine back with the first answer to one that tries', () => {
+    const { health, fail, doubts } = make();
+    fail('unauthorized', 1);
+    health.booked('a', 1001);
+    health.accepted('a', { startedAt: 1001, now: 1010 });
+    health.answered('a', 1001);
+    health.probeOver('a');
+    expect([health.isSuspect('a'), ...doubts(1011)]).toEqual([false, 0]);
+    fail('unauthorized', 1020);
+    expect(doubts(1020)).toEqual([0]);
   });
 
   it.each<[string, (lab: ReturnType<typeof make>) => unknown, number]>([

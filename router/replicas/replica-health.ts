@@ -51,6 +51,9 @@ interface Finding {
   probing: boolean;
   /** When the last incident was known: what began before it belongs to it, and says nothing against it. */
   failedAt: number;
+  /** It refuses the pool's key: how often, known since when, and until when nobody tries it. */
+  refusals: number;
+  refusedAt: number;
   foreignUntil: number;
   /** It has taken the pool's key, and was there at every look since: no other process can have its address. */
   isOurs: boolean;
@@ -66,9 +69,10 @@ interface Finding {
 /**
  * What is thought of replicas, from looks at them and from what requests met. An engine may look healthy and fail every
  * request (vLLM in shutdown), so that a good look does not make up for incidents; a refused connection is out at once and
- * back with the first good look that began later; an address that refuses the pool's key is somebody else's, out at once
- * and for the longest pause, unless it has taken the key before and never been away: then the request was to blame. One incident counts once, however many requests it broke, and only what began after it clears
- * it. Pure over (state, now); times are monotonic milliseconds.
+ * back with the first good look that began later. An address that refuses the pool's key is somebody else's, out at once and
+ * longer each time, for the longest pause where looks show that the key is refused, unless it has taken the key before and
+ * never been away: then the request was to blame. One incident counts once, however many requests it broke, and only what
+ * began after it clears it. Pure over (state, now); times are monotonic milliseconds.
  */
 export class ReplicaHealth {
   readonly #limits: HealthLimits;
@@ -86,7 +90,9 @@ export class ReplicaHealth {
   doubt(replica: string, now: number): number {
     const finding = this.#findings.get(replica);
     if (finding === undefined) return 0;
-    if (now < finding.foreignUntil || finding.scrape === 'refused' || finding.scrape === 'unhealthy') return Infinity;
+    if (finding.scrape === 'refused' || finding.scrape === 'unhealthy') return Infinity;
+    // Nobody sends a prompt to what is another tenant's engine, but for the one request that tries.
+    if (now < finding.foreignUntil || (finding.refusals > 0 && finding.probing)) return Infinity;
     if (isStalled(finding, this.#limits)) return finding.looked ? Infinity : Number.MAX_SAFE_INTEGER;
     return finding.inDoubt && (now < finding.outUntil || finding.probing) ? finding.pauses : 0;
   }
@@ -105,9 +111,10 @@ export class ReplicaHealth {
   /** A request goes there. True when it is the one that tries a replica in doubt: `probeOver` is called at its end. */
   booked(replica: string, now: number): boolean {
     const finding = this.#findings.get(replica);
-    if (finding === undefined || !finding.inDoubt || finding.probing || now < finding.outUntil) return false;
-    finding.probing = true;
-    return true;
+    if (finding === undefined || finding.probing) return false;
+    const tries = (finding.inDoubt && now >= finding.outUntil) || (finding.refusals > 0 && now >= finding.foreignUntil);
+    finding.probing = tries;
+    return tries;
   }
 
   probeOver(replica: string): void {
@@ -120,7 +127,7 @@ export class ReplicaHealth {
     if (startedAt <= this.#ownStallAt && now <= this.#ownStallAt + this.#limits.excuseMs) return false;
     const finding = this.#finding(replica);
     if (failure !== 'unauthorized') finding.isOurs = false;
-    if (failure === 'unauthorized' && !finding.isOurs) finding.foreignUntil = now + this.#limits.pauseMaxMs;
+    if (failure === 'unauthorized' && !finding.isOurs) this.#refusedKey(finding, { startedAt, now });
     else if (failure === 'connect') Object.assign(finding, { scrape: 'refused', failedAt: now });
     else if (startedAt > finding.failedAt) this.#incident(finding, now);
     return true;
@@ -129,15 +136,17 @@ export class ReplicaHealth {
   /** The first good bytes of an answer came: others may follow, and the next incident counts in full. */
   accepted(replica: string, { startedAt, now }: Span): void {
     const finding = this.#findings.get(replica);
-    if (finding === undefined || startedAt <= finding.failedAt || now < finding.outUntil) return;
-    finding.inDoubt = false;
+    if (finding === undefined) return;
+    if (startedAt > finding.refusedAt) Object.assign(finding, { refusals: 0, foreignUntil: 0 });
+    if (startedAt > finding.failedAt && now >= finding.outUntil) finding.inDoubt = false;
   }
 
   /** A request was answered whole. */
   answered(replica: string, startedAt: number): void {
     const finding = this.#finding(replica);
-    if (startedAt <= finding.failedAt) return;
-    Object.assign(finding, { incidents: 0, pauses: 0, inDoubt: false, outUntil: 0, foreignUntil: 0, isOurs: true });
+    if (startedAt <= finding.failedAt || startedAt <= finding.refusedAt) return;
+    Object.assign(finding, { incidents: 0, pauses: 0, inDoubt: false, outUntil: 0 });
+    Object.assign(finding, { refusals: 0, foreignUntil: 0, isOurs: true });
     if (finding.scrape === 'refused') finding.scrape = 'unknown';
   }
 
@@ -163,6 +172,17 @@ export class ReplicaHealth {
     if (result !== 'healthy' || finding.scrape !== 'refused' || startedAt > finding.failedAt) finding.scrape = result;
   }
 
+  /** It has refused the pool's key to a request: a look that sends no prompt may tell whether it refuses it to all. */
+  isSuspect(replica: string): boolean {
+    return (this.#findings.get(replica)?.refusals ?? 0) > 0;
+  }
+
+  /** A look was refused for its key. */
+  denied(replica: string, now: number): void {
+    const finding = this.#findings.get(replica);
+    if (finding !== undefined && finding.refusals > 0) finding.foreignUntil = now + this.#limits.pauseMaxMs;
+  }
+
   /** When our own event loop was last known to have stood still. */
   get ownStallAt(): number {
     return this.#ownStallAt;
@@ -182,6 +202,14 @@ export class ReplicaHealth {
   /** Forgets all replicas but these. */
   keep(replicas: { has(replica: string): boolean }): void {
     for (const replica of this.#findings.keys()) if (!replicas.has(replica)) this.#findings.delete(replica);
+  }
+
+  #refusedKey(finding: Finding, { startedAt, now }: Span): void {
+    if (startedAt <= finding.refusedAt) return;
+    const { pauseMs, pauseMaxMs } = this.#limits;
+    finding.foreignUntil = Math.max(finding.foreignUntil, now + Math.min(pauseMaxMs, pauseMs * 2 ** finding.refusals));
+    finding.refusals = Math.min(finding.refusals + 1, 16);
+    finding.refusedAt = now;
   }
 
   #incident(finding: Finding, now: number): void {
@@ -206,6 +234,8 @@ export class ReplicaHealth {
       outUntil: 0,
       probing: false,
       failedAt: Number.NEGATIVE_INFINITY,
+      refusals: 0,
+      refusedAt: Number.NEGATIVE_INFINITY,
       foreignUntil: 0,
       isOurs: false,
       scrape: 'unknown',

@@ -29,7 +29,7 @@ function portOf(server: Server): number {
 }
 
 /** Looks at one replica, and keeps what was found, counted and logged. */
-function watch(port: number) {
+function watch(port: number, isSuspect = false) {
   const pool: PoolDocument = poolDocument({ replicas: [replicaAt(port)] });
   const found: Scraped[] = [];
   const counts = new Map<string, number>();
@@ -38,6 +38,7 @@ function watch(port: number) {
     pools: () => [pool],
     everyMs,
     scraped: (result) => found.push(result),
+    isSuspect: () => isSuspect,
     counted: (result) => counts.set(result, (counts.get(result) ?? 0) + 1),
     clock: systemClock,
     log: pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) }),
@@ -73,6 +74,20 @@ describe('the scraper', () => {
     expect(watched.lines[0]).toContain('scrape.denied');
     expect(watched.lines[0]).not.toContain(watched.pool.upstreamKey);
     expect(watched.found.at(-1)).toMatchObject({ health: 'healthy', signals: {} });
+  });
+
+  it('asks a suspect for its key where every engine wants one, and nobody else', async () => {
+    const asked = new Set<string | undefined>();
+    await using server = await serve((request, response) => {
+      asked.add(request.url);
+      response.statusCode = request.url === '/v1/models' ? 401 : 200;
+      response.end();
+    });
+    await using well = watch(portOf(server));
+    await eventually(() => expect(well.found.at(-1)?.denied).toBe(false));
+    expect(asked).toEqual(new Set(['/health', '/metrics']));
+    await using suspect = watch(portOf(server), true);
+    await eventually(() => expect(suspect.found.at(-1)?.denied).toBe(true));
   });
 
   it('tells silence from refusal, sickness and health', async () => {

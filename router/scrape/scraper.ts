@@ -14,6 +14,8 @@ export interface ScraperOptions {
   readonly pools: () => readonly PoolDocument[];
   readonly everyMs: number;
   readonly scraped: (result: Scraped) => void;
+  /** Replicas that have refused the pool's key to a request. */
+  readonly isSuspect: (replica: string) => boolean;
   /** Every look is counted; `denied`: the replica refuses the pool's key, so that its metrics are unknown. */
   readonly counted: (result: ScrapeResult | 'denied') => void;
   readonly clock: Clock;
@@ -22,6 +24,8 @@ export interface ScraperOptions {
 
 /** Looks at once. */
 const concurrency = 64;
+/** What every engine that has a key asks for it (vLLM, SGLang, llama.cpp), unlike health and, of vLLM, metrics. */
+const keyPath = '/v1/models';
 const metricsBytesMax = 4 * 1024 * 1024;
 /** Failures of this machine, which say nothing of a replica. Source: errno(3). */
 const ownFailures: ReadonlySet<unknown> = new Set([
@@ -71,20 +75,21 @@ export class Scraper implements AsyncDisposable {
   }
 
   async #look(pool: PoolDocument, replica: PoolReplica, signal: AbortSignal): Promise<void> {
-    const { clock, scraped, counted } = this.#options;
+    const { clock, scraped, counted, isSuspect } = this.#options;
     const { engine, upstreamKey } = pool;
     const origin = httpOrigin(replica.address, replica.port);
     const options = { dispatcher: this.#agent, signal, headers: { authorization: `Bearer ${upstreamKey}` } };
     const startedAt = clock.monotonic();
-    const [health, metrics] = await Promise.all([
+    const [health, metrics, key] = await Promise.all([
       healthOf(`${origin}${engine.healthPath}`, options),
-      metricsOf(`${origin}${engine.metricsPath}`, options),
+      textOf(`${origin}${engine.metricsPath}`, options),
+      isSuspect(replica.replicaId) ? textOf(`${origin}${keyPath}`, options) : undefined,
     ]);
     if (signal.aborted) return;
     counted(health);
-    this.#noteDenied(pool, replica, metrics === 'denied');
-    const signals = typeof metrics === 'string' ? signalsOf(metrics === 'denied' ? '' : metrics, engine.metrics) : {};
-    scraped({ replica, startedAt, health, signals });
+    this.#noteDenied(pool, replica, metrics === denied);
+    const signals = typeof metrics === 'string' ? signalsOf(metrics, engine.metrics) : {};
+    scraped({ replica, startedAt, health, signals, denied: metrics === denied || key === denied });
   }
 
   #noteDenied(pool: PoolDocument, { replicaId, name }: PoolReplica, isDenied: boolean): void {
@@ -118,12 +123,14 @@ export function scrapeFailure(error: unknown): ScrapeResult {
   return ownFailures.has(code) ? 'unknown' : 'silent';
 }
 
+const denied = Symbol('denied');
+
 /** The text; `denied` when the key is refused, undefined when it cannot be read. */
-async function metricsOf(url: string, options: LookOptions): Promise<string | undefined> {
+async function textOf(url: string, options: LookOptions): Promise<string | typeof denied | undefined> {
   try {
     const { statusCode, body } = await request(url, options);
     const text = await body.text();
-    if (statusCode === 401 || statusCode === 403) return 'denied';
+    if (statusCode === 401 || statusCode === 403) return denied;
     return statusCode === 200 ? text : undefined;
   } catch {
     return undefined;

@@ -67,6 +67,18 @@ describe('a pool whose health checks are good', () => {
     expect([clean.status, contentOf(clean.text), await waited()]).toEqual([200, 'ok', before]);
   });
 
+  it('serves others soon after one that every replica answers with 401, though none has taken the key before', async () => {
+    for (const upstream of upstreams)
+      upstream.script = (seen) =>
+        seen.body.includes('poison') ? answerJson(401, { error: 'Unauthorized' })(seen) : streamWords('ok')(seen);
+    const poison = start(say('poison'));
+    await eventually(() => expect(upstreams.map(({ seen }) => seen.length)).toEqual([1, 1]));
+    const before = await waited();
+    expect(contentOf((await ask(say('clean'))).text)).toBe('ok');
+    expect((await waited()) - before).toBeLessThan(10);
+    poison.abort();
+  });
+
   it('serves at once when all its replicas have failed before', async () => {
     for (const upstream of upstreams) upstream.script = ({ response }) => void response.socket?.resetAndDestroy();
     for (let i = 0; i < 4; i += 1) await ask(say(`lost ${i}`));
