@@ -61,6 +61,13 @@ describe('serveApp', () => {
     expect((await get(running.url)).status).toBe(200);
   });
 
+  it('passes over an expectation that it does not know', async () => {
+    await using server = await serveListener((_, response) => void response.end('served'), local);
+    const sent = httpRequest(server.url, { headers: { expect: 'more', connection: 'close' } }).end();
+    const [response]: IncomingMessage[] = await once(sent, 'response');
+    expect([response?.statusCode, (await response?.toArray())?.join('')]).toEqual([200, 'served']);
+  });
+
   it('says in one sentence that a port is taken', async () => {
     await using running = await serveListener(() => {}, local);
     const port = Number(new URL(running.url).port);

@@ -58,6 +58,8 @@ export async function serveListener(listener: RequestListener, options: ServeOpt
   const server = createServer({ keepAliveTimeout: 95_000, maxHeaderSize: 32_768, ...options.server });
   const ending = endingOf(server, options.drainTimeoutMs);
   server.on('request', options.bounds === undefined ? listener : bounded(server, listener, options.bounds));
+  // An expectation that is not known may be passed over (RFC 9110 §10.1.1); Node's own answer is a 417 without a word.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   return { url: httpOrigin(options.host, port), server, ...ending };
