@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { freePort } from '#shared/testing/child-server.ts';
 import { answerJson, startScriptedUpstream, type Script } from '../testing/scripted-upstream.ts';
@@ -37,6 +39,41 @@ describe('UndiciUpstream', () => {
     const fresh = await ended(upstream, target, true);
     expect(reused).toMatchObject({ kind: 'reset', reusedSocket: true });
     expect(fresh).toMatchObject({ kind: 'reset', reusedSocket: false });
+  });
+
+  it.each([
+    ['at once', 1000],
+    ['byte by byte', 1],
+  ])('passes over what a server says before its answer, %s, also on a reused connection', async (_, size) => {
+    const before = 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\nx: y\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n';
+    const answer = Buffer.from(`${before}HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\nHTTP/1.1 100`);
+    await using server = createServer((socket) => {
+      socket.setNoDelay(true).on('error', () => {});
+      socket.on('data', () => {
+        const send = (at: number): void => {
+          if (at < answer.length) socket.write(answer.subarray(at, at + size), () => setImmediate(send, at + size));
+        };
+        send(0);
+      });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    await using upstream = new UndiciUpstream({ connectTimeoutMs: 1000 });
+    const target = { replicaId: 'a', address: '127.0.0.1', port: (server.address() as AddressInfo).port };
+    for (let turn = 0; turn < 2; turn += 1) {
+      const seen: string[] = [];
+      await new Promise<void>((resolve) => {
+        upstream.send(target, request, {
+          onHead: ({ status }) => seen.push(String(status)),
+          onData: (chunk) => seen.push(chunk.toString()),
+          onEnd: resolve,
+          onFailure: ({ reason }) => {
+            seen.push(reason);
+            resolve();
+          },
+        });
+      });
+      expect([seen[0], seen.slice(1).join('')]).toEqual(['200', 'HTTP/1.1 100']);
+    }
   });
 
   it('never takes a connection that its server was just closing for a server that is away', async () => {

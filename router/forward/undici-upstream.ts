@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
-import { Client, type Dispatcher } from 'undici';
+import { buildConnector, Client, type Dispatcher } from 'undici';
 import { httpOrigin } from '#shared/runtime/http/http-origin.ts';
 import { BodyDecoder } from './body-decoder.ts';
+import { ContinueFilter } from './continue-filter.ts';
 import type {
   Upstream,
   UpstreamCall,
@@ -34,6 +35,7 @@ const localCodes = new Set('EMFILE ENFILE ENOBUFS ENOMEM EADDRNOTAVAIL EAGAIN EA
 interface Connection {
   readonly origin: string;
   readonly client: Client;
+  readonly filter: ContinueFilter;
   served: number;
 }
 
@@ -75,16 +77,23 @@ export class UndiciUpstream implements Upstream {
   }
 
   #connect(origin: string): Connection {
+    const filter = new ContinueFilter();
+    const open = buildConnector({ timeout: this.#options.connectTimeoutMs, allowH2: false });
     const client = new Client(origin, {
+      connect: (options, callback) =>
+        open(options, (...[error, socket]) => {
+          if (error !== null) return callback(error, null);
+          filter.attach(socket);
+          callback(null, socket);
+        }),
       pipelining: 1,
       allowH2: false,
       headersTimeout: 0,
       bodyTimeout: 0,
-      connectTimeout: this.#options.connectTimeoutMs,
       keepAliveTimeout: this.#options.keepAliveMs,
       keepAliveMaxTimeout: this.#options.keepAliveMs,
     });
-    const connection: Connection = { origin, client, served: 0 };
+    const connection: Connection = { origin, client, filter, served: 0 };
     this.#open.add(client);
     client.on('disconnect', () => this.#drop(connection));
     return connection;
@@ -138,6 +147,7 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
     const [first] = body;
     const content = body.length === 1 && first ? first : Readable.from(body, { objectMode: false });
     const sized = length > 0 || method === 'POST' ? { ...headers, 'content-length': String(length) } : headers;
+    this.#connection.filter.expectHead();
     this.#connection.client.dispatch(
       { method, path, headers: sized, body: length === 0 ? null : content, idempotent: false },
       this,
