@@ -173,7 +173,7 @@ describe('the front door', () => {
       [{ path: `${collection}/00000000-0000-4001-8000-000000000000` }, 404, 'not_found'],
       [{ path: '/v2/droplets' }, 404, 'unknown_route'],
       [{ method: 'POST', body: createBody('far', { region: 'tor1' }) }, 422, 'unprocessable'],
-      [{ method: 'POST', body: 'x'.repeat(1_048_577) }, 413, 'body_too_large'],
+      [{ method: 'POST', body: 'x'.repeat(1_048_577) }, 413, 'request_too_large'],
       [{ headers: { 'x-fairway-hop': '1' } }, 400, 'bad_request'],
       [{ path: `${collection}?page=0` }, 422, 'unprocessable'],
     ];

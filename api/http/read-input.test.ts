@@ -26,7 +26,7 @@ describe('a JSON body', () => {
     { what: 'a list', body: '[]', type: 'application/json', code: 'invalid_body' },
     { what: 'null', body: 'null', type: 'application/json', code: 'invalid_body' },
     { what: 'half of one', body: '{"a":', type: 'application/json', code: 'invalid_body' },
-    { what: 'a large one', body: `{"a":"${'x'.repeat(64)}"}`, type: 'application/json', code: 'body_too_large' },
+    { what: 'a large one', body: `{"a":"${'x'.repeat(64)}"}`, type: 'application/json', code: 'request_too_large' },
   ])('is not $what', async ({ body, type, code }) => {
     await expect(send(body, type)).rejects.toMatchObject({ name: 'AppError', code });
   });
@@ -45,7 +45,7 @@ describe('a JSON body', () => {
       headers: { 'content-type': 'application/json' },
       duplex: 'half',
     };
-    await expect(readJsonBody(new Request('http://a/', init), 64)).rejects.toMatchObject({ code: 'body_too_large' });
+    await expect(readJsonBody(new Request('http://a/', init), 64)).rejects.toMatchObject({ code: 'request_too_large' });
   });
 });
 

@@ -3,11 +3,11 @@ import { AppError, type InputProblem } from '#shared/contract/errors.ts';
 
 /**
  * A request's body within `maxBytes`, undefined when there is none.
- * @throws AppError `body_too_large`, `invalid_body` when it ended early.
+ * @throws AppError `request_too_large`, `invalid_body` when it ended early.
  */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const tooLarge = (): AppError =>
-    new AppError('body_too_large', { message: `The body is larger than ${maxBytes} bytes.` });
+    new AppError('request_too_large', { message: `The body is larger than ${maxBytes} bytes.` });
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge();
   if (request.body === null) return undefined;
   const parts: Uint8Array[] = [];
@@ -27,7 +27,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
 
 /**
  * A request's JSON object; a byte order mark before it is skipped, as everywhere in Fairway.
- * @throws AppError `unsupported_media_type`, `body_too_large`, and `invalid_body` for what is no JSON object in UTF-8.
+ * @throws AppError `unsupported_media_type`, `request_too_large`, and `invalid_body` for what is no JSON object in UTF-8.
  */
 export async function readJsonBody(request: Request, maxBytes: number): Promise<object> {
   const mediaType = (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';

@@ -58,7 +58,7 @@ describe('authenticate', () => {
       { host: '127.0.0.1.example', authorization: `Bearer ${token}` },
     ])
       expect(() => authenticate(gate, headers, 0)).toThrow(
-        'invalid_api_key: The token is missing, unknown or revoked.',
+        'invalid_api_key: The token is missing, unknown, expired or revoked.',
       );
   });
 

@@ -98,7 +98,7 @@ export interface BodyLimits {
 /**
  * Reads a body piece by piece into `body` and tells of each. Node's stream is left flowing after an error, so that
  * the answer can be read: whoever answers bounds that with `discardRest`.
- * @throws AppError `body_too_large`, `overloaded`, `timeout`; BodyAbortedError when the client leaves; what `grown` throws.
+ * @throws AppError `request_too_large`, `overloaded`, `timeout`; BodyAbortedError when the client leaves; what `grown` throws.
  */
 export function readBody(
   incoming: IncomingMessage,
@@ -171,7 +171,9 @@ function applySplice(pieces: readonly Uint8Array[], splice: Splice): Uint8Array[
 }
 
 function tooLarge(bytesMax: number): AppError {
-  return new AppError('body_too_large', { message: `The body is longer than ${bytesMax} bytes. Send a shorter one.` });
+  return new AppError('request_too_large', {
+    message: `The body is longer than ${bytesMax} bytes. Send a shorter one.`,
+  });
 }
 
 function noRoom(): AppError {

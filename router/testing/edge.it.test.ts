@@ -195,7 +195,7 @@ describe('bodies', () => {
         body: sent,
         duplex: 'half',
       });
-      expect([reply.status, errorOf(await reply.text()).code]).toEqual([413, 'body_too_large']);
+      expect([reply.status, errorOf(await reply.text()).code]).toEqual([413, 'request_too_large']);
     }
   });
 

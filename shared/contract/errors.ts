@@ -17,7 +17,7 @@ export const errorTable = {
   context_length_exceeded: { status: 400, retryable: false, message: 'The prompt is longer than the model’s context.' },
   ambiguous_body: { status: 400, retryable: false, message: 'A routing key of the body is repeated or escaped.' },
   unauthorized: { status: 401, retryable: false, message: 'Unable to authenticate you.' },
-  invalid_api_key: { status: 401, retryable: false, message: 'The token is missing, unknown or revoked.' },
+  invalid_api_key: { status: 401, retryable: false, message: 'The token is missing, unknown, expired or revoked.' },
   forbidden: { status: 403, retryable: false, message: 'You do not have access for the attempted action.' },
   model_not_allowed: { status: 403, retryable: false, message: 'This token may not use the model.' },
   not_found: { status: 404, retryable: false, message: 'The resource you requested could not be found.' },
@@ -31,7 +31,7 @@ export const errorTable = {
   endpoint_deleting: { status: 409, retryable: false, message: 'The endpoint is being deleted.' },
   endpoint_not_active: { status: 409, retryable: false, message: 'The endpoint takes no requests any more.' },
   version_mismatch: { status: 412, retryable: false, message: 'The resource has changed since it was read.' },
-  body_too_large: { status: 413, retryable: false, message: 'The body is larger than this endpoint accepts.' },
+  request_too_large: { status: 413, retryable: false, message: 'The body is larger than this endpoint accepts.' },
   unsupported_media_type: { status: 415, retryable: false, message: 'Send the body as application/json.' },
   websocket_not_served: {
     status: 426,

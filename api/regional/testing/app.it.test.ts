@@ -116,7 +116,7 @@ describe('the regional API', () => {
     {
       what: 'a huge body',
       request: { method: 'POST', body: `{"a":"${'x'.repeat(1_048_576)}"}` },
-      error: [413, 'body_too_large'],
+      error: [413, 'request_too_large'],
     },
     { what: 'an unknown route', request: { path: '/v2/droplets' }, error: [404, 'unknown_route'] },
     { what: 'an unknown id', request: { path: `${collection}/${nobody}` }, error: [404, 'not_found'] },
