@@ -8,16 +8,18 @@ import { forward, type ForwardDeps, type ForwardOutcome } from './forward/forwar
 import { ConnectionTurns } from './request/connection-turns.ts';
 import { InferenceRequest, requestIds, type RequestDeps } from './request/inference-request.ts';
 import { modelIdOf, readTarget } from './request/raw-target.ts';
-import { modelNotFound, modelsOf, readRequest } from './request/read-request.ts';
+import { assertHead } from './request/request-head.ts';
+import { readRequest } from './request/read-request.ts';
 import type { ScanQueue } from './scan/scan-queue.ts';
 import { BodyAbortedError, discardRest } from './request/request-body.ts';
+import { modelNotFound, modelsOf } from './request/served-models.ts';
 
 /** What the handlers work with. */
 export interface AppDeps extends RequestDeps {
   readonly apis: readonly [Api, ...Api[]];
   readonly gate: Gate;
   readonly scans: ScanQueue;
-  readonly bodyLimits: { readonly bytesMax: number; readonly timeoutMs: number };
+  readonly bodyLimits: { readonly bytesMax: number; readonly timeoutMs: number; readonly choicesMax: number };
   readonly forwarding: ForwardDeps;
 }
 
@@ -62,6 +64,7 @@ export function createListener(app: Hono<Bindings>, deps: AppDeps): RequestListe
     turns.enter(incoming, outgoing, () => {
       try {
         readTarget(incoming, modelsPaths);
+        assertHead(incoming);
       } catch (error) {
         return refuse(deps, { incoming, outgoing }, toAppError(error));
       }
@@ -115,8 +118,8 @@ function addModels(app: Hono<Bindings>, deps: AppDeps, path: string): void {
   const { gate, clock, forwarding } = deps;
   const listing = (c: Context<Bindings>) => {
     const { headers } = c.env.incoming;
-    const { endpointId } = authenticate(gate, headers, clock.now());
-    const served = modelsOf(gate.pools, endpointId, (pool) => forwarding.picker.isServing(pool));
+    const caller = authenticate(gate, headers, clock.now());
+    const served = modelsOf(gate.pools, caller, (pool) => forwarding.picker.isServing(pool));
     const models = apiFor(
       deps.apis.filter((api) => api.models?.path === path),
       headers,
@@ -169,15 +172,18 @@ function refuse(
 
 /** An error outside of inference, in the words of the API that it is for. */
 function tell(deps: AppDeps, incoming: IncomingMessage, error: AppError): ToldError {
-  const { allow } = error.details;
   const requestId = deps.newId();
   const told = voiceOf(deps.apis, incoming).told(error, { requestId });
   count(deps, incoming, { status: told.status, code: error.code });
   discardRest(incoming, deps.clock, discardMs);
-  return {
-    ...told,
-    headers: { ...told.headers, ...requestIds(requestId), ...(typeof allow === 'string' && { allow }) },
-  };
+  return { ...told, headers: { ...told.headers, ...requestIds(requestId), ...headersOf(error) } };
+}
+
+/** What belongs to an error whatever the API. */
+function headersOf({ code, details }: AppError): Record<string, string> {
+  if (code === 'method_not_allowed') return { allow: String(details['allow']) };
+  if (code === 'websocket_not_served') return { upgrade: 'HTTP/1.1', connection: 'upgrade, close' };
+  return code === 'header_too_large' ? { connection: 'close' } : {};
 }
 
 /** The API that has the path; where several or none have it, the one whose clients send such headers, else the first. */

@@ -23,6 +23,7 @@ import { DrainReporter } from './edge/drain-report.ts';
 import { UndiciUpstream } from './forward/undici-upstream.ts';
 import { requestIds } from './request/inference-request.ts';
 import { RouterMetrics } from './request/metrics.ts';
+import { readHeaderBytesMax } from './request/request-head.ts';
 import { OpenReplies } from './request/open-replies.ts';
 import type { LedgerChannel } from './ledger/ledger-channel.ts';
 import { RedisLedgerChannel } from './ledger/redis-ledger-channel.ts';
@@ -187,7 +188,11 @@ function appDeps(
     gate: { access, pools, tokenHashKey: Buffer.from(config.FAIRWAY_TOKEN_HASH_KEY, 'base64url') },
     memory: new SharedRoom(config.FAIRWAY_BODY_BUDGET_BYTES),
     scans: new ScanQueue(),
-    bodyLimits: { bytesMax: config.FAIRWAY_BODY_BYTES_MAX, timeoutMs: config.FAIRWAY_BODY_TIMEOUT_MS },
+    bodyLimits: {
+      bytesMax: config.FAIRWAY_BODY_BYTES_MAX,
+      timeoutMs: config.FAIRWAY_BODY_TIMEOUT_MS,
+      choicesMax: config.FAIRWAY_CHOICES_MAX,
+    },
     times: {
       heartbeatAfterMs: config.FAIRWAY_HEARTBEAT_AFTER_MS,
       heartbeatMs: config.FAIRWAY_HEARTBEAT_MS,
@@ -242,7 +247,12 @@ function startAdmin(
 async function startListener(config: RouterConfig, deps: AppDeps): Promise<RunningServer> {
   const listener = createListener(createApp(deps), deps);
   const { FAIRWAY_HOST: host, FAIRWAY_PORT: port } = config;
-  const running = await serveListener(listener, { host, port, drainTimeoutMs: lastBytesMs });
+  const running = await serveListener(listener, {
+    host,
+    port,
+    drainTimeoutMs: lastBytesMs,
+    server: { maxHeaderSize: readHeaderBytesMax },
+  });
   const [{ errors }] = deps.apis;
   answerClientErrors(running.server, (status) => {
     const requestId = deps.newId();

@@ -33,7 +33,7 @@ export interface Gate {
 export function authenticate(gate: Gate, headers: IncomingHttpHeaders, now: number): Caller {
   const credential = readCredential(headers);
   if (credential === undefined) throw new AppError('invalid_api_key');
-  const caller = isProof(credential) ? provedCaller(gate, credential, now) : tokenCaller(gate, credential);
+  const caller = isProof(credential) ? provedCaller(gate, credential, now) : tokenCaller(gate, credential, now);
   if (caller === undefined || !hostFits(gate.access, headers.host, caller.endpointId))
     throw new AppError('invalid_api_key');
   return caller;
@@ -46,10 +46,11 @@ function readCredential(headers: IncomingHttpHeaders): string | undefined {
   return typeof key === 'string' ? key : undefined;
 }
 
-function tokenCaller(gate: Gate, token: string): Caller | undefined {
+function tokenCaller(gate: Gate, token: string, now: number): Caller | undefined {
   if (!hasTokenForm('access', token)) return undefined;
   const grant = gate.access.grant(keyedHash(gate.tokenHashKey, token));
-  return grant && { kind: 'token', ...grant };
+  if (grant === undefined || (grant.expiresAt !== undefined && Date.parse(grant.expiresAt) <= now)) return undefined;
+  return { kind: 'token', ...grant };
 }
 
 function provedCaller(gate: Gate, credential: string, now: number): Caller | undefined {

@@ -99,13 +99,21 @@ export interface Dialect {
   answerHeaders(processingMs: number): Record<string, string>;
 }
 
-/** A model as an endpoint serves it. */
+/** A model as an endpoint serves it, under one of its names. */
 export interface ServedModel {
   readonly id: string;
   readonly team: string;
+  /** What the engine calls it: another name than `id` where that is an alias. */
+  readonly root: string;
+  /** The model beside which an adapter is served. */
+  readonly parent?: string;
+  /** When its endpoint was created, milliseconds since the epoch; 0 when that is not known. */
+  readonly createdAt: number;
   readonly contextTokensMax: number;
-  /** Whether a replica can take a request now. */
-  readonly ready: boolean;
+  /** The endpoint's cap, where it has one. */
+  readonly outputTokensMax: number | undefined;
+  /** `ready`: a replica can take a request now. */
+  readonly status: 'ready' | 'starting' | 'deleting';
 }
 
 /** One API: a folder of `dialects/`, and all that the router must be given to serve it. */

@@ -1,10 +1,11 @@
 import type { AccessDocument } from '#shared/contract/desired.ts';
 
+type AccessToken = AccessDocument['tokens'][number];
+
 /** Whom a token lets in where. */
-export interface Grant {
+export interface Grant extends Readonly<Pick<AccessToken, 'tokenId' | 'models' | 'expiresAt'>> {
   readonly endpointId: string;
   readonly team: string;
-  readonly tokenId: string;
 }
 
 /** Who may call which endpoint, in memory: one look-up per request, changed the moment a document changes. */
@@ -18,7 +19,7 @@ export class AccessDirectory {
     this.remove(document.endpointId);
     const { endpointId, team, hosts, tokens } = document;
     this.#documents.set(endpointId, document);
-    for (const { hash, tokenId } of tokens) this.#grants.set(hash, { endpointId, team, tokenId });
+    for (const { hash, ...token } of tokens) this.#grants.set(hash, { endpointId, team, ...token });
     for (const host of hostsOf(hosts)) this.#hosts.set(host, endpointId);
   }
 

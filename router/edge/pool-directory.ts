@@ -1,5 +1,16 @@
 import type { PoolDocument } from '#shared/contract/replica.ts';
 
+/** Names that clients may ask a pool for: its model, the model's other names, and the adapters beside it. */
+export function namesOf({ models, adapters = [] }: PoolDocument): string[] {
+  return [...models, ...adapters];
+}
+
+/** The name under which the pool's engine knows what a client asks for: adapters have no other one. */
+export function engineNameOf({ models, adapters = [] }: PoolDocument, asked: string | undefined): string {
+  const [model = ''] = models;
+  return asked !== undefined && adapters.includes(asked) ? asked : model;
+}
+
 /** Which pools an endpoint has and which models they serve. */
 export class PoolDirectory {
   readonly #pools = new Map<string, PoolDocument>();
@@ -25,12 +36,7 @@ export class PoolDirectory {
 
   /** The pool of an endpoint that serves a model under this name. */
   byModel(endpointId: string, model: string): PoolDocument | undefined {
-    return this.ofEndpoint(endpointId).find((document) => document.models.includes(model));
-  }
-
-  /** Names that clients of the endpoint may ask for. */
-  models(endpointId: string): string[] {
-    return this.ofEndpoint(endpointId).flatMap((document) => document.models);
+    return this.ofEndpoint(endpointId).find((document) => namesOf(document).includes(model));
   }
 
   documents(): PoolDocument[] {

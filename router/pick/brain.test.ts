@@ -127,10 +127,10 @@ describe('replicas', () => {
 
   it('of an endpoint that is deleted are waited for by nobody', async () => {
     const { lab, router, replicas } = make({ replicas: [] });
-    const waiting = expect(router.acquire(lab.work([1n]))).rejects.toMatchObject({ code: 'model_not_found' });
+    const waiting = expect(router.acquire(lab.work([1n]))).rejects.toMatchObject({ code: 'endpoint_not_active' });
     lab.change({ deleting: true, replicas: replicas.map((one) => ({ ...one, state: 'draining' as const })) });
     await waiting;
-    await expect(router.acquire(lab.work([2n]))).rejects.toMatchObject({ code: 'model_not_found', status: 404 });
+    await expect(router.acquire(lab.work([2n]))).rejects.toMatchObject({ code: 'endpoint_not_active', status: 409 });
     lab.change({ deleting: false });
     const removed = expect(router.acquire(lab.work([3n]))).rejects.toMatchObject({ code: 'model_not_found' });
     router.brain.setPools([]);

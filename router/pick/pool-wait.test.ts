@@ -20,7 +20,7 @@ function make(more: Partial<WaitLimits> = {}) {
   const limits = { inFlightMax: 1, queueMax: 4, queueBytesMax: 100, turnTimeoutMs: 1000, capacityTimeoutMs: 500 };
   const wait: PoolWait = new PoolWait(
     {
-      isGone: (pool) => !replicas.has(pool),
+      stateOf: (pool) => (replicas.has(pool) ? 'serving' : 'removed'),
       place: (work, tried, excluded) => {
         const replica = replicas.get(work.pool)?.find(({ replicaId }) => !excluded.has(replicaId));
         if (replica === undefined) return undefined;

@@ -16,10 +16,12 @@ export interface WaitLimits {
   readonly capacityTimeoutMs: number;
 }
 
+/** Nobody waits for a pool that is removed or being deleted. One that starts has no replica that could be ready. */
+export type PoolState = 'removed' | 'deleting' | 'starting' | 'serving';
+
 /** Who picks for those whose turn it is. */
 export interface Placer {
-  /** The pool is no more, or is being deleted: nobody waits for it. */
-  isGone(pool: string): boolean;
+  stateOf(pool: string): PoolState;
   /** Picks and books at once; undefined when no replica can take the request now. */
   place(work: Work, tried: Tried, excluded: ReadonlySet<string>): Slot | undefined;
 }
@@ -61,9 +63,9 @@ export class PoolWait {
     signal.throwIfAborted();
     const waiter: Waiter = { work, tried, want: 'turn', again: false, result: undefined, wake: () => {} };
     const found = this.#lines.get(work.pool)?.wantBefore(waiter) ?? this.#book(waiter);
-    if (found === 'gone') throw gone();
+    if (found === 'gone') throw this.#gone(waiter);
     if (typeof found !== 'string') return found;
-    if (tried.answered) throw late(found, 0);
+    if (tried.answered) throw this.#late(waiter, found, 0);
     waiter.want = found;
     this.#enter(waiter);
     try {
@@ -134,15 +136,27 @@ export class PoolWait {
       const { want } = waiter;
       const limitMs = want === 'turn' ? turnTimeoutMs : capacityTimeoutMs;
       const leftMs = limitMs - waitedMs[want];
-      if (leftMs <= 0) throw late(want, limitMs);
+      if (leftMs <= 0) throw this.#late(waiter, want, limitMs);
       const from = this.#clock.monotonic();
       await this.#pause(waiter, leftMs, signal);
       waitedMs[want] += this.#clock.monotonic() - from;
       signal.throwIfAborted();
     }
-    if (waiter.result === 'gone') throw gone();
+    if (waiter.result === 'gone') throw this.#gone(waiter);
     if (waiter.result === 'displaced') throw overloaded('The queue of this endpoint is full, mostly of your requests.');
     return waiter.result;
+  }
+
+  #late({ work }: Waiter, want: Want, ms: number): AppError {
+    if (want === 'turn') return overloaded(`No turn came within ${ms} ms.`);
+    const isStarting = this.#placer.stateOf(work.pool) === 'starting';
+    return new AppError(isStarting ? 'endpoint_starting' : 'no_replica', { retryAfterMs });
+  }
+
+  #gone({ work }: Waiter): AppError {
+    return this.#placer.stateOf(work.pool) === 'deleting'
+      ? new AppError('endpoint_not_active', { message: 'The endpoint is being deleted.' })
+      : new AppError('model_not_found', { message: 'The model is served here no more.' });
   }
 
   async #pause(waiter: Waiter, ms: number, signal: AbortSignal): Promise<void> {
@@ -178,7 +192,7 @@ export class PoolWait {
   }
 
   #book({ work, tried, again }: Waiter): Slot | 'gone' | Want {
-    if (this.#placer.isGone(work.pool)) return 'gone';
+    if (isGone(this.#placer.stateOf(work.pool))) return 'gone';
     if (!this.#inFlight.take(work.pool, 1)) return 'turn';
     let slot = this.#placer.place(work, tried, tried.excluded(false));
     if (slot === undefined && again) slot = this.#placer.place(work, tried, tried.excluded(true));
@@ -194,15 +208,10 @@ function tell(waiter: Waiter, want: Want): void {
   waiter.wake();
 }
 
-function late(want: Want, ms: number): AppError {
-  if (want === 'replica') return new AppError('no_replica', { retryAfterMs });
-  return overloaded(`No turn came within ${ms} ms.`);
-}
-
 function overloaded(message: string): AppError {
   return new AppError('overloaded', { message, retryAfterMs });
 }
 
-function gone(): AppError {
-  return new AppError('model_not_found', { message: 'The model is served here no more.' });
+function isGone(state: PoolState): boolean {
+  return state === 'removed' || state === 'deleting';
 }

@@ -12,7 +12,7 @@ import { Lingering } from './lingering.ts';
 import { OpenAttempts, type OpenAttempt } from './open-attempts.ts';
 import { pick, type PickReason } from './pick.ts';
 import type { Slot, Work } from './picker.ts';
-import type { Placer } from './pool-wait.ts';
+import type { Placer, PoolState } from './pool-wait.ts';
 import { BookedSlot } from './slot.ts';
 import type { Tried } from './tried.ts';
 
@@ -75,9 +75,11 @@ export class ReplicaPicker implements Placer {
     this.#open = new OpenAttempts({ ...parts, view });
   }
 
-  isGone(pool: string): boolean {
+  stateOf(pool: string): PoolState {
     const known = this.#parts.pools.get(pool);
-    return known === undefined || known.deleting === true;
+    if (known === undefined) return 'removed';
+    if (known.deleting === true) return 'deleting';
+    return known.replicas.some(({ state }) => state === 'ready') ? 'serving' : 'starting';
   }
 
   place(work: Work, tried: Tried, excluded: ReadonlySet<string>): Slot | undefined {

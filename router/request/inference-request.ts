@@ -5,6 +5,7 @@ import type { Logger } from '#shared/runtime/log.ts';
 import type { Caller } from '../access/authenticate.ts';
 import type { SharedRoom } from '../admit/shared-room.ts';
 import type { Dialect, Splice } from '../dialects/dialect.ts';
+import { engineNameOf } from '../edge/pool-directory.ts';
 import type { Usage } from '../replicas/usage.ts';
 import type { Work } from '../pick/picker.ts';
 import { prefixHashes } from '../scan/prefix-hash.ts';
@@ -78,7 +79,7 @@ export class InferenceRequest implements Disposable {
     const { dialect, body, incoming } = this;
     this.#scan = scan;
     this.#pool = pool;
-    const [engineModel = ''] = pool.models;
+    const engineModel = engineNameOf(pool, scan.model);
     const isProbe = caller.kind === 'proof';
     this.#pieces = isProbe
       ? [dialect.probeBody(Buffer.concat(body.pieces))]
@@ -94,7 +95,7 @@ export class InferenceRequest implements Disposable {
       flow: isProbe ? pool.pool : caller.tokenId,
       bytes: body.bytes,
       prompt: prefixHashes(scan, { cacheNamespace: pool.prefixSalt ?? pool.upstreamKey, model: engineModel }),
-      maxTokens: scan.maxTokens ?? 0,
+      maxTokens: scan.maxTokens === Infinity ? 0 : (scan.maxTokens ?? 0),
       streamed: this.streamed,
       ...(session !== undefined && { session }),
       ...(only !== undefined && { only }),
@@ -180,6 +181,7 @@ export class InferenceRequest implements Disposable {
       ...requestIds(this.id),
       ...(this.#clientId !== undefined && { 'x-client-request-id': this.#clientId }),
       ...this.dialect.answerHeaders(this.#sinceStartMs()),
+      ...(this.#pool?.routing?.reasonHeader === true && routeHeaders(this.#facts)),
     };
   }
 
@@ -191,6 +193,16 @@ export class InferenceRequest implements Disposable {
 /** A request's id under the names that clients look for: OpenAI's SDKs read the first one, Anthropic's the other. */
 export function requestIds(id: string): Record<string, string> {
   return { 'x-request-id': id, 'request-id': id };
+}
+
+/** Where a request went and why, for those who look into it; an answer that began before that was known has none. */
+function routeHeaders({ replicaId, reason, queueMs }: Readonly<Record<string, unknown>>): Record<string, string> {
+  if (typeof reason !== 'string') return {};
+  return {
+    'x-fairway-replica': String(replicaId),
+    'x-fairway-route-reason': reason,
+    'x-fairway-queue-ms': String(queueMs),
+  };
 }
 
 /** A byte order mark before the body stays here: not every engine passes over it. */

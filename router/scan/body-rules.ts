@@ -8,10 +8,15 @@ export type SpanKind = 'template' | 'tools' | 'system' | 'messages';
 export interface RoutingFields {
   model?: string;
   stream?: boolean;
-  /** Most output tokens; the greatest where several members say it, since engines differ in which of them wins. */
+  /**
+   * Most output tokens; the greatest where several members say it, since engines differ in which of them wins. Infinity
+   * asks for no bound.
+   */
   maxTokens?: number;
   /** How many answers are asked for in one. */
   choices?: number;
+  /** How many are computed for it, where an API lets one ask for more than are given. */
+  candidates?: number;
   /** Names the conversation. */
   session?: string;
 }

@@ -146,7 +146,7 @@ function pickerOf(
     booked.push(slot);
     return slot;
   };
-  const wait = new PoolWait({ isGone: () => false, place }, limits, clock);
+  const wait = new PoolWait({ stateOf: () => 'serving', place }, limits, clock);
   const picker: Picker = {
     acquire: (work, signal, tried) => wait.acquire(work, signal, tried),
     isServing: () => ids.length > down.size,

@@ -117,7 +117,7 @@ describe('an endpoint that is deleted', () => {
     const waiting = ask(say('waits'));
     await eventually(async () => expect(await metrics()).toMatch(/^fairway_router_queued_requests\S* 1$/m));
     await edge.publish({ ...endpoint, document: { ...document, replicas, deleting: true } });
-    expect(await waiting).toMatchObject({ status: 404, text: expect.stringContaining('model_not_found') });
-    expect((await ask(say('late'))).status).toBe(404);
+    expect(await waiting).toMatchObject({ status: 409, text: expect.stringContaining('endpoint_not_active') });
+    expect((await ask(say('late'))).status).toBe(409);
   });
 });

@@ -60,9 +60,10 @@ function listed(model: ServedModel): object {
     type: 'model',
     id: model.id,
     display_name: model.id,
-    created_at: new Date(0).toISOString(),
+    created_at: new Date(model.createdAt).toISOString(),
     max_input_tokens: model.contextTokensMax,
+    max_tokens: model.outputTokensMax ?? null,
     max_model_len: model.contextTokensMax,
-    status: model.ready ? 'ready' : 'starting',
+    status: model.status,
   };
 }

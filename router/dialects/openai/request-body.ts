@@ -7,15 +7,17 @@ import { membersOf } from '../json-members.ts';
 
 export const model: FieldReader = (value) => (typeof value === 'string' ? { model: value } : 'wrong_type');
 export const stream: FieldReader = (value) => (typeof value === 'boolean' ? { stream: value } : 'wrong_type');
-const choices: FieldReader = (value) => {
-  if (typeof value !== 'number') return 'wrong_type';
-  return Number.isSafeInteger(value) && value > 0 ? { choices: value } : 'out_of_range';
-};
+const counting =
+  (name: 'choices' | 'candidates'): FieldReader =>
+  (value) => {
+    if (typeof value !== 'number') return 'wrong_type';
+    return Number.isSafeInteger(value) && value > 0 ? { [name]: value } : 'out_of_range';
+  };
 /** -1 asks for no bound: llama-server takes it (`-1 <= value`), vLLM says what it wants instead. */
 export const maxTokens: FieldReader = (value) => {
   if (typeof value !== 'number') return 'wrong_type';
   if (!Number.isSafeInteger(value) || value < -1) return 'out_of_range';
-  return value === -1 ? {} : { maxTokens: value };
+  return { maxTokens: value === -1 ? Infinity : value };
 };
 const streamOptions: FieldReader = (value) =>
   isRecord(value) && isFlag(value['include_usage']) && isFlag(value['continuous_usage_stats']) ? {} : 'wrong_type';
@@ -28,7 +30,11 @@ export const bodyRules: Omit<BodyRules, 'spans'> = {
   fields: new Map([
     ['model', model],
     ['stream', stream],
-    ['n', choices],
+    ['n', counting('choices')],
+    ['best_of', counting('candidates')],
+    // llama-server's own names, which win over OpenAI's.
+    ['n_cmpl', counting('candidates')],
+    ['n_predict', maxTokens],
     ['max_tokens', maxTokens],
     ['max_completion_tokens', maxTokens],
     ['stream_options', streamOptions],

@@ -89,10 +89,13 @@ function listed(model: ServedModel): object {
   return {
     id: model.id,
     object: 'model',
-    created: 0,
+    created: Math.floor(model.createdAt / 1000),
     owned_by: model.team,
+    // As vLLM tells of names and adapters.
+    root: model.root,
+    parent: model.parent ?? null,
     max_model_len: model.contextTokensMax,
-    status: model.ready ? 'ready' : 'starting',
+    status: model.status,
   };
 }
 

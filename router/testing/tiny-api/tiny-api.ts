@@ -89,6 +89,6 @@ export const tinyApi: Api = {
     path: '/tiny/brains',
     idField: 'brain',
     list: (models) => ({ brains: models.map(({ id }) => id) }),
-    one: ({ id, ready }) => ({ brain: id, awake: ready }),
+    one: ({ id, status }) => ({ brain: id, awake: status === 'ready' }),
   },
 };
