@@ -115,7 +115,7 @@ export async function startProvisionerLab({
       FAIRWAY_CLUSTERS: `${vpcId}=${cluster.kubeconfigPath}`,
       FAIRWAY_PROVISIONER_KEY: provisionerKey,
       FAIRWAY_PRESTOP_MS: '0',
-      FAIRWAY_ROUTER_SILENT_MS: '1000',
+      FAIRWAY_ROUTER_SILENT_MS: '3000',
       FAIRWAY_LEASE_MS: '600',
       FAIRWAY_INSTANCE_ID: `lab-${randomUUID().slice(0, 8)}`,
       ...overrides,
