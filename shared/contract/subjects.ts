@@ -1,35 +1,23 @@
 /** Every subject, stream, bucket and Redis key, as functions and data: nobody writes one by hand. */
 
-/** A stream as data; `shared/runtime/nats/nats-streams.ts` makes it exist. */
-interface StreamRow {
-  name: string;
-  subjects: readonly string[];
-  keep: 'document' | 'log';
-  maxBytes: number;
-  maxAgeMs?: number;
-  maxMessageBytes: number;
-  denyDelete?: boolean;
-  markerTtlMs?: number;
-  bucket?: boolean;
-}
-
 const mebibyte = 1024 * 1024;
 const dayMs = 24 * 60 * 60 * 1000;
 
 /** What expires is told by a marker that stays this long; who was away for longer finds that it is absent. */
 const markerTtlMs = 60 * 60 * 1000;
 
-const bucket = (name: string): StreamRow => ({
-  name: `KV_${name}`,
-  subjects: [`$KV.${name}.>`],
-  keep: 'document',
-  maxBytes: 64 * mebibyte,
-  maxMessageBytes: mebibyte,
-  markerTtlMs,
-  bucket: true,
-});
+const bucket = (name: string) =>
+  ({
+    name: `KV_${name}`,
+    subjects: [`$KV.${name}.>`],
+    keep: 'document',
+    maxBytes: 64 * mebibyte,
+    maxMessageBytes: mebibyte,
+    markerTtlMs,
+    bucket: true,
+  }) as const;
 
-/** Streams and buckets of a region. */
+/** Streams and buckets of a region, as data that `shared/runtime/nats` makes and verifies (`StreamDefinition`). */
 export const streams = {
   desired: {
     name: 'DESIRED',
@@ -74,7 +62,7 @@ export const streams = {
   edge: bucket('edge'),
   infra: bucket('infra'),
   leases: bucket('leases'),
-} as const satisfies Record<string, StreamRow>;
+} as const;
 
 /**
  * What the routers of one VPC read: whole streams of their own, mirrors of a part of another stream, since a right to read
