@@ -2,10 +2,7 @@ import { hostname } from 'node:os';
 import { z } from 'zod';
 import { regionSchema, uuidSchema } from '#shared/contract/ids.ts';
 import { engineNames, readEngineChoice } from './engines/engine-choice.ts';
-import { readConfig, secretText } from '#shared/runtime/read-config.ts';
-
-const port = z.coerce.number().int().min(0).max(65_535);
-const ms = (least: number): z.ZodCoercedNumber => z.coerce.number().int().min(least);
+import { count, natsDrainTimeout, port, readConfig, secretText } from '#shared/runtime/read-config.ts';
 
 /** `<VPC id>=<path>` with commas between: the kubeconfig of each VPC's cluster. */
 const clusters = z.string().transform((text, context) => {
@@ -29,6 +26,7 @@ const engines = z.string().refine((text) => readEngineChoice(text) !== null, {
 /** Every setting of the provisioner; keys are the names of environment variables, times in milliseconds. */
 export const provisionerSchema = z.object({
   FAIRWAY_NATS_URL: secretText.describe('NATS servers, comma-separated; may carry user and password'),
+  FAIRWAY_NATS_DRAIN_TIMEOUT_MS: natsDrainTimeout,
   FAIRWAY_REGION: regionSchema.default('atl1').describe('region of this process'),
   FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of /healthz, /readyz and /metrics'),
   FAIRWAY_ADMIN_PORT: port.default(0).describe('port of the same; 0 takes a free one'),
@@ -49,39 +47,39 @@ export const provisionerSchema = z.object({
     .refine((text) => Buffer.from(text, 'base64url').length === 32, 'must be 32 bytes in base64url')
     .describe('root of the pools’ engine and proof keys, the same at every provisioner'),
   FAIRWAY_HOST_DOMAIN: z.string().default('dedicated-inference.localhost').describe('domain of endpoints’ host names'),
-  FAIRWAY_DRAIN_TIMEOUT_MS: ms(0).default(600_000).describe('longest wait for requests in flight'),
-  FAIRWAY_CHANGE_DEADLINE_MS: ms(1).default(900_000).describe('a change that is not proven by then is rejected'),
-  FAIRWAY_MINIMUM_AFTER_MS: ms(0).default(60_000).describe('a new endpoint goes live without all replicas after this'),
-  FAIRWAY_RESYNC_MS: ms(100).default(60_000).describe('time between comparisons of everything desired with what is'),
-  FAIRWAY_CLUSTER_LOOK_MS: ms(100)
+  FAIRWAY_DRAIN_TIMEOUT_MS: count(0).default(600_000).describe('longest wait for requests in flight'),
+  FAIRWAY_CHANGE_DEADLINE_MS: count(1).default(900_000).describe('a change that is not proven by then is rejected'),
+  FAIRWAY_MINIMUM_AFTER_MS: count(0)
+    .default(60_000)
+    .describe('a new endpoint goes live without all replicas after this'),
+  FAIRWAY_RESYNC_MS: count(100).default(60_000).describe('time between comparisons of everything desired with what is'),
+  FAIRWAY_CLUSTER_LOOK_MS: count(100)
     .default(15_000)
     .describe('time between looks at whose a cluster is, and at its definition and fence'),
-  FAIRWAY_LEASE_MS: ms(300).default(10_000).describe('a provisioner that was silent for this long loses its work'),
-  FAIRWAY_SHARDS: z.coerce.number().int().min(1).max(1024).default(16).describe('shares of the work; equal everywhere'),
-  FAIRWAY_ROUTER_SILENT_MS: ms(100)
+  FAIRWAY_LEASE_MS: count(300).default(10_000).describe('a provisioner that was silent for this long loses its work'),
+  FAIRWAY_SHARDS: count(1).max(1024).default(16).describe('shares of the work; equal everywhere'),
+  FAIRWAY_ROUTER_SILENT_MS: count(100)
     .default(5000)
     .describe('of a router that was silent for this long nothing is known'),
-  FAIRWAY_GRACE_MS: ms(1000).default(615_000).describe('time between SIGTERM and SIGKILL, at least the longest stream'),
-  FAIRWAY_PRESTOP_MS: ms(0).default(2000).describe('time between a pod’s mark for deletion and SIGTERM'),
-  FAIRWAY_PROOF_TIMEOUT_MS: ms(100).default(30_000).describe('longest wait for the answer to a proof'),
-  FAIRWAY_REPROVE_MS: ms(0).default(300_000).describe('age at which an active endpoint is proven again; 0 = never'),
-  FAIRWAY_REPROVE_FAILURES: z.coerce
-    .number()
-    .int()
-    .min(1)
+  FAIRWAY_GRACE_MS: count(1000)
+    .default(615_000)
+    .describe('time between SIGTERM and SIGKILL, at least the longest stream'),
+  FAIRWAY_PRESTOP_MS: count(0).default(2000).describe('time between a pod’s mark for deletion and SIGTERM'),
+  FAIRWAY_PROOF_TIMEOUT_MS: count(100).default(30_000).describe('longest wait for the answer to a proof'),
+  FAIRWAY_REPROVE_MS: count(0).default(300_000).describe('age at which an active endpoint is proven again; 0 = never'),
+  FAIRWAY_REPROVE_FAILURES: count(1)
     .max(100)
     .default(3)
     .describe('failed proofs in a row after which an active endpoint counts as lost'),
-  FAIRWAY_LOST_AFTER_MS: ms(0).default(10_000).describe('… if the first of them is this long ago'),
-  FAIRWAY_LOST_BY_MS: ms(1).default(25_000).describe('… or once it has failed for this long, however few answers came'),
-  FAIRWAY_RENEW_MAX: z.coerce
-    .number()
-    .int()
-    .min(0)
+  FAIRWAY_LOST_AFTER_MS: count(0).default(10_000).describe('… if the first of them is this long ago'),
+  FAIRWAY_LOST_BY_MS: count(1)
+    .default(25_000)
+    .describe('… or once it has failed for this long, however few answers came'),
+  FAIRWAY_RENEW_MAX: count(0)
     .default(0)
     .describe('endpoints of a cluster that may be moved to new pod templates at once; 0 = only with their specs'),
-  FAIRWAY_CONCURRENCY: z.coerce.number().int().min(1).max(256).default(16).describe('endpoints worked on at once'),
-  FAIRWAY_KEYS_MAX: z.coerce.number().int().min(1).default(100_000).describe('endpoints that may wait for work'),
+  FAIRWAY_CONCURRENCY: count(1).max(256).default(16).describe('endpoints worked on at once'),
+  FAIRWAY_KEYS_MAX: count(1).default(100_000).describe('endpoints that may wait for work'),
 });
 
 /** The provisioner's configuration. */

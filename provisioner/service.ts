@@ -100,8 +100,9 @@ async function connect(
   { log, clock = systemClock, signal = new AbortController().signal }: ProvisionerContext,
   stack: AsyncDisposableStack,
 ): Promise<Nats> {
-  const { FAIRWAY_NATS_URL: url, FAIRWAY_INSTANCE_ID: instanceId } = config;
-  const nats = stack.use(await connectNats({ url, name: `provisioner-${instanceId}`, log, signal }));
+  const { FAIRWAY_NATS_URL: url, FAIRWAY_NATS_DRAIN_TIMEOUT_MS: drainTimeoutMs } = config;
+  const name = `provisioner-${config.FAIRWAY_INSTANCE_ID}`;
+  const nats = stack.use(await connectNats({ url, drainTimeoutMs, name, log, signal }));
   const { desired, status, events, edge, infra, leases } = streams;
   const check = foreignStamp(config.FAIRWAY_REGION);
   const verified = verifyStreams(nats, [desired, status, events, edge, infra, leases], { check, signal });

@@ -3,19 +3,19 @@ import { uuidSchema } from '#shared/contract/ids.ts';
 import { routerIdSchema } from '#shared/contract/replica.ts';
 import { edgeApi } from '#shared/contract/nats-roles.ts';
 import { ConfigError } from '#shared/runtime/config-error.ts';
-import { readConfig, secretText } from '#shared/runtime/read-config.ts';
+import { count, natsDrainTimeout, port, readConfig, secretText } from '#shared/runtime/read-config.ts';
 
 const mebibyte = 1024 * 1024;
-const count = (least: number): z.ZodCoercedNumber => z.coerce.number().int().min(least);
 
 /** Everything that a router reads from its environment: keys are the names of the variables, times in milliseconds. */
 export const routerConfigSchema = z.object({
   FAIRWAY_HOST: z.string().default('127.0.0.1').describe('address that clients connect to'),
-  FAIRWAY_PORT: count(0).max(65_535).default(0).describe('port that clients connect to; 0 takes a free one'),
+  FAIRWAY_PORT: port.default(0).describe('port that clients connect to; 0 takes a free one'),
   FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of /healthz, /readyz and /metrics'),
-  FAIRWAY_ADMIN_PORT: count(0).max(65_535).default(0).describe('port of the admin listener; 0 takes a free one'),
+  FAIRWAY_ADMIN_PORT: port.default(0).describe('port of the admin listener; 0 takes a free one'),
   FAIRWAY_NATS_URL: secretText.optional().describe('NATS of the region, nats://router-<vpc>:password@host:port'),
   FAIRWAY_NATS_API: z.string().min(1).default(edgeApi).describe('how the account of this user calls JetStream’s API'),
+  FAIRWAY_NATS_DRAIN_TIMEOUT_MS: natsDrainTimeout,
   FAIRWAY_EDGE_FILE: z.string().min(1).optional().describe('JSON file with fixed access and pools, in place of NATS'),
   FAIRWAY_REDIS_URL: secretText.describe('Redis or Valkey of the cluster, redis://host:port'),
   FAIRWAY_VPC_ID: uuidSchema.describe('the VPC whose endpoints this router serves'),

@@ -8,7 +8,7 @@ import { serveAdmin, serveListener, type RunningServer } from '#shared/runtime/h
 import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
-import { within } from '#shared/runtime/within.ts';
+import { endsWithin } from '#shared/runtime/within.ts';
 import { EdgeCopy } from './edge/edge-copy.ts';
 import type { EdgeSource, StartEdgeSource } from './edge/edge-source.ts';
 import { startFixedEdgeSource } from './edge/fixed-edge-source.ts';
@@ -151,6 +151,7 @@ async function startEdge(
 ): Promise<EdgeSource> {
   const { copy, routerId, clock, stack } = parts;
   const { FAIRWAY_VPC_ID: vpcId, FAIRWAY_NATS_URL: url = '', FAIRWAY_NATS_API: apiPrefix } = config;
+  const { FAIRWAY_NATS_DRAIN_TIMEOUT_MS: drainTimeoutMs } = config;
   const { log, memory = new StateFile(config.FAIRWAY_STATE_DIR, log) } = overrides;
   stack.defer(() => memory.flushed());
   const state = await memory.read(vpcId);
@@ -161,7 +162,7 @@ async function startEdge(
   return stack.use(
     overrides.edge?.(copy) ??
       (fixed === undefined
-        ? new NatsEdgeSource({ url, apiPrefix, routerId, vpcId, clock, log }, copy)
+        ? new NatsEdgeSource({ url, apiPrefix, drainTimeoutMs, routerId, vpcId, clock, log }, copy)
         : startFixedEdgeSource(fixed, copy)),
   );
 }
@@ -279,8 +280,8 @@ async function sayThatItLeaves(
 async function letStreamsEnd({ replies, clock, log }: AppDeps, drainTimeoutMs: number): Promise<void> {
   const ended = replies.ended();
   if (replies.size > 0) log.info({ streams: replies.size }, 'router.draining');
-  await within(ended, drainTimeoutMs, { clock }).catch(() => {});
-  if (replies.size > 0) log.warn({ streams: replies.size }, 'router.streams_ended');
+  if (await endsWithin(ended, drainTimeoutMs, { clock })) return;
+  log.warn({ streams: replies.size }, 'router.streams_ended');
   replies.endAll();
-  await within(ended, lastBytesMs, { clock }).catch(() => {});
+  await endsWithin(ended, lastBytesMs, { clock });
 }

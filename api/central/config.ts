@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { regionSchema, type Region } from '#shared/contract/ids.ts';
 import { edgeApi } from '#shared/contract/nats-roles.ts';
-import { readConfig, secretText } from '#shared/runtime/read-config.ts';
-
-const port = z.coerce.number().int().min(0).max(65_535);
+import { count, readConfig } from '#shared/runtime/read-config.ts';
+import { serverSettings } from '../http/server-settings.ts';
 
 const regionsText = z.string().transform((text, check): Map<Region, string[]> => {
   const regions = new Map<Region, string[]>();
@@ -26,35 +25,18 @@ const regionsText = z.string().transform((text, check): Map<Region, string[]> =>
 /** The environment of `api/central`. */
 export const centralConfigSchema = z
   .object({
-    FAIRWAY_HOST: z.string().default('127.0.0.1').describe('address to listen on'),
-    FAIRWAY_PORT: port.default(8080).describe('port of the front door; 0 takes a free one'),
-    FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of health, readiness and metrics'),
-    FAIRWAY_ADMIN_PORT: port.default(0).describe('port of health, readiness and metrics; 0 takes a free one'),
-    FAIRWAY_NATS_URL: secretText.describe('NATS with the mirror of API tokens, nats://central:password@host:port'),
+    ...serverSettings({
+      port: 8080,
+      nats: 'NATS with the mirror of API tokens, nats://central:password@host:port',
+      drainTimeoutMs: 30_000,
+    }),
     FAIRWAY_NATS_API: z.string().min(1).default(edgeApi).describe('how the account of this user calls JetStream’s API'),
     FAIRWAY_REGIONS: regionsText.describe('where each region is: atl1=http://host:port|http://host:port,nyc2=…'),
-    FAIRWAY_CONNECT_TIMEOUT_MS: z.coerce.number().int().min(50).default(1000).describe('time to connect to a region'),
-    FAIRWAY_READ_TIMEOUT_MS: z.coerce.number().int().min(100).default(2300).describe('time a region has for a read'),
-    FAIRWAY_CHANGE_TIMEOUT_MS: z.coerce
-      .number()
-      .int()
-      .min(1000)
+    FAIRWAY_CONNECT_TIMEOUT_MS: count(50).default(1000).describe('time to connect to a region'),
+    FAIRWAY_READ_TIMEOUT_MS: count(100).default(2300).describe('time a region has for a read'),
+    FAIRWAY_CHANGE_TIMEOUT_MS: count(1000)
       .default(30_000)
       .describe('time a region has for a change; longer than its FAIRWAY_PUBLISH_BUDGET_MS'),
-    FAIRWAY_BODY_MAX_BYTES: z.coerce.number().int().min(1024).default(1_048_576).describe('largest request body'),
-    FAIRWAY_REQUESTS_MAX: z.coerce.number().int().min(1).default(256).describe('most requests at once; more get a 503'),
-    FAIRWAY_CONNECTIONS_MAX: z.coerce
-      .number()
-      .int()
-      .min(1)
-      .default(4096)
-      .describe('most connections at once; more are closed at once'),
-    FAIRWAY_DRAIN_TIMEOUT_MS: z.coerce
-      .number()
-      .int()
-      .min(0)
-      .default(30_000)
-      .describe('time for requests in flight at the end'),
   })
   .check(({ value, issues }) => {
     const { FAIRWAY_CONNECT_TIMEOUT_MS: connectMs, FAIRWAY_READ_TIMEOUT_MS: readMs } = value;

@@ -37,9 +37,15 @@ export async function startCentralApi(config: CentralConfig, overrides: CentralO
   const { log, clock = systemClock, signal } = overrides;
   await using stack = new AsyncDisposableStack();
   const registry = createRegistry('api-central');
-  const { FAIRWAY_NATS_URL: url, FAIRWAY_NATS_API: apiPrefix } = config;
   const nats = stack.use(
-    await connectNats({ url, apiPrefix, name: 'api-central', log, ...(signal !== undefined && { signal }) }),
+    await connectNats({
+      url: config.FAIRWAY_NATS_URL,
+      apiPrefix: config.FAIRWAY_NATS_API,
+      drainTimeoutMs: config.FAIRWAY_NATS_DRAIN_TIMEOUT_MS,
+      name: 'api-central',
+      log,
+      signal,
+    }),
   );
   await within(verifyStreams(nats, [streams.identity], { signal }), startTimeoutMs.streams, { clock, signal });
   const tokens = stack.use(startApiTokens({ nats, clock, log }));

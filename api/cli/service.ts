@@ -27,7 +27,7 @@ export async function openAdmin(
 ): Promise<Admin> {
   await using stack = new AsyncDisposableStack();
   const { natsUrl: url, region } = place;
-  const nats = stack.use(await connectNats({ url, name: 'admin', log, ...(signal !== undefined && { signal }) }));
+  const nats = stack.use(await connectNats({ url, name: 'admin', log, signal }));
   const desired = await findStream(nats, streams.desired.name);
   const stamp = readStamp(desired?.config.metadata);
   if (stamp !== undefined && stamp.region !== region)

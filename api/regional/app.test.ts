@@ -46,6 +46,7 @@ function startApp(lookup: TokenLookup) {
     vpcs: { problem: () => null, mayExist: () => true },
     events: { page: () => Promise.reject(new AppError('unavailable')), async *follow() {} },
     auditor: new Auditor({
+      drainTimeoutMs: 2000,
       auditLog: {
         write: () => Promise.resolve({ kind: 'stored', seqs: [1] }),
         last: () => Promise.resolve(null),

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { regionSchema, uuidSchema } from '#shared/contract/ids.ts';
-import { readConfig, secretText } from '#shared/runtime/read-config.ts';
+import { count, port, readConfig } from '#shared/runtime/read-config.ts';
+import { serverSettings } from '../http/server-settings.ts';
 
-const port = z.coerce.number().int().min(0).max(65_535);
 const key32 = (what: string) =>
   z
     .string()
@@ -11,11 +11,11 @@ const key32 = (what: string) =>
 
 /** The environment of `api/regional`. */
 export const regionalConfigSchema = z.object({
-  FAIRWAY_HOST: z.string().default('127.0.0.1').describe('address to listen on'),
-  FAIRWAY_PORT: port.default(8081).describe('port of the API; 0 takes a free one'),
-  FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of health, readiness and metrics'),
-  FAIRWAY_ADMIN_PORT: port.default(0).describe('port of health, readiness and metrics; 0 takes a free one'),
-  FAIRWAY_NATS_URL: secretText.describe('NATS with JetStream, nats://user:password@host:port'),
+  ...serverSettings({
+    port: 8081,
+    nats: 'NATS with JetStream, nats://user:password@host:port',
+    drainTimeoutMs: 20_000,
+  }),
   FAIRWAY_REGION: regionSchema.default('atl1').describe('the region that this process owns'),
   FAIRWAY_REGION_KEY: key32('root key of the region: token hashes, first tokens and idempotent ids derive from it'),
   FAIRWAY_SEAL_PUBLIC_KEY: key32('public key that secrets are sealed to; the provisioner holds the private one'),
@@ -26,59 +26,21 @@ export const regionalConfigSchema = z.object({
     .default('https')
     .describe('scheme of endpoint addresses in replies'),
   FAIRWAY_ENDPOINT_PORT: port.optional().describe('port of endpoint addresses in replies; unset shows none'),
-  FAIRWAY_TOKENS_MAX: z.coerce
-    .number()
-    .int()
-    .min(1)
+  FAIRWAY_TOKENS_MAX: count(1)
     .max(2000)
     .default(1000)
     .describe('most data-plane tokens of one endpoint; they stand in one document'),
-  FAIRWAY_PUBLISH_BUDGET_MS: z.coerce
-    .number()
-    .int()
-    .min(100)
-    .default(15_000)
-    .describe('time to resolve a doubtful commit'),
-  FAIRWAY_BARRIER_TIMEOUT_MS: z.coerce
-    .number()
-    .int()
-    .min(100)
-    .default(2000)
-    .describe('time a read waits to be current'),
-  FAIRWAY_PENDING_MAX: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .default(256)
-    .describe('most changes between acceptance and answer'),
-  FAIRWAY_BATCHES_MAX: z.coerce
-    .number()
-    .int()
-    .min(1)
+  FAIRWAY_PUBLISH_BUDGET_MS: count(100).default(15_000).describe('time to resolve a doubtful commit'),
+  FAIRWAY_BARRIER_TIMEOUT_MS: count(100).default(2000).describe('time a read waits to be current'),
+  FAIRWAY_PENDING_MAX: count(1).default(256).describe('most changes between acceptance and answer'),
+  FAIRWAY_BATCHES_MAX: count(1)
     .max(32)
     .default(16)
     .describe('most atomic batches in flight; NATS allows 50 per stream for all processes together'),
-  FAIRWAY_BODY_MAX_BYTES: z.coerce.number().int().min(1024).default(1_048_576).describe('largest request body'),
-  FAIRWAY_REQUESTS_MAX: z.coerce.number().int().min(1).default(256).describe('most requests at once; more get a 503'),
-  FAIRWAY_CONNECTIONS_MAX: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .default(4096)
-    .describe('most connections at once; more are closed at once'),
-  FAIRWAY_EVENT_STREAMS_MAX: z.coerce.number().int().min(1).default(100).describe('most streams of events at once'),
-  FAIRWAY_EVENT_STREAM_MAX_MS: z.coerce
-    .number()
-    .int()
-    .min(1000)
+  FAIRWAY_EVENT_STREAMS_MAX: count(1).default(100).describe('most streams of events at once'),
+  FAIRWAY_EVENT_STREAM_MAX_MS: count(1000)
     .default(3_600_000)
     .describe('a stream of events ends after this time; its reader comes back'),
-  FAIRWAY_DRAIN_TIMEOUT_MS: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .default(20_000)
-    .describe('time for requests in flight at the end'),
 });
 
 /** The configuration as read. */

@@ -69,9 +69,10 @@ export async function startRegionalApi(config: RegionalConfig, overrides: Region
   const metrics = createApiMetrics(registry);
   const nats = await connectNats({
     url: config.FAIRWAY_NATS_URL,
+    drainTimeoutMs: config.FAIRWAY_NATS_DRAIN_TIMEOUT_MS,
     name: 'api-regional',
     log,
-    ...(signal !== undefined && { signal }),
+    signal,
   });
   stack.use(nats);
   await within(verifyAll(nats, config, signal), startTimeoutMs.streams, { clock, signal });
@@ -191,12 +192,13 @@ function createCommitter({ config, clock, metrics, random }: Base, log: NatsDesi
   });
 }
 
-function startAuditor({ nats, clock, log, metrics, random }: Base): Auditor {
+function startAuditor({ config, nats, clock, log, metrics, random }: Base): Auditor {
   const stream = streams.audit.name;
   const auditLog = {
     write: (write: Parameters<typeof writeDocuments>[1][number]) => writeDocuments(nats, [write], ''),
     last: (subject: string) => askLeader({ nats, clock, stream, subject, budgetMs: 5000 }),
     onRefused: () => metrics.refusedKeys.inc({ queue: 'audit' }),
   };
-  return new Auditor({ auditLog, clock, log, random, due: metrics.auditDue });
+  const drainTimeoutMs = config.FAIRWAY_NATS_DRAIN_TIMEOUT_MS;
+  return new Auditor({ auditLog, drainTimeoutMs, clock, log, random, due: metrics.auditDue });
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '#shared/runtime/clock.ts';
+import { pause, type Clock } from '#shared/runtime/clock.ts';
 import { startProcess, type ProcessSpec, type RunningProcess } from './child-process.ts';
 
 /** What a supervisor tells: a process is ready, it died and comes back, it could not be started again. */
@@ -41,7 +41,7 @@ export function createSupervisor(clock: Clock, events: SupervisorEvents): Superv
   };
   const startAgain = async (spec: ProcessSpec, firstWaitMs: number): Promise<RunningProcess | undefined> => {
     for (let waitMs = firstWaitMs; !stop.signal.aborted; waitMs = Math.min(backoff.maxMs, waitMs * 2)) {
-      await clock.sleep(waitMs, stop.signal).catch(() => {});
+      await pause(clock, waitMs, stop.signal);
       if (stop.signal.aborted) return undefined;
       try {
         const next = await startProcess(spec, stop.signal);

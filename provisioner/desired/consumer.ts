@@ -1,7 +1,7 @@
 import { AckPolicy, DeliverPolicy, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/nats-core';
 import { lastToken, streams, subjects } from '#shared/contract/subjects.ts';
-import type { Clock } from '#shared/runtime/clock.ts';
+import { pause, type Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { isDeletion } from '#shared/runtime/nats/is-deletion.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
@@ -59,7 +59,7 @@ async function supervise(
       if (!signal.aborted) log.warn({ reason: String(error) }, 'consumer.interrupted');
     }
     const waitMs = 100 + fullJitter(failures, { baseMs: 100, maxMs: 5000 });
-    await clock.sleep(waitMs, signal).catch(() => {});
+    await pause(clock, waitMs, signal);
   }
 }
 

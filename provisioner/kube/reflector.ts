@@ -1,4 +1,4 @@
-import type { Clock } from '#shared/runtime/clock.ts';
+import { pause, type Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import type { KubeKind } from './kinds.ts';
 import type { KubeClient, Selection } from './kube-client.ts';
@@ -134,7 +134,7 @@ class ListWatchReflector implements Reflector {
       failures = next.failures;
       this.#mustList ||= next.relist;
       this.#report(ending, next.waitMs);
-      if (next.waitMs > 0) await this.#options.clock.sleep(next.waitMs, signal).catch(() => {});
+      if (next.waitMs > 0) await pause(this.#options.clock, next.waitMs, signal);
     }
   }
 
@@ -230,7 +230,7 @@ class ListWatchReflector implements Reflector {
         cut.abort(new Error('The watch was cut.'));
         return now >= inactiveAt ? 'inactive' : 'relist_due';
       }
-      await clock.sleep(Math.min(inactiveAt, this.#relistAt) - now, signal).catch(() => {});
+      await pause(clock, Math.min(inactiveAt, this.#relistAt) - now, signal);
     }
     return undefined;
   }

@@ -89,6 +89,7 @@ export class WroteAt {
       if (!(error instanceof OverdueError)) throw error;
     } finally {
       done.abort();
+      // Ended by us, or told above.
       await seen.catch(() => {});
     }
   }

@@ -46,6 +46,7 @@ async function startAnew(adoptedAt?: number): Promise<void> {
 const open = (copy: EdgeCopy): NatsEdgeSource =>
   new NatsEdgeSource(
     {
+      drainTimeoutMs: 1000,
       url: server.urlOf({ role: 'router', vpcId }),
       apiPrefix: edgeApi,
       routerId: 'r',

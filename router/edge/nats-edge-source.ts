@@ -5,7 +5,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { startView, type NatsView } from '#shared/runtime/nats/nats-view.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
-import { within } from '#shared/runtime/within.ts';
+import { endsWithin } from '#shared/runtime/within.ts';
 import { edgeParts, type EdgeCopy, type EdgePart } from './edge-copy.ts';
 import type { EdgeSource } from './edge-source.ts';
 
@@ -14,14 +14,13 @@ export interface NatsEdgeOptions {
   readonly url: string;
   /** How this account calls JetStream's API. */
   readonly apiPrefix: string;
+  /** Time for reports to leave, milliseconds. */
+  readonly drainTimeoutMs: number;
   readonly routerId: string;
   readonly vpcId: string;
   readonly clock: Clock;
   readonly log: Logger;
 }
-
-/** Time for reports to leave, milliseconds. */
-const flushMs = 1000;
 
 /**
  * Keeps an edge copy current from the two streams of its VPC. It connects in the background, for as long as it takes: a
@@ -69,7 +68,10 @@ export class NatsEdgeSource implements EdgeSource {
 
   async flush(): Promise<void> {
     if (this.#nats?.up() !== true) return;
-    await within(this.#nats.nc.flush(), flushMs, { clock: this.#options.clock }).catch(() => {});
+    const { clock, drainTimeoutMs, log } = this.#options;
+    // Reports go on until the end; what does not leave is silence, which provisioners wait out.
+    const flushed = await endsWithin(this.#nats.nc.flush(), drainTimeoutMs, { clock }).catch(() => false);
+    if (!flushed) log.warn({ drainTimeoutMs }, 'edge.unflushed');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -80,8 +82,9 @@ export class NatsEdgeSource implements EdgeSource {
   }
 
   async #connect(): Promise<void> {
-    const { url, apiPrefix, routerId, log } = this.#options;
-    const nats = await connectNats({ url, apiPrefix, name: `router-${routerId}`, log, signal: this.#stop.signal });
+    const { url, apiPrefix, drainTimeoutMs, routerId, log } = this.#options;
+    const name = `router-${routerId}`;
+    const nats = await connectNats({ url, apiPrefix, drainTimeoutMs, name, log, signal: this.#stop.signal });
     this.#nats = nats;
     for (const part of edgeParts) this.#views.set(part, this.#follow(nats, part));
   }

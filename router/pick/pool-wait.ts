@@ -1,6 +1,6 @@
 import { AppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
-import { within } from '#shared/runtime/within.ts';
+import { endsWithin } from '#shared/runtime/within.ts';
 import { SharedRoom } from '../admit/shared-room.ts';
 import type { Slot, Work } from './picker.ts';
 import { goesFirst, PoolLine, type Waiter, type Want } from './pool-line.ts';
@@ -163,7 +163,7 @@ export class PoolWait {
     const { promise, resolve } = Promise.withResolvers<void>();
     waiter.wake = resolve;
     // Whoever waits looks itself at what has ended the pause.
-    await within(promise, ms, { clock: this.#clock, signal }).catch(() => {});
+    await endsWithin(promise, ms, { clock: this.#clock, signal });
   }
 
   /** Pools take turns, too: one each, until nobody can be served. */

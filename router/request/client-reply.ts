@@ -93,6 +93,7 @@ export class ClientReply implements Disposable {
 
   /** From now on this is a stream: silence is broken by comments. */
   startHeartbeats(): void {
+    // It fails when the pulse is stopped: that is its end.
     this.#beat().catch(() => {});
   }
 

@@ -8,6 +8,10 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Sleeps, and comes back early when the signal aborts: for who looks at the signal anyhow. */
+export const pause = (clock: Clock, ms: number, signal: AbortSignal): Promise<void> =>
+  clock.sleep(ms, signal).catch(() => {});
+
 /** Node's timers fire at once beyond this many milliseconds (2^31 - 1, 24.8 days). Source: Node's documentation of timers. */
 const longestTimerMs = 2_147_483_647;
 

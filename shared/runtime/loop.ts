@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import { pause, type Clock } from './clock.ts';
 import type { Logger } from './log.ts';
 
 /** What a loop needs. `jitter` is the share of `everyMs` by which each wait varies (0.1 = ±10 %). */
@@ -33,7 +33,7 @@ export function startLoop(options: LoopOptions, turn: (signal: AbortSignal) => P
     const own = new AbortController();
     waiting = own;
     if (woken) own.abort();
-    await options.clock.sleep(options.everyMs * spread, AbortSignal.any([stop.signal, own.signal])).catch(() => {});
+    await pause(options.clock, options.everyMs * spread, AbortSignal.any([stop.signal, own.signal]));
     waiting = undefined;
   };
   const run = async (): Promise<void> => {

@@ -7,6 +7,13 @@ export { ConfigError };
 /** A string that is masked whenever the configuration is shown. */
 export const secretText = z.string().min(1).meta({ secret: true });
 
+/** A whole number: a count, milliseconds, bytes. */
+export const count = (least: number): z.ZodCoercedNumber => z.coerce.number().int().min(least);
+
+export const port = count(0).max(65_535);
+
+export const natsDrainTimeout = count(0).default(2000).describe('time at the end for what is on its way to NATS');
+
 /** "1", "true", "yes" and "on" are true; "", "0", "false", "no" and "off" are false. */
 export const flag = z
   .enum(['', '0', '1', 'true', 'false', 'yes', 'no', 'on', 'off'])

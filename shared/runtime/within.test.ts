@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createTestClock } from '#shared/testing/test-clock.ts';
-import { OverdueError, within } from './within.ts';
+import { endsWithin, OverdueError, within } from './within.ts';
 
 describe('within', () => {
   it('gives what the promise gives, and leaves no timer', async () => {
@@ -27,6 +27,23 @@ describe('within', () => {
     stop.abort(new Error('stopped'));
     await result;
     await expect(within(never, 1000, { clock, signal: stop.signal })).rejects.toThrow('stopped');
+    expect(clock.sleepers()).toBe(0);
+  });
+});
+
+describe('endsWithin', () => {
+  it('tells whether it was kept in time, and throws what went wrong', async () => {
+    const clock = createTestClock();
+    const never = new Promise<void>(() => {});
+    const stop = new AbortController();
+    expect(await endsWithin(Promise.resolve(), 1000, { clock })).toBe(true);
+    await expect(endsWithin(Promise.reject(new Error('no')), 1000, { clock })).rejects.toThrow('no');
+    const late = endsWithin(never, 1000, { clock });
+    await clock.advance(1000);
+    expect(await late).toBe(false);
+    const stopped = endsWithin(never, 1000, { clock, signal: stop.signal });
+    stop.abort(new Error('stopped'));
+    expect(await stopped).toBe(false);
     expect(clock.sleepers()).toBe(0);
   });
 });

@@ -26,3 +26,21 @@ export async function within<T>(
     over.abort('over');
   }
 }
+
+/**
+ * Whether `promise` is kept within `ms` and before the signal aborts; see `within`.
+ * @throws what the promise fails with.
+ */
+export async function endsWithin(
+  promise: Promise<unknown>,
+  ms: number,
+  how: Parameters<typeof within>[2],
+): Promise<boolean> {
+  try {
+    await within(promise, ms, how);
+    return true;
+  } catch (error) {
+    if (error instanceof OverdueError || how.signal?.aborted === true) return false;
+    throw error;
+  }
+}

@@ -18,6 +18,7 @@ export async function refuseTakenName(
   const unasked: Region[] = [];
   await Promise.all(
     others.map(async (region) => {
+      // A region that does not answer is named as one that was not asked.
       const reply = await forwarder
         .forward(region, { ...request, method: 'GET', path, body: undefined })
         .catch(() => undefined);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { auditDocumentSchema } from '#shared/contract/audit.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
-import { silentLogger } from '#shared/runtime/log.ts';
+import { createLogger } from '#shared/runtime/log.ts';
 import type { DocumentWrite, WriteOutcome } from '#shared/runtime/nats/nats-publish.ts';
 import { intentEntry, specDocument } from '#shared/testing/documents.ts';
 import { createTestClock } from '#shared/testing/test-clock.ts';
@@ -23,10 +23,12 @@ function start(store = new MemoryDesiredLog()) {
     last: (subject: string) => store.last(subject),
     onRefused: () => {},
   };
+  const lines: string[] = [];
   const auditor = new Auditor({
     auditLog,
+    drainTimeoutMs: 2000,
     clock,
-    log: silentLogger(),
+    log: createLogger('test', { destination: { write: (line) => void lines.push(line) } }),
     random: () => 0.5,
     due: { set: (count: number) => void (due = count) },
   });
@@ -48,7 +50,7 @@ function start(store = new MemoryDesiredLog()) {
       .map(({ body }) => auditDocumentSchema.parse(body))
       .map(({ action, revision }) => [action, revision]);
   const events = (): number => store.history.filter(({ subject }) => subject === subjects.event(endpointId)).length;
-  return { clock, auditor, document, told, events, outcomes, store, due: () => due };
+  return { lines, clock, auditor, document, told, events, outcomes, store, due: () => due };
 }
 
 describe('the auditor', () => {
@@ -95,6 +97,24 @@ describe('the auditor', () => {
     await expect(auditor.settle(document(1))).rejects.toMatchObject({ code: 'unavailable' });
     await auditor.settle(document(1));
     expect(told()).toHaveLength(1);
+  });
+
+  it('tells of a line that is lost since its intent leaves in any case', async () => {
+    const { auditor, document, outcomes, told, lines } = start();
+    outcomes.push('full');
+    await auditor.settleOrTell(document(1));
+    expect(told()).toEqual([]);
+    expect(lines.join('')).toContain('audit.line_lost');
+  });
+
+  it('says how much it leaves to others when its time at the end is over', async () => {
+    const { clock, auditor, document, outcomes, lines } = start();
+    outcomes.push(...Array.from({ length: 20 }, () => 'doubtful' as const));
+    auditor.tell(document(1));
+    const ended = auditor[Symbol.asyncDispose]();
+    await clock.advance(2000);
+    await ended;
+    expect(lines.join('')).toContain('"endpoints":1');
   });
 
   it('leaves out what may have left the log by age, and what was told by a writer of an older version', async () => {

@@ -7,7 +7,7 @@ import { startKeyedQueue, type KeyedQueue } from '#shared/runtime/keyed-queue.ts
 import type { Logger } from '#shared/runtime/log.ts';
 import type { DocumentWrite, StoredDocument, WriteOutcome } from '#shared/runtime/nats/nats-publish.ts';
 import { startLoop, type Loop } from '#shared/runtime/loop.ts';
-import { within } from '#shared/runtime/within.ts';
+import { endsWithin } from '#shared/runtime/within.ts';
 import { auditLines, type AuditLine } from './audit-lines.ts';
 
 /** A document of desired state, with the sequence it stands at. */
@@ -49,6 +49,8 @@ const keysMax = 200_000;
  */
 export class Auditor implements AsyncDisposable {
   readonly #log: AuditLog;
+  readonly #logger: Logger;
+  readonly #drainTimeoutMs: number;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #due = new Map<string, Due>();
@@ -58,10 +60,13 @@ export class Auditor implements AsyncDisposable {
 
   constructor({
     auditLog,
+    drainTimeoutMs,
     due,
     ...from
   }: {
     auditLog: AuditLog;
+    /** How long its end waits for what is due, milliseconds. */
+    drainTimeoutMs: number;
     clock: Clock;
     log: Logger;
     random: () => number;
@@ -70,6 +75,8 @@ export class Auditor implements AsyncDisposable {
   }) {
     this.#gauge = due;
     this.#log = auditLog;
+    this.#logger = from.log;
+    this.#drainTimeoutMs = drainTimeoutMs;
     this.#clock = from.clock;
     this.#random = from.random;
     const backoff = { baseMs: 250, maxMs: 10_000 };
@@ -116,10 +123,23 @@ export class Auditor implements AsyncDisposable {
     }
   }
 
-  /** Lets what is due now be written, for at most two seconds; what is left, others write. */
+  /** The same where the intent leaves in any case: a line that cannot be written is told of. */
+  async settleOrTell(document: AuditedDocument): Promise<void> {
+    const { endpointId } = document.document;
+    await this.settle(document).catch((error: unknown) =>
+      this.#logger.error({ err: error, endpointId, revision: document.revision }, 'audit.line_lost'),
+    );
+  }
+
+  /** Lets what is due now be written, for the drain time; what is left, others write. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#sweep[Symbol.asyncDispose]();
-    await within(this.#queue.idle(), 2000, { clock: this.#clock }).catch(() => {});
+    await endsWithin(this.#queue.idle(), this.#drainTimeoutMs, { clock: this.#clock });
+    const endpoints = this.#due
+      .values()
+      .filter(({ own }) => own)
+      .toArray().length;
+    if (endpoints > 0) this.#logger.warn({ endpoints }, 'audit.left_to_others');
     await this.#queue[Symbol.asyncDispose]();
   }
 

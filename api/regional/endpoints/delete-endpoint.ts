@@ -39,7 +39,7 @@ export async function deleteEndpoint(context: RegionContext, call: Call, order: 
     };
     // Its oldest intent leaves the list, with its line if that can be written now: a delete is always accepted.
     if (previous.spec.intents.length >= intentsMax)
-      await context.auditor.settle({ document: previous.spec, revision: previous.revision }).catch(() => {});
+      await context.auditor.settleOrTell({ document: previous.spec, revision: previous.revision });
     const intent = planDeletion(previous, mark);
     const result = await context.committer.commit(intent);
     if (result.kind === 'mismatch') throw new AppError('idempotency_mismatch');

@@ -4,6 +4,7 @@ import { commandSchemas, commandVerbs, type CommandReply, type CommandVerb } fro
 import { AppError, toAppError } from '#shared/contract/errors.ts';
 import type { Scope } from '#shared/contract/identity.ts';
 import { subjects } from '#shared/contract/subjects.ts';
+import { pause } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
 import type { TokenLookup } from '../../http/api-tokens.ts';
@@ -90,6 +91,7 @@ class CommandServer implements Commands {
         callback: (error, message) => (error === null ? this.#take(message) : subscription.unsubscribe()),
       });
       this.#serving = true;
+      // A subscription that has just ended has nothing to drain.
       const drain = (): void => void (nats.up() ? subscription.drain().catch(() => {}) : subscription.unsubscribe());
       signal.addEventListener('abort', drain, { once: true });
       const reason = await subscription.closed;
@@ -97,7 +99,7 @@ class CommandServer implements Commands {
       this.#serving = false;
       if (signal.aborted) return;
       log.error({ reason: String(reason ?? 'closed') }, 'commands.failing');
-      await context.clock.sleep(againMs, signal).catch(() => {});
+      await pause(context.clock, againMs, signal);
     }
   }
 

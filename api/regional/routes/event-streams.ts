@@ -1,6 +1,6 @@
 import { AppError } from '#shared/contract/errors.ts';
 import type { EventReply } from '#shared/contract/resource.ts';
-import type { Clock } from '#shared/runtime/clock.ts';
+import { pause, type Clock } from '#shared/runtime/clock.ts';
 import { Deadline } from '#shared/runtime/deadline.ts';
 import { within } from '#shared/runtime/within.ts';
 
@@ -105,7 +105,7 @@ export class EventStreams implements Disposable {
 
   async #beats(beat: () => void, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#clock.sleep(beatMs, signal).catch(() => {});
+      await pause(this.#clock, beatMs, signal);
       if (!signal.aborted) beat();
     }
   }

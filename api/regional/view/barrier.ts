@@ -41,6 +41,7 @@ export function createBarrier(pass: (signal: AbortSignal) => Promise<void>, time
   return {
     wait() {
       if (running === undefined) return start();
+      // Its error is told to those who wait for it.
       next ??= running
         .catch(() => {})
         .then(() => {

@@ -1,4 +1,4 @@
-import type { Clock } from '#shared/runtime/clock.ts';
+import { pause, type Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { at, type JsonObject } from '../objects/object.ts';
 import type { Pod } from '../objects/workloads.ts';
@@ -80,7 +80,7 @@ export class PodApi {
           );
         return answer;
       }
-      await clock.sleep(waitMs, signal).catch(() => {});
+      await pause(clock, waitMs, signal);
     }
     return undefined;
   }

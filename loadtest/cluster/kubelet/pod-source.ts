@@ -1,4 +1,4 @@
-import type { Clock } from '#shared/runtime/clock.ts';
+import { pause, type Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { at, type JsonObject } from '../objects/object.ts';
 import type { Pod } from '../objects/workloads.ts';
@@ -32,7 +32,7 @@ export async function followPods(options: PodSourceOptions, listener: PodListene
     } catch (error) {
       if (!signal.aborted) log.info({ why: String(error) }, 'kubelet.api_away');
     }
-    await clock.sleep(pauseMs, signal).catch(() => {});
+    await pause(clock, pauseMs, signal);
   }
 }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { pause } from '#shared/runtime/clock.ts';
 import { within } from '#shared/runtime/within.ts';
 import { hasCondition } from '../controllers/conditions.ts';
 import type { Container, Pod } from '../objects/workloads.ts';
@@ -174,11 +175,10 @@ export class PodWorker implements AsyncDisposable {
     const graceMs = Number(request.reason) * 1000;
     const preStopMs = Math.min((this.#container.lifecycle?.preStop.sleep.seconds ?? 0) * 1000, graceMs);
     const { clock } = this.#context;
-    const pause = (ms: number): Promise<void> => clock.sleep(ms, gone).catch(() => {});
-    if (!this.#over.signal.aborted) await pause(preStopMs);
+    if (!this.#over.signal.aborted) await pause(clock, preStopMs, gone);
     if (gone.aborted) return;
     signalGroup(child.pid, 'SIGTERM');
-    await pause(Math.max(graceMs - preStopMs, 0));
+    await pause(clock, Math.max(graceMs - preStopMs, 0), gone);
     if (!gone.aborted) signalGroup(child.pid, 'SIGKILL');
   }
 
@@ -208,7 +208,7 @@ export class PodWorker implements AsyncDisposable {
     const message = refused ? end.message : `back-off ${waitMs} ms restarting failed container ${this.#container.name}`;
     void this.#api.note({ type: 'Warning', reason: refused ? 'Failed' : 'BackOff', message });
     this.#say({ state: { waiting: { reason, message } }, ...(refused ? {} : { last: end }) });
-    await this.#context.clock.sleep(waitMs, this.#ending.signal).catch(() => {});
+    await pause(this.#context.clock, waitMs, this.#ending.signal);
     if (!refused) this.#facts = { ...this.#facts, restarts: this.#facts.restarts + 1 };
   }
 

@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import type { Clock } from '#shared/runtime/clock.ts';
+import { pause, type Clock } from '#shared/runtime/clock.ts';
 import type { Container, Probe } from '../objects/workloads.ts';
 import type { PodAddress } from './pod-addresses.ts';
 
@@ -27,7 +27,7 @@ export async function runProbes(container: Container, address: PodAddress, hooks
     while (probe !== undefined && !signal.aborted) {
       const verdict = await untilVerdict(probe, check(probe), hooks);
       if (verdict !== undefined) told(verdict);
-      await pause(hooks, probe.periodSeconds);
+      await pause(hooks.clock, probe.periodSeconds * 1000, hooks.signal);
     }
   };
   if (readinessProbe === undefined) hooks.ready(true);
@@ -44,19 +44,15 @@ async function untilVerdict(
   hooks: ProbeHooks,
 ): Promise<boolean | undefined> {
   let [successes, failures] = [0, 0];
-  await pause(hooks, probe.initialDelaySeconds ?? 0);
+  await pause(hooks.clock, (probe.initialDelaySeconds ?? 0) * 1000, hooks.signal);
   while (!hooks.signal.aborted) {
     [successes, failures] = (await check()) ? [successes + 1, 0] : [0, failures + 1];
     if (hooks.signal.aborted) return undefined;
     if (successes >= probe.successThreshold) return true;
     if (failures >= probe.failureThreshold) return false;
-    await pause(hooks, probe.periodSeconds);
+    await pause(hooks.clock, probe.periodSeconds * 1000, hooks.signal);
   }
   return undefined;
-}
-
-async function pause({ clock, signal }: ProbeHooks, seconds: number): Promise<void> {
-  if (seconds > 0) await clock.sleep(seconds * 1000, signal).catch(() => {});
 }
 
 interface Target {

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import type { Clock } from '#shared/runtime/clock.ts';
+import { pause, type Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { readKubeconfig } from '../client/kubeconfig.ts';
 import { KubeHttp } from '../client/kube-http.ts';
@@ -76,6 +76,6 @@ async function registerNodes(names: string[], context: PodWorkerContext, signal:
       const said = await kube.apply(`/api/v1/nodes/${name}/status`, { ...node, status }, manager);
       return made.code < 300 && said.code < 300;
     };
-    while (!signal.aborted && !(await register().catch(() => false))) await clock.sleep(250, signal).catch(() => {});
+    while (!signal.aborted && !(await register().catch(() => false))) await pause(clock, 250, signal);
   }
 }

@@ -1,5 +1,5 @@
 import { DeliverPolicy, type ConsumerMessages, type JsMsg, type StreamInfo } from '@nats-io/jetstream';
-import type { Clock } from '../clock.ts';
+import { pause, type Clock } from '../clock.ts';
 import { isDeletion } from './is-deletion.ts';
 import type { Logger } from '../log.ts';
 import type { Nats } from './nats.ts';
@@ -180,7 +180,7 @@ class View implements NatsView {
         failures = this.#applied > before ? 0 : failures + 1;
       }
       const waitMs = failures === 0 ? 10 : 100 + fullJitter(failures, { baseMs: 100, maxMs: 5000 });
-      await clock.sleep(waitMs, this.#stop.signal).catch(() => {});
+      await pause(clock, waitMs, this.#stop.signal);
     }
   }
 
@@ -191,10 +191,7 @@ class View implements NatsView {
     // The consumer may outlive the connection, but what has left the stream meanwhile does not come through it.
     const stopListening = nats.onReconnect(() => over.abort());
     over.signal.addEventListener('abort', () => this.#messages?.stop());
-    void clock.sleep(this.#options.rereadEveryMs ?? rereadEveryMs, over.signal).then(
-      () => over.abort(),
-      () => {},
-    );
+    void pause(clock, this.#options.rereadEveryMs ?? rereadEveryMs, over.signal).then(() => over.abort());
     let settling = Promise.resolve();
     try {
       if (!this.#begin(await nats.jsm.streams.info(stream))) return false;
@@ -205,7 +202,11 @@ class View implements NatsView {
       });
       const messages = await consumer.consume({ ...consuming });
       this.#messages = messages;
-      settling = this.#settle(over).catch(() => {});
+      settling = this.#settle(over).catch((error: unknown) => {
+        if (!over.signal.aborted && !this.#stop.signal.aborted)
+          this.#options.log.error({ err: error, stream }, 'view.settle_failed');
+        over.abort();
+      });
       if (over.signal.aborted || this.#stop.signal.aborted) messages.stop();
       for await (const message of messages) this.#take(message);
       return true;

@@ -3,7 +3,7 @@ import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManage
 import { systemClock } from '../clock.ts';
 import { ConfigError } from '../config-error.ts';
 import type { Logger } from '../log.ts';
-import { within } from '../within.ts';
+import { endsWithin } from '../within.ts';
 
 /** The one place that knows the NATS client: everything else takes this. */
 export interface Nats extends AsyncDisposable {
@@ -22,11 +22,13 @@ export interface NatsOptions {
   name: string;
   log: Logger;
   /** Ends the wait for the first connection. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Where JetStream's API is reached (default `$JS.API`); another account may see it under another name. */
   apiPrefix?: string;
   /** Time-out of one request to the server, milliseconds (default 2,000). */
   requestTimeoutMs?: number;
+  /** How long its end waits for what is on its way, milliseconds (default 2,000). */
+  drainTimeoutMs?: number;
 }
 
 /** Atomic batches are right since this version. Source: nats-server release notes 2.12.5. */
@@ -77,7 +79,10 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       return () => listeners.delete(listener);
     },
     async [Symbol.asyncDispose]() {
-      if (up) await within(nc.drain(), 2000, { clock: systemClock }).catch(() => {});
+      const drainMs = options.drainTimeoutMs ?? 2000;
+      // A connection that has just gone fails to drain: it is closed, and NATS away has been told.
+      const drained = !up || (await endsWithin(nc.drain(), drainMs, { clock: systemClock }).catch(() => false));
+      if (!drained) options.log.warn({ drainMs }, 'nats.undrained');
       await nc.close();
     },
   };

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import { pause, type Clock } from '../clock.ts';
 
 /** Whoever waits for something to become true, and is woken when it may be. */
 export class Waiters {
@@ -23,7 +23,7 @@ export class Waiters {
     const done = new AbortController();
     const wake = (): void => void (holds() && done.abort());
     this.#waiting.add(wake);
-    await this.#clock.sleep(timeoutMs, AbortSignal.any([over, done.signal])).catch(() => {});
+    await pause(this.#clock, timeoutMs, AbortSignal.any([over, done.signal]));
     this.#waiting.delete(wake);
     if (holds()) return true;
     over.throwIfAborted();
