@@ -137,10 +137,11 @@ export class ReplicaPicker implements Placer {
     const { bytesPerToken, health, clock } = this.#parts;
     const { replicaId } = replica;
     const startedAt = clock.monotonic();
-    const perToken = bytesPerToken.of(pool.pool);
-    const matchedBytes = work.prompt.bytesUpTo[match.block] ?? 0;
-    const uncachedBytes = (work.prompt.bytesUpTo.at(-1) ?? 0) - matchedBytes;
-    const predictedCachedTokens = Math.round(matchedBytes / perToken) + match.outputTokens;
+    const { prompt } = work;
+    const tokensUpTo = (block: number): number => bytesPerToken.tokensUpTo(pool.pool, prompt, block);
+    const matchedTokens = tokensUpTo(match.block);
+    const uncachedBytes = (prompt.bytesUpTo.at(-1) ?? 0) - (prompt.bytesUpTo[match.block] ?? 0);
+    const predictedCachedTokens = Math.round(matchedTokens) + match.outputTokens;
     const isProbe = work.only === undefined && health.booked(replicaId, startedAt);
     const booking: Booking = {
       pool,
@@ -157,7 +158,7 @@ export class ReplicaPicker implements Placer {
       computed: () => this.#computed(booking),
     };
     const prefillSecondsLeft = this.#open.add(booking);
-    const privateContextTokens = Math.round(uncachedBytes / perToken);
+    const privateContextTokens = Math.round(tokensUpTo(prompt.keys.length - 1) - matchedTokens);
     const load = { inFlight: 1, prefillSecondsLeft, privateContextTokens, reservedOutputTokens: work.maxTokens };
     this.#change(booking, load);
     const slot: BookedSlot = this.#slot(booking, { replica, reason, predictedCachedTokens });
@@ -243,7 +244,7 @@ export class ReplicaPicker implements Placer {
     const { bytesPerToken, index, announce, hitsKnown } = this.#parts;
     const { pool, work, predictedCachedTokens } = booking;
     const { replicaId } = booking.replica;
-    if (bytesPerToken.learn(pool.pool, work.prompt.bytesUpTo.at(-1) ?? 0, usage.promptTokens))
+    if (bytesPerToken.learn(pool.pool, work.prompt, usage.promptTokens))
       for (const one of pool.replicas) index.resize(one.replicaId, bytesPerToken.capacityOf(pool));
     const tip = work.prompt.keys.at(-1);
     const bytes = Math.round(usage.completionTokens * bytesPerToken.of(pool.pool));

@@ -1,4 +1,6 @@
 import type { PoolDocument } from '#shared/contract/replica.ts';
+import type { PromptKeys } from '../scan/prefix-hash.ts';
+import { TokenRates } from './token-rates.ts';
 
 /** Bytes of prompt per token until a pool has shown its own: code and English in 2026's tokenizers. */
 const atFirst = 4;
@@ -9,10 +11,19 @@ const promptTokensMin = 64;
 /** Whoever sizes something by it is told when it has moved by this share. */
 const moved = 0.05;
 
-/** How many bytes of a request's prompt make one token, learned per pool from what engines report. */
-export class BytesPerToken {
-  readonly #pools = new Map<string, { mean: number; told: number }>();
+/** What is learned of one pool. */
+interface Learned {
+  mean: number;
+  told: number;
+  readonly rates: TokenRates;
+}
 
+/** How bytes of a request's prompt become tokens, learned per pool from what engines report. */
+export class BytesPerToken {
+  readonly #pools = new Map<string, Learned>();
+  readonly #untold = new TokenRates();
+
+  /** Bytes per token of whole prompts. */
   of(pool: string): number {
     return this.#pools.get(pool)?.mean ?? atFirst;
   }
@@ -22,14 +33,22 @@ export class BytesPerToken {
     return Math.round(engine.kvTokens * this.of(pool));
   }
 
-  /** An answer came: so many prompt bytes were so many tokens. True when it has moved since that was last told. */
-  learn(pool: string, bytes: number, promptTokens: number): boolean {
+  /** Tokens of a prompt up to the end of a block (0 for block -1), by what its tools, system prompt, messages and media are. */
+  tokensUpTo(pool: string, prompt: PromptKeys, block: number): number {
+    return (this.#pools.get(pool)?.rates ?? this.#untold).tokensUpTo(prompt, block);
+  }
+
+  /** An answer came: its prompt was so many tokens. True when `of` has moved since that was last told. */
+  learn(pool: string, prompt: PromptKeys, promptTokens: number): boolean {
+    const bytes = prompt.bytesUpTo.at(-1) ?? 0;
     if (promptTokens < promptTokensMin || bytes === 0) return false;
     const seen = Math.min(16, Math.max(0.5, bytes / promptTokens));
-    const { mean, told } = this.#pools.get(pool) ?? { mean: seen, told: atFirst };
-    const now = mean + share * (seen - mean);
-    const tells = Math.abs(now - told) > moved * told;
-    this.#pools.set(pool, { mean: now, told: tells ? now : told });
+    const learned = this.#pools.get(pool) ?? { mean: seen, told: atFirst, rates: new TokenRates() };
+    this.#pools.set(pool, learned);
+    learned.rates.learn(prompt, promptTokens);
+    learned.mean += share * (seen - learned.mean);
+    const tells = Math.abs(learned.mean - learned.told) > moved * learned.told;
+    if (tells) learned.told = learned.mean;
     return tells;
   }
 

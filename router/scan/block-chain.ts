@@ -2,15 +2,20 @@ import { hashBytes } from './hash64.ts';
 
 const smallRun = 32;
 
+const nothing = new Uint8Array();
+
 /**
  * Cuts a stream of bytes into blocks and hashes each with the hash of the one before as its seed, so that equal hashes
- * mean equal prefixes. What was appended since the last cut can still be discarded.
+ * mean equal prefixes. What was appended since the last cut can still be discarded. The bytes of a medium (a picture, a
+ * sound, a file) are hashed and neither cut nor counted.
  */
 export class BlockChain {
   /** Chained 64-bit hash per block. */
   readonly hashes: bigint[] = [];
-  /** Bytes of the stream up to the end of each block. */
+  /** Bytes of the stream up to the end of each block, those of media left out. */
   readonly ends: number[] = [];
+  /** Media up to the end of each block. */
+  readonly media: number[] = [];
   /** Whether each block ends where a message ends. */
   readonly messageEnds: boolean[] = [];
   readonly #block: Uint8Array;
@@ -18,6 +23,8 @@ export class BlockChain {
   #fill = 0;
   #hash = 0n;
   #bytes = 0;
+  #media = 0;
+  #inMedium = false;
 
   constructor(blockBytes: number, maxBlocks: number) {
     this.#block = new Uint8Array(blockBytes);
@@ -30,6 +37,7 @@ export class BlockChain {
   }
 
   appendByte(byte: number): void {
+    this.#bytes += 1;
     this.#block[this.#fill++] = byte;
     if (this.#fill === this.#block.length) this.#push(this.#block);
   }
@@ -39,10 +47,21 @@ export class BlockChain {
     while (at < to) {
       const room = this.#block.length - this.#fill;
       const size = Math.min(room, to - at);
+      if (!this.#inMedium) this.#bytes += size;
       if (size === this.#block.length) this.#push(chunk.subarray(at, at + size));
       else this.#copy(chunk, at, size);
       at += size;
     }
+  }
+
+  /** What is appended until `endMedium` is a medium. */
+  beginMedium(): void {
+    this.#inMedium = true;
+    this.#media += 1;
+  }
+
+  endMedium(): void {
+    this.#inMedium = false;
   }
 
   /** Ends the block under way, if it has any byte; otherwise the last one is what ends here. */
@@ -51,13 +70,14 @@ export class BlockChain {
     if (this.messageEnds.length > 0) this.messageEnds[this.messageEnds.length - 1] = true;
   }
 
-  /** The bytes of the block under way. */
+  /** The bytes of the block under way; none if it has a medium. */
   pending(): Uint8Array {
-    return this.#block.subarray(0, this.#fill);
+    return this.#media > (this.media.at(-1) ?? 0) ? nothing : this.#block.subarray(0, this.#fill);
   }
 
   discardPending(): void {
     this.#fill = 0;
+    this.#bytes = this.ends.at(-1) ?? 0;
   }
 
   #copy(chunk: Uint8Array, from: number, size: number): void {
@@ -74,9 +94,10 @@ export class BlockChain {
     this.#fill = 0;
     if (this.isFull) return;
     this.#hash = hashBytes(block, this.#hash);
-    this.#bytes += block.length;
+    if (this.#inMedium) return;
     this.hashes.push(this.#hash);
     this.ends.push(this.#bytes);
+    this.media.push(this.#media);
     this.messageEnds.push(false);
   }
 }

@@ -95,8 +95,8 @@ export class BodySink implements JsonSink {
       spans: this.#rules.spans.flatMap(({ key, kind }): ScannedSpan[] => {
         const hasher = this.#hashers.get(key);
         if (!hasher || hasher.chain.hashes.length === 0) return [];
-        const { hashes, ends, messageEnds } = hasher.chain;
-        return [{ key, kind, hashes, ends, messageEnds, firstUserEnd: hasher.firstUserEnd }];
+        const { hashes, ends, media, messageEnds } = hasher.chain;
+        return [{ key, kind, hashes, ends, media, messageEnds, firstUserEnd: hasher.firstUserEnd }];
       }),
     };
   }

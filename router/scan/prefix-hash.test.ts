@@ -66,6 +66,6 @@ describe('prefixHashes', () => {
   });
 
   test('an empty prompt has no keys', () => {
-    expect(keysOf({})).toEqual({ keys: new BigUint64Array(), bytesUpTo: new Float64Array(), firstUserEnd: -1 });
+    expect(keysOf({})).toMatchObject({ keys: new BigUint64Array(), bytesUpTo: new Float64Array(), firstUserEnd: -1 });
   });
 });

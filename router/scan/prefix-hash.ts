@@ -9,12 +9,20 @@ export interface PromptSalt {
   readonly adapter?: string;
 }
 
+/** What a picture, a sound or a file takes of a cache, in bytes of text: about 1,000 tokens. */
+export const mediumBytes = 4096;
+
 /** The prompt as keys of its prefixes, in prompt order. The lists have one entry per block. */
 export interface PromptKeys {
   /** 64-bit key per block; equal means that everything up to the end of the block is equal, salt included. */
   readonly keys: BigUint64Array;
-  /** Hashed bytes of the prompt up to the end of each block. */
+  /** Bytes of the prompt up to the end of each block; a medium counts as `mediumBytes`. */
   readonly bytesUpTo: Float64Array;
+  /** How many of them are tools and system prompt, which stand before the messages; left out: none. */
+  readonly toolsBytes?: number;
+  readonly systemBytes?: number;
+  /** Media up to the end of each block; left out: none. */
+  readonly mediaUpTo?: Float64Array;
   /** The block that ends with the first user message; -1 if the prompt has none. */
   readonly firstUserEnd: number;
 }
@@ -30,24 +38,41 @@ export function prefixHashes(scan: ScannedBody, salt: PromptSalt): PromptKeys {
   const prompt = scan.spans.filter(({ kind }) => kind !== 'template');
   const blocks = prompt.reduce((sum, { kind, ends }) => sum + (kind === 'tools' ? 1 : ends.length), 0);
   const keys = new BigUint64Array(blocks);
-  const bytesUpTo = new Float64Array(blocks);
   let firstUserEnd = -1;
   let at = 0;
   for (const span of prompt) {
-    const offset = bytesUpTo[at - 1] ?? 0;
     if (span.kind === 'tools') {
       before = mixLast(span, before);
-      keys[at] = before;
-      bytesUpTo[at++] = offset + (span.ends.at(-1) ?? 0);
+      keys[at++] = before;
       continue;
     }
     if (firstUserEnd < 0 && span.firstUserEnd >= 0) firstUserEnd = at + span.firstUserEnd;
     keys.set(span.hashes, at);
     mix(keys.subarray(at, at + span.hashes.length), before);
-    for (const end of span.ends) bytesUpTo[at++] = offset + end;
+    at += span.hashes.length;
     before = keys[at - 1] ?? before;
   }
-  return { keys, bytesUpTo, firstUserEnd };
+  return { keys, ...sizesOf(prompt, blocks), firstUserEnd };
+}
+
+function sizesOf(
+  prompt: readonly ScannedSpan[],
+  blocks: number,
+): Required<Pick<PromptKeys, 'bytesUpTo' | 'mediaUpTo' | 'toolsBytes' | 'systemBytes'>> {
+  const bytesUpTo = new Float64Array(blocks);
+  const mediaUpTo = new Float64Array(blocks);
+  const textOf = { template: 0, tools: 0, system: 0, messages: 0 };
+  let [at, bytes, media] = [0, 0, 0];
+  for (const { kind, ends, media: counts } of prompt) {
+    for (let block = kind === 'tools' ? ends.length - 1 : 0; block < ends.length; block++, at++) {
+      mediaUpTo[at] = media + (counts[block] ?? 0);
+      bytesUpTo[at] = bytes + (ends[block] ?? 0) + mediumBytes * (counts[block] ?? 0);
+    }
+    textOf[kind] += ends.at(-1) ?? 0;
+    bytes = bytesUpTo[at - 1] ?? 0;
+    media = mediaUpTo[at - 1] ?? 0;
+  }
+  return { bytesUpTo, mediaUpTo, toolsBytes: textOf.tools, systemBytes: textOf.system };
 }
 
 function saltHash(salt: PromptSalt): bigint {

@@ -12,14 +12,16 @@ export interface FieldText extends ByteRange {
   readonly json: string;
 }
 
-/** The chain of one top-level member that becomes prompt. The three lists have one entry per block. */
+/** The chain of one top-level member that becomes prompt. The lists have one entry per block. */
 export interface ScannedSpan {
   readonly key: string;
   readonly kind: SpanKind;
   /** Chained 64-bit hashes: equal means equal up to here. */
   readonly hashes: readonly bigint[];
-  /** Hashed bytes of the span up to the end of each block. */
+  /** Hashed bytes of the span up to the end of each block, those of media left out. */
   readonly ends: readonly number[];
+  /** Media of the span up to the end of each block. */
+  readonly media: readonly number[];
   /** Whether a message (array element) ends with the block. */
   readonly messageEnds: readonly boolean[];
   /** The block that ends with the first user message; -1 if there is none. A text without roles counts as one. */

@@ -6,6 +6,15 @@ import type { ScanLimits, SpanKind, BodyRules } from './body-rules.ts';
 
 const maxNameBytes = 64;
 const nullStart = 0x6e;
+/** A text of at least so many bytes that begins with so many of base64, or of a data URL, is a medium. */
+const sniffedBytes = 256;
+const [upper, lower, digit, mark] = [1, 2, 4, 8] as const;
+/** What the bytes of base64 and of a data URL are; 0 for all others. */
+const mediumBytes = new Uint8Array(256);
+for (const byte of Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZ')) mediumBytes[byte] = upper;
+for (const byte of Buffer.from('abcdefghijklmnopqrstuvwxyz')) mediumBytes[byte] = lower;
+for (const byte of Buffer.from('0123456789')) mediumBytes[byte] = digit;
+for (const byte of Buffer.from('+/=-_:;,.\\')) mediumBytes[byte] = mark;
 
 /** A byte string of bounded length that grows in pieces. */
 class Name {
@@ -29,7 +38,7 @@ class Name {
 /**
  * Hashes one value of the body into a chain of blocks: an array element by element from its first to its last byte, a
  * text without its quotes. White space between tokens and volatile members (with one comma) do not count. Numbers in a
- * list (token ids) are one run with commas.
+ * list (token ids) are one run with commas. A text that is base64 from its begin on is a medium.
  */
 export class SpanHasher implements JsonSink {
   readonly chain: BlockChain;
@@ -55,6 +64,9 @@ export class SpanHasher implements JsonSink {
   #isUser = false;
   #blocksBefore = 0;
   #elementStart = 0;
+  /** Bytes of the text under way that may be a medium's; -1 once that is decided. */
+  #sniffed = -1;
+  #sniffedKinds = 0;
   readonly #key = new Name();
   readonly #role = new Name();
 
@@ -130,11 +142,16 @@ export class SpanHasher implements JsonSink {
     this.#inRole = this.#roleNext;
     this.#role.length = 0;
     this.#startValue(at);
-    if (this.#depth > 0) this.chain.appendByte(quote);
+    if (this.#depth === 0) return;
+    this.chain.appendByte(quote);
+    this.#sniffed = 0;
+    this.#sniffedKinds = 0;
   }
 
   stringEnd(end: number): void {
     if (this.#skipDepth >= 0) return this.#maybeEndSkip();
+    this.#sniffed = -1;
+    this.chain.endMedium();
     if (this.#depth > 0) this.chain.appendByte(quote);
     if (this.#inRole) this.#isUser = this.#role.equals(this.#author.user);
     this.#inRole = false;
@@ -167,7 +184,27 @@ export class SpanHasher implements JsonSink {
       this.#keyIsLong = true;
     }
     if (this.#inRole && !this.#role.append(chunk, from, to)) this.#inRole = false;
-    this.chain.append(chunk, from, to);
+    const rest = this.#sniffed < 0 ? from : this.#sniff(chunk, from, to);
+    this.chain.append(chunk, rest, to);
+  }
+
+  /** Appends the begin of a text that may be a medium; says where that ends. */
+  #sniff(chunk: Uint8Array, from: number, to: number): number {
+    const end = Math.min(to, from + sniffedBytes - this.#sniffed);
+    for (let at = from; at < end; at++) {
+      const kind = mediumBytes[chunk[at] ?? 0] ?? 0;
+      this.#sniffedKinds |= kind;
+      if (kind > 0) continue;
+      this.#sniffed = -1;
+      return from;
+    }
+    this.chain.append(chunk, from, end);
+    this.#sniffed += end - from;
+    if (this.#sniffed < sniffedBytes) return end;
+    this.#sniffed = -1;
+    // Long words of other languages, rulers and hexadecimal numbers lack one of these.
+    if ((this.#sniffedKinds & (upper | lower | digit)) === (upper | lower | digit)) this.chain.beginMedium();
+    return end;
   }
 
   #emitKeyStart(): void {
