@@ -51,6 +51,9 @@ export const routerConfigSchema = z.object({
     .describe('bytes of bodies that wait for a turn'),
   FAIRWAY_TURN_TIMEOUT_MS: count(0).default(30_000).describe('how long a request waits for a turn'),
   FAIRWAY_CAPACITY_TIMEOUT_MS: count(0).default(30_000).describe('how long a request waits for a replica'),
+  FAIRWAY_CAPACITY_TIMEOUT_MAX_MS: count(0)
+    .default(600_000)
+    .describe('longest wait for a replica that a client may ask for, by X-Scale-Up-Timeout'),
   FAIRWAY_ATTEMPTS_MAX: count(1).max(16).default(3).describe('replicas that one request may fail on'),
   FAIRWAY_CONNECT_TIMEOUT_MS: count(1).default(2000).describe('how long a connection to a replica may take'),
   FAIRWAY_LATE_AFTER_MS: count(1)

@@ -199,6 +199,7 @@ function appDeps(
       heartbeatMs: config.FAIRWAY_HEARTBEAT_MS,
       clientStallTimeoutMs: config.FAIRWAY_CLIENT_STALL_TIMEOUT_MS,
     },
+    capacityTimeoutMaxMs: config.FAIRWAY_CAPACITY_TIMEOUT_MAX_MS,
     forwarding: {
       upstream,
       picker,

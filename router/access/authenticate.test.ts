@@ -31,6 +31,7 @@ describe('authenticate', () => {
       { authorization: `Bearer ${token}`, host: host(first) },
       { authorization: `bearer ${token}`, host: `${host(first).toUpperCase()}:8443` },
       { 'x-api-key': token, host: `${host(first)}.` },
+      { 'x-api-key': token, authorization: 'Bearer sk-of-somebody-else', host: host(first) },
       { 'x-api-key': token, host: host(first).replace('public', 'private') },
     ])
       expect(authenticate(gate, headers, 0)).toMatchObject({ kind: 'token', endpointId: first.endpointId });

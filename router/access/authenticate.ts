@@ -31,7 +31,7 @@ export interface Gate {
  * @throws AppError `invalid_api_key`, in the same words whatever is wrong, so that nobody learns which endpoints exist.
  */
 export function authenticate(gate: Gate, headers: IncomingHttpHeaders, now: number): Caller {
-  const credential = readCredential(headers);
+  const credential = credentialsOf(headers).find((text) => isProof(text) || hasTokenForm('access', text));
   if (credential === undefined) throw new AppError('invalid_api_key');
   const caller = isProof(credential) ? provedCaller(gate, credential, now) : tokenCaller(gate, credential, now);
   if (caller === undefined || !hostFits(gate.access, headers.host, caller.endpointId))
@@ -39,15 +39,13 @@ export function authenticate(gate: Gate, headers: IncomingHttpHeaders, now: numb
   return caller;
 }
 
-function readCredential(headers: IncomingHttpHeaders): string | undefined {
+/** Some clients send both, of which one may be for somebody else. */
+function credentialsOf(headers: IncomingHttpHeaders): string[] {
   const bearer = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
-  if (bearer !== undefined) return bearer;
-  const key = headers['x-api-key'];
-  return typeof key === 'string' ? key : undefined;
+  return [bearer, headers['x-api-key']].filter((text) => typeof text === 'string');
 }
 
 function tokenCaller(gate: Gate, token: string, now: number): Caller | undefined {
-  if (!hasTokenForm('access', token)) return undefined;
   const grant = gate.access.grant(keyedHash(gate.tokenHashKey, token));
   if (grant === undefined || (grant.expiresAt !== undefined && Date.parse(grant.expiresAt) <= now)) return undefined;
   return { kind: 'token', ...grant };

@@ -13,6 +13,8 @@ export interface Work {
   readonly prompt: PromptKeys;
   /** Names the conversation, where the client says it. */
   readonly session?: string;
+  /** How long it waits for a replica, milliseconds, where the client says it. */
+  readonly capacityTimeoutMs?: number;
   /** A probe for exactly this replica, whatever its state. */
   readonly only?: string;
   /** Output that is reserved for it, tokens; 0 when the client does not bound it. */

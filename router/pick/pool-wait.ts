@@ -130,7 +130,8 @@ export class PoolWait {
   }
 
   async #served(waiter: Waiter, signal: AbortSignal): Promise<Slot> {
-    const { turnTimeoutMs, capacityTimeoutMs } = this.#limits;
+    const { turnTimeoutMs } = this.#limits;
+    const { capacityTimeoutMs = this.#limits.capacityTimeoutMs } = waiter.work;
     const { waitedMs } = waiter.tried;
     while (waiter.result === undefined) {
       const { want } = waiter;

@@ -13,12 +13,15 @@ import type { ByteRange, ScannedBody } from '../scan/scanned-body.ts';
 import { ClientReply, type Outgoing, type ReplyTimes } from './client-reply.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { OpenReplies } from './open-replies.ts';
+import { patienceOf } from './patience.ts';
 import { applySplices, RequestBody } from './request-body.ts';
 import { sessionOf } from './session.ts';
 
 /** What every request shares with the others. */
 export interface RequestDeps {
   readonly times: ReplyTimes;
+  /** Longest wait for a replica that a client may ask for. */
+  readonly capacityTimeoutMaxMs: number;
   /** Memory of bodies, shared out between endpoints. */
   readonly memory: SharedRoom;
   readonly replies: OpenReplies;
@@ -89,6 +92,7 @@ export class InferenceRequest implements Disposable {
           ...(pool.routing?.stripBillingBlock === true ? scan.volatile.map(cutOut) : []),
         ]);
     const session = sessionOf(incoming.headers, { own: pool.routing?.sessionHeader, said: scan.session });
+    const capacityTimeoutMs = patienceOf(incoming.headers, this.#deps.capacityTimeoutMaxMs);
     const only = isProbe ? (caller.payload.replicaId ?? undefined) : undefined;
     this.#work = {
       pool: pool.pool,
@@ -98,6 +102,7 @@ export class InferenceRequest implements Disposable {
       maxTokens: scan.maxTokens === Infinity ? 0 : (scan.maxTokens ?? 0),
       streamed: this.streamed,
       ...(session !== undefined && { session }),
+      ...(capacityTimeoutMs !== undefined && { capacityTimeoutMs }),
       ...(only !== undefined && { only }),
     };
     this.note({ pool: pool.pool, model: scan.model, stream: this.streamed, bodyBytes: body.bytes });
@@ -161,6 +166,9 @@ export class InferenceRequest implements Disposable {
   close(status: number, code: string | undefined): void {
     const { metrics, log } = this.#deps;
     const route = this.dialect.name;
+    // A word of the SDKs, OpenAI's and Anthropic's alike.
+    const clientRetry = Number(this.incoming.headers['x-stainless-retry-count'] ?? 0);
+    if (clientRetry > 0) metrics.clientRetries.inc({ route });
     metrics.requests.inc({ route, status: String(status) });
     if (code !== undefined) metrics.errors.inc({ code });
     const durationMs = this.#sinceStartMs();

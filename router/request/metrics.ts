@@ -21,6 +21,7 @@ export class RouterMetrics {
   readonly picks: Counter<'reason'>;
   readonly losses: Counter<'reason'>;
   readonly cut: Counter<'reason'>;
+  readonly clientRetries: Counter<'route'>;
   readonly scrapes: Counter<'result'>;
   readonly tokens: Counter<'kind'>;
   readonly hits: Counter<'kind'>;
@@ -45,6 +46,9 @@ export class RouterMetrics {
     this.picks = counter('picks_total', 'Attempts by the reason of their replica.', ['reason']);
     this.losses = counter('lost_attempts_total', 'Attempts that came to nothing before the client saw any of it.', [
       'reason',
+    ]);
+    this.clientRetries = counter('client_retries_total', 'Requests that SDKs say they have sent before, by route.', [
+      'route',
     ]);
     this.cut = counter('cut_connections_total', 'Connections of clients that were cut, by reason.', ['reason']);
     this.scrapes = counter('scrapes_total', 'Looks at replicas; denied: one refuses its pool’s key.', ['result']);

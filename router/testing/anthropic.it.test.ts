@@ -90,7 +90,7 @@ describe('POST /v1/messages', () => {
 
   it('streams events as they come, and names the model as its engine does', async () => {
     scriptAll(playing(stream));
-    const reply = await send(message({ model: 'claude-sonnet', stream: true }));
+    const reply = await send(message({ model: 'claude-sonnet', stream: true }), { path: '/v1/messages?beta=true' });
     expect(reply.headers['content-type']).toMatch(/^text\/event-stream/);
     expect(reply.text).toBe(stream.body.trimEnd() + '\n\n');
     expect(seen()[0]?.body.toString()).toBe(message({ model: 'org/big', stream: true }));

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { formatToken } from '#shared/runtime/access-token.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { replicaAt } from '#shared/testing/documents.ts';
+import { eventually } from '#shared/testing/eventually.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import type { Router } from '../service.ts';
 import { ask, type RawRequest, type Reply } from './client.ts';
@@ -245,5 +246,28 @@ describe.each(Object.entries(voices))('a client of %s is told of', (name, voice)
     expect([reply.status, ...voice.read(error)]).toEqual([400, invalid, 'parameter_above_limit', outputField]);
     expect(error['message']).toBe(`"${outputField}" is 101; this endpoint allows 100 at most.`);
     expect(fits.status).toBe(200);
+  });
+});
+
+const metrics = async (): Promise<string> => (await fetch(`${router.adminUrl}/metrics`)).text();
+
+describe('a client that says', () => {
+  it('how long it waits for an endpoint that starts is held until it has', async () => {
+    const waking = await edge.addEndpoint([], ['big']);
+    const call = (seconds: string) =>
+      tell({ send: () => ({ token: waking.token, headers: { 'x-scale-up-timeout': seconds } }) }, voices.messages);
+    await eventually(async () => expect((await call('0')).status).toBe(503));
+    const held = call('60');
+    await eventually(async () => expect(await metrics()).toMatch(/^fairway_router_queued_requests\S* 1$/m));
+    waking.document = { ...waking.document, replicas: [replicaAt(upstream.port)] };
+    await edge.publish(waking);
+    expect((await held).status).toBe(200);
+  });
+
+  it('that it has sent a request before is counted', async () => {
+    const before = await metrics();
+    expect(before).not.toMatch(/client_retries_total\{[^}]*"completions"/);
+    await tell({ send: () => ({ headers: { 'x-stainless-retry-count': '2' } }) }, voices.completions);
+    expect(await metrics()).toMatch(/^fairway_router_client_retries_total\{.*route="completions".*\} 1$/m);
   });
 });

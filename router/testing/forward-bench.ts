@@ -94,6 +94,7 @@ function requestOf(options: BenchOptions, outgoing: MemoryOutgoing): InferenceRe
   const incoming = new IncomingMessage(new Socket());
   const deps = {
     times: benchTimes,
+    capacityTimeoutMaxMs: 600_000,
     memory: new SharedRoom(1e6),
     replies: new OpenReplies(),
     metrics: new RouterMetrics(new Registry()),
