@@ -10,7 +10,7 @@ import { gpuModelConfigReply, sizesReply } from '../http/catalog-replies.ts';
 import { publicOrigin } from '../http/public-origin.ts';
 import { readBody } from '../http/read-input.ts';
 import { answerErrors, requestScope, type RequestMetrics, type ScopeVariables } from '../http/request-scope.ts';
-import { readCreateHints, type CreateHints } from './regions/create-hints.ts';
+import { readHints, type Hints } from './regions/hints.ts';
 import type { Forwarder, ForwardRequest } from './regions/forward.ts';
 import { hopHeader } from './regions/forwarded-headers.ts';
 import { listRegions } from './regions/list-regions.ts';
@@ -65,13 +65,8 @@ function mountRoutes(app: Hono<CentralEnv>, options: AppOptions): void {
   app.post(collectionPath, async (c) => {
     c.set('operation', 'create');
     const body = await readBody(c.req.raw, options.bodyMaxBytes);
-    const hints = readCreateHints(body);
-    const region = ownerOf(hints, regions) ?? regions[0];
-    const others = regions.filter((other) => other !== region);
-    const unasked = await refuseTakenName(requestOf(c), { name: hints.name, others, forwarder });
-    const reply = await forwardTo(c, options, { region, body });
-    if (unasked.length > 0) reply.headers.set('x-fairway-regions-unasked', unasked.join(', '));
-    return reply;
+    const hints = readHints(body);
+    return withFreeName(c, options, { region: ownerOf(hints, regions) ?? regions[0], body, name: hints.name });
   });
   for (const [path, reply] of [
     [cataloguePaths.sizes, sizesReply],
@@ -83,13 +78,36 @@ function mountRoutes(app: Hono<CentralEnv>, options: AppOptions): void {
       return c.json(reply(regions));
     });
   app.all(collectionPath, (c) => forwardTo(c, options, { region: regions[0] }));
+  app.patch(`${collectionPath}/:id`, async (c) => {
+    c.set('operation', 'patch');
+    const region = regionIn(c.req.param('id'), regions);
+    const body = await readBody(c.req.raw, options.bodyMaxBytes);
+    return withFreeName(c, options, { region, body, name: readHints(body).name });
+  });
   app.all(`${collectionPath}/:id{.+}`, async (c) => {
     c.set('operation', c.req.method.toLowerCase());
-    const id = c.req.param('id').split('/')[0]?.toLowerCase() ?? '';
-    const region = regionOfId(id);
-    if (region === undefined || !regions.includes(region)) throw new AppError('not_found');
-    return forwardTo(c, options, { region });
+    return forwardTo(c, options, { region: regionIn(c.req.param('id'), regions) });
   });
+}
+
+/** Forwards what gives an endpoint a name, unless another region has it; those that could not be asked are named. */
+async function withFreeName(
+  c: Context<CentralEnv>,
+  options: AppOptions,
+  { region, body, name }: ForwardTo & { name: string | undefined },
+): Promise<Response> {
+  const others = options.regions.filter((other) => other !== region);
+  const unasked = await refuseTakenName(requestOf(c), { name, others, forwarder: options.forwarder });
+  const reply = await forwardTo(c, options, { region, body });
+  if (unasked.length > 0) reply.headers.set('x-fairway-regions-unasked', unasked.join(', '));
+  return reply;
+}
+
+/** The region inside the id that a path begins with. @throws AppError `not_found`. */
+function regionIn(path: string, regions: readonly Region[]): Region {
+  const region = regionOfId(path.split('/')[0]?.toLowerCase() ?? '');
+  if (region === undefined || !regions.includes(region)) throw new AppError('not_found');
+  return region;
 }
 
 function requestOf(c: Context<CentralEnv>): ForwardRequest {
@@ -103,11 +121,17 @@ function requestOf(c: Context<CentralEnv>): ForwardRequest {
   };
 }
 
-/** Passes a request on as it is; a create's body has been read before. */
+/** Where a request goes, and its body when it has been read before. */
+interface ForwardTo {
+  region: Region | undefined;
+  body?: Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** Passes a request on as it is. */
 async function forwardTo(
   c: Context<CentralEnv>,
   { forwarder, bodyMaxBytes }: AppOptions,
-  to: { region: Region | undefined; body?: Uint8Array<ArrayBuffer> | undefined },
+  to: ForwardTo,
 ): Promise<Response> {
   if (to.region === undefined) throw new AppError('region_unavailable');
   const body = to.body ?? (await readBody(c.req.raw, bodyMaxBytes));
@@ -118,7 +142,7 @@ async function forwardTo(
  * The region that a create names, undefined when it names none: then any region tells what is wrong with the body.
  * @throws AppError `unprocessable` for a region that this installation does not serve.
  */
-function ownerOf(hints: CreateHints, regions: readonly Region[]): Region | undefined {
+function ownerOf(hints: Hints, regions: readonly Region[]): Region | undefined {
   const named = regionSchema.safeParse(hints.region);
   if (!named.success) return undefined;
   if (regions.includes(named.data)) return named.data;

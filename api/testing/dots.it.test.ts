@@ -8,7 +8,7 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { endAfterAll } from '#shared/testing/started.ts';
 import { alphaToken, testVpcId } from '../regional/testing/region-fixture.ts';
 import { startFrontDoor, type FrontDoor } from './front-door.ts';
-import { activate } from './activate.ts';
+import { activate } from '../regional/testing/activate.ts';
 import { published } from './published-schema.ts';
 import { unfitting } from './reply-proxy.ts';
 

@@ -119,6 +119,7 @@ export class TestStack implements AsyncDisposable {
 
   scale(endpointId: string, scale: number): Promise<ApiAnswer> {
     return this.api('PATCH', `/${endpointId}`, {
+      headers: { 'if-match': '*' },
       body: { spec: { model_deployments: [{ accelerators: [accelerator(scale)] }] } },
     });
   }

@@ -74,7 +74,7 @@ async function rememberDemo(folder: string, demo: DemoEndpoint): Promise<void> {
 async function scaleEarlier(place: DemoPlace, { endpointId }: DemoEndpoint): Promise<boolean> {
   const body = JSON.stringify({ spec: { model_deployments: [{ accelerators: [accelerator(place.replicas)] }] } });
   try {
-    await call(place, `/${endpointId}`, { method: 'PATCH', body });
+    await call(place, `/${endpointId}`, { method: 'PATCH', body, headers: { 'if-match': '*' } });
     return true;
   } catch (error) {
     if (error instanceof ApiRefusedError && error.status === 404) return false;

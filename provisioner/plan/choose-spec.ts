@@ -3,6 +3,7 @@ import { hostLabel } from '#shared/contract/ids.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
 import { appliedSpec, type AppliedSpec } from '../manifests/applied-spec.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
+import { uncarried } from './uncarried.ts';
 
 /** What to make real now, and whether it is the newest spec or the live one after a rejection. */
 export interface ChosenSpec {
@@ -19,7 +20,8 @@ export function isRejected({ status, failure }: Pick<ObservedState, 'status' | '
 export function chooseSpec(desired: RevisedSpec, observed: Pick<ObservedState, 'status' | 'failure'>): ChosenSpec {
   const spec = appliedSpec(desired.spec, desired.revision);
   const live = observed.status.document?.live ?? null;
-  if (live === null || !isRejected(observed, desired.revision)) return { spec, of: 'desired' };
+  const given = isRejected(observed, desired.revision) || uncarried(desired, live) !== null;
+  if (live === null || !given) return { spec, of: 'desired' };
   const { version, name, enablePublicEndpoint, deployments } = live;
   return { spec: { ...spec, version, name, enablePublicEndpoint, deployments }, of: 'live' };
 }

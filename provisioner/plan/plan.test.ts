@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import { SampleCluster, shapeOf } from '../testing/sample-cluster.ts';
-import { sampleDeletion, sampleIds, sampleSettings, sampleSpec } from '../testing/sample-endpoint.ts';
+import {
+  sampleDeletion,
+  sampleIds,
+  sampleOnOtherGpus,
+  sampleSettings,
+  sampleSpec,
+} from '../testing/sample-endpoint.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import { planEndpoint } from './plan.ts';
 import { intentSeqOf } from '../manifests/names.ts';
@@ -91,9 +97,7 @@ describe('planEndpoint', () => {
   it('replaces pods of another template beside the old ones, which serve until the new ones are proven', () => {
     const cluster = started(2);
     const before = [...cluster.objects.keys()].filter((key) => key.startsWith('Deployment/'));
-    const [deployment] = sampleSpec(2).deployments;
-    const renamed = { ...deployment, slug: 'mistral/other' } as SpecDocument['deployments'][number];
-    cluster.desired = revised(sampleSpec(2, { deployments: [renamed] }), 2);
+    cluster.desired = revised(sampleOnOtherGpus(2), 2);
     cluster.look();
     cluster.settle();
     expect(replicasOf(cluster)).toBe(4);
@@ -159,9 +163,7 @@ describe('planEndpoint', () => {
 
   it('leaves room for the replicas of an older template when fewer of a new one are asked for', () => {
     const cluster = started(4);
-    const [deployment] = sampleSpec(1).deployments;
-    const renamed = { ...deployment, slug: 'mistral/other' } as SpecDocument['deployments'][number];
-    cluster.desired = revised(sampleSpec(1, { deployments: [renamed] }), 2);
+    cluster.desired = revised(sampleOnOtherGpus(1), 2);
     const quota = cluster.look().steps.find((step) => 'object' in step && step.object.kind === 'ResourceQuota');
     expect(quota).toMatchObject({ object: { spec: { hard: { pods: '5', 'requests.nvidia.com/gpu': '5' } } } });
     cluster.run();
@@ -259,10 +261,8 @@ describe('planEndpoint', () => {
 
   it('does not take replicas of the old template for a proof of the new one', () => {
     const cluster = started(2);
-    const [deployment] = sampleSpec(2).deployments;
-    const renamed = { ...deployment, slug: 'mistral/other' } as SpecDocument['deployments'][number];
     cluster.podsStart = false;
-    cluster.desired = revised(sampleSpec(2, { deployments: [renamed] }), 2);
+    cluster.desired = revised(sampleOnOtherGpus(2), 2);
     cluster.run();
     const waiting = { state: 'updating', live: { revision: 1 }, replicas: { desired: 2, ready: 2 } };
     expect(cluster.status.document).toMatchObject({ ...waiting, phase: expect.not.stringMatching(/proof|done/) });

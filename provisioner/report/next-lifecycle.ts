@@ -3,6 +3,7 @@ import { initialLifecycle, transition, type Lifecycle, type LifecycleEvent } fro
 import type { StatusDocument } from '#shared/contract/status.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { Progress } from '../plan/progress.ts';
+import { uncarried } from '../plan/uncarried.ts';
 
 /** Why a change was given up. */
 type Rejection = NonNullable<StatusDocument['rejection']>;
@@ -62,6 +63,8 @@ function rejectionOf({ desired, observed, progress, changeDeadlineMs }: Facts, f
   const at = new Date(now).toISOString();
   if (document?.rejection?.revision === desired.revision) return null;
   if (failure?.revision === desired.revision) return { ...failure, at };
+  const refused = uncarried(desired, document?.live ?? null);
+  if (refused !== null) return { revision: desired.revision, ...refused, at };
   const recovers = document?.live?.revision === desired.revision;
   if (fresh || document === null || recovers || progress.proved) return null;
   if (now - Date.parse(document.changeSince) < changeDeadlineMs) return null;

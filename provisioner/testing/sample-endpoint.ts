@@ -50,6 +50,15 @@ export function sampleDeletion(scale: number): SpecDocument {
   return sampleSpec(scale, { deletion: { requestedAt: at(), requestedBy: 'token-1' } });
 }
 
+/** The same model on another accelerator: another template. */
+export function sampleOnOtherGpus(scale: number): SpecDocument {
+  const accelerator = { acceleratorId: sampleIds.endpoint, slug: 'gpu-h100x1-80gb', type: 'prefill_decode' } as const;
+  const { deployments } = sampleSpec(scale);
+  return sampleSpec(scale, {
+    deployments: deployments.map((model) => ({ ...model, accelerators: [{ ...accelerator, scale }] })),
+  });
+}
+
 /** Settings with round times. */
 export const sampleSettings: PlanSettings = {
   manifests: { graceMs: 600_000, preStopMs: 2000, engineOf: () => sim },

@@ -48,7 +48,7 @@ export const routingSchema = z.object({
 export type Routing = z.infer<typeof routingSchema>;
 
 /** What an intent does. `release` is the region's own: nothing of the endpoint is left. */
-export const intentVerbs = ['create', 'scale', 'delete', 'release', 'create_token', 'revoke_token'] as const;
+export const intentVerbs = ['create', 'scale', 'update', 'delete', 'release', 'create_token', 'revoke_token'] as const;
 
 /**
  * One accepted mutation, as remembered by the spec itself. `revision` is null in the entry of the write that carries

@@ -11,6 +11,7 @@ export interface AuditLine {
 const eventTypes = {
   create: 'endpoint.created',
   scale: 'endpoint.scaled',
+  update: 'endpoint.updated',
   delete: 'endpoint.delete_requested',
   release: 'endpoint.deleted',
   create_token: 'token.created',

@@ -41,7 +41,12 @@ describe('commits over a broken network', () => {
   const create = (index: number, name: string, headers: Record<string, string> = {}): Promise<TestReply> =>
     region.call(index, { method: 'POST', body: createBody(name), headers });
   const scale = (index: number, id: string, count: number): Promise<TestReply> =>
-    region.call(index, { method: 'PATCH', path: `${collection}/${id}`, body: scaleBody(count) });
+    region.call(index, {
+      method: 'PATCH',
+      path: `${collection}/${id}`,
+      body: scaleBody(count),
+      headers: { 'if-match': '*' },
+    });
   const storedSpec = async (id: string): Promise<{ spec: SpecDocument; revision: number }> => {
     const last = await readLast(region.nats, streams.desired.name, subjects.spec(id));
     const document = desiredSchema.parse(last?.body);

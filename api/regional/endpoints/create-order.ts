@@ -93,7 +93,8 @@ function meaningProblems(body: unknown, region: Region): InputProblem[] {
   return problems;
 }
 
-function modelProblems(model: ProbedModel, path: string, region: Region): InputProblem[] {
+/** What is wrong with a model beside the forms of its values. */
+export function modelProblems(model: ProbedModel, path: string, region: Region): InputProblem[] {
   const problems: InputProblem[] = [];
   if (Object.keys(model.workload_config ?? {}).length > 0)
     problems.push({

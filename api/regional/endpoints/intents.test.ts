@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { accessSchema, intentsMax, nameSchema, specDocumentSchema } from '#shared/contract/desired.ts';
+import {
+  accessSchema,
+  intentsMax,
+  nameSchema,
+  specDocumentSchema,
+  type SpecDocument,
+} from '#shared/contract/desired.ts';
 import { releaseTtlMs, subjects, tombstoneTtlMs } from '#shared/contract/subjects.ts';
 import { intentEntry, specDocument } from '#shared/testing/documents.ts';
 import type { CreateOrder } from './create-order.ts';
@@ -9,7 +15,7 @@ import {
   planCreate,
   planDeletion,
   planRelease,
-  planScale,
+  planUpdate,
   type CreateFacts,
 } from './intents.ts';
 
@@ -36,6 +42,11 @@ const order: CreateOrder = {
   ],
   huggingFaceToken: null,
 };
+const contentOf = ({ name, enablePublicEndpoint, deployments }: SpecDocument) => ({
+  name,
+  enablePublicEndpoint,
+  deployments,
+});
 let part = 100;
 const facts: CreateFacts = {
   mark,
@@ -88,7 +99,7 @@ describe('a change', () => {
 
   it('carries the intents forward and tells the one before its revision', () => {
     const previous = { spec: specDocument({ intents: [first] }), revision: 31 };
-    const { carrier } = planScale(previous, previous.spec.deployments, mark);
+    const { carrier } = planUpdate(previous, { next: contentOf(previous.spec), move: null }, mark);
     expect(carrier.expectedSeq).toBe(31);
     expect(carrier.body).toMatchObject({ version: 2, updatedAt: '2026-11-22T00:00:00.000Z' });
     expect(carrier.body.intents).toEqual([
@@ -107,11 +118,25 @@ describe('a change', () => {
       intentId: uuid(200 + index),
       revision: 2 + index,
     }));
-    const { carrier } = planScale({ spec: specDocument({ intents: [create, ...rest] }), revision: 99 }, [], mark);
+    const spec = specDocument({ intents: [create, ...rest] });
+    const { carrier } = planUpdate({ spec, revision: 99 }, { next: contentOf(spec), move: null }, mark);
     expect(carrier.body.intents).toHaveLength(intentsMax);
     expect(carrier.body.intents[0]?.intentId === create.intentId).toBe(kept);
     expect(carrier.body.intents[1]?.intentId).toBe(uuid(201));
     expect(carrier.body.intents.at(-1)?.intentId).toBe(mark.intentId);
+  });
+
+  it('of name claims the new one and lets the old one go, in the same batch', () => {
+    const spec = specDocument({ intents: [first] });
+    const next = { ...contentOf(spec), name: 'other' };
+    const move = { claim: { subject: 'new', seq: 3 }, old: { subject: 'old', seq: 2 } };
+    const { carrier, others } = planUpdate({ spec, revision: 31 }, { next, move }, mark);
+    expect(carrier.body.name).toBe('other');
+    expect(others).toEqual([
+      { subject: 'new', body: { v: 1, kind: 'name', endpointId: spec.endpointId, name: 'other' }, expectedSeq: 3 },
+      { subject: 'old', body: { v: 1, kind: 'released' }, expectedSeq: 2, ttlMs: releaseTtlMs },
+    ]);
+    expect(planUpdate({ spec, revision: 31 }, { next, move: { ...move, old: null } }, mark).others).toHaveLength(1);
   });
 
   it('to deletion drops the sealed secret and keeps the rest', () => {

@@ -8,6 +8,7 @@ import {
   type TombstoneDocument,
 } from '#shared/contract/desired.ts';
 import { hostLabel, type Region } from '#shared/contract/ids.ts';
+import type { SpecContent } from '#shared/contract/spec-changes.ts';
 import { releaseTtlMs, subjects, tombstoneTtlMs } from '#shared/contract/subjects.ts';
 import type { Sealed } from '#shared/runtime/seal.ts';
 import type { GuardedWrite, PreparedIntent } from '../commit/commit-intent.ts';
@@ -110,17 +111,27 @@ export function planCreate(
   };
 }
 
-/** The next spec with other replica counts. */
-export function planScale(
+/** Where the claims of a new name and of the old one stand; null when that is not the endpoint's own. */
+export interface NameMove {
+  claim: { subject: string; seq: number };
+  old: { subject: string; seq: number } | null;
+}
+
+/** The next spec with other content, and in the same batch the claim of its new name. */
+export function planUpdate(
   previous: RevisedSpec,
-  deployments: SpecDocument['deployments'],
+  { next, move }: { next: SpecContent & Pick<SpecDocument, 'sealedHuggingFaceToken'>; move: NameMove | null },
   mark: IntentMark,
 ): PreparedIntent<SpecDocument> {
-  return replaceSpec(
-    previous,
-    { ...withIntent(previous, mark), deployments, version: previous.spec.version + 1 },
-    mark,
-  );
+  const spec = { ...withIntent(previous, mark), ...next, version: previous.spec.version + 1 };
+  const plan = replaceSpec(previous, spec, mark);
+  if (move === null) return plan;
+  const claim: NameDocument = { v: 1, kind: 'name', endpointId: spec.endpointId, name: spec.name };
+  const release: NameDocument = { v: 1, kind: 'released' };
+  plan.others.push({ subject: move.claim.subject, body: claim, expectedSeq: move.claim.seq });
+  if (move.old !== null)
+    plan.others.push({ subject: move.old.subject, body: release, expectedSeq: move.old.seq, ttlMs: releaseTtlMs });
+  return plan;
 }
 
 /** The last spec: deletion is asked for, and its secrets go at once. */

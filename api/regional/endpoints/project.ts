@@ -64,7 +64,7 @@ function wireStatusOf(spec: SpecDocument, status: StatusDocument | null, observe
 }
 
 /** A change that was given up while something is live is no longer pending; one that never had anything live still shows. */
-function isPending(spec: SpecDocument, revision: number, status: StatusDocument | null): boolean {
+export function isPending(spec: SpecDocument, revision: number, status: StatusDocument | null): boolean {
   if (status?.live == null) return true;
   if (spec.deletion !== undefined) return false;
   return status.live.revision < revision && status.rejection?.revision !== revision;
@@ -90,10 +90,7 @@ function pendingState(status: WireStatus, live: boolean): { state: string; statu
   return { state: 'pending', status: live ? 'updating' : 'provisioning' };
 }
 
-type SpecContent = Pick<
-  SpecDocument,
-  'version' | 'name' | 'enablePublicEndpoint' | 'deployments' | 'createdAt' | 'updatedAt'
->;
+type SpecContent = Pick<SpecDocument, 'version' | 'enablePublicEndpoint' | 'deployments' | 'createdAt' | 'updatedAt'>;
 
 function specReply(owner: SpecDocument, content: SpecContent, marks: { state: string; status: string }): SpecReply {
   const accelerator = { state: marks.state, status: marks.state === 'active' ? 'active' : 'provisioning' };
@@ -101,7 +98,8 @@ function specReply(owner: SpecDocument, content: SpecContent, marks: { state: st
     id: owner.endpointId,
     dedicated_inference_id: owner.endpointId,
     version: content.version,
-    name: content.name,
+    // A new name holds from the moment at which it is stored.
+    name: owner.name,
     region: owner.region,
     ...marks,
     enable_public_endpoint: content.enablePublicEndpoint,

@@ -1,6 +1,6 @@
 import { itemPath, patchRequestSchema } from '#shared/contract/deployment.ts';
 import { parseInput, readJsonBody } from '../../http/read-input.ts';
-import { scaleEndpoint } from '../endpoints/scale-endpoint.ts';
+import { updateEndpoint } from '../endpoints/update-endpoint.ts';
 import { endpointIdOf, type Route } from './route.ts';
 
 /** PATCH /v2/dedicated-inferences/{id} */
@@ -8,7 +8,7 @@ export const patchRoute: Route = {
   method: 'patch',
   path: itemPath,
   operationId: 'dedicatedInferences_patch',
-  summary: 'Change the replica counts of an endpoint',
+  summary: 'Change an endpoint: name, models, accelerators, replica counts, Hugging Face token',
   scope: 'dedicated_inference:update',
   body: patchRequestSchema,
   success: { status: 202, description: 'The change is stored and will be carried out.' },
@@ -16,6 +16,6 @@ export const patchRoute: Route = {
   handle: async (c, { context, bodyMaxBytes }) => {
     const endpointId = endpointIdOf(c);
     const request = parseInput(patchRequestSchema, await readJsonBody(c.req.raw, bodyMaxBytes));
-    return scaleEndpoint(context, c.get('call'), { endpointId, ifMatch: c.req.header('if-match'), request });
+    return updateEndpoint(context, c.get('call'), { endpointId, ifMatch: c.req.header('if-match'), request });
   },
 };

@@ -7,7 +7,7 @@ import type { Route } from './route.ts';
 const errors: Record<number, string> = {
   400: 'The request cannot be understood.',
   401: 'The API token is missing, unknown, expired or revoked.',
-  403: 'The API token lacks the scope.',
+  403: 'The API token lacks the scope; to a PATCH without If-Match also: another change is pending.',
   404: 'There is no such endpoint in the team.',
   409: 'The change does not fit the present state; it has not taken effect.',
   412: 'If-Match names another revision.',

@@ -31,7 +31,12 @@ describe('at most once', () => {
   let turn = 0;
   const send = ([method, path]: [string, string], body?: unknown, key?: string): Promise<TestReply> => {
     turn += 1;
-    return region.call(turn % 2, { method, path, body, headers: key === undefined ? {} : { 'idempotency-key': key } });
+    // Nothing is carried out here: each change supersedes the one before.
+    const headers = {
+      ...(method === 'PATCH' && { 'if-match': '*' }),
+      ...(key !== undefined && { 'idempotency-key': key }),
+    };
+    return region.call(turn % 2, { method, path, body, headers });
   };
   const create = (name: string, key?: string, spec: Record<string, unknown> = {}): Promise<TestReply> =>
     send(['POST', collection], createBody(name, spec), key);

@@ -34,7 +34,7 @@ describe('the regional API at its limits', () => {
   const scale = (id: string, count: number): Promise<TestReply> => {
     const accelerators = [{ scale: count, type: 'prefill_decode', accelerator_slug: 'gpu-mi300x1-192gb' }];
     const body = { spec: { model_deployments: [{ accelerators }] } };
-    return region.call(0, { method: 'PATCH', path: `${collection}/${id}`, body });
+    return region.call(0, { method: 'PATCH', path: `${collection}/${id}`, body, headers: { 'if-match': '*' } });
   };
   const remove = (id: string): Promise<TestReply> => region.call(0, { method: 'DELETE', path: `${collection}/${id}` });
   const idOf = (reply: TestReply): string => reply.body.dedicated_inference?.id ?? '';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readCreateHints } from './create-hints.ts';
+import { readHints } from './hints.ts';
 
 describe('hints of a create', () => {
   it.each([
@@ -11,10 +11,10 @@ describe('hints of a create', () => {
     ['{"spec":', {}],
     ['', {}],
   ])('in %s', (text, hints) => {
-    expect(readCreateHints(Buffer.from(text))).toEqual(hints);
+    expect(readHints(Buffer.from(text))).toEqual(hints);
   });
 
   it('of no body are none', () => {
-    expect(readCreateHints(undefined)).toEqual({});
+    expect(readHints(undefined)).toEqual({});
   });
 });

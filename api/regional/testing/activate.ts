@@ -4,7 +4,7 @@ import { streams, subjects } from '#shared/contract/subjects.ts';
 import { hostLabel } from '#shared/contract/ids.ts';
 import { readLast } from '#shared/runtime/nats/nats-publish.ts';
 import { statusDocument } from '#shared/testing/documents.ts';
-import type { TestRegion } from '../regional/testing/region-fixture.ts';
+import type { TestRegion } from './region-fixture.ts';
 
 /** Says of an endpoint what a provisioner says once its newest spec is live. */
 export async function activate(

@@ -1,0 +1,166 @@
+import type { PatchRequest } from '#shared/contract/deployment.ts';
+import type { DedicatedInference } from '#shared/contract/resource.ts';
+import { intentsMax, type RevisedSpec, type SpecDocument } from '#shared/contract/desired.ts';
+import { AppError } from '#shared/contract/errors.ts';
+import type { SpecContent } from '#shared/contract/spec-changes.ts';
+import type { StatusDocument } from '#shared/contract/status.ts';
+import type { Answer, Call, RegionContext } from './region-context.ts';
+import { keylessRetryMs, seekIntent } from './idempotency.ts';
+import { requireMatch } from './if-match.ts';
+import { planUpdate, type NameMove } from './intents.ts';
+import { changeSpec } from './spec-change.ts';
+import { isPending, project } from './project.ts';
+import { readName, readSpec } from './read-desired.ts';
+
+/** A change as asked for. */
+export interface UpdateOrder {
+  endpointId: string;
+  ifMatch: string | undefined;
+  request: PatchRequest;
+}
+
+type ResourceAnswer = Answer<{ dedicated_inference: DedicatedInference }>;
+
+/** The spec and the status that a change starts from. */
+interface Present extends RevisedSpec {
+  status: StatusDocument | null;
+}
+
+/**
+ * Changes an endpoint: name, models, accelerators, replica counts, Hugging Face token; all of it or nothing.
+ * @throws AppError `not_found`, `endpoint_deleting`, `version_mismatch`, `forbidden` while another change is pending and no
+ * If-Match says that it may be superseded, `conflict`, `name_taken`, `unprocessable`, `idempotency_mismatch`, `store_full`,
+ * `overloaded`, `outcome_unknown`, `unavailable`.
+ */
+export async function updateEndpoint(context: RegionContext, call: Call, order: UpdateOrder): Promise<ResourceAnswer> {
+  const { committer, auditor, clock, keys } = context;
+  const status = await context.view.readStatus(order.endpointId);
+  const present = { ...(await readSpec(context.desired, order.endpointId, call.principal.team)), status };
+  const bodyHash = keys.requestHash('update', [order.endpointId, order.request]);
+  const { spec, revision } = present;
+  const sought = seekIntent(context, call, { intents: spec.intents, revision, bodyHash });
+  if (sought.replayed !== null) return answerWith(context, present, sought.replayed.revision);
+  if (isRetry(context, call, { ...present, bodyHash })) return answerWith(context, present, revision);
+  const decided = decide(order, present, (part) => keys.derivedId(`${part}\0${sought.intentId}`));
+  if (decided === null) return answerWith(context, present, revision);
+  committer.requireRoom();
+  const { content, token, scaled } = decided;
+  const move = content.name === spec.name ? null : await moveName(context, spec, content.name);
+  const secret = token === null ? undefined : await keys.seal(token, spec.endpointId);
+  if (spec.intents.length >= intentsMax) await auditor.settle({ document: spec, revision });
+  const next = { ...content, ...(secret !== undefined && { sealedHuggingFaceToken: secret }) };
+  const intent = planUpdate(
+    { spec, revision },
+    { next, move },
+    {
+      intentId: sought.intentId,
+      bodyHash,
+      at: clock.now(),
+      verb: scaled ? 'scale' : 'update',
+      actor: call.principal.tokenId,
+      requestId: call.requestId,
+      summary: summaryOf(spec, next),
+    },
+  );
+  const result = await committer.commit(intent);
+  if (result.kind === 'mismatch') throw new AppError('idempotency_mismatch');
+  if (result.kind === 'moved') throw new AppError('conflict');
+  const revised = { spec: intent.carrier.body, revision: result.revision };
+  auditor.tell({ document: revised.spec, revision: result.revision });
+  return answerWith(context, revised, result.revision);
+}
+
+/** The same request of the same API token once more, and nothing else since: its first answer was lost. */
+function isRetry(
+  { clock }: RegionContext,
+  call: Call,
+  { spec, revision, status, bodyHash }: Present & { bodyHash: string },
+): boolean {
+  const last = spec.intents.at(-1);
+  if (last === undefined || call.idempotencyKey !== undefined || isRejected(revision, status)) return false;
+  const equal = last.bodyHash === bodyHash && last.actor === call.principal.tokenId;
+  return equal && clock.now() - last.at < keylessRetryMs;
+}
+
+function isRejected(revision: number, status: StatusDocument | null): boolean {
+  return status?.rejection?.revision === revision;
+}
+
+/** What is to be stored, or null when nothing changes. @throws AppError for what cannot be accepted. */
+function decide(
+  { request, ifMatch }: UpdateOrder,
+  { spec, revision, status }: Present,
+  partId: (part: string) => string,
+): { content: SpecContent; token: string | null; scaled: boolean } | null {
+  if (spec.deletion !== undefined) throw new AppError('endpoint_deleting');
+  requireMatch(ifMatch, revision);
+  const change = changeSpec(request, shownSpec(spec, revision, status), partId);
+  if ('problems' in change) {
+    const [first] = change.problems;
+    throw new AppError('unprocessable', {
+      ...(first && { message: `${first.path} ${first.message}.` }),
+      problems: change.problems,
+    });
+  }
+  requireVersion(request.spec?.version ?? 0, [spec.version, status?.live?.version ?? spec.version]);
+  const token = request.access_tokens?.hugging_face_token || request.secrets?.hugging_face_token || null;
+  if (change.kinds.size === 0 && token === null) return null;
+  const underWay = isPending(spec, revision, status) && !isRejected(revision, status);
+  if (underWay && ifMatch === undefined)
+    throw new AppError('forbidden', {
+      message: `Revision ${revision} is not carried out yet. Wait until no change is pending, or supersede it with If-Match: "${revision}".`,
+      details: { revision },
+    });
+  const scaled = token === null && [...change.kinds].every((kind) => kind === 'scale');
+  return { content: change.content, token, scaled };
+}
+
+/** What the client sees: after a rejection the spec that is live, but for the name, which is the region's own matter. */
+function shownSpec(spec: SpecDocument, revision: number, status: StatusDocument | null): SpecDocument {
+  const live = status?.live ?? null;
+  if (live === null || !isRejected(revision, status)) return spec;
+  return { ...spec, enablePublicEndpoint: live.enablePublicEndpoint, deployments: live.deployments };
+}
+
+/** @throws AppError `conflict` for a version that is neither 0, nor a present one, nor the next after it. */
+function requireVersion(version: number, present: readonly number[]): void {
+  if (version === 0 || present.some((one) => version === one || version === one + 1)) return;
+  throw new AppError('conflict', {
+    message: `The spec stands at version ${present[0]}, not at ${version}. Read it again, then decide.`,
+    details: { version: present[0] },
+  });
+}
+
+/** @throws AppError `name_taken` when another endpoint of the team has the name. */
+async function moveName({ desired }: RegionContext, spec: SpecDocument, name: string): Promise<NameMove> {
+  const [claim, old] = await Promise.all([readName(desired, spec.team, name), readName(desired, spec.team, spec.name)]);
+  if (claim.document?.kind === 'name')
+    throw new AppError('name_taken', {
+      message: `The name ${name} belongs to endpoint ${claim.document.endpointId}.`,
+      details: { id: claim.document.endpointId },
+    });
+  const own = old.document?.kind === 'name' && old.document.endpointId === spec.endpointId;
+  return { claim, old: own ? old : null };
+}
+
+function summaryOf(before: SpecDocument, after: SpecContent & { sealedHuggingFaceToken?: unknown }): string {
+  const models = after.deployments
+    .map(
+      ({ slug, accelerators }) =>
+        `${slug}: ${accelerators.map(({ scale, slug: size }) => `${scale} ${size}`).join('+')}`,
+    )
+    .join(', ');
+  const renamed = before.name === after.name ? '' : `renamed to ${after.name}; `;
+  const token = after.sealedHuggingFaceToken === undefined ? '' : 'a new Hugging Face token; ';
+  return `${renamed}${token}${models}`.slice(0, 500);
+}
+
+/** The resource as it is now, under the revision that the answer is about. */
+async function answerWith(context: RegionContext, revised: RevisedSpec, revision: number): Promise<ResourceAnswer> {
+  const status = await context.view.readStatus(revised.spec.endpointId);
+  return {
+    status: 202,
+    revision,
+    body: { dedicated_inference: { ...project(revised, status, context.address), revision } },
+  };
+}
