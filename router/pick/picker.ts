@@ -55,9 +55,10 @@ export interface Picker {
    * Waits for a replica and a turn, and books: the only place where a request waits. Fair by flow, bounded in requests and
    * bytes; nothing that other pools need is held meanwhile. A request that had a slot before (`tried`) goes before those
    * that had none; one that an engine has answered does not wait at all.
-   * @throws AppError `no_replica` when none is there in time, `endpoint_starting` when none could be · `overloaded` when
-   * there is no room or no turn in time, all with Retry-After · `endpoint_not_active` or `model_not_found` as soon as the pool is
-   * being deleted or gone; the signal's reason when it aborts.
+   * @throws AppError with Retry-After: `no_replica` when none is there in time, `endpoint_starting` when none could be,
+   * `overloaded` when there is no room or no turn in time, `rate_limit_exceeded` when the room is full of the flow's own.
+   * Without: `endpoint_not_active`, `model_not_found` as soon as the pool is being deleted or gone. The signal's reason when
+   * it aborts.
    */
   acquire(work: Work, signal: AbortSignal, tried?: Tried): Promise<Slot>;
   /** Whether a replica of the pool could take a request now. */

@@ -2,6 +2,7 @@ import { AppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { endsWithin } from '#shared/runtime/within.ts';
 import { SharedRoom } from '../admit/shared-room.ts';
+import { DrainRate } from './drain-rate.ts';
 import type { Slot, Work } from './picker.ts';
 import { goesFirst, PoolLine, type Waiter, type Want } from './pool-line.ts';
 import { Tried } from './tried.ts';
@@ -26,6 +27,7 @@ export interface Placer {
   place(work: Work, tried: Tried, excluded: ReadonlySet<string>): Slot | undefined;
 }
 
+/** When nothing better is known. */
 const retryAfterMs = 5000;
 
 /**
@@ -40,6 +42,7 @@ export class PoolWait {
   readonly #inFlight: SharedRoom;
   readonly #queued: SharedRoom;
   readonly #queuedBytes: SharedRoom;
+  readonly #drains = new Map<string, DrainRate>();
 
   constructor(placer: Placer, limits: WaitLimits, clock: Clock) {
     this.#placer = placer;
@@ -80,11 +83,15 @@ export class PoolWait {
   /** A slot of the pool was given back. */
   released(pool: string): void {
     this.#inFlight.giveBack(pool, 1);
+    const drain = this.#drains.get(pool) ?? new DrainRate();
+    this.#drains.set(pool, drain);
+    drain.ended(this.#clock.monotonic());
     this.#serve();
   }
 
   /** Pools or the health of replicas have changed: whoever waits for that is looked at again. */
   changed(): void {
+    for (const pool of this.#drains.keys()) if (this.#placer.stateOf(pool) === 'removed') this.#drains.delete(pool);
     for (const line of this.#lines.values()) for (const waiter of line.all()) waiter.again = true;
     this.#serve();
   }
@@ -100,7 +107,7 @@ export class PoolWait {
         // The room of a pool is shared by its flows: the longest one gives way (longest queue drop, Suter et al. 1998).
         const fits = bytes <= this.#limits.queueBytesMax;
         const displaced = fits ? line.displacedBy(flow) : undefined;
-        if (displaced === undefined) throw overloaded('The queue of this endpoint is full.');
+        if (displaced === undefined) throw this.#busy('overloaded', pool, 'The queue of this endpoint is full.');
         this.#end(displaced, 'displaced');
       }
     this.#lines.set(pool, line);
@@ -144,14 +151,22 @@ export class PoolWait {
       signal.throwIfAborted();
     }
     if (waiter.result === 'gone') throw this.#gone(waiter);
-    if (waiter.result === 'displaced') throw overloaded('The queue of this endpoint is full, mostly of your requests.');
+    if (waiter.result === 'displaced')
+      throw this.#busy('rate_limit_exceeded', waiter.work.pool, 'The queue is full, mostly of your requests.');
     return waiter.result;
   }
 
   #late({ work }: Waiter, want: Want, ms: number): AppError {
-    if (want === 'turn') return overloaded(`No turn came within ${ms} ms.`);
+    if (want === 'turn') return this.#busy('overloaded', work.pool, `No turn came within ${ms} ms.`);
     const isStarting = this.#placer.stateOf(work.pool) === 'starting';
     return new AppError(isStarting ? 'endpoint_starting' : 'no_replica', { retryAfterMs });
+  }
+
+  /** To be tried again when those who wait have had their turn. */
+  #busy(code: 'overloaded' | 'rate_limit_exceeded', pool: string, message: string): AppError {
+    const now = this.#clock.monotonic();
+    const waiting = this.#lines.get(pool)?.size ?? 0;
+    return new AppError(code, { message, retryAfterMs: this.#drains.get(pool)?.waitFor(waiting, now) ?? retryAfterMs });
   }
 
   #gone({ work }: Waiter): AppError {
@@ -207,10 +222,6 @@ function tell(waiter: Waiter, want: Want): void {
   if (waiter.want === want) return;
   waiter.want = want;
   waiter.wake();
-}
-
-function overloaded(message: string): AppError {
-  return new AppError('overloaded', { message, retryAfterMs });
 }
 
 function isGone(state: PoolState): boolean {
