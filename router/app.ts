@@ -6,6 +6,7 @@ import { authenticate, type Gate } from './access/authenticate.ts';
 import type { Api, Dialect, ErrorVoice, ToldError } from './dialects/dialect.ts';
 import { forward, type ForwardDeps, type ForwardOutcome } from './forward/forward.ts';
 import { ConnectionTurns } from './request/connection-turns.ts';
+import { askKeeper } from './request/kept-answer.ts';
 import { InferenceRequest, requestIds, type RequestDeps } from './request/inference-request.ts';
 import { modelIdOf, readTarget } from './request/raw-target.ts';
 import { assertHead } from './request/request-head.ts';
@@ -39,13 +40,13 @@ const pipelinedMax = 16;
 export function createApp(deps: AppDeps): Hono<Bindings> {
   const app = new Hono<Bindings>();
   for (const api of deps.apis) {
-    for (const dialect of api.routes) {
+    for (const dialect of api.routes)
       app.on(dialect.method, dialect.path, async (c) => {
         await serve(deps, dialect, c.env);
         return alreadySent();
       });
-      app.all(dialect.path, (c) => answerError(deps, c, notAllowed(dialect.method)));
-    }
+    for (const [path, dialects] of Map.groupBy(api.routes, (dialect) => dialect.path))
+      app.all(path, (c) => answerError(deps, c, notAllowed(dialects.map(({ method }) => method).join(', '))));
   }
   for (const path of modelsPathsOf(deps)) addModels(app, deps, path);
   app.notFound((c) =>
@@ -106,7 +107,9 @@ async function pass(deps: AppDeps, request: InferenceRequest): Promise<ForwardOu
   const { gate, clock, bodyLimits, scans } = deps;
   const caller = authenticate(gate, request.incoming.headers, clock.now());
   request.note({ endpointId: caller.endpointId, ...(caller.kind === 'token' && { tokenId: caller.tokenId }) });
-  await readRequest(request, caller, { limits: { ...bodyLimits, clock }, pools: gate.pools, scans });
+  const lookup = { gate, picker: deps.forwarding.picker };
+  if (request.dialect.aboutAnswer !== undefined) await askKeeper(request, caller, lookup);
+  else await readRequest(request, caller, { limits: { ...bodyLimits, clock }, scans, ...lookup });
   if (request.streamed) request.reply.startHeartbeats();
   const outcome = await forward(request, deps.forwarding);
   if ('usage' in outcome) request.used(outcome.usage);

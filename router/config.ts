@@ -65,6 +65,12 @@ export const routerConfigSchema = z.object({
   FAIRWAY_CLIENT_STALL_TIMEOUT_MS: count(1).default(60_000).describe('how long a client may take nothing'),
   FAIRWAY_HEARTBEAT_AFTER_MS: count(1).default(5000).describe('silence after which a stream gets its head'),
   FAIRWAY_HEARTBEAT_MS: count(1).default(10_000).describe('time between two comments in a silent stream'),
+  FAIRWAY_KEPT_ANSWERS_MAX: count(1)
+    .default(100_000)
+    .describe('ids of answers (/v1/responses) whose replica a router remembers, about 400 bytes each'),
+  FAIRWAY_KEPT_ANSWERS_TTL_MS: count(0)
+    .default(24 * 60 * 60 * 1000)
+    .describe('how long an answer can be asked for or gone on from by its id'),
   FAIRWAY_SCRAPE_MS: count(10).default(1000).describe('time between two looks at a replica’s metrics'),
 });
 

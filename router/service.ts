@@ -27,10 +27,9 @@ import { readHeaderBytesMax } from './request/request-head.ts';
 import { OpenReplies } from './request/open-replies.ts';
 import type { LedgerChannel } from './ledger/ledger-channel.ts';
 import { RedisLedgerChannel } from './ledger/redis-ledger-channel.ts';
-import type { WaitLimits } from './pick/pool-wait.ts';
 import { ScanQueue } from './scan/scan-queue.ts';
 import { Scraper } from './scrape/scraper.ts';
-import { Brain, tickMs, type Scraped } from './pick/brain.ts';
+import { Brain, tickMs, type BrainOptions, type Scraped } from './pick/brain.ts';
 
 /** What a router gets from the process it runs in, and what a test puts in the place of the outside. */
 export interface RouterOverrides {
@@ -80,7 +79,7 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
     overrides.ledger ?? new RedisLedgerChannel({ ...identity, url: config.FAIRWAY_REDIS_URL, vpcId, describe, log }),
   );
   const hitsKnown = (predicted: number, reported: number): void => metrics.hitsKnown(predicted, reported);
-  const brain: Brain = stack.use(new Brain({ ...identity, channel: ledger, ...brainTimes(config), hitsKnown }));
+  const brain: Brain = stack.use(new Brain({ ...identity, ...brainLimits(config), channel: ledger, hitsKnown }));
   stack.use(feedBrain(brain, config.FAIRWAY_SCRAPE_MS, { copy, upstream, metrics, clock, log }));
   const edge = await startEdge(config, overrides, { copy, routerId, clock, stack });
 
@@ -184,9 +183,11 @@ function appDeps(
 ): AppDeps {
   const { copy, upstream, picker, metrics, clock, log, apis } = parts;
   const { access, pools } = copy;
+  const hashKey = Buffer.from(config.FAIRWAY_TOKEN_HASH_KEY, 'base64url');
   return {
     apis,
-    gate: { access, pools, tokenHashKey: Buffer.from(config.FAIRWAY_TOKEN_HASH_KEY, 'base64url') },
+    gate: { access, pools, tokenHashKey: hashKey },
+    hashKey,
     memory: new SharedRoom(config.FAIRWAY_BODY_BUDGET_BYTES),
     scans: new ScanQueue(),
     bodyLimits: {
@@ -220,7 +221,7 @@ function appDeps(
   };
 }
 
-function brainTimes(config: RouterConfig): { limits: WaitLimits; lateAfterMs: number } {
+function brainLimits(config: RouterConfig): Pick<BrainOptions, 'limits' | 'answerLimits' | 'lateAfterMs'> {
   return {
     limits: {
       inFlightMax: config.FAIRWAY_IN_FLIGHT_MAX,
@@ -228,6 +229,10 @@ function brainTimes(config: RouterConfig): { limits: WaitLimits; lateAfterMs: nu
       queueBytesMax: config.FAIRWAY_QUEUE_BYTES_MAX,
       turnTimeoutMs: config.FAIRWAY_TURN_TIMEOUT_MS,
       capacityTimeoutMs: config.FAIRWAY_CAPACITY_TIMEOUT_MS,
+    },
+    answerLimits: {
+      answersMax: config.FAIRWAY_KEPT_ANSWERS_MAX,
+      ttlMs: config.FAIRWAY_KEPT_ANSWERS_TTL_MS,
     },
     lateAfterMs: config.FAIRWAY_LATE_AFTER_MS,
   };

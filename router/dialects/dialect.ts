@@ -75,6 +75,14 @@ export interface Dialect {
   readonly name: string;
   readonly method: string;
   readonly path: string;
+  /**
+   * Of a route about an answer that was given before: the path has its id as `:id`, there is no body, and it goes to the
+   * replica that keeps the answer.
+   */
+  readonly aboutAnswer?: {
+    /** Whether the query asks for a stream. */
+    isStreamed(query: URLSearchParams): boolean;
+  };
   /** Request headers of this API that engines may see, in lower case, beside those that every route passes on. */
   readonly headers: readonly string[];
   /** Routing fields and spans. */
@@ -93,6 +101,8 @@ export interface Dialect {
   /** A probe's body: one token of output, one choice. */
   probeBody(body: Buffer): Buffer;
   reader(body: ScannedBody): AnswerReader;
+  /** The id by which clients may ask for an answer later, out of its first bytes; APIs that keep none leave it out. */
+  answerId?(head: Buffer): string | undefined;
   /** Usage of a whole answer, out of its last bytes. */
   usageOf(tail: Buffer): Usage | undefined;
   /** Headers of every answer. */

@@ -3,7 +3,7 @@ import type { AccessDocument } from '#shared/contract/desired.ts';
 type AccessToken = AccessDocument['tokens'][number];
 
 /** Whom a token lets in where. */
-export interface Grant extends Readonly<Pick<AccessToken, 'tokenId' | 'models' | 'expiresAt'>> {
+export interface Grant extends Readonly<Pick<AccessToken, 'tokenId' | 'models' | 'expiresAt' | 'group'>> {
   readonly endpointId: string;
   readonly team: string;
 }

@@ -123,6 +123,13 @@ export class Attempt implements UpstreamHandler {
     this.#slot.began();
   }
 
+  /** The client gets it: no other replica will answer any more. Who asks for it later finds it here. */
+  commit(head: Buffer): void {
+    const key = this.request.keyOfAnswer(head);
+    if (key !== undefined) this.#slot.kept(key);
+    this.request.committed();
+  }
+
   /** The time for what comes next; `touch` begins it anew. */
   watch(ms: number): void {
     this.rest();

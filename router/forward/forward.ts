@@ -39,8 +39,9 @@ export async function forward(request: InferenceRequest, deps: ForwardDeps): Pro
   const tried = new Tried();
   let last: Loss | undefined;
   let unplaced: unknown;
+  const attemptsMax = work.only === undefined ? deps.attemptsMax : 1;
   let attempts = 0;
-  while (attempts < deps.attemptsMax && tried.killed < killedMax) {
+  while (attempts < attemptsMax && tried.killed < killedMax) {
     const slot = await deps.picker.acquire(work, reply.gone, tried).catch((error: unknown) => void (unplaced = error));
     if (slot === undefined) break;
     using _slot = slot;
@@ -72,10 +73,10 @@ function runOnce(
   request: InferenceRequest,
   { upstream, clock, times, fresh }: ForwardDeps & { fresh: boolean },
 ): Promise<AttemptOutcome> {
-  const { method, path } = request.dialect;
+  const { method } = request.dialect;
   const attempt = new Attempt(request, slot, clock);
   const taker = request.streamed ? new StreamAnswer(attempt, times) : new WholeAnswer(attempt, times);
-  const message = { method, path, headers: headersOf(request), body: request.pieces, fresh };
+  const message = { method, path: request.target, headers: headersOf(request), body: request.pieces, fresh };
   attempt.follow(upstream.send(slot.replica, message, attempt), taker);
   return attempt.outcome;
 }

@@ -83,7 +83,7 @@ export class StreamAnswer implements AnswerTaker {
   #open(): void {
     this.#begun = true;
     this.#attempt.began();
-    this.#attempt.request.committed();
+    this.#attempt.commit(this.#out[0] ?? Buffer.alloc(0));
     this.#attempt.watch(this.#times.tokenIdleTimeoutMs);
   }
 

@@ -52,7 +52,7 @@ export class WholeAnswer implements AnswerTaker {
       request.reply.end();
     } else {
       this.#attempt.accepted();
-      request.committed();
+      this.#attempt.commit(body);
       request.reply.sendAnswer(answer);
     }
     this.#attempt.finish({ kind: 'done', usage, end: { kind: 'answered', usage } });
@@ -69,7 +69,7 @@ export class WholeAnswer implements AnswerTaker {
     const { request, head } = this.#attempt;
     if (!this.#relaying) {
       this.#attempt.accepted();
-      request.committed();
+      this.#attempt.commit(Buffer.concat(this.#chunks));
     }
     this.#relaying = true;
     const chunks = this.#chunks;

@@ -63,6 +63,17 @@ const piece: LedgerMessage = {
   bytes: Uint32Array.of(10, 20),
 };
 
+const kept = {
+  kind: 'kept',
+  from: 'a',
+  key: 'f'.repeat(64),
+  replica: 'r1',
+  process: '127.0.0.1 1 0',
+  root: 0xfedc_ba98_7654_3210n,
+  ageMs: 1.5,
+} as const satisfies LedgerMessage;
+const keptAsk: LedgerMessage = { kind: 'kept-ask', from: 'a', key: kept.key };
+
 /** What every LedgerChannel does. `createMedium` makes a fresh medium without faults. */
 export function describeLedgerChannel(name: string, createMedium: () => Promise<LedgerMedium>): void {
   describe(name, () => {
@@ -73,11 +84,12 @@ export function describeLedgerChannel(name: string, createMedium: () => Promise<
       await using c = medium.open('c');
       const heard = record({ a, b, c });
       await medium.eventually(() => expect([a.up(), b.up(), c.up()]).toEqual([true, true, true]));
-      const messages = [news, bare, ask, piece];
+      const toAll = [news, bare, kept, keptAsk];
+      const messages: LedgerMessage[] = [...toAll, ask, piece, { ...kept, to: 'b' }];
       for (const message of messages) a.publish(message);
       await medium.eventually(() => {
         expect(heard.b.filter(isWord)).toEqual(messages);
-        expect(heard.c.filter(isWord)).toEqual([news, bare]);
+        expect(heard.c.filter(isWord)).toEqual(toAll);
       });
       expect(heard.a.filter(({ from }) => from === 'a')).toEqual([]);
     });

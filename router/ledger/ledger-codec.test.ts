@@ -42,6 +42,20 @@ const message: fc.Arbitrary<LedgerMessage> = fc.oneof(
     parents: keys,
     bytes: sizes,
   }),
+  fc.record(
+    {
+      kind: fc.constant('kept' as const),
+      from: id,
+      to: id,
+      key: id,
+      replica: id,
+      process: id,
+      root: key,
+      ageMs: figure,
+    },
+    { requiredKeys: ['kind', 'from', 'key', 'replica', 'process', 'root', 'ageMs'] },
+  ),
+  fc.record({ kind: fc.constant('kept-ask' as const), from: id, key: id }),
   fc.record({ kind: fc.constant('hello' as const), from: id }),
 );
 
@@ -62,6 +76,7 @@ describe('the ledger on the wire', () => {
     '{"v":1,"messages":[]}',
     wrap('{"kind":"gossip","from":"a"}'),
     wrap('{"kind":"ask","from":"a"}'),
+    wrap('{"kind":"kept","from":"a","key":"k","replica":"r","process":"p","root":"0","ageMs":-1}'),
     wrap(`{"kind":"hello","from":"${'x'.repeat(300)}"}`),
     wrap('{"kind":"row","from":"a","row":{"router":"a","epoch":1,"seq":1,"replicas":{"r":{}}}}'),
     wrap(

@@ -81,6 +81,17 @@ const message = z.discriminatedUnion('kind', [
     parents: keys,
     bytes: sizes,
   }),
+  z.object({
+    kind: z.literal('kept'),
+    from: id,
+    to: id.exactOptional(),
+    key: id,
+    replica: id,
+    process: id,
+    root: key,
+    ageMs: figure,
+  }),
+  z.object({ kind: z.literal('kept-ask'), from: id, key: id }),
   z.object({ kind: z.literal('hello'), from: id }),
 ]);
 const batch = z.object({ v: z.literal(1), sender: id, messages: z.array(message).max(messagesMax) });

@@ -88,6 +88,8 @@ function wireBytes(message: LedgerMessage): number {
     case 'index-piece':
       return messageBytes + base64 * (2 * message.keys.byteLength + message.bytes.byteLength);
     case 'ask':
+    case 'kept':
+    case 'kept-ask':
     case 'hello':
       return messageBytes;
   }

@@ -114,6 +114,8 @@ export class PrefixSync {
         return this.#give(message, now);
       case 'index-piece':
         return this.#take(message, now);
+      case 'kept':
+      case 'kept-ask':
       case 'hello':
     }
   }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { replicaAt } from '#shared/testing/documents.ts';
 import { createTestClock } from '#shared/testing/test-clock.ts';
 import { MemoryLedgerHub } from '../testing/memory-ledger-channel.ts';
-import { BrainLab, labLimits, type LabRouter } from '../testing/brain-lab.ts';
+import { BrainLab, labAnswerLimits, labLimits, type LabRouter } from '../testing/brain-lab.ts';
 import type { ReplicaSignals } from '../replicas/replica-view.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
 import { Brain, tickMs } from './brain.ts';
@@ -110,7 +110,7 @@ describe('replicas', () => {
     const proving = replicaAt(3, 'proving');
     const { lab, router } = make({ replicas: [replicaAt(1), proving] });
     const only = { only: proving.replicaId };
-    expect(await router.serve(lab.work([1n], only))).toMatchObject({ reason: 'probe', replica: proving });
+    expect(await router.serve(lab.work([1n], only))).toMatchObject({ reason: 'named', replica: proving });
     const lost = new Tried();
     lost.note(proving.replicaId, { kind: 'failed', failure: 'timeout' }, 0);
     const refused = expect(
@@ -289,7 +289,14 @@ it('tells a time in which nothing of this process ran from one in which others w
   let lateMs = 0;
   const late = { ...clock, monotonic: () => clock.monotonic() + lateMs };
   const channel = new MemoryLedgerHub({ seed: 1, lagMs: 20 }).open('a');
-  using brain = new Brain({ router: 'a', epoch: 1, channel, limits: labLimits, clock: late });
+  using brain = new Brain({
+    router: 'a',
+    epoch: 1,
+    channel,
+    limits: labLimits,
+    answerLimits: labAnswerLimits,
+    clock: late,
+  });
   const pass = async (): Promise<void> => {
     for (let tick = 0; tick < 20; tick += 1) {
       await clock.advance(tickMs);

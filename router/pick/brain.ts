@@ -2,8 +2,10 @@ import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { LedgerChannel } from '../ledger/ledger-channel.ts';
 import type { LedgerMessage } from '../ledger/ledger-message.ts';
+import { AnswerSync } from '../ledger/answer-sync.ts';
 import { PrefixSync } from '../ledger/prefix-sync.ts';
 import { BytesPerToken } from '../replicas/bytes-per-token.ts';
+import { KeptAnswers, type KeptAnswer, type KeptAnswersLimits } from '../replicas/kept-answers.ts';
 import { KnownPools } from '../replicas/known-pools.ts';
 import { PrefillPace } from '../replicas/prefill-pace.ts';
 import { PrefixIndex } from '../replicas/prefix-index.ts';
@@ -24,6 +26,7 @@ export interface BrainOptions {
   readonly limits: WaitLimits;
   /** No first content is late before this, milliseconds (default 3000). */
   readonly lateAfterMs?: number;
+  readonly answerLimits: KeptAnswersLimits;
   readonly clock: Clock;
   /** Predicted and reported cache hits of one answer, tokens. */
   readonly hitsKnown?: (predicted: number, reported: number) => void;
@@ -50,6 +53,9 @@ export interface BrainFigures {
   readonly prefixBlocks: number;
   readonly prefixGaps: number;
   readonly questionsRefused: number;
+  readonly keptAnswers: number;
+  readonly keptAnswersForgotten: number;
+  readonly keptAnswersNotAsked: number;
 }
 
 /** `tick` is called this often, milliseconds. */
@@ -72,12 +78,15 @@ export class Brain implements Picker, Disposable {
   readonly #pace = new PrefillPace();
   readonly #index = new PrefixIndex();
   readonly #sync: PrefixSync;
+  readonly #answers: KeptAnswers;
+  readonly #answerSync: AnswerSync;
   readonly #picker: ReplicaPicker;
   readonly #wait: PoolWait;
   readonly #unsubscribe: () => void;
   #notedAt: number;
 
-  constructor({ router, epoch, channel, limits, lateAfterMs = 3000, clock, hitsKnown = () => {} }: BrainOptions) {
+  constructor(options: BrainOptions) {
+    const { router, epoch, channel, limits, answerLimits, lateAfterMs = 3000, clock, hitsKnown = () => {} } = options;
     this.#channel = channel;
     this.#clock = clock;
     this.#notedAt = clock.monotonic();
@@ -85,6 +94,9 @@ export class Brain implements Picker, Disposable {
     const publish = (message: LedgerMessage): void => channel.publish(message);
     const peers = (now: number): ReturnType<ReplicaTable['peers']> => this.table.peers(now);
     this.#sync = new PrefixSync({ router, epoch, index: this.#index, publish, peers });
+    this.#answers = new KeptAnswers(answerLimits);
+    const isHeard = (): boolean => channel.up() && peers(clock.monotonic()).length > 0;
+    this.#answerSync = new AnswerSync({ router, answers: this.#answers, publish, isHeard, clock });
     const rowChanged = (): void => publish({ kind: 'row', from: router, row: this.table.row() });
     this.#picker = new ReplicaPicker({
       pools: this.#pools,
@@ -98,6 +110,7 @@ export class Brain implements Picker, Disposable {
       hitsKnown,
       rowChanged,
       announce: (news) => this.#sync.announce(news),
+      kept: (key, answer) => this.#answerSync.keep(key, answer),
       released: (pool) => this.#wait.released(pool),
       changed: () => this.#wait.changed(),
     });
@@ -108,6 +121,10 @@ export class Brain implements Picker, Disposable {
 
   acquire(work: Work, signal: AbortSignal, tried?: Tried): Promise<Slot> {
     return this.#wait.acquire(work, signal, tried);
+  }
+
+  keptAt(key: string, owner: string): Promise<KeptAnswer | undefined> {
+    return this.#answerSync.find(key, owner);
   }
 
   isServing(pool: string): boolean {
@@ -194,6 +211,9 @@ export class Brain implements Picker, Disposable {
       prefixBlocks: this.#index.size().blocks,
       prefixGaps: this.#sync.counts.gaps,
       questionsRefused: this.#sync.counts.refused,
+      keptAnswers: this.#answers.size,
+      keptAnswersForgotten: this.#answers.forgotten,
+      keptAnswersNotAsked: this.#answerSync.refused,
     };
   }
 
@@ -212,6 +232,7 @@ export class Brain implements Picker, Disposable {
     const now = this.#clock.monotonic();
     if (message.kind === 'row') this.table.receive(message.row, now);
     this.#sync.hear(message, now);
+    this.#answerSync.hear(message);
   }
 }
 

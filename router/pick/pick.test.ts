@@ -16,7 +16,7 @@ const promptOf = (keys: readonly bigint[], firstUserEnd = 4): Work['prompt'] => 
 const firstTurn = promptOf([1n, 2n, 3n, 4n, 5n]);
 const laterTurn = promptOf([1n, 2n, 3n, 4n, 5n, 6n, 7n]);
 
-function choose(rows: readonly Row[], asked: Partial<Pick<Work, 'prompt' | 'session'>> = {}) {
+function choose(rows: readonly Row[], asked: Partial<Pick<Work, 'prompt' | 'session' | 'continues'>> = {}) {
   const view = rows.map(([id, inFlight, matchedBlock = -1, more = {}]): Choosable => ({
     ...noLoad,
     id,
@@ -169,6 +169,24 @@ describe('without affinity', () => {
     );
     expect(places[0]).toBeDefined();
     expect(new Set(places).size).toBe(1);
+  });
+
+  test('who goes on from an answer goes to its keeper, however loaded, unless that is in doubt; else to the place of its root', () => {
+    const rows = (doubt: number): Row[] => [
+      ['a', 0],
+      ['b', 50, -1, { doubt }],
+      ['c', 0],
+    ];
+    const continues = { replica: 'b', process: 'p', root: 99n };
+    expect(choose(rows(0), { continues })).toMatchObject({ replica: 'b', reason: 'affinity' });
+    for (const doubt of [1, Infinity])
+      expect(choose(rows(doubt), { continues, prompt: promptOf([8n], 0) })).toMatchObject({
+        replica: heaviest(['a', 'c'], 99n),
+        reason: 'session',
+      });
+    expect(choose(rows(1), { continues: { ...continues, root: 0n }, prompt: promptOf([8n], 0) })?.replica).toBe(
+      heaviest(['a', 'c'], 8n),
+    );
   });
 
   test('a prompt without a user message has no place of its own', () => {

@@ -42,7 +42,7 @@ interface Candidate extends PickScore {
 
 type Chosen = Omit<PickResult, 'scores'>;
 /** What a pick must know of a request. */
-type Asked = Pick<Work, 'prompt' | 'session'>;
+type Asked = Pick<Work, 'prompt' | 'session' | 'continues'>;
 
 /** A replica with more requests than `factor` times the mean and `slack` is overloaded. */
 const loadLimit = { factor: 1.25, slack: 2 } as const;
@@ -53,6 +53,7 @@ const fullKvUse = 0.97;
  * Chooses the replica for a request. Pure: the same input gives the same answer on every router.
  *
  * A match counts as affinity only if it reaches past the first user message: tools and system prompt are everybody's.
+ * Who goes on from an answer goes to the replica that keeps it: no other one knows what was said.
  * With affinity: by match, then in-flight, the first that is not overloaded. Without: least in-flight, ties by longer
  * match, then by rendezvous rank. A conversation that has a name, or that goes on though nobody is known to have it,
  * goes by rendezvous with bounded load (Mirrokni, Thorup, Zadimoghaddam 2016), keyed by its name or by the chain through
@@ -73,7 +74,9 @@ export function pick(asked: Asked, view: readonly Choosable[], _now: number): Pi
   return { ...choose(asked, candidates, key !== undefined), scores };
 }
 
-function choose({ prompt, session }: Asked, candidates: readonly Candidate[], hasKey: boolean): Chosen {
+function choose({ prompt, session, continues }: Asked, candidates: readonly Candidate[], hasKey: boolean): Chosen {
+  const keeper = candidates.find(({ replica }) => replica === continues?.replica);
+  if (keeper !== undefined) return { replica: keeper.replica, reason: 'affinity' };
   const { firstUserEnd, keys } = prompt;
   const hasRoom = withRoom(candidates);
   const holders = candidates.filter(({ matchedBlock }) => firstUserEnd >= 0 && matchedBlock >= firstUserEnd);
@@ -81,7 +84,7 @@ function choose({ prompt, session }: Asked, candidates: readonly Candidate[], ha
     const best = holders.toSorted(byMatch).find(hasRoom);
     return best ? { replica: best.replica, reason: 'affinity' } : least(candidates, 'affinity_overloaded');
   }
-  const goesOn = firstUserEnd >= 0 && keys.length > firstUserEnd + 1;
+  const goesOn = continues !== undefined || (firstUserEnd >= 0 && keys.length > firstUserEnd + 1);
   if (!hasKey || !(goesOn || session !== undefined)) return least(candidates, 'least_in_flight');
   const home = candidates.toSorted(byWeight).find(hasRoom);
   return home ? { replica: home.replica, reason: 'session' } : least(candidates, 'session');
@@ -108,8 +111,10 @@ function toCandidate(replica: Choosable, key: bigint): Candidate {
 }
 
 /** What stays the same over all turns of a conversation; undefined if only what everybody shares is known. */
-function conversationKey({ session, prompt }: Asked): bigint | undefined {
-  return session === undefined ? prompt.keys[prompt.firstUserEnd] : hashText(session, 0n);
+function conversationKey({ session, prompt, continues }: Asked): bigint | undefined {
+  if (session !== undefined) return hashText(session, 0n);
+  const { root = 0n } = continues ?? {};
+  return root === 0n ? prompt.keys[prompt.firstUserEnd] : root;
 }
 
 function least(candidates: readonly Candidate[], reason: PickReason): Chosen {

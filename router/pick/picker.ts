@@ -1,4 +1,5 @@
 import type { PoolReplica } from '#shared/contract/replica.ts';
+import type { KeptAnswer } from '../replicas/kept-answers.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
 import type { PromptKeys } from '../scan/prefix-hash.ts';
 import type { Tried } from './tried.ts';
@@ -15,8 +16,10 @@ export interface Work {
   readonly session?: string;
   /** How long it waits for a replica, milliseconds, where the client says it. */
   readonly capacityTimeoutMs?: number;
-  /** A probe for exactly this replica, whatever its state. */
+  /** For exactly this replica, whatever its state: a probe, or a question about an answer that it keeps. */
   readonly only?: string;
+  /** The answer that it goes on from. */
+  readonly continues?: KeptAnswer;
   /** Output that is reserved for it, tokens; 0 when the client does not bound it. */
   readonly maxTokens: number;
   /** The answer comes as a stream, so that it is seen when it begins. */
@@ -43,6 +46,8 @@ export interface Slot extends Disposable {
   accepted(): void;
   /** The first content came: the prompt is computed. Twice is once. */
   began(): void;
+  /** The engine keeps the answer that has begun, for those who ask by this key. */
+  kept(key: string): void;
   /** A byte of the answer came: the replica is not stalled. Cheap; for every chunk. */
   heard(): void;
   /** What the attempt taught; without it the slot is just given back. Twice is once. */
@@ -61,6 +66,8 @@ export interface Picker {
    * it aborts.
    */
   acquire(work: Work, signal: AbortSignal, tried?: Tried): Promise<Slot>;
+  /** Who keeps an answer, by its key; asks other routers where nobody here has heard of it. `owner`: who shares in that. */
+  keptAt(key: string, owner: string): Promise<KeptAnswer | undefined>;
   /** Whether a replica of the pool could take a request now. */
   isServing(pool: string): boolean;
 }

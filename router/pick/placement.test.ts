@@ -3,6 +3,7 @@ import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 import { poolDocument, replicaAt } from '#shared/testing/documents.ts';
+import { labAnswerLimits } from '../testing/brain-lab.ts';
 import { MemoryLedgerHub } from '../testing/memory-ledger-channel.ts';
 import type { PromptKeys } from '../scan/prefix-hash.ts';
 import { hashText } from '../scan/hash64.ts';
@@ -51,7 +52,7 @@ function createRouter(hub: MemoryLedgerHub, router: string, pool: PoolDocument) 
   const now = (): number => hub.now();
   const clock: Clock = { now, monotonic: now, sleep: () => Promise.reject(new Error('nobody waits here')) };
   const limits = { inFlightMax: 1000, queueMax: 0, queueBytesMax: 0, turnTimeoutMs: 0, capacityTimeoutMs: 0 };
-  const brain = new Brain({ router, epoch: 1, channel, limits, clock });
+  const brain = new Brain({ router, epoch: 1, channel, limits, answerLimits: labAnswerLimits, clock });
   brain.setPools([pool]);
   return {
     tick: () => brain.tick(),

@@ -1,7 +1,8 @@
 import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { BytesPerToken } from '../replicas/bytes-per-token.ts';
-import type { KnownPools } from '../replicas/known-pools.ts';
+import type { KeptAnswer } from '../replicas/kept-answers.ts';
+import { processOf, type KnownPools } from '../replicas/known-pools.ts';
 import type { PrefillPace } from '../replicas/prefill-pace.ts';
 import type { PrefixIndex, PrefixMatch, PrefixNews } from '../replicas/prefix-index.ts';
 import type { ReplicaHealth } from '../replicas/replica-health.ts';
@@ -30,6 +31,7 @@ export interface PickerParts {
   /** This router's row has changed: the others should know soon. */
   readonly rowChanged: () => void;
   readonly announce: (news: PrefixNews) => void;
+  readonly kept: (key: string, answer: KeptAnswer) => void;
   /** Predicted and reported cache hits of one answer, tokens. */
   readonly hitsKnown: (predicted: number, reported: number) => void;
   /** A slot of the pool was given back. */
@@ -40,7 +42,7 @@ export interface PickerParts {
 
 interface Choice {
   readonly replica: PoolReplica;
-  readonly reason: PickReason | 'probe';
+  readonly reason: PickReason | 'named';
   readonly match: PrefixMatch;
 }
 
@@ -85,7 +87,7 @@ export class ReplicaPicker implements Placer {
   place(work: Work, tried: Tried, excluded: ReadonlySet<string>): Slot | undefined {
     const pool = this.#parts.pools.get(work.pool);
     if (pool === undefined) return undefined;
-    const choice = work.only === undefined ? this.#pick(pool, work, excluded) : probed(pool, work.only, excluded);
+    const choice = work.only === undefined ? this.#pick(pool, work, excluded) : named(pool, work.only, excluded);
     return choice && this.#book(pool, { work, tried }, choice);
   }
 
@@ -176,6 +178,7 @@ export class ReplicaPicker implements Placer {
         this.#parts.health.heard(booking.replica.replicaId);
         this.#open.heard(booking, this.#parts.clock.monotonic());
       },
+      kept: (key) => this.#parts.kept(key, keptBy(booking)),
       ended: (end) => this.#ended(booking, end),
       release: () => {
         this.#open.delete(booking);
@@ -259,8 +262,14 @@ export class ReplicaPicker implements Placer {
   }
 }
 
-/** A probe goes to the replica that it names, in any state but draining. */
-function probed(pool: PoolDocument, replicaId: string, excluded: ReadonlySet<string>): Choice | undefined {
-  const replica = pool.replicas.find((one) => one.replicaId === replicaId && one.state !== 'draining');
-  return replica && !excluded.has(replicaId) ? { replica, reason: 'probe', match: noMatch } : undefined;
+/** The replica that is named, in any state. */
+function named(pool: PoolDocument, replicaId: string, excluded: ReadonlySet<string>): Choice | undefined {
+  const replica = pool.replicas.find((one) => one.replicaId === replicaId);
+  return replica && !excluded.has(replicaId) ? { replica, reason: 'named', match: noMatch } : undefined;
+}
+
+/** The root is that of the first turn. */
+function keptBy({ replica, work: { prompt, continues } }: Booking): KeptAnswer {
+  const root = continues?.root ?? prompt.keys[prompt.firstUserEnd] ?? 0n;
+  return { replica: replica.replicaId, process: processOf(replica), root };
 }

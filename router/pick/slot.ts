@@ -2,10 +2,11 @@ import type { PoolReplica } from '#shared/contract/replica.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
 import type { MoveReason, Slot } from './picker.ts';
 
-/** What a slot's owner does when something changes; each but `heard` is called at most once. */
+/** What a slot's owner does when something changes; each but `kept` and `heard` is called at most once. */
 export interface SlotBook {
   readonly accepted?: () => void;
   readonly began?: () => void;
+  readonly kept?: (key: string) => void;
   readonly heard?: () => void;
   readonly ended: (end: SlotEnd) => void;
   readonly release: () => void;
@@ -49,6 +50,10 @@ export class BookedSlot implements Slot {
     if (this.#began || this.#ended || this.#released) return;
     this.#began = true;
     this.#book.began?.();
+  }
+
+  kept(key: string): void {
+    this.#book.kept?.(key);
   }
 
   heard(): void {

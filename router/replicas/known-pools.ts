@@ -11,7 +11,8 @@ export class KnownPools {
 
   /** Whether a pool names this replica, at this address and since its last restart. */
   has(replica: PoolReplica): boolean {
-    return placeOf(this.#replicas.get(replica.replicaId)) === placeOf(replica);
+    const known = this.#replicas.get(replica.replicaId);
+    return known !== undefined && processOf(known) === processOf(replica);
   }
 
   all(): PoolDocument[] {
@@ -31,7 +32,7 @@ export class KnownPools {
   }
 }
 
-/** One process: an address, and how often Kubernetes has started it anew there. */
-function placeOf(replica: PoolReplica | undefined): string | undefined {
-  return replica && `${replica.address} ${replica.port} ${replica.restarts ?? ''}`;
+/** Names one process: an address, and how often Kubernetes has started it anew there. */
+export function processOf({ address, port, restarts }: PoolReplica): string {
+  return `${address} ${port} ${restarts ?? ''}`;
 }

@@ -2,14 +2,16 @@ import type { IncomingMessage } from 'node:http';
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
+import { answerKey } from '../access/answer-key.ts';
 import type { Caller } from '../access/authenticate.ts';
 import type { SharedRoom } from '../admit/shared-room.ts';
 import type { Dialect, Splice } from '../dialects/dialect.ts';
 import { engineNameOf } from '../edge/pool-directory.ts';
+import type { KeptAnswer } from '../replicas/kept-answers.ts';
 import type { Usage } from '../replicas/usage.ts';
 import type { Work } from '../pick/picker.ts';
 import { prefixHashes } from '../scan/prefix-hash.ts';
-import type { ByteRange, ScannedBody } from '../scan/scanned-body.ts';
+import { noBody, type ByteRange, type ScannedBody } from '../scan/scanned-body.ts';
 import { ClientReply, type Outgoing, type ReplyTimes } from './client-reply.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { OpenReplies } from './open-replies.ts';
@@ -29,6 +31,8 @@ export interface RequestDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly newId: () => string;
+  /** Of the keys by which answers are asked for. */
+  readonly hashKey: Uint8Array;
 }
 
 /** What a client may call its own request. */
@@ -48,6 +52,8 @@ export class InferenceRequest implements Disposable {
   readonly #startedAt: number;
   readonly #facts: Record<string, unknown> = {};
   #scan: ScannedBody | undefined;
+  #target: string;
+  #caller: Caller | undefined;
   #pool: PoolDocument | undefined;
   #work: Work | undefined;
   #pieces: readonly Uint8Array[] = [];
@@ -62,6 +68,7 @@ export class InferenceRequest implements Disposable {
     this.id = deps.newId();
     this.dialect = dialect;
     this.incoming = incoming;
+    this.#target = dialect.path;
     this.#deps = deps;
     this.#clientId = typeof given === 'string' && clientIdForm.test(given) ? given : undefined;
     this.#startedAt = clock.monotonic();
@@ -77,12 +84,16 @@ export class InferenceRequest implements Disposable {
     replies.add(this.reply);
   }
 
-  /** The body is here, and it is known who asks which pool. */
-  accept(scan: ScannedBody, { caller, pool }: { caller: Caller; pool: PoolDocument }): void {
+  /** The body is here, and it is known who asks which pool, and which answer it goes on from. */
+  accept(
+    scan: ScannedBody,
+    { caller, pool, continues }: { caller: Caller; pool: PoolDocument; continues?: KeptAnswer | undefined },
+  ): void {
     const { dialect, body, incoming } = this;
     this.#scan = scan;
     this.#pool = pool;
     const engineModel = engineNameOf(pool, scan.model);
+    this.#caller = caller;
     const isProbe = caller.kind === 'proof';
     this.#pieces = isProbe
       ? [dialect.probeBody(Buffer.concat(body.pieces))]
@@ -96,16 +107,40 @@ export class InferenceRequest implements Disposable {
     const only = isProbe ? (caller.payload.replicaId ?? undefined) : undefined;
     this.#work = {
       pool: pool.pool,
-      flow: isProbe ? pool.pool : caller.tokenId,
+      flow: flowOf(caller),
       bytes: body.bytes,
-      prompt: prefixHashes(scan, { cacheNamespace: pool.prefixSalt ?? pool.upstreamKey, model: engineModel }),
+      prompt: prefixHashes(scan, { cacheNamespace: namespaceOf(pool, caller), model: engineModel }),
       maxTokens: scan.maxTokens === Infinity ? 0 : (scan.maxTokens ?? 0),
       streamed: this.streamed,
       ...(session !== undefined && { session }),
       ...(capacityTimeoutMs !== undefined && { capacityTimeoutMs }),
+      ...(continues !== undefined && { continues }),
       ...(only !== undefined && { only }),
     };
     this.note({ pool: pool.pool, model: scan.model, stream: this.streamed, bodyBytes: body.bytes });
+  }
+
+  /** It has no body: it is about an answer that this replica keeps. */
+  ask(keeper: string, { caller, pool, streamed }: { caller: Caller; pool: PoolDocument; streamed: boolean }): void {
+    this.#scan = { ...noBody, stream: streamed };
+    this.#pool = pool;
+    this.#target = this.incoming.url ?? '';
+    const prompt = prefixHashes(noBody, { cacheNamespace: '', model: '' });
+    this.#work = { pool: pool.pool, flow: flowOf(caller), bytes: 0, prompt, maxTokens: 0, only: keeper };
+    this.note({ pool: pool.pool, stream: streamed });
+  }
+
+  /** What is asked of the engine: path, and query where there is one. */
+  get target(): string {
+    return this.#target;
+  }
+
+  /** By which key its answer can be asked for later; undefined if the engine keeps none. `head`: its first bytes. */
+  keyOfAnswer(head: Buffer): string | undefined {
+    const caller = this.#caller;
+    const id = this.#scan?.kept === false ? undefined : this.dialect.answerId?.(head);
+    if (id === undefined || caller?.kind !== 'token') return undefined;
+    return answerKey(this.#deps.hashKey, caller, id);
   }
 
   get scan(): ScannedBody {
@@ -211,6 +246,16 @@ function routeHeaders({ replicaId, reason, queueMs }: Readonly<Record<string, un
     'x-fairway-route-reason': reason,
     'x-fairway-queue-ms': String(queueMs),
   };
+}
+
+function flowOf(caller: Caller): string {
+  return caller.kind === 'proof' ? caller.pool.pool : caller.tokenId;
+}
+
+/** Equal prompts of two isolation groups share nothing. */
+function namespaceOf({ prefixSalt, upstreamKey }: PoolDocument, caller: Caller): string {
+  const secret = prefixSalt ?? upstreamKey;
+  return caller.kind === 'token' && caller.group !== undefined ? JSON.stringify([secret, caller.group]) : secret;
 }
 
 /** A byte order mark before the body stays here: not every engine passes over it. */

@@ -92,6 +92,17 @@ export class RouterMetrics {
       'Questions of other routers that were not answered.',
       () => brain().questionsRefused,
     );
+    gauge('kept_answers', 'Answers that are known to be kept by a replica.', () => brain().keptAnswers);
+    gauge(
+      'kept_answers_forgotten',
+      'Those forgotten before their time, for want of room.',
+      () => brain().keptAnswersForgotten,
+    );
+    gauge(
+      'kept_answers_not_asked',
+      'Unknown ids for which other routers were not asked: too many at once.',
+      () => brain().keptAnswersNotAsked,
+    );
     gauge('replicas_in_doubt', 'Ready ones that are left out, or the last choice.', () => brain().replicasInDoubt);
     gauge('ledger_up', '1 while this router hears itself on the ledger.', () => Number(gauges.ledgerUp()));
     gauge('ledger_dropped_messages', 'Ledger messages that were not sent.', gauges.ledgerDropped);

@@ -1,9 +1,9 @@
 import { AppError } from '#shared/contract/errors.ts';
 import type { Caller } from '../access/authenticate.ts';
-import type { PoolDirectory } from '../edge/pool-directory.ts';
 import type { ScanProblem } from '../scan/scanned-body.ts';
 import type { ScanQueue } from '../scan/scan-queue.ts';
 import { Scanner } from '../scan/scanner.ts';
+import { findKept, type Lookup } from './kept-answer.ts';
 import { probeBytesMax, type InferenceRequest } from './inference-request.ts';
 import { assertWithinLimits } from './parameter-limits.ts';
 import { readBody, type BodyLimits } from './request-body.ts';
@@ -12,13 +12,14 @@ import { choosePool } from './served-models.ts';
 /**
  * Reads and scans a body, piece by piece, and finds the pool that it is for; a body that cannot be routed is refused as soon
  * as that is known.
- * @throws AppError for a body that is too long, too slow, not JSON or ambiguous, above a limit, or for a model that is not served;
+ * @throws AppError for a body that is too long, too slow, not JSON or ambiguous, above a limit, for a model that is not served
+ * or an answer that is not kept;
  * BodyAbortedError when the client leaves.
  */
 export async function readRequest(
   request: InferenceRequest,
   caller: Caller,
-  { limits, pools, scans }: { limits: BodyLimits & { choicesMax: number }; pools: PoolDirectory; scans: ScanQueue },
+  { limits, gate, picker, scans }: { limits: BodyLimits & { choicesMax: number }; scans: ScanQueue } & Lookup,
 ): Promise<void> {
   const { incoming, body, dialect } = request;
   assertJson(incoming.headers['content-type'], incoming.headers['content-encoding']);
@@ -32,12 +33,13 @@ export async function readRequest(
   await readBody(incoming, { ...limits, bytesMax }, { body, grown });
   const scan = await scanning.end();
   if (!scan.ok) throw problemOf(scan);
-  const pool = choosePool(pools, caller, { model: scan.model, param: dialect.modelField });
+  const pool = choosePool(gate.pools, caller, { model: scan.model, param: dialect.modelField });
   assertWithinLimits(scan, dialect.body, {
     ...pool.routing,
     choicesMax: pool.routing?.choicesMax ?? limits.choicesMax,
   });
-  request.accept(scan, { caller, pool });
+  const previous = scan.previous === undefined ? undefined : await findKept(scan.previous, caller, { gate, picker });
+  request.accept(scan, { caller, pool, continues: previous?.answer });
 }
 
 function assertJson(type: string | undefined, encoding: string | undefined): void {

@@ -1,5 +1,5 @@
 import { AppError } from '#shared/contract/errors.ts';
-import type { PoolDocument } from '#shared/contract/replica.ts';
+import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import type { Caller } from '../access/authenticate.ts';
 import type { ServedModel } from '../dialects/dialect.ts';
 import { engineNameOf, namesOf, type PoolDirectory } from '../edge/pool-directory.ts';
@@ -45,6 +45,15 @@ export function choosePool(
   }
   if (pool.deleting === true) throw new AppError('endpoint_not_active', { message: 'The endpoint is being deleted.' });
   return pool;
+}
+
+/** The pool of a replica, if the caller may use a model of it. */
+export function poolOfReplica(
+  pools: PoolDirectory,
+  caller: Caller,
+  isIt: (replica: PoolReplica) => boolean,
+): PoolDocument | undefined {
+  return poolsOf(pools, caller).find((pool) => allowedOf(pool, caller).length > 0 && pool.replicas.some(isIt));
 }
 
 /** The error for a model that the endpoint does not have. */

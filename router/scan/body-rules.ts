@@ -19,6 +19,10 @@ export interface RoutingFields {
   candidates?: number;
   /** Names the conversation. */
   session?: string;
+  /** Id of the answer that this one goes on from. */
+  previous?: string;
+  /** False if the engine is not to keep the answer. */
+  kept?: boolean;
 }
 
 /** Reads the value (parsed JSON, never null) of a routing field. */

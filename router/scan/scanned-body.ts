@@ -45,6 +45,17 @@ export interface ScannedBody extends RoutingFields {
   readonly spans: readonly ScannedSpan[];
 }
 
+/** Of a request that has none. */
+export const noBody: ScannedBody = {
+  ok: true,
+  bytes: 0,
+  object: { start: 0, end: 0 },
+  members: 0,
+  fields: new Map(),
+  spans: [],
+  volatile: [],
+};
+
 /**
  * Why a body cannot be routed:
  * - `invalid_json`: brackets, commas, quotes or the end are not where JSON has them. Structure only: the inside of

@@ -18,6 +18,9 @@ export const labLimits = {
   capacityTimeoutMs: 500,
 } as const;
 
+/** Bounds of what they remember of answers. */
+export const labAnswerLimits = { answersMax: 4, ttlMs: 60_000 } as const;
+
 /** One router without clients and engines. */
 export interface LabRouter {
   readonly brain: Brain;
@@ -45,7 +48,8 @@ export class BrainLab {
     const hits: [number, number][] = [];
     const epoch = this.clock.monotonic();
     const hitsKnown = (predicted: number, reported: number): void => void hits.push([predicted, reported]);
-    const brain = new Brain({ router, epoch, channel, limits: labLimits, clock: this.clock, hitsKnown });
+    const limits = { limits: labLimits, answerLimits: labAnswerLimits };
+    const brain = new Brain({ router, epoch, channel, ...limits, clock: this.clock, hitsKnown });
     brain.setPools([this.pool]);
     const acquire = (work: Work, tried?: Tried): Promise<Slot> => brain.acquire(work, never, tried);
     const started: LabRouter = {

@@ -115,7 +115,7 @@ const rows: Record<string, Row> = {
     retry: 'no',
   },
   'another route': {
-    send: ({ path }) => ({ path: `${path}/more`, headers: {} }),
+    send: ({ path }) => ({ path: `${path}/no/such`, headers: {} }),
     told: [404, invalid, 'unknown_route'],
     anthropic: [404, 'not_found_error'],
     retry: 'no',

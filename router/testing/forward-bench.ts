@@ -101,6 +101,7 @@ function requestOf(options: BenchOptions, outgoing: MemoryOutgoing): InferenceRe
     clock,
     log: silentLogger(),
     newId: () => 'req_1',
+    hashKey: Buffer.alloc(32),
   };
   const request = new InferenceRequest(deps, dialect, { incoming, outgoing });
   const usage = streamed && !hideUsage ? { stream_options: { include_usage: true } } : {};
@@ -112,7 +113,7 @@ function requestOf(options: BenchOptions, outgoing: MemoryOutgoing): InferenceRe
   request.body.belongTo('endpoint');
   request.body.add(body);
   const pool = poolDocument();
-  const grant = { endpointId: pool.endpointId, team: pool.team, tokenId: 'token' };
+  const grant = { endpointId: pool.endpointId, team: pool.team, group: undefined, tokenId: 'token' };
   request.accept(scan, { caller: { kind: 'token', ...grant }, pool });
   return request;
 }
@@ -150,6 +151,7 @@ function pickerOf(
   const wait = new PoolWait({ stateOf: () => 'serving', place }, limits, clock);
   const picker: Picker = {
     acquire: (work, signal, tried) => wait.acquire(work, signal, tried),
+    keptAt: () => Promise.resolve(undefined),
     isServing: () => ids.length > down.size,
   };
   return { picker, changed: () => wait.changed() };

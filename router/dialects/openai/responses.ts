@@ -1,5 +1,6 @@
 import { isRecord } from '#shared/runtime/is-record.ts';
 import { parseJson } from '#shared/runtime/parse-json.ts';
+import type { FieldReader } from '../../scan/body-rules.ts';
 import type { Dialect, ErrorVoice } from '../dialect.ts';
 import { errors, tellsError } from './errors.ts';
 import { bodyRules, maxTokens, model, modelSplices, session, stream } from './request-body.ts';
@@ -31,19 +32,25 @@ const voice: ErrorVoice = {
   },
 };
 
+/** Where the id of an answer stands: in its first event, or at its top; vLLM, SGLang and llama-server begin all ids so. */
+const idForm = /"id"\s*:\s*"(resp_[\w-]{1,128})"/;
+const idBytesMax = 4096;
+
 /** POST /v1/responses. */
-export const responses: Dialect = {
+const responses: Dialect = {
   name: 'responses',
   method: 'POST',
   path: '/v1/responses',
   headers: ['openai-beta'],
   body: {
     ...bodyRules,
-    fields: new Map([
+    fields: new Map<string, FieldReader>([
       ['model', model],
       ['stream', stream],
       ['max_output_tokens', maxTokens],
       ['prompt_cache_key', session],
+      ['previous_response_id', (value) => (typeof value === 'string' ? { previous: value } : 'wrong_type')],
+      ['store', (value) => (typeof value === 'boolean' ? { kept: value } : 'wrong_type')],
     ]),
     spans: [
       { key: 'reasoning', kind: 'template' },
@@ -63,9 +70,25 @@ export const responses: Dialect = {
     return Buffer.from(JSON.stringify({ ...(isRecord(value) && value), max_output_tokens: 1, store: false }));
   },
   reader: () => new ResponsesReader(),
+  answerId: (head) => idForm.exec(head.toString('latin1', 0, idBytesMax))?.[1],
   usageOf: findUsage,
   answerHeaders: (processingMs) => ({ 'openai-processing-ms': String(processingMs) }),
 };
+
+/** Routes about one response: it is read, or streamed again, stopped, or forgotten. What the engine keeps is no error. */
+const aboutOne: Omit<Dialect, 'name' | 'method' | 'path'> = {
+  ...responses,
+  errors: { ...voice, tells: () => false },
+  aboutAnswer: { isStreamed: (query) => /^(true|1)$/i.test(query.get('stream') ?? '') },
+};
+
+/** The routes of the Responses API. */
+export const responsesRoutes: readonly Dialect[] = [
+  responses,
+  { ...aboutOne, name: 'responses_get', method: 'GET', path: '/v1/responses/:id' },
+  { ...aboutOne, name: 'responses_delete', method: 'DELETE', path: '/v1/responses/:id' },
+  { ...aboutOne, name: 'responses_cancel', method: 'POST', path: '/v1/responses/:id/cancel' },
+];
 
 function eventOf(type: string, members: object): Buffer {
   return Buffer.from(`event: ${type}\ndata: ${JSON.stringify({ type, ...members })}\n\n`);

@@ -4,7 +4,7 @@ import { isRecord } from '#shared/runtime/is-record.ts';
 import { OpenAiReader, type HasContent } from './answer-reader.ts';
 import { endMark, errors } from './errors.ts';
 import { bodyRules, model, modelSplices, probeBody, splices, usageAsked } from './request-body.ts';
-import { responses } from './responses.ts';
+import { responsesRoutes } from './responses.ts';
 import { findUsage } from './usage.ts';
 
 /** Members of a delta that are content when they are not empty; `reasoning*` as vLLM, SGLang and llama.cpp name it. */
@@ -51,7 +51,7 @@ const models: NonNullable<Api['models']> = {
 };
 
 /** OpenAI's API, as far as it is served. */
-export const openAi: Api = { routes: [chatCompletions, completions, embeddings, responses], errors, models };
+export const openAi: Api = { routes: [chatCompletions, completions, embeddings, ...responsesRoutes], errors, models };
 
 function routeOf(
   name: string,
