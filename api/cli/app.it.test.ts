@@ -51,6 +51,17 @@ describe('a region', () => {
     for (const { name } of Object.values(streams)) expect((await stampOf(name))?.region).toBe('atl1');
   });
 
+  it('gets an authority for its private endpoints, and another one in steps', async () => {
+    const folder = await started.folder('fairway-ca-');
+    expect(await admin(`ca make ${folder}`)).toMatchObject({ code: 0, text: expect.stringContaining('atl1') });
+    expect(await admin(`ca make ${folder}`)).toMatchObject({
+      code: 1,
+      text: expect.stringContaining('is there already'),
+    });
+    for (const step of ['beside the present one', 'signs from now on', 'rotation is done'])
+      expect(await admin(`ca rotate ${folder}`)).toMatchObject({ code: 0, text: expect.stringContaining(step) });
+  });
+
   it('gets teams, tokens and VPCs, and says what does not fit', async () => {
     await prepare();
     const token = (await admin('token add demo --scope dedicated_inference:read')).text.trim();

@@ -39,7 +39,7 @@ export async function runCli(args: readonly string[], output: CliOutput): Promis
 async function runCommand(command: AdminCommand, rest: string[], { env }: CliOutput): Promise<string[]> {
   const input = readInput(command, rest);
   const config = readAdminConfig(env);
-  if (!command.connects) return command.run({ ...input, config });
+  if (!command.connects) return await command.run({ ...input, config });
   const url = config.FAIRWAY_NATS_URL;
   if (url === undefined)
     throw new ConfigError('FAIRWAY_NATS_URL is not set: it names NATS, as nats://admin:password@host:4222.');

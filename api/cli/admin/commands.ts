@@ -4,6 +4,7 @@ import { scopeOf, scopes as allScopes, type Scope } from '#shared/contract/ident
 import { natsAccounts } from '#shared/contract/nats-config.ts';
 import { formatToken } from '#shared/runtime/access-token.ts';
 import { ConfigError } from '#shared/runtime/config-error.ts';
+import { makeAuthority, rotateAuthority } from '#shared/runtime/tls/authority-files.ts';
 import type { AdminConfig } from '../config.ts';
 import type { AdminContext } from './admin-context.ts';
 import { addTeam, addToken, addVpc } from './identities.ts';
@@ -21,7 +22,7 @@ interface Input {
 /** One command of an operator, with the region or without; `run` answers with lines for standard output. */
 export type AdminCommand = { words: string[]; names: string[]; flags: string[]; help: string[] } & (
   | { connects: true; run: (input: Input, admin: AdminContext) => Promise<string[]> }
-  | { connects: false; run: (input: Input) => string[] }
+  | { connects: false; run: (input: Input) => string[] | Promise<string[]> }
 );
 
 /** Every command of an operator. */
@@ -115,6 +116,34 @@ export const adminCommands: AdminCommand[] = [
     },
   },
   {
+    words: ['ca', 'make'],
+    names: ['FOLDER'],
+    flags: [],
+    connects: false,
+    help: [
+      'make the certificate authority of the region’s private endpoints in a folder: FAIRWAY_CA_DIR of provisioners',
+    ],
+    run: async ({ names: [folder = ''], config }) => {
+      await makeAuthority(folder, authorityName(config), Date.now());
+      return [
+        `${folder} holds the authority of ${config.FAIRWAY_REGION}. Keep its key where provisioners alone read it.`,
+      ];
+    },
+  },
+  {
+    words: ['ca', 'rotate'],
+    names: ['FOLDER'],
+    flags: [],
+    connects: false,
+    help: [
+      'put another authority in the place of the one in the folder, a step each time: it is published beside the old one;',
+      'it signs, the old one stays published; the old one goes. Leave clients time to read /ca between the steps',
+    ],
+    run: async ({ names: [folder = ''], config }) => [
+      rotationSteps[await rotateAuthority(folder, authorityName(config), Date.now())],
+    ],
+  },
+  {
     words: ['adopt'],
     names: [],
     flags: [],
@@ -145,6 +174,14 @@ export const usage = [
   ),
   '',
 ].join('\n');
+
+const authorityName = ({ FAIRWAY_REGION: region }: AdminConfig): string => `Fairway ${region} private endpoints`;
+
+const rotationSteps = {
+  published: 'The next authority is published beside the present one. Repeat once clients trust both.',
+  changed: 'It signs from now on; the old one is still published. Repeat once routers show the new certificate.',
+  retired: 'The old authority is published no more. The rotation is done.',
+};
 
 function natsKeyOf({ FAIRWAY_NATS_KEY: key }: AdminConfig): Uint8Array {
   if (key !== undefined) return Buffer.from(key, 'base64url');

@@ -1,9 +1,11 @@
 import { createServer, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Registry } from 'prom-client';
 import { ConfigError } from '../config-error.ts';
 import { httpOrigin } from './http-origin.ts';
+import type { TlsIdentity } from '../tls/tls-files.ts';
 
 /** Anything with Hono's `fetch`; the bindings (`incoming`, `outgoing`) come from @hono/node-server. */
 export interface FetchApp {
@@ -18,6 +20,8 @@ export interface ServeOptions {
   drainTimeoutMs: number;
   server?: ServerOptions;
   bounds?: ServerBounds;
+  /** Speaks TLS with this certificate. */
+  tls?: TlsIdentity | undefined;
 }
 
 /** How much a server takes on at once. A connection beyond is closed at once, a request gets a 503. */
@@ -44,6 +48,9 @@ export interface RunningServer extends AsyncDisposable {
 /** At the end of a server, how long a connection that has sent nothing yet is waited for: its request may be on its way. */
 const firstBytesMs = 500;
 
+/** TLS 1.2 at least; a handshake that takes longer than this is cut, milliseconds. */
+const tlsSettings = { minVersion: 'TLSv1.2', handshakeTimeout: 10_000 } as const;
+
 /**
  * Serves a Hono app over HTTP/1.1.
  * @throws ConfigError with the address and what to do when it is taken or not permitted.
@@ -55,14 +62,16 @@ export async function serveApp(app: FetchApp, options: ServeOptions): Promise<Ru
 
 /** The same for a plain request listener. */
 export async function serveListener(listener: RequestListener, options: ServeOptions): Promise<RunningServer> {
-  const server = createServer({ keepAliveTimeout: 95_000, maxHeaderSize: 32_768, ...options.server });
+  const settings = { keepAliveTimeout: 95_000, maxHeaderSize: 32_768, ...options.server };
+  const { tls } = options;
+  const server = tls === undefined ? createServer(settings) : createTlsServer({ ...settings, ...tls, ...tlsSettings });
   const ending = endingOf(server, options.drainTimeoutMs);
   server.on('request', options.bounds === undefined ? listener : bounded(server, listener, options.bounds));
   // An expectation that is not known may be passed over (RFC 9110 §10.1.1); Node's own answer is a 417 without a word.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
-  return { url: httpOrigin(options.host, port), server, ...ending };
+  return { url: httpOrigin(options.host, port, tls === undefined ? 'http' : 'https'), server, ...ending };
 }
 
 function bounded(server: Server, listener: RequestListener, bounds: ServerBounds): RequestListener {

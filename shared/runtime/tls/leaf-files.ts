@@ -1,0 +1,39 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isGood, issueCertificate } from './certificates.ts';
+import { readTlsFiles, type TlsFiles, type TlsIdentity } from './tls-files.ts';
+
+/** A router's certificate is good for so long, and renewed when a third of it is left. */
+const lifetimeMs = 30 * 86_400_000;
+
+/** Where a folder has a router's certificate and key. */
+export function leafFiles(dir: string): TlsFiles {
+  return { certFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') };
+}
+
+/** Issues the certificate in a folder anew, unless the one that is there will do for a while. True when it did. */
+export async function renewLeaf(
+  dir: string,
+  signer: TlsIdentity,
+  { hosts, now }: { hosts: readonly string[]; now: number },
+): Promise<boolean> {
+  const { certFile, keyFile } = leafFiles(dir);
+  const present = await readTlsFiles({ certFile, keyFile }).catch(() => undefined);
+  if (present !== undefined && isGood(present, signer, { hosts, now, leftMs: lifetimeMs / 3 })) return false;
+  const { cert, key } = await issueCertificate(signer, hosts, { now, lifetimeMs });
+  await mkdir(dir, { recursive: true });
+  // Whoever reads between the two finds that they do not belong together, and looks again.
+  await replace(keyFile, key);
+  await replace(certFile, cert);
+  return true;
+}
+
+/** Names of routers' certificates: whatever is one label below the parent of the endpoints' domain. */
+export function wildcardOf(hostDomain: string): string {
+  return `*.${hostDomain.slice(hostDomain.indexOf('.') + 1)}`;
+}
+
+async function replace(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.new`, text, { mode: 0o600 });
+  await rename(`${file}.new`, file);
+}
