@@ -46,7 +46,25 @@ export const provisionerSchema = z.object({
   FAIRWAY_PROVISIONER_KEY: secretText
     .refine((text) => Buffer.from(text, 'base64url').length === 32, 'must be 32 bytes in base64url')
     .describe('root of the pools’ engine and proof keys, the same at every provisioner'),
-  FAIRWAY_HOST_DOMAIN: z.string().default('dedicated-inference.localhost').describe('domain of endpoints’ host names'),
+  FAIRWAY_HOST_DOMAIN: z
+    .string()
+    .default('dedicated-inference.fairway.localhost')
+    .describe('domain of endpoints’ host names'),
+  FAIRWAY_CA_DIR: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'folder of the region’s certificate authority (`admin ca make`); unset: private listeners speak plain HTTP',
+    ),
+  FAIRWAY_LEAF_DIR: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('folder in which routers find the certificate of their private listener: cert.pem and key.pem'),
+  FAIRWAY_CA_LOOK_MS: count(100)
+    .default(60_000)
+    .describe('time between looks at the authority and at routers’ certificate'),
   FAIRWAY_DRAIN_TIMEOUT_MS: count(0).default(600_000).describe('longest wait for requests in flight'),
   FAIRWAY_CHANGE_DEADLINE_MS: count(1).default(900_000).describe('a change that is not proven by then is rejected'),
   FAIRWAY_MINIMUM_AFTER_MS: count(0)

@@ -7,9 +7,11 @@ import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop, type Loop } from '#shared/runtime/loop.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
+import { wildcardOf } from '#shared/runtime/tls/leaf-files.ts';
 import { verifyStreams } from '#shared/runtime/nats/nats-streams.ts';
 import { within } from '#shared/runtime/within.ts';
 import { createWork, type Reconciler } from './app.ts';
+import { RegionCertificates, type CertificateOptions } from './cluster/region-certificates.ts';
 import type { ProvisionerConfig } from './config.ts';
 import { startSpecConsumer } from './desired/consumer.ts';
 import { DesiredMap, type SpecMessage } from './desired/desired-map.ts';
@@ -61,7 +63,9 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
     clusters: () => late.clusters?.all() ?? [],
   });
   const nats = await connect(config, context, stack);
-  const reconciler = createReconciler(config, { nats, context, log, clock, metrics, wake }, stack);
+  const certificates = await startCertificates(config, { clock, log, onChange: () => late.resync?.wake() }, stack);
+  const published = (): readonly string[] => certificates?.published() ?? [];
+  const reconciler = createReconciler(config, { nats, context, log, clock, metrics, wake, published }, stack);
   const { desired } = reconciler;
   const onLoss = (): void => late.resync?.wake();
   const clusters = stack.use(clustersOf(config, { nats, context, log, clock, metrics, wake, onLoss, desired }));
@@ -86,7 +90,10 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
     ...(rounds > 0 ? [] : ['first resync']),
     ...clusters.all().flatMap((cluster) => cluster.problems()),
   ];
-  const warnings = (): string[] => clusters.all().flatMap((cluster) => cluster.warnings());
+  const warnings = (): string[] => [
+    ...(certificates?.problems() ?? []),
+    ...clusters.all().flatMap((cluster) => cluster.warnings()),
+  ];
   const admin = stack.use(await serveAdmin({ host, port, registry, notReady, warnings }));
   const running = stack.move();
   return { url: admin.url, clusters, [Symbol.asyncDispose]: () => running.disposeAsync() };
@@ -160,13 +167,29 @@ function resyncRound(
     );
 }
 
+/** The region's certificates, where it has an authority. */
+async function startCertificates(
+  config: ProvisionerConfig,
+  given: Pick<CertificateOptions, 'clock' | 'log' | 'onChange'>,
+  stack: AsyncDisposableStack,
+): Promise<RegionCertificates | undefined> {
+  const { FAIRWAY_CA_DIR: authorityDir, FAIRWAY_LEAF_DIR: leafDir, FAIRWAY_CA_LOOK_MS: everyMs } = config;
+  if (authorityDir === undefined) return undefined;
+  const hosts = [wildcardOf(config.FAIRWAY_HOST_DOMAIN)];
+  return stack.use(await RegionCertificates.start({ authorityDir, leafDir, everyMs, hosts, ...given }));
+}
+
 /** What one look at an endpoint is made with. */
-function createReconciler(config: ProvisionerConfig, parts: Parts, stack: AsyncDisposableStack): Reconciler {
-  const { nats, context, log, clock, metrics, wake } = parts;
+function createReconciler(
+  config: ProvisionerConfig,
+  parts: Parts & { published: PlanSettings['caCertificates'] },
+  stack: AsyncDisposableStack,
+): Reconciler {
+  const { nats, context, log, clock, metrics, wake, published } = parts;
   const provisionerKey = Buffer.from(config.FAIRWAY_PROVISIONER_KEY, 'base64url');
   const timeoutMs = config.FAIRWAY_PROOF_TIMEOUT_MS;
   const proofs = startProofDesk({
-    prover: context.prover ?? createProver({ provisionerKey, clock, timeoutMs }),
+    prover: context.prover ?? createProver({ provisionerKey, clock, timeoutMs, trusted: published }),
     clock,
     concurrency: 64,
     backoff: { baseMs: 100, maxMs: 5000 },
@@ -188,11 +211,14 @@ function createReconciler(config: ProvisionerConfig, parts: Parts, stack: AsyncD
     refusals: new Refusals(),
     sealPrivateKey: config.FAIRWAY_SEAL_PRIVATE_KEY ?? null,
     renewMax: config.FAIRWAY_RENEW_MAX,
-    settings: planSettings(config, provisionerKey),
+    settings: planSettings(config, { provisionerKey, caCertificates: published }),
   };
 }
 
-function planSettings(config: ProvisionerConfig, provisionerKey: Uint8Array): PlanSettings {
+function planSettings(
+  config: ProvisionerConfig,
+  { provisionerKey, caCertificates }: Pick<PlanSettings, 'caCertificates'> & { provisionerKey: Uint8Array },
+): PlanSettings {
   return {
     manifests: {
       graceMs: config.FAIRWAY_GRACE_MS,
@@ -207,6 +233,7 @@ function planSettings(config: ProvisionerConfig, provisionerKey: Uint8Array): Pl
     lostAfterMs: config.FAIRWAY_LOST_AFTER_MS,
     lostByMs: config.FAIRWAY_LOST_BY_MS,
     hostDomain: config.FAIRWAY_HOST_DOMAIN,
+    caCertificates,
     upstreamKeyOf: (pool) => upstreamKeyOf(provisionerKey, pool),
     prefixSaltOf: (pool) => prefixSaltOf(provisionerKey, pool),
     proofKeyOf: (pool) => proofKeyOf(provisionerKey, pool).publicKey,

@@ -3,7 +3,9 @@ import { uuidSchema } from '#shared/contract/ids.ts';
 import { routerIdSchema } from '#shared/contract/replica.ts';
 import { edgeApi } from '#shared/contract/nats-roles.ts';
 import { ConfigError } from '#shared/runtime/config-error.ts';
+import type { ListenerPlaces } from './request/listeners.ts';
 import { count, natsDrainTimeout, port, readConfig, secretText } from '#shared/runtime/read-config.ts';
+import type { TlsFiles } from '#shared/runtime/tls/tls-files.ts';
 
 const mebibyte = 1024 * 1024;
 
@@ -11,6 +13,15 @@ const mebibyte = 1024 * 1024;
 export const routerConfigSchema = z.object({
   FAIRWAY_HOST: z.string().default('127.0.0.1').describe('address that clients connect to'),
   FAIRWAY_PORT: port.default(0).describe('port that clients connect to; 0 takes a free one'),
+  FAIRWAY_TLS_CERT_FILE: z.string().min(1).optional().describe('PEM chain of that listener, which then speaks TLS'),
+  FAIRWAY_TLS_KEY_FILE: z.string().min(1).optional().describe('PEM key that belongs to it'),
+  FAIRWAY_PRIVATE_HOST: z.string().default('127.0.0.1').describe('address that clients inside of the VPC connect to'),
+  FAIRWAY_PRIVATE_PORT: port
+    .optional()
+    .describe('port that clients inside of the VPC connect to; unset: the other listener serves them, too'),
+  FAIRWAY_PRIVATE_TLS_CERT_FILE: z.string().min(1).optional().describe('PEM chain of the private listener'),
+  FAIRWAY_PRIVATE_TLS_KEY_FILE: z.string().min(1).optional().describe('PEM key that belongs to it'),
+  FAIRWAY_TLS_RELOAD_MS: count(100).default(10_000).describe('time between two looks at certificate files'),
   FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of /healthz, /readyz and /metrics'),
   FAIRWAY_ADMIN_PORT: port.default(0).describe('port of the admin listener; 0 takes a free one'),
   FAIRWAY_NATS_URL: secretText.optional().describe('NATS of the region, nats://router-<vpc>:password@host:port'),
@@ -84,5 +95,35 @@ export function readRouterConfig(env?: Record<string, string | undefined>): Rout
     throw new ConfigError(
       'FAIRWAY_NATS_URL is not set, nor is FAIRWAY_EDGE_FILE: access and pools come from one of them.',
     );
+  listenerPlaces(config);
   return config;
+}
+
+/**
+ * Where clients come in, with the certificates of listeners that speak TLS; without a port there is no private one.
+ * @throws ConfigError when one of two files is named.
+ */
+export function listenerPlaces(config: RouterConfig): ListenerPlaces {
+  const {
+    FAIRWAY_TLS_CERT_FILE: certFile,
+    FAIRWAY_TLS_KEY_FILE: keyFile,
+    FAIRWAY_PRIVATE_PORT: port,
+    FAIRWAY_PRIVATE_TLS_CERT_FILE: privateCertFile,
+    FAIRWAY_PRIVATE_TLS_KEY_FILE: privateKeyFile,
+  } = config;
+  const outer = tlsFiles('FAIRWAY_TLS', { certFile, keyFile });
+  const inner = tlsFiles('FAIRWAY_PRIVATE_TLS', { certFile: privateCertFile, keyFile: privateKeyFile });
+  return {
+    public: { host: config.FAIRWAY_HOST, port: config.FAIRWAY_PORT, tls: outer },
+    private: port === undefined ? undefined : { host: config.FAIRWAY_PRIVATE_HOST, port, tls: inner },
+  };
+}
+
+function tlsFiles(
+  prefix: string,
+  { certFile, keyFile }: Record<keyof TlsFiles, string | undefined>,
+): TlsFiles | undefined {
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  throw new ConfigError(`${prefix}_CERT_FILE and ${prefix}_KEY_FILE belong together: set both or neither.`);
 }

@@ -3,8 +3,7 @@ import type { Registry } from 'prom-client';
 import { AppError, unreadableCodes } from '#shared/contract/errors.ts';
 import type { DrainReport, PoolDocument } from '#shared/contract/replica.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
-import { answerClientErrors } from '#shared/runtime/http/client-errors.ts';
-import { serveAdmin, serveListener, type RunningServer } from '#shared/runtime/http/http-server.ts';
+import { serveAdmin, type RunningServer } from '#shared/runtime/http/http-server.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
@@ -18,10 +17,11 @@ import { SharedRoom } from './admit/shared-room.ts';
 import { createApp, createListener, type AppDeps } from './app.ts';
 import { anthropic } from './dialects/anthropic/routes.ts';
 import { openAi } from './dialects/openai/routes.ts';
-import type { RouterConfig } from './config.ts';
+import { listenerPlaces, type RouterConfig } from './config.ts';
 import { DrainReporter } from './edge/drain-report.ts';
 import { UndiciUpstream } from './forward/undici-upstream.ts';
 import { requestIds } from './request/inference-request.ts';
+import { Listeners } from './request/listeners.ts';
 import { RouterMetrics } from './request/metrics.ts';
 import { readHeaderBytesMax } from './request/request-head.ts';
 import { OpenReplies } from './request/open-replies.ts';
@@ -48,6 +48,8 @@ export interface RouterOverrides {
 /** A running router: where clients and operators reach it. Disposing lets its streams end first. */
 export interface Router extends AsyncDisposable {
   readonly url: string;
+  /** Where clients inside of the VPC reach it; `url` where it has no listener for them alone. */
+  readonly privateUrl: string;
   readonly adminUrl: string;
   readonly routerId: string;
 }
@@ -92,12 +94,12 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
     edgeDoubts: () => edge.doubts().length,
   });
   const admin = stack.use(await startAdmin(config, registry, { copy, edge, replies: deps.replies }));
-  const server = stack.use(await startListener(config, deps));
+  const server = stack.use(await startListeners(config, deps));
   stack.defer(() => edge.flush());
   const reporter = stack.use(
     new DrainReporter({
       identity: { routerId, vpcId, epoch, ...podOf(config) },
-      listeners: () => listenersOf(config, server.url),
+      listeners: () => listenersOf(config, server),
       pools: copy.pools,
       table: brain.table,
       edgeRevision: () => edge.poolRevision(),
@@ -116,6 +118,7 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
   const running = stack.move();
   return {
     url: server.url,
+    privateUrl: server.privateUrl,
     adminUrl: admin.url,
     routerId,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
@@ -172,8 +175,8 @@ function podOf(config: RouterConfig): Pick<DrainReport, 'pod'> {
   return known ? { pod: { namespace, name, uid } } : {};
 }
 
-function listenersOf(config: RouterConfig, url: string): { public: string; private: string } {
-  return { public: config.FAIRWAY_PUBLIC_URL ?? url, private: config.FAIRWAY_PRIVATE_URL ?? url };
+function listenersOf(config: RouterConfig, { url, privateUrl }: Listeners): DrainReport['listeners'] {
+  return { public: config.FAIRWAY_PUBLIC_URL ?? url, private: config.FAIRWAY_PRIVATE_URL ?? privateUrl };
 }
 
 function appDeps(
@@ -251,28 +254,32 @@ function startAdmin(
   return serveAdmin({ host, port, registry, notReady, warnings: () => edge.doubts() });
 }
 
-async function startListener(config: RouterConfig, deps: AppDeps): Promise<RunningServer> {
-  const listener = createListener(createApp(deps), deps);
-  const { FAIRWAY_HOST: host, FAIRWAY_PORT: port } = config;
-  const running = await serveListener(listener, {
-    host,
-    port,
-    drainTimeoutMs: lastBytesMs,
-    server: { maxHeaderSize: readHeaderBytesMax },
-  });
+function startListeners(config: RouterConfig, deps: AppDeps): Promise<Listeners> {
+  const { clock, log, metrics } = deps;
   const [{ errors }] = deps.apis;
-  answerClientErrors(running.server, (status) => {
-    const requestId = deps.newId();
-    const { headers, body } = errors.told(new AppError(unreadableCodes[status]), { requestId });
-    return { headers: { ...headers, ...requestIds(requestId) }, body: body.toString() };
+  return Listeners.start(listenerPlaces(config), {
+    serve: (listener) => {
+      const own = { ...deps, gate: { ...deps.gate, ...(listener && { listener }) } };
+      return createListener(createApp(own), own);
+    },
+    unreadable: (status) => {
+      const requestId = deps.newId();
+      const { headers, body } = errors.told(new AppError(unreadableCodes[status]), { requestId });
+      return { headers: { ...headers, ...requestIds(requestId) }, body: body.toString() };
+    },
+    reloaded: (result) => metrics.certificates.inc({ result }),
+    reloadEveryMs: config.FAIRWAY_TLS_RELOAD_MS,
+    drainTimeoutMs: lastBytesMs,
+    headBytesMax: readHeaderBytesMax,
+    clock,
+    log,
   });
-  return running;
 }
 
 /** Is not ready from now on, and serves on until everybody who sends clients here can have seen it. */
 async function sayThatItLeaves(
   { replies, clock, log }: AppDeps,
-  server: RunningServer,
+  server: Listeners,
   propagationMs: number,
 ): Promise<void> {
   replies.leave();

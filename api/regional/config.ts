@@ -20,12 +20,20 @@ export const regionalConfigSchema = z.object({
   FAIRWAY_REGION_KEY: key32('root key of the region: token hashes, first tokens and idempotent ids derive from it'),
   FAIRWAY_SEAL_PUBLIC_KEY: key32('public key that secrets are sealed to; the provisioner holds the private one'),
   FAIRWAY_DEFAULT_VPC_ID: uuidSchema.describe('VPC of endpoints that name none'),
-  FAIRWAY_HOST_DOMAIN: z.string().default('dedicated-inference.localhost').describe('domain of endpoint host names'),
+  FAIRWAY_HOST_DOMAIN: z
+    .string()
+    .default('dedicated-inference.fairway.localhost')
+    .describe('domain of endpoint host names'),
   FAIRWAY_ENDPOINT_SCHEME: z
     .enum(['http', 'https'])
     .default('https')
     .describe('scheme of endpoint addresses in replies'),
   FAIRWAY_ENDPOINT_PORT: port.optional().describe('port of endpoint addresses in replies; unset shows none'),
+  FAIRWAY_PRIVATE_ENDPOINT_SCHEME: z
+    .enum(['http', 'https'])
+    .optional()
+    .describe('scheme of private endpoint addresses in replies; unset: as of public ones, with their port'),
+  FAIRWAY_PRIVATE_ENDPOINT_PORT: port.optional().describe('port of private endpoint addresses in replies'),
   FAIRWAY_TOKENS_MAX: count(1)
     .max(2000)
     .default(1000)

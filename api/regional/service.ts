@@ -157,7 +157,7 @@ function startContext(base: Base, stack: AsyncDisposableStack) {
     defaultVpcId: config.FAIRWAY_DEFAULT_VPC_ID,
     hostDomain: config.FAIRWAY_HOST_DOMAIN,
     tokensMax: config.FAIRWAY_TOKENS_MAX,
-    address: { scheme: config.FAIRWAY_ENDPOINT_SCHEME, port: config.FAIRWAY_ENDPOINT_PORT },
+    address: addressOf(config),
     newId: () => newId(config.FAIRWAY_REGION),
     desired,
     committer: createCommitter(base, desired),
@@ -171,6 +171,12 @@ function startContext(base: Base, stack: AsyncDisposableStack) {
   const finishDeletes = stack.use(startFinishDeletes({ context, log, newBatchId: randomUUID, onRefused }));
   watched.onChange = (endpointId) => finishDeletes.look(endpointId);
   return context;
+}
+
+function addressOf(config: RegionalConfig): RegionContext['address'] {
+  const { FAIRWAY_PRIVATE_ENDPOINT_SCHEME: scheme, FAIRWAY_PRIVATE_ENDPOINT_PORT: port } = config;
+  const own = scheme === undefined ? {} : { private: { scheme, port } };
+  return { scheme: config.FAIRWAY_ENDPOINT_SCHEME, port: config.FAIRWAY_ENDPOINT_PORT, ...own };
 }
 
 function createEventStreams({ config, clock, metrics }: Base): EventStreams {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
@@ -21,6 +22,8 @@ describe('an endpoint from its creation to its end', () => {
     const active = await fairway.untilActive(created.id, 2);
     expect(active.spec?.version).toBe(1);
     expect(active.endpoints?.public_endpoint_fqdn).toContain('-public-');
+    const { cert } = (await fairway.api('GET', `/${created.id}/ca`)).body as { cert: string };
+    expect(Buffer.from(cert, 'base64').toString()).toBe(await readFile(fairway.stack.caFile, 'utf8'));
     expect(active.conditions.find((condition) => condition.type === 'Ready')?.status).toBe('True');
 
     const client = fairway.openai(token.value ?? '');

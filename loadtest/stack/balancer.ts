@@ -5,10 +5,13 @@ import { silentLogger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';
 import type { RouterPorts } from './ports.ts';
 
+/** One router behind a balancer. */
+type Target = Pick<RouterPorts, 'port' | 'adminPort'>;
+
 /** Where to listen and between which routers to choose. */
 export interface BalancerOptions {
   port: number;
-  targets: readonly RouterPorts[];
+  targets: readonly Target[];
 }
 
 /** Between two looks at a target's readiness, and how long one look may take, milliseconds. */
@@ -23,20 +26,20 @@ export const noticedMs = 3 * lookMs;
  */
 export async function startBalancer({ port, targets }: BalancerOptions, clock: Clock): Promise<AsyncDisposable> {
   const sockets = new Set<Socket>();
-  const away = new Set<RouterPorts>();
+  const away = new Set<Target>();
   let turn = 0;
   const keep = (socket: Socket): void => {
     sockets.add(socket);
     socket.on('error', () => socket.destroy());
     socket.once('close', () => sockets.delete(socket));
   };
-  const look = async (target: RouterPorts): Promise<void> => {
+  const look = async (target: Target): Promise<void> => {
     if (await isReady(target)) away.delete(target);
     else away.add(target);
   };
   const server = createServer({ pauseOnConnect: true }, (client) => {
     keep(client);
-    const inTurn = targets.map((_, index) => targets[(turn + index) % targets.length] as RouterPorts);
+    const inTurn = targets.map((_, index) => targets[(turn + index) % targets.length] as Target);
     const ready = inTurn.filter((target) => !away.has(target));
     turn += 1;
     void join(client, ready.length > 0 ? ready : inTurn, keep);
@@ -56,7 +59,7 @@ export async function startBalancer({ port, targets }: BalancerOptions, clock: C
   };
 }
 
-async function isReady({ adminPort }: RouterPorts): Promise<boolean> {
+async function isReady({ adminPort }: Target): Promise<boolean> {
   const signal = AbortSignal.timeout(lookMs);
   return fetch(`http://127.0.0.1:${adminPort}/readyz`, { signal }).then(
     ({ ok }) => ok,
@@ -64,7 +67,7 @@ async function isReady({ adminPort }: RouterPorts): Promise<boolean> {
   );
 }
 
-async function join(client: Socket, order: readonly RouterPorts[], keep: (socket: Socket) => void): Promise<void> {
+async function join(client: Socket, order: readonly Target[], keep: (socket: Socket) => void): Promise<void> {
   for (const { port } of order) {
     const upstream = connect(port, '127.0.0.1');
     try {

@@ -49,7 +49,7 @@ export const usage = `npm run dev -- [options]
   --routers N          router processes of each VPC (default 1)
   --regionals N        regional API processes (default 1)
   --provisioners N     provisioner processes (default 1)
-  --port N             control plane on N, inference on N+1 (default 8700; 0 takes free ports)
+  --port N             control plane on N, inference on N+1, private on N+2 (default 8700; 0 takes free ports)
   --json FILE          write addresses, tokens and pids as JSON once the first completion has streamed
   --time-scale X       speed of the simulated model servers: 1 = as the imitated hardware, 0.1 = ten times as fast
   --lease-ms N         how long a silent provisioner keeps its work (default 10000)

@@ -14,12 +14,14 @@ export interface StackPorts {
 /** Where clients, and operators, reach a router. */
 export interface RouterPorts {
   port: number;
+  privatePort: number;
   adminPort: number;
 }
 
-/** Ports of one VPC: its inference address, the routers behind it, its cluster's API. */
+/** Ports of one VPC: its inference addresses, the routers behind them, its cluster's API. */
 export interface VpcPorts {
   inference: number;
+  privateInference: number;
   routers: RouterPorts[];
   cluster: number;
 }
@@ -55,11 +57,19 @@ export async function choosePorts(request: PortRequest): Promise<StackPorts> {
     const control = await hold(request.first);
     const vpcs: VpcPorts[] = [];
     while (vpcs.length < request.vpcs) {
-      const inference = await hold(request.first === 0 || vpcs.length > 0 ? 0 : request.first + 1);
-      // One router listens on the inference port itself; several stand behind the balancer that does.
-      const ports = request.routers === 1 ? [inference] : await holdMany(hold, request.routers);
-      const routers = await Promise.all(ports.map(async (port) => ({ port, adminPort: await hold(0) })));
-      vpcs.push({ inference, routers, cluster: await hold(0) });
+      const fixed = request.first > 0 && vpcs.length === 0;
+      const [inference, privateInference] = [
+        await hold(fixed ? request.first + 1 : 0),
+        await hold(fixed ? request.first + 2 : 0),
+      ];
+      // One router listens on the inference ports itself; several stand behind the balancers that do.
+      const alone = request.routers === 1;
+      const routers: RouterPorts[] = [];
+      while (routers.length < request.routers) {
+        const [port, privatePort] = alone ? [inference, privateInference] : [await hold(0), await hold(0)];
+        routers.push({ port, privatePort, adminPort: await hold(0) });
+      }
+      vpcs.push({ inference, privateInference, routers, cluster: await hold(0) });
     }
     const regionals = await holdMany(hold, request.regionals);
     const [nats = 0, redis = 0] = await holdMany(hold, 2);

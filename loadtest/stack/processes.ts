@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { noticedMs } from './balancer.ts';
+import { leafFiles } from '#shared/runtime/tls/leaf-files.ts';
 import { deriveKey } from '#shared/runtime/keyed-hash.ts';
 import type { ProcessSpec } from './child-process.ts';
 import type { StackOptions } from './options.ts';
 import type { StackPorts } from './ports.ts';
 import type { StackNats } from './servers.ts';
-import type { StackSecrets } from './secrets.ts';
+import { certificateFolders, type StackSecrets } from './secrets.ts';
 import { stackPlace, vpcIdOf } from './stack-place.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -67,6 +68,8 @@ export function regionalProcess(plan: StackPlan, index: number): ProcessSpec {
       FAIRWAY_DEFAULT_VPC_ID: stackPlace.vpcId,
       FAIRWAY_ENDPOINT_SCHEME: 'http',
       FAIRWAY_ENDPOINT_PORT: String(plan.ports.vpcs[0]?.inference),
+      FAIRWAY_PRIVATE_ENDPOINT_SCHEME: 'https',
+      FAIRWAY_PRIVATE_ENDPOINT_PORT: String(plan.ports.vpcs[0]?.privateInference),
     },
   });
 }
@@ -100,6 +103,8 @@ export function provisionerProcess(plan: StackPlan, index: number): ProcessSpec 
       FAIRWAY_PROVISIONER_KEY: plan.secrets.provisionerKey,
       FAIRWAY_DRAIN_TIMEOUT_MS: String(drainTimeoutMs),
       FAIRWAY_LEASE_MS: String(leaseMs),
+      FAIRWAY_CA_DIR: certificateFolders(plan.folder).authority,
+      FAIRWAY_LEAF_DIR: certificateFolders(plan.folder).leaf,
     },
   });
 }
@@ -109,6 +114,7 @@ export function routerProcess(plan: StackPlan, vpc: number, index: number): Proc
   const name = inVpc(numbered('router', index), vpc);
   const vpcId = vpcIdOf(vpc);
   const { routers = [] } = plan.ports.vpcs[vpc] ?? {};
+  const { certFile, keyFile } = leafFiles(certificateFolders(plan.folder).leaf);
   const hashKey = deriveKey(Buffer.from(plan.secrets.regionKey, 'base64url'), 'access-token-hash');
   return own(plan, name, {
     main: 'router/main.ts',
@@ -119,6 +125,9 @@ export function routerProcess(plan: StackPlan, vpc: number, index: number): Proc
       FAIRWAY_VPC_ID: vpcId,
       FAIRWAY_ROUTER_ID: name,
       FAIRWAY_PORT: String(routers[index]?.port),
+      FAIRWAY_PRIVATE_PORT: String(routers[index]?.privatePort),
+      FAIRWAY_PRIVATE_TLS_CERT_FILE: certFile,
+      FAIRWAY_PRIVATE_TLS_KEY_FILE: keyFile,
       FAIRWAY_ADMIN_PORT: String(routers[index]?.adminPort),
       FAIRWAY_TOKEN_HASH_KEY: Buffer.from(hashKey).toString('base64url'),
       FAIRWAY_STATE_DIR: join(plan.folder, name),

@@ -3,7 +3,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { formatToken } from '#shared/runtime/access-token.ts';
+import { makeAuthority, readAuthority } from '#shared/runtime/tls/authority-files.ts';
+import { renewLeaf, wildcardOf } from '#shared/runtime/tls/leaf-files.ts';
 import { createSealKeys } from '#shared/runtime/seal.ts';
+
+/** Domain of endpoints, the default of API and provisioner: names below it lead to this machine. */
+export const hostDomain = 'dedicated-inference.fairway.localhost';
 
 const secretsSchema = z.object({
   apiToken: z.string(),
@@ -35,4 +40,18 @@ export async function loadSecrets(folder: string): Promise<StackSecrets> {
   };
   await writeFile(file, JSON.stringify(secrets), { mode: 0o600 });
   return secrets;
+}
+
+/** Where a stack has its certificate authority, and the certificate of its routers. */
+export function certificateFolders(folder: string): { authority: string; leaf: string } {
+  return { authority: join(folder, 'ca'), leaf: join(folder, 'leaf') };
+}
+
+/** Makes both where they are missing, so that routers need not wait for a provisioner. */
+export async function makeCertificates(folder: string, now: number): Promise<void> {
+  const { authority, leaf } = certificateFolders(folder);
+  const known = await readAuthority(authority).catch(() => undefined);
+  if (known === undefined) await makeAuthority(authority, 'Fairway development', now);
+  const { signer } = known ?? (await readAuthority(authority));
+  await renewLeaf(leaf, signer, { hosts: [wildcardOf(hostDomain)], now });
 }

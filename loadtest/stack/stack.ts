@@ -1,4 +1,6 @@
 import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hostLabel } from '#shared/contract/ids.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { startBalancer } from './balancer.ts';
@@ -8,7 +10,7 @@ import type { StackOptions } from './options.ts';
 import { choosePorts } from './ports.ts';
 import * as processes from './processes.ts';
 import type { Progress } from './progress.ts';
-import { loadSecrets } from './secrets.ts';
+import { certificateFolders, hostDomain, loadSecrets, makeCertificates } from './secrets.ts';
 import { seedRegion } from './seed-region.ts';
 import { natsServer, redisServer } from './servers.ts';
 import { openStateFolder } from './state-folder.ts';
@@ -22,6 +24,8 @@ export interface Stack extends AsyncDisposable {
   inferenceUrl: string;
   apiToken: string;
   folder: string;
+  /** The certificate that clients of private addresses trust. */
+  caFile: string;
   kept: boolean;
   plan: processes.StackPlan;
   supervisor: Supervisor;
@@ -57,7 +61,8 @@ export async function startStack(
     await supervisor.run(processes.kubeletProcess(plan, vpc));
   };
   const redisUp = redis.spec === undefined ? Promise.resolve() : supervisor.run(redis.spec);
-  await allOrFirstError([seeded(), ...vpcIds.map((_, vpc) => cluster(vpc)), redisUp]);
+  const certified = makeCertificates(folder.path, clock.now());
+  await allOrFirstError([seeded(), ...vpcIds.map((_, vpc) => cluster(vpc)), redisUp, certified]);
   await allOrFirstError([
     ...ports.regionals.map((_, index) => supervisor.run(processes.regionalProcess(plan, index))),
     supervisor.run(processes.centralProcess(plan)),
@@ -68,14 +73,19 @@ export async function startStack(
       routers.map((_, index) => supervisor.run(processes.routerProcess(plan, vpc, index))),
     ),
   ]);
-  for (const { inference, routers } of ports.vpcs)
-    if (routers.length > 1) stack.use(await startBalancer({ port: inference, targets: routers }, clock));
+  for (const { inference, privateInference, routers } of ports.vpcs) {
+    if (routers.length === 1) continue;
+    stack.use(await startBalancer({ port: inference, targets: routers }, clock));
+    const targets = routers.map(({ privatePort: port, adminPort }) => ({ port, adminPort }));
+    stack.use(await startBalancer({ port: privateInference, targets }, clock));
+  }
   const running = stack.move();
   return {
     controlUrl: `http://127.0.0.1:${ports.control}`,
     inferenceUrl: inferenceUrlOf(plan),
     apiToken: secrets.apiToken,
     folder: folder.path,
+    caFile: join(certificateFolders(folder.path).authority, 'ca.pem'),
     kept: folder.kept,
     plan,
     supervisor,
@@ -86,6 +96,11 @@ export async function startStack(
 /** Where clients reach the endpoints of a VPC; VPCs are counted from 0. */
 export function inferenceUrlOf({ ports }: processes.StackPlan, vpc = 0): string {
   return `http://127.0.0.1:${ports.vpcs[vpc]?.inference}`;
+}
+
+/** The private address of an endpoint of the first VPC: curl and browsers find this machine behind it. */
+export function privateUrlOf({ ports }: processes.StackPlan, endpointId: string): string {
+  return `https://${hostLabel(endpointId)}-private-${hostDomain}:${ports.vpcs[0]?.privateInference}`;
 }
 
 /** Waits for all, also when one fails, so that nothing starts behind the back of the clean-up; then throws the first error. */

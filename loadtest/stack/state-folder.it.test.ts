@@ -66,13 +66,14 @@ describe('choosePorts', () => {
       routers: 3,
       regionals: 2,
     });
-    const ofVpcs = vpcs.flatMap(({ inference, routers, cluster }) => [
+    const ofVpcs = vpcs.flatMap(({ inference, privateInference, routers, cluster }) => [
       inference,
-      ...routers.flatMap(({ port, adminPort }) => [port, adminPort]),
+      privateInference,
+      ...routers.flatMap(({ port, privatePort, adminPort }) => [port, privatePort, adminPort]),
       cluster,
     ]);
     const all = [control, ...regionals, nats, redis, ...ofVpcs];
-    expect(all).toHaveLength(21);
+    expect(all).toHaveLength(29);
     expect(new Set(all).size).toBe(all.length);
   });
 

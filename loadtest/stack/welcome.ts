@@ -1,6 +1,6 @@
 import type { DemoEndpoint } from './demo.ts';
 import { stackPlace } from './stack-place.ts';
-import type { Stack } from './stack.ts';
+import { privateUrlOf, type Stack } from './stack.ts';
 
 /** A command that a person can paste; the e2e test runs each. */
 export interface PasteCommand {
@@ -26,6 +26,10 @@ export function pasteCommands(stack: Stack, demo: DemoEndpoint): PasteCommand[] 
     {
       title: 'Stream a completion',
       command: `curl -N ${stack.inferenceUrl}/v1/chat/completions ${use} ${json} -d '${body}'`,
+    },
+    {
+      title: 'Ask its private address, over TLS',
+      command: `curl --cacert ${stack.caFile} ${privateUrlOf(stack.plan, demo.endpointId)}/v1/models ${use}`,
     },
     { title: 'List the models of the endpoint', command: `curl ${stack.inferenceUrl}/v1/models ${use}` },
     { title: 'List endpoints', command: `curl ${control} ${auth}` },

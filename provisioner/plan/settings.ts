@@ -17,6 +17,8 @@ export interface PlanSettings {
   lostByMs: number;
   /** Domain under which endpoints have their host names. */
   hostDomain: string;
+  /** Certificates in PEM that clients of private listeners should trust now. */
+  caCertificates: () => readonly string[];
   /** API key of a pool's engines. */
   upstreamKeyOf: (pool: string) => string;
   /** Secret that its routers salt prefix keys with. */

@@ -1,4 +1,5 @@
-import { request, type Dispatcher } from 'undici';
+import { rootCertificates } from 'node:tls';
+import { Agent, request, type Dispatcher } from 'undici';
 import { z } from 'zod';
 import { proofTtlMs } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
@@ -30,6 +31,8 @@ export interface ProverOptions {
   provisionerKey: Uint8Array;
   clock: Clock;
   timeoutMs: number;
+  /** Certificates in PEM that are trusted beside those that everybody trusts. */
+  trusted?: () => readonly string[];
   dispatcher?: Dispatcher;
 }
 
@@ -41,10 +44,11 @@ const completionSchema = z.object({
 
 /** Makes a prover over HTTP. A proof holds only when a completion with at least one token of output came back. */
 export function createProver(options: ProverOptions): Prover {
+  const agentOf = trustingAgents(options.trusted ?? (() => []));
   return {
     async prove(proof) {
       try {
-        return await ask(options, proof);
+        return await ask({ dispatcher: agentOf(), ...options }, proof);
       } catch (error) {
         return {
           ok: false,
@@ -52,6 +56,20 @@ export function createProver(options: ProverOptions): Prover {
         };
       }
     },
+  };
+}
+
+/** An agent that trusts what is to be trusted now; another one once that has changed. */
+function trustingAgents(trusted: () => readonly string[]): () => Dispatcher {
+  let made: { ca: string; agent: Agent } | undefined;
+  return () => {
+    const own = trusted();
+    const ca = own.join('');
+    if (made?.ca !== ca) {
+      void made?.agent.close();
+      made = { ca, agent: new Agent(ca === '' ? {} : { connect: { ca: [...rootCertificates, ...own] } }) };
+    }
+    return made.agent;
   };
 }
 

@@ -25,6 +25,7 @@ export function nextStatus(
   const before = observed.status.document;
   const at = new Date(observed.now).toISOString();
   const { changeDeadlineMs } = settings;
+  const caCertificates = settings.caCertificates();
   const { lifecycle, events, rejection } = nextLifecycle({ desired, observed, progress, changeDeadlineMs });
   if (before?.state === 'gone') return null;
   const { spec, of } = chooseSpec(desired, observed);
@@ -48,6 +49,7 @@ export function nextStatus(
     replicas: progress.replicas,
     replicaList: progress.replicaList.slice(0, 512),
     hosts: lifecycle.state === 'gone' ? null : hostsOf(spec, settings.hostDomain),
+    ...(caCertificates.length > 0 && { caCertificates: [...caCertificates] }),
     rejection: rejection ?? keptRejection(before, events),
     history: moved ? [...(before?.history ?? []), entry(shown, at)].slice(-historyMax) : before.history,
     updatedAt: at,

@@ -70,6 +70,7 @@ export const sampleSettings: PlanSettings = {
   lostAfterMs: 0,
   lostByMs: 25_000,
   hostDomain: 'inference.test',
+  caCertificates: () => [],
   upstreamKeyOf: () => 'upstream-key',
   prefixSaltOf: () => 'prefix-salt',
   proofKeyOf: () => 'proof-key',

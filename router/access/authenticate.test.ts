@@ -37,6 +37,21 @@ describe('authenticate', () => {
       expect(authenticate(gate, headers, 0)).toMatchObject({ kind: 'token', endpointId: first.endpointId });
   });
 
+  it('answers at each of two listeners for its own names, and for the public without a name for what is public', () => {
+    const { gate, first, host } = make();
+    const inside = accessDocument({ ...first, hashes: [keyedHash(tokenHashKey, token)] });
+    const at = (listener: 'public' | 'private', name: string) => () =>
+      authenticate({ ...gate, listener }, { authorization: `Bearer ${token}`, host: name }, 0).endpointId;
+    const [outer, inner] = [host(first), host(first).replace('public', 'private')];
+    for (const name of [outer, '127.0.0.1']) expect(at('public', name)()).toBe(first.endpointId);
+    for (const name of [inner, '127.0.0.1']) expect(at('private', name)()).toBe(first.endpointId);
+    expect(at('public', inner)).toThrow('invalid_api_key');
+    expect(at('private', outer)).toThrow('invalid_api_key');
+    gate.access.put({ ...inside, hosts: { private: inner } });
+    for (const name of [outer, inner, '127.0.0.1']) expect(at('public', name)).toThrow('invalid_api_key');
+    expect(at('private', inner)()).toBe(first.endpointId);
+  });
+
   it.each(['127.0.0.1:8080', 'localhost:1', '[::1]:80', '10.0.0.7'])(
     'lets the token alone select behind %s',
     (host) => {

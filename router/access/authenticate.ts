@@ -4,7 +4,7 @@ import { AppError } from '#shared/contract/errors.ts';
 import type { PoolDocument, ProofPayload } from '#shared/contract/replica.ts';
 import { hasTokenForm } from '#shared/runtime/access-token.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
-import type { AccessDirectory, Grant } from '../edge/access-directory.ts';
+import type { AccessDirectory, Grant, Listener } from '../edge/access-directory.ts';
 import type { PoolDirectory } from '../edge/pool-directory.ts';
 import { isProof, verifyProof } from './proof.ts';
 
@@ -23,6 +23,8 @@ export interface Gate {
   readonly access: AccessDirectory;
   readonly pools: PoolDirectory;
   readonly tokenHashKey: Uint8Array;
+  /** The listener that asks: it answers for its own host names. One that stands alone answers for all. */
+  readonly listener?: Listener;
 }
 
 /**
@@ -34,8 +36,7 @@ export function authenticate(gate: Gate, headers: IncomingHttpHeaders, now: numb
   const credential = credentialsOf(headers).find((text) => isProof(text) || hasTokenForm('access', text));
   if (credential === undefined) throw new AppError('invalid_api_key');
   const caller = isProof(credential) ? provedCaller(gate, credential, now) : tokenCaller(gate, credential, now);
-  if (caller === undefined || !hostFits(gate.access, headers.host, caller.endpointId))
-    throw new AppError('invalid_api_key');
+  if (caller === undefined || !hostFits(gate, headers.host, caller.endpointId)) throw new AppError('invalid_api_key');
   return caller;
 }
 
@@ -56,9 +57,12 @@ function provedCaller(gate: Gate, credential: string, now: number): Caller | und
   return proof && { kind: 'proof', endpointId: proof.payload.endpointId, ...proof };
 }
 
-function hostFits(access: AccessDirectory, header: string | undefined, endpointId: string): boolean {
+/** Without a name it is the token that says which endpoint is meant: one that is not public is not there for the public. */
+function hostFits({ access, listener }: Gate, header: string | undefined, endpointId: string): boolean {
   const host = hostName(header ?? '');
-  return isLocal(host) || access.endpointOfHost(host) === endpointId;
+  if (isLocal(host)) return listener !== 'public' || access.document(endpointId)?.hosts.public !== undefined;
+  const found = access.endpointOfHost(host);
+  return found?.endpointId === endpointId && found.listener === (listener ?? found.listener);
 }
 
 /** A Host header without port and trailing dot, in lower case. */

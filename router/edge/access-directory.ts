@@ -8,11 +8,14 @@ export interface Grant extends Readonly<Pick<AccessToken, 'tokenId' | 'models' |
   readonly team: string;
 }
 
+/** Where clients come in: from anywhere, or from inside of the VPC. */
+export type Listener = keyof AccessDocument['hosts'];
+
 /** Who may call which endpoint, in memory: one look-up per request, changed the moment a document changes. */
 export class AccessDirectory {
   readonly #documents = new Map<string, AccessDocument>();
   readonly #grants = new Map<string, Grant>();
-  readonly #hosts = new Map<string, string>();
+  readonly #hosts = new Map<string, { endpointId: string; listener: Listener }>();
 
   /** The newest document of an endpoint; tokens that it no longer names are out at once. */
   put(document: AccessDocument): void {
@@ -20,7 +23,7 @@ export class AccessDirectory {
     const { endpointId, team, hosts, tokens } = document;
     this.#documents.set(endpointId, document);
     for (const { hash, ...token } of tokens) this.#grants.set(hash, { endpointId, team, ...token });
-    for (const host of hostsOf(hosts)) this.#hosts.set(host, endpointId);
+    for (const [listener, host] of hostsOf(hosts)) this.#hosts.set(host, { endpointId, listener });
   }
 
   /** The endpoint is gone: so are its tokens and host names. */
@@ -30,7 +33,8 @@ export class AccessDirectory {
     this.#documents.delete(endpointId);
     for (const { hash } of document.tokens)
       if (this.#grants.get(hash)?.endpointId === endpointId) this.#grants.delete(hash);
-    for (const host of hostsOf(document.hosts)) if (this.#hosts.get(host) === endpointId) this.#hosts.delete(host);
+    for (const [, host] of hostsOf(document.hosts))
+      if (this.#hosts.get(host)?.endpointId === endpointId) this.#hosts.delete(host);
   }
 
   /** What the token with this keyed hash allows. */
@@ -38,8 +42,8 @@ export class AccessDirectory {
     return this.#grants.get(hash);
   }
 
-  /** The endpoint behind a host name (lower case, without port). */
-  endpointOfHost(host: string): string | undefined {
+  /** The endpoint behind a host name (lower case, without port), and the listener that the name is of. */
+  endpointOfHost(host: string): { endpointId: string; listener: Listener } | undefined {
     return this.#hosts.get(host);
   }
 
@@ -57,6 +61,9 @@ export class AccessDirectory {
   }
 }
 
-function hostsOf(hosts: AccessDocument['hosts']): string[] {
-  return [hosts.public, hosts.private].flatMap((host) => host?.toLowerCase() ?? []);
+function hostsOf({ public: outer, private: inner }: AccessDocument['hosts']): [Listener, string][] {
+  return [
+    ...(outer === undefined ? [] : [['public', outer.toLowerCase()] as [Listener, string]]),
+    ['private', inner.toLowerCase()],
+  ];
 }

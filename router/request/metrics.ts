@@ -22,6 +22,7 @@ export class RouterMetrics {
   readonly losses: Counter<'reason'>;
   readonly cut: Counter<'reason'>;
   readonly clientRetries: Counter<'route'>;
+  readonly certificates: Counter<'result'>;
   readonly scrapes: Counter<'result'>;
   readonly tokens: Counter<'kind'>;
   readonly hits: Counter<'kind'>;
@@ -51,6 +52,11 @@ export class RouterMetrics {
       'route',
     ]);
     this.cut = counter('cut_connections_total', 'Connections of clients that were cut, by reason.', ['reason']);
+    this.certificates = counter(
+      'certificate_reloads_total',
+      'Certificates read anew; failed: looks at files that do not fit.',
+      ['result'],
+    );
     this.scrapes = counter('scrapes_total', 'Looks at replicas; denied: one refuses its pool’s key.', ['result']);
     this.tokens = counter('tokens_total', 'Tokens as engines report them.', ['kind']);
     this.hits = counter('cache_hit_tokens_total', 'Prompt tokens out of caches, predicted and reported.', ['kind']);

@@ -7,6 +7,8 @@ import type { StatusDocument } from '#shared/contract/status.ts';
 export interface EndpointAddress {
   scheme: 'http' | 'https';
   port?: number | undefined;
+  /** Of private listeners, where they are others. */
+  private?: { scheme: 'http' | 'https'; port?: number | undefined };
 }
 
 /**
@@ -126,12 +128,13 @@ function specReply(owner: SpecDocument, content: SpecContent, marks: { state: st
 
 function endpointsOf(
   hosts: NonNullable<StatusDocument['hosts']>,
-  { scheme, port }: EndpointAddress,
+  address: EndpointAddress,
 ): NonNullable<DedicatedInference['endpoints']> {
-  const url = (host: string): string => `${scheme}://${host}${port === undefined ? '' : `:${port}`}`;
+  const url = (host: string, { scheme, port }: EndpointAddress): string =>
+    `${scheme}://${host}${port === undefined ? '' : `:${port}`}`;
   return {
-    ...(hosts.public !== undefined && { public_endpoint_fqdn: url(hosts.public) }),
-    private_endpoint_fqdn: url(hosts.private),
+    ...(hosts.public !== undefined && { public_endpoint_fqdn: url(hosts.public, address) }),
+    private_endpoint_fqdn: url(hosts.private, address.private ?? address),
   };
 }
 

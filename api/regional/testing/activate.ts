@@ -26,8 +26,8 @@ export async function activate(
       observedRevision: revision,
       live: { revision, version, name, enablePublicEndpoint, deployments, createdAt, updatedAt },
       hosts: {
-        private: `${label}-private-dedicated-inference.localhost`,
-        ...(enablePublicEndpoint && { public: `${label}-public-dedicated-inference.localhost` }),
+        private: `${label}-private-dedicated-inference.fairway.localhost`,
+        ...(enablePublicEndpoint && { public: `${label}-public-dedicated-inference.fairway.localhost` }),
       },
       ...parts,
     }),
