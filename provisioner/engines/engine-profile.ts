@@ -25,3 +25,10 @@ export interface EngineProfile {
   blockTokens: number;
   contextTokensMax: number;
 }
+
+/** What all engines have in common so far. */
+export const commonProfile = {
+  healthPath: '/health',
+  metricsPath: '/metrics',
+  blockTokens: 16,
+} satisfies Partial<EngineProfile>;

@@ -1,16 +1,15 @@
-import type { EngineProfile } from './engine-profile.ts';
+import { commonProfile, type EngineProfile } from './engine-profile.ts';
 
 /**
  * llama.cpp's server (recorded with b11434). It ends running streams after SIGTERM, has no metric of its KV cache, and goes
  * on with a whole answer whose client has left while another stream runs.
  */
 export const llamaCpp: EngineProfile = {
+  ...commonProfile,
   name: 'llama-cpp',
   image: 'ghcr.io/ggml-org/llama.cpp:server-cuda-b11434',
   minimumVersion: 'b11434',
   port: 8080,
-  healthPath: '/health',
-  metricsPath: '/metrics',
   metrics: { running: 'llamacpp:requests_processing', waiting: 'llamacpp:requests_deferred', kvUse: '' },
   args: ['--host', '$(POD_IP)', '--port', '{port}', '-hf', '{model}', '--alias', '{model}', '--metrics'],
   env: { apiKey: 'LLAMA_API_KEY' },
@@ -18,6 +17,5 @@ export const llamaCpp: EngineProfile = {
   goesOnWithoutClient: true,
   startTimeoutMs: 1_800_000,
   kvTokens: 131_072,
-  blockTokens: 16,
   contextTokensMax: 131_072,
 };

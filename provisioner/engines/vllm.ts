@@ -1,15 +1,15 @@
-import type { EngineProfile } from './engine-profile.ts';
+import { commonProfile, type EngineProfile } from './engine-profile.ts';
 
 /**
- * vLLM. Its shutdown flag is there since 0.18; recorded with 0.32.0. Nothing answers while the weights are loaded, so the start takes its time.
+ * vLLM. Its shutdown flag is there since 0.18; recorded with 0.32.0. Nothing answers while the weights are loaded, so the
+ * start takes its time.
  */
 export const vllm: EngineProfile = {
+  ...commonProfile,
   name: 'vllm',
   image: 'vllm/vllm-openai:v0.32.0',
   minimumVersion: '0.18.0',
   port: 8000,
-  healthPath: '/health',
-  metricsPath: '/metrics',
   metrics: {
     running: 'vllm:num_requests_running',
     waiting: 'vllm:num_requests_waiting',
@@ -21,6 +21,5 @@ export const vllm: EngineProfile = {
   goesOnWithoutClient: false,
   startTimeoutMs: 1_800_000,
   kvTokens: 970_000,
-  blockTokens: 16,
   contextTokensMax: 262_144,
 };

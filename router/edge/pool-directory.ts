@@ -14,13 +14,26 @@ export function engineNameOf({ models, adapters = [] }: PoolDocument, asked: str
 /** Which pools an endpoint has and which models they serve. */
 export class PoolDirectory {
   readonly #pools = new Map<string, PoolDocument>();
+  /** Every request asks for those of its endpoint. */
+  readonly #ofEndpoint = new Map<string, readonly PoolDocument[]>();
 
   put(document: PoolDocument): void {
+    this.remove(document.pool);
     this.#pools.set(document.pool, document);
+    const all = [...this.ofEndpoint(document.endpointId), document];
+    this.#ofEndpoint.set(
+      document.endpointId,
+      all.toSorted((a, b) => (a.pool < b.pool ? -1 : 1)),
+    );
   }
 
   remove(pool: string): void {
+    const document = this.#pools.get(pool);
+    if (document === undefined) return;
     this.#pools.delete(pool);
+    const left = this.ofEndpoint(document.endpointId).filter((other) => other !== document);
+    if (left.length > 0) this.#ofEndpoint.set(document.endpointId, left);
+    else this.#ofEndpoint.delete(document.endpointId);
   }
 
   pool(pool: string): PoolDocument | undefined {
@@ -28,10 +41,8 @@ export class PoolDirectory {
   }
 
   /** Pools of one endpoint, in the order of their ids. */
-  ofEndpoint(endpointId: string): PoolDocument[] {
-    return [...this.#pools.values()]
-      .filter((document) => document.endpointId === endpointId)
-      .toSorted((a, b) => (a.pool < b.pool ? -1 : 1));
+  ofEndpoint(endpointId: string): readonly PoolDocument[] {
+    return this.#ofEndpoint.get(endpointId) ?? [];
   }
 
   /** The pool of an endpoint that serves a model under this name. */

@@ -62,7 +62,7 @@ export function modelNotFound(model: string, allowed: readonly string[], param: 
   return new AppError('model_not_found', { message, param });
 }
 
-function poolsOf(pools: PoolDirectory, caller: Caller): PoolDocument[] {
+function poolsOf(pools: PoolDirectory, caller: Caller): readonly PoolDocument[] {
   return caller.kind === 'proof' ? [caller.pool] : pools.ofEndpoint(caller.endpointId);
 }
 
