@@ -4,12 +4,13 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { Plan } from '../plan/endpoint-plan.ts';
 import { planEndpoint } from '../plan/plan.ts';
+import type { SpecDocument } from '#shared/contract/desired.ts';
 import type { QuarantineDocument, WordDocument } from '#shared/contract/infra.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
 import type { Step } from '../plan/step.ts';
 import { nextStatus } from '../report/next-status.ts';
-import { sampleIds, sampleNow, sampleObserved, sampleSettings } from './sample-endpoint.ts';
+import { sampleIds, sampleNow, sampleObserved, sampleSettings, sampleSpec } from './sample-endpoint.ts';
 import { viewPod } from '../observe/pod-view.ts';
 import type { ProofRecord } from '../proof/proof-record.ts';
 import { intentSeqOf, labels } from '../manifests/names.ts';
@@ -251,3 +252,22 @@ export function shapeOf(cluster: SampleCluster): string[] {
     )
     .toSorted();
 }
+
+export const revised = (spec: SpecDocument, revision: number) => ({ kind: 'spec' as const, spec, revision });
+
+/** A cluster whose endpoint is active, with this many replicas. */
+export function started(scale: number): SampleCluster {
+  const cluster = new SampleCluster();
+  cluster.desired = revised(sampleSpec(scale), 1);
+  cluster.run();
+  return cluster;
+}
+
+export const replicasOf = (cluster: SampleCluster): number =>
+  [...cluster.objects.values()].filter(({ kind }) => kind === 'Pod').length;
+
+/** States of the pool's replicas, sorted. */
+export const statesOf = (cluster: SampleCluster): string[] =>
+  (cluster.pools.get(sampleIds.pool)?.document?.replicas ?? [])
+    .map(({ state }) => state)
+    .toSorted((a, b) => a.localeCompare(b));
