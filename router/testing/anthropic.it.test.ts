@@ -134,9 +134,14 @@ describe('POST /v1/messages', () => {
   });
 
   it('relays what an engine refuses: in its own words, in Anthropic’s shape, under Anthropic’s status', async () => {
-    const own = { type: 'error', error: { type: 'BadRequestError', message: 'no' } };
+    const own = { type: 'error', error: { type: 'invalid_request_error', message: 'no' } };
     scriptAll(answerJson(400, own));
     expect(errorOf(await send(message()))).toEqual(own);
+    const vllm = { type: 'error', error: { type: 'BadRequestError', message: 'no' } };
+    scriptAll(answerJson(400, vllm));
+    expect(errorOf(await send(message()))).toMatchObject({
+      error: { type: 'invalid_request_error', message: 'no', details: { original: vllm } },
+    });
     const tooLong = {
       error: { code: 400, message: 'exceeds the available context size', type: 'exceed_context_size_error' },
     };
@@ -144,7 +149,13 @@ describe('POST /v1/messages', () => {
     const long = await send(message({ stream: true }));
     expect([long.status, errorOf(long)]).toMatchObject([
       400,
-      { error: { type: 'invalid_request_error', message: tooLong.error.message, details: { original: tooLong } } },
+      {
+        error: {
+          type: 'invalid_request_error',
+          message: `prompt is too long: ${tooLong.error.message}`,
+          details: { original: tooLong },
+        },
+      },
     ]);
     scriptAll(answerJson(503, { detail: 'queue is full' }));
     const busy = await send(message());

@@ -19,6 +19,8 @@ const types: ReadonlyMap<number, string> = new Map([
   [overloadedStatus, 'overloaded_error'],
 ]);
 
+const otherTypes = ['api_error', 'invalid_request_error', 'billing_error'];
+
 /** Errors as Anthropic's clients read them: the table's code stands where newer SDKs look for one, in `details`. */
 export const errors: ErrorVoice = {
   told: (error, { requestId, original }) => {
@@ -43,11 +45,15 @@ export function tellsError(value: unknown): boolean {
 
 function relayed(answer: EngineAnswer, requestId: string): ToldError {
   const { body: original, retryAfterMs } = answer;
-  const { code, message } = refusalOf(answer);
+  const { code, message: said } = refusalOf(answer);
   const status = statusOf(answer.status, code);
+  // At these words Claude Code compacts its conversation instead of giving up.
+  const message = code === 'context_length_exceeded' ? `prompt is too long: ${said}` : said;
   const headers = headersOf({ status, retryable: status >= 500 || status === 429, retryAfterMs });
   const value = parseJson(original.toString());
-  const isOurs = isRecord(value) && value['type'] === 'error' && isRecord(value['error']);
+  const about = isRecord(value) && value['type'] === 'error' && isRecord(value['error']) ? value['error'] : {};
+  // vLLM uses this shape with types of its own.
+  const isOurs = [...types.values(), ...otherTypes].includes(String(about['type']));
   return { status, headers, body: isOurs ? original : bodyOf({ status, code, message, original, requestId }) };
 }
 
