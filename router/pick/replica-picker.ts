@@ -51,6 +51,7 @@ interface Booking extends OpenAttempt {
   readonly pool: PoolDocument;
   /** What of it is in the table; its prefill is given back as soon as it is over. */
   load: ReplicaLoad;
+  readonly match: PrefixMatch;
   readonly predictedCachedTokens: number;
   /** It tries a replica in doubt. */
   readonly isProbe: boolean;
@@ -143,13 +144,15 @@ export class ReplicaPicker implements Placer {
     const tokensUpTo = (block: number): number => bytesPerToken.tokensUpTo(pool.pool, prompt, block);
     const matchedTokens = tokensUpTo(match.block);
     const uncachedBytes = (prompt.bytesUpTo.at(-1) ?? 0) - (prompt.bytesUpTo[match.block] ?? 0);
-    const predictedCachedTokens = Math.round(matchedTokens) + match.outputTokens;
+    const comeback = bytesPerToken.comebackOf(pool.pool, match.outputTokens);
+    const predictedCachedTokens = Math.round(matchedTokens + comeback);
     const isProbe = work.only === undefined && health.booked(replicaId, startedAt);
     const booking: Booking = {
       pool,
       work,
       tried,
       replica,
+      match,
       predictedCachedTokens,
       startedAt,
       uncachedBytes,
@@ -245,7 +248,7 @@ export class ReplicaPicker implements Placer {
 
   #learnUsage(booking: Booking, usage: NonNullable<Extract<SlotEnd, { kind: 'answered' }>['usage']>): void {
     const { bytesPerToken, index, announce, hitsKnown } = this.#parts;
-    const { pool, work, predictedCachedTokens } = booking;
+    const { pool, work, match, predictedCachedTokens } = booking;
     const { replicaId } = booking.replica;
     if (bytesPerToken.learn(pool.pool, work.prompt, usage.promptTokens))
       for (const one of pool.replicas) index.resize(one.replicaId, bytesPerToken.capacityOf(pool));
@@ -255,6 +258,8 @@ export class ReplicaPicker implements Placer {
       announce(index.finish(replicaId, tip, { tokens: usage.completionTokens, bytes }));
     if (usage.cachedTokens === undefined) return;
     hitsKnown(predictedCachedTokens, usage.cachedTokens);
+    const behindPrompt = usage.cachedTokens - bytesPerToken.tokensUpTo(pool.pool, work.prompt, match.block);
+    if (match.outputTokens > 0) bytesPerToken.learnComeback(pool.pool, match.outputTokens, behindPrompt);
     // The engine has evicted what the mirror still holds: the mirror's oldest tenth goes.
     const missing = predictedCachedTokens - usage.cachedTokens;
     if (missing > missTokens && usage.cachedTokens < predictedCachedTokens / 2)

@@ -6,6 +6,8 @@ import { TokenRates } from './token-rates.ts';
 const atFirst = 4;
 /** Weight of one answer in the running mean. */
 const share = 0.05;
+/** The same for what comes back of an answer, which is seen less well. */
+const comebackShare = 0.1;
 /** Answers to shorter prompts say little: the template's own tokens weigh too much in them. */
 const promptTokensMin = 64;
 /** Whoever sizes something by it is told when it has moved by this share. */
@@ -16,6 +18,9 @@ interface Learned {
   mean: number;
   told: number;
   readonly rates: TokenRates;
+  /** Share of an answer's tokens that the next prompt of its conversation begins with. */
+  comeback: number;
+  comebacks: number;
 }
 
 /** How bytes of a request's prompt become tokens, learned per pool from what engines report. */
@@ -43,13 +48,34 @@ export class BytesPerToken {
     const bytes = prompt.bytesUpTo.at(-1) ?? 0;
     if (promptTokens < promptTokensMin || bytes === 0) return false;
     const seen = Math.min(16, Math.max(0.5, bytes / promptTokens));
-    const learned = this.#pools.get(pool) ?? { mean: seen, told: atFirst, rates: new TokenRates() };
+    const learned = this.#pools.get(pool) ?? {
+      mean: seen,
+      told: atFirst,
+      rates: new TokenRates(),
+      comeback: 1,
+      comebacks: 0,
+    };
     this.#pools.set(pool, learned);
     learned.rates.learn(prompt, promptTokens);
     learned.mean += share * (seen - learned.mean);
     const tells = Math.abs(learned.mean - learned.told) > moved * learned.told;
     if (tells) learned.told = learned.mean;
     return tells;
+  }
+
+  /** How many of an answer's tokens the next prompt finds again: a template that drops reasoning gives none of them back. */
+  comebackOf(pool: string, answerTokens: number): number {
+    return (this.#pools.get(pool)?.comeback ?? 1) * answerTokens;
+  }
+
+  /** Behind a known prompt whose answer had so many tokens, the cache held so many more. */
+  learnComeback(pool: string, answerTokens: number, cachedTokens: number): void {
+    const learned = this.#pools.get(pool);
+    const seen = cachedTokens / answerTokens;
+    // What lies far outside says that the engine has forgotten, or that somebody else has been there.
+    if (learned === undefined || seen < -1 || seen > 2) return;
+    const weight = Math.max(comebackShare, 1 / ++learned.comebacks);
+    learned.comeback += weight * (Math.min(1, Math.max(0, seen)) - learned.comeback);
   }
 
   /** Forgets all pools but these. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
-import { mediumBytes, type PromptKeys } from '../scan/prefix-hash.ts';
+import { mediumBytes } from '../scan/block-chain.ts';
+import type { PromptKeys } from '../scan/prefix-hash.ts';
 import { TokenRates } from './token-rates.ts';
 
 /** A prompt of three blocks: tools, system prompt, messages. */

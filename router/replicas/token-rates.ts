@@ -1,4 +1,5 @@
-import { mediumBytes, type PromptKeys } from '../scan/prefix-hash.ts';
+import { mediumBytes } from '../scan/block-chain.ts';
+import type { PromptKeys } from '../scan/prefix-hash.ts';
 
 /** Tokens per byte of tools, of the system prompt and of messages, and per medium: what 2026's tokenizers make of them. */
 const atFirst = [0.25, 0.25, 0.25, 1000] as const;

@@ -4,6 +4,9 @@ const smallRun = 32;
 
 const nothing = new Uint8Array();
 
+/** What a picture, a sound or a file takes of a cache, in bytes of text: about 1,000 tokens. A shorter one is text. */
+export const mediumBytes = 4096;
+
 /**
  * Cuts a stream of bytes into blocks and hashes each with the hash of the one before as its seed, so that equal hashes
  * mean equal prefixes. What was appended since the last cut can still be discarded. The bytes of a medium (a picture, a
@@ -25,6 +28,10 @@ export class BlockChain {
   #bytes = 0;
   #media = 0;
   #inMedium = false;
+  /** Bytes of the medium under way. */
+  #skimmed = 0;
+  /** Bytes of the block under way were hashed with a medium. */
+  #isPartial = false;
 
   constructor(blockBytes: number, maxBlocks: number) {
     this.#block = new Uint8Array(blockBytes);
@@ -47,7 +54,8 @@ export class BlockChain {
     while (at < to) {
       const room = this.#block.length - this.#fill;
       const size = Math.min(room, to - at);
-      if (!this.#inMedium) this.#bytes += size;
+      if (this.#inMedium) this.#skimmed += size;
+      else this.#bytes += size;
       if (size === this.#block.length) this.#push(chunk.subarray(at, at + size));
       else this.#copy(chunk, at, size);
       at += size;
@@ -57,11 +65,14 @@ export class BlockChain {
   /** What is appended until `endMedium` is a medium. */
   beginMedium(): void {
     this.#inMedium = true;
-    this.#media += 1;
+    this.#skimmed = 0;
   }
 
   endMedium(): void {
+    if (!this.#inMedium) return;
     this.#inMedium = false;
+    if (this.#skimmed < mediumBytes) this.#bytes += this.#skimmed;
+    else this.#media += 1;
   }
 
   /** Ends the block under way, if it has any byte; otherwise the last one is what ends here. */
@@ -70,9 +81,9 @@ export class BlockChain {
     if (this.messageEnds.length > 0) this.messageEnds[this.messageEnds.length - 1] = true;
   }
 
-  /** The bytes of the block under way; none if it has a medium. */
+  /** The bytes of the block under way; none if it holds more than these. */
   pending(): Uint8Array {
-    return this.#media > (this.media.at(-1) ?? 0) ? nothing : this.#block.subarray(0, this.#fill);
+    return this.#isPartial ? nothing : this.#block.subarray(0, this.#fill);
   }
 
   discardPending(): void {
@@ -94,6 +105,7 @@ export class BlockChain {
     this.#fill = 0;
     if (this.isFull) return;
     this.#hash = hashBytes(block, this.#hash);
+    this.#isPartial = this.#inMedium;
     if (this.#inMedium) return;
     this.hashes.push(this.#hash);
     this.ends.push(this.#bytes);

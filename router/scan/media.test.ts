@@ -3,7 +3,8 @@ import { seededRandom } from '#shared/runtime/seeded-random.ts';
 import { chatCompletions } from '../dialects/openai/routes.ts';
 import { messages } from '../dialects/anthropic/routes.ts';
 import type { BodyRules } from './body-rules.ts';
-import { mediumBytes, prefixHashes, type PromptKeys } from './prefix-hash.ts';
+import { mediumBytes } from './block-chain.ts';
+import { prefixHashes, type PromptKeys } from './prefix-hash.ts';
 import type { ScannedSpan } from './scanned-body.ts';
 import { Scanner } from './scanner.ts';
 
@@ -59,7 +60,7 @@ describe('base64', () => {
   });
 
   test('is the same wherever it is cut', () => {
-    const body = parts([inUrl(base64(700)), { a: base64(192), b: base64(189) }]);
+    const body = parts([inUrl(base64(4000)), { a: base64(192 + 3072), b: base64(189 + 3072), c: base64(500) }]);
     const whole = spanOf(body);
     expect(whole.media.at(-1)).toBe(2);
     for (const pieceBytes of [1, 2, 3, 7, 64, 255, 256, 257, 300]) expect(spanOf(body, { pieceBytes })).toEqual(whole);
@@ -72,7 +73,7 @@ describe('base64', () => {
     ['a hexadecimal number', Buffer.from(picture).toString('hex').slice(0, 900)],
     ['no language with spaces', '你好世界'.repeat(100)],
     ['the begin of a text', `${picture.slice(0, 250)} and so on, ${'word '.repeat(100)}`],
-    ['a short one', base64(180)],
+    ['one that is shorter than what it would weigh', base64(1500)],
   ])('is not %s', (_, text) => {
     const span = spanOf({ messages: [{ role: 'user', content: text }] });
     expect(span.media.at(-1)).toBe(0);

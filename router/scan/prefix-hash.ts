@@ -1,3 +1,4 @@
+import { mediumBytes } from './block-chain.ts';
 import { hashText } from './hash64.ts';
 import type { ScannedBody, ScannedSpan } from './scanned-body.ts';
 
@@ -8,9 +9,6 @@ export interface PromptSalt {
   readonly model: string;
   readonly adapter?: string;
 }
-
-/** What a picture, a sound or a file takes of a cache, in bytes of text: about 1,000 tokens. */
-export const mediumBytes = 4096;
 
 /** The prompt as keys of its prefixes, in prompt order. The lists have one entry per block. */
 export interface PromptKeys {

@@ -6,7 +6,7 @@ import type { ScanLimits, SpanKind, BodyRules } from './body-rules.ts';
 
 const maxNameBytes = 64;
 const nullStart = 0x6e;
-/** A text of at least so many bytes that begins with so many of base64, or of a data URL, is a medium. */
+/** A text that begins with so many bytes of base64, or of a data URL, is a medium if it is long enough. */
 const sniffedBytes = 256;
 const [upper, lower, digit, mark] = [1, 2, 4, 8] as const;
 /** What the bytes of base64 and of a data URL are; 0 for all others. */

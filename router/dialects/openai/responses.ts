@@ -37,7 +37,7 @@ const idForm = /"id"\s*:\s*"(resp_[\w-]{1,128})"/;
 const idBytesMax = 4096;
 
 /** POST /v1/responses. */
-const responses: Dialect = {
+export const responses: Dialect = {
   name: 'responses',
   method: 'POST',
   path: '/v1/responses',
