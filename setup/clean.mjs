@@ -2,8 +2,8 @@ import { existsSync, readdirSync, rmdirSync, rmSync, lstatSync } from 'node:fs';
 import path from 'node:path';
 import { explainDisk, say } from './say.mjs';
 
-/** What is kept in the cache: by set-up, by Node (compiled sources), by the build of the real kube-apiserver. */
-const cached = ['node', 'servers', 'compile', 'kube', 'tmp'];
+/** What is kept in the cache: by set-up, by Node (compiled sources), by the builds of the real kube-apiserver and of DigitalOcean's clients. */
+const cached = ['node', 'servers', 'compile', 'kube', 'clients', 'tmp'];
 
 /**
  * Removes the user's cache, this checkout's state and its npm stamp. Of the cache only what we put there: FAIRWAY_CACHE may

@@ -5,76 +5,34 @@ import type { FetchRequestAdapter } from '@microsoft/kiota-http-fetchlibrary';
  * not pass this project's compiler settings.
  */
 interface Paged {
-  queryParameters?: { page?: number; perPage?: number; region?: string; slug?: string };
+  queryParameters?: { page?: number; perPage?: number; slug?: string };
 }
 
-interface Token {
-  id?: string;
-  name?: string;
-  value?: string;
-  isManaged?: boolean;
-  createdAt?: Date;
-}
-
-interface Spec {
-  version?: number;
-  name?: string;
-  region?: string;
-  enablePublicEndpoint?: boolean;
-  vpc?: { uuid?: string };
-  modelDeployments?: {
-    modelId?: string;
-    modelSlug?: string;
-    modelProvider?: string;
-    accelerators?: { acceleratorSlug?: string; scale?: number; type?: string; status?: string }[];
-    additionalData?: Record<string, unknown>;
-  }[];
-}
-
-export interface DedicatedInference {
-  id?: string;
-  status?: string;
-  region?: string;
-  vpcUuid?: string;
-  spec?: Spec;
-  pendingDeploymentSpec?: Spec & { status?: string };
-  endpoints?: { publicEndpointFqdn?: string; privateEndpointFqdn?: string };
-  createdAt?: Date;
-}
-
-interface Change {
-  spec: Spec;
-  accessTokens?: { additionalData?: Record<string, unknown>; huggingFaceToken?: string };
-}
-
-interface Accelerator {
-  id?: string;
-  slug?: string;
-  role?: string;
-  status?: string;
+/** The body of a create or a change, in the client's own names. */
+export interface Change {
+  spec: object;
+  accessTokens?: object;
 }
 
 interface Item {
-  get(): Promise<{ dedicatedInference?: DedicatedInference }>;
-  patch(body: Change): Promise<{ dedicatedInference?: DedicatedInference }>;
+  get(): Promise<unknown>;
+  patch(body: Change): Promise<unknown>;
   delete(): Promise<void>;
-  ca: { get(): Promise<{ cert?: string }> };
+  ca: { get(): Promise<unknown> };
   accelerators: {
-    get(options?: Paged): Promise<{ accelerators?: Accelerator[]; meta?: { total?: number } }>;
-    byAccelerator_id(id: string): { get(): Promise<Accelerator> };
+    get(options?: Paged): Promise<unknown>;
+    byAccelerator_id(id: string): { get(): Promise<unknown> };
   };
   tokens: {
-    get(options?: Paged): Promise<{ tokens?: Token[]; meta?: { total?: number } }>;
-    post(body: { name: string }): Promise<{ token?: Token }>;
+    get(options?: Paged): Promise<unknown>;
+    post(body: { name: string }): Promise<unknown>;
     byToken_id(id: string): { delete(): Promise<void> };
   };
 }
 
-export interface DedicatedInferences {
-  get(
-    options?: Paged,
-  ): Promise<{ dedicatedInferences?: DedicatedInference[]; links?: { pages?: object }; meta?: { total?: number } }>;
-  post(body: Change): Promise<{ dedicatedInference?: DedicatedInference; token?: Token }>;
+interface DedicatedInferences {
+  get(options?: Paged): Promise<unknown>;
+  post(body: Change): Promise<unknown>;
   byDedicated_inference_id(id: string): Item;
   sizes: { get(): Promise<unknown> };
   gpuModelConfig: { get(): Promise<unknown> };

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
+import type { ClientOperation } from './api-client.ts';
 import { published, publishedError } from './published-schema.ts';
 
 /** One exchange as it went over the wire. */
@@ -73,6 +74,23 @@ async function pass(target: string, request: IncomingMessage): Promise<Exchange>
     dropped: false,
   };
 }
+
+/** The operations as they are called and as they go over the wire. */
+export const wireOperations: Readonly<Record<ClientOperation, string>> = {
+  create: 'POST ',
+  list: 'GET ',
+  get: 'GET /*',
+  update: 'PATCH /*',
+  delete: 'DELETE /*',
+  accelerators: 'GET /*/accelerators',
+  accelerator: 'GET /*/accelerators/*',
+  ca: 'GET /*/ca',
+  tokens: 'GET /*/tokens',
+  'create-token': 'POST /*/tokens',
+  'revoke-token': 'DELETE /*/tokens/*',
+  sizes: 'GET /sizes',
+  'gpu-model-config': 'GET /gpu-model-config',
+};
 
 function operationOf(method: string, url: string): string {
   const path = url.split('?')[0]?.slice(collection.length) ?? '';

@@ -6,8 +6,8 @@ import { addTallies, closingLine, failure, readTally, readSkips, type Tally } fr
 
 /**
  * `npm test`: unit, integration and end-to-end tests (not the slow ones), at most 5 minutes on two cores.
- * `npm test -- --all`: everything: the checks, the slow end-to-end tests and the suites on a real kube-apiserver, whose
- * build starts first, in the background. Other arguments go to vitest (`npm test -- router/pick -t 'common prefix'`).
+ * `npm test -- --all`: everything: the checks, the slow end-to-end tests, the suites on a real kube-apiserver and those
+ * with DigitalOcean's clients, whose builds start first, in the background. Other arguments go to vitest (`npm test -- router/pick -t 'common prefix'`).
  * With FAIRWAY_REQUIRE=all a skipped test is a failure. The last line of stdout counts: `N passed, N failed, N skipped`.
  */
 const root = path.resolve(import.meta.dirname, '../..');
@@ -49,28 +49,39 @@ function title(text: string): void {
   console.log(`\n── ${text}`);
 }
 
-/** Starts the build of the real API server; the tests that use it wait for it, or find what it left in the cache. */
-function startKubelab(stop: AbortSignal): Promise<CommandResult> {
-  return runCommand(['bash', 'loadtest/cluster/kubelab/build.sh'], { cwd: root, signal: stop });
+/** What tests use and npm does not have; they find it in the cache afterwards. */
+const builds = {
+  'the real kube-apiserver': ['bash', 'loadtest/cluster/kubelab/build.sh'],
+  'DigitalOcean’s clients': [process.execPath, 'api/testing/clients/build.ts'],
+} as const;
+
+/** Builds all of it, one after the other. */
+async function startBuilds(stop: AbortSignal): Promise<[what: string, result: CommandResult][]> {
+  const results: [string, CommandResult][] = [];
+  for (const [what, command] of Object.entries(builds))
+    results.push([what, await runCommand(command, { cwd: root, signal: stop })]);
+  return results;
 }
 
-async function waitForKubelab(build: Promise<CommandResult>): Promise<Tally> {
-  title('the build of the real kube-apiserver');
-  const result = await build;
-  console.log(`${result.code === 0 ? '✓ ready' : '✗ failed'} after ${Math.round(result.durationMs / 1000)} s`);
-  if (result.code === 0) return done;
-  console.log(result.output.slice(-4000));
-  return failure('the build of the real kube-apiserver');
+async function waitForBuilds(started: ReturnType<typeof startBuilds>): Promise<Tally[]> {
+  const tallies: Tally[] = [];
+  for (const [what, result] of await started) {
+    title(`the build of ${what}`);
+    console.log(`${result.code === 0 ? '✓ ready' : '✗ failed'} after ${Math.round(result.durationMs / 1000)} s`);
+    if (result.code !== 0) console.log(result.output.slice(-4000));
+    tallies.push(result.code === 0 ? done : failure(`the build of ${what}`));
+  }
+  return tallies;
 }
 
 async function everything(): Promise<Tally[]> {
   const stopBuild = new AbortController();
-  const build = startKubelab(AbortSignal.any([signal, stopBuild.signal]));
+  const build = startBuilds(AbortSignal.any([signal, stopBuild.signal]));
   try {
     const first = [await checks(), await tests(['unit'])];
     if (signal.aborted) return first;
     // The compiler would disturb what the others measure, so they wait for it.
-    return [...first, await waitForKubelab(build), await tests(['it']), await tests(['e2e'])];
+    return [...first, ...(await waitForBuilds(build)), await tests(['it']), await tests(['e2e'])];
   } finally {
     stopBuild.abort();
     await build;
