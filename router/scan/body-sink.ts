@@ -96,7 +96,8 @@ export class BodySink implements JsonSink {
         const hasher = this.#hashers.get(key);
         if (!hasher || hasher.chain.hashes.length === 0) return [];
         const { hashes, ends, media, messageEnds } = hasher.chain;
-        return [{ key, kind, hashes, ends, media, messageEnds, firstUserEnd: hasher.firstUserEnd }];
+        const { messages, firstUserEnd } = hasher;
+        return [{ key, kind, messages, hashes, ends, media, messageEnds, firstUserEnd }];
       }),
     };
   }

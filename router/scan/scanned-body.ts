@@ -16,6 +16,8 @@ export interface FieldText extends ByteRange {
 export interface ScannedSpan {
   readonly key: string;
   readonly kind: SpanKind;
+  /** Messages (elements of a list) that do count; numbers of a list are one together, as a text is. */
+  readonly messages: number;
   /** Chained 64-bit hashes: equal means equal up to here. */
   readonly hashes: readonly bigint[];
   /** Hashed bytes of the span up to the end of each block, those of media left out. */

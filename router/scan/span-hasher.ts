@@ -46,6 +46,8 @@ export class SpanHasher implements JsonSink {
   readonly cuts = new ListCuts();
   /** Index of the block that ends with the first message of the role `user`, or with the first text that has no role. */
   firstUserEnd = -1;
+  /** Elements of the list, its numbers counted as one; 1 for a text. */
+  messages = 0;
   readonly #volatileKeys: readonly Uint8Array[];
   readonly #volatileTexts: readonly Buffer[];
   readonly #author: { readonly key: Uint8Array; readonly user: Uint8Array };
@@ -239,6 +241,7 @@ export class SpanHasher implements JsonSink {
 
   #endMessage(isBare: boolean): void {
     this.#numbers = false;
+    this.messages++;
     this.chain.cutMessage();
     const isFirstUser = this.#hasRoles && this.firstUserEnd < 0 && (isBare || this.#isUser);
     if (isFirstUser && !this.chain.isFull) this.firstUserEnd = this.chain.hashes.length - 1;

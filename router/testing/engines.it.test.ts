@@ -58,6 +58,15 @@ describe('real engines’ streams', () => {
     expect(reply.text.trimEnd()).toBe(recorded.body.trimEnd());
   });
 
+  it('of responses go through byte for byte, and are counted', async () => {
+    const before = [await tokens('prompt'), await tokens('output')];
+    const { recorded, reply } = await play('llama-responses-stream', { ...stream, input: 'x' }, '/v1/responses');
+    expect(reply.text.trimEnd()).toBe(recorded.body.trimEnd());
+    const whole = await play('llama-responses', { input: 'x' }, '/v1/responses');
+    expect(whole.reply.text).toBe(whole.recorded.body);
+    expect([await tokens('prompt'), await tokens('output')]).toEqual([(before[0] ?? 0) + 34, (before[1] ?? 0) + 6]);
+  });
+
   it('show those who did not ask what a direct answer shows: no usage, llama-server’s timings', async () => {
     const before = [await tokens('prompt'), await tokens('output')];
     const { reply } = await play('llama-chat-stream', stream);

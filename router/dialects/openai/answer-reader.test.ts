@@ -5,6 +5,7 @@ import type { AnswerReader, EventKind } from '../dialect.ts';
 import { OpenAiReader, type Asked } from './answer-reader.ts';
 import { chatCompletions, completions } from './routes.ts';
 import { findUsage } from './usage.ts';
+import { recordedAnswer } from '../../testing/recorded-answer.ts';
 import { Scanner } from '../../scan/scanner.ts';
 
 interface Read {
@@ -13,7 +14,13 @@ interface Read {
   readonly finished: boolean;
 }
 
-const asks = (asked: Partial<Asked> = {}) => ({ choices: 1, usageAtEnd: false, usageEverywhere: false, ...asked });
+const asks = (asked: Partial<Asked> = {}) => ({
+  choices: 1,
+  prompts: 1,
+  usageAtEnd: false,
+  usageEverywhere: false,
+  ...asked,
+});
 const hasText = (choice: Readonly<Record<string, unknown>>) => JSON.stringify(choice).includes('"content":"');
 
 function readerOf(body: object, dialect = chatCompletions): AnswerReader {
@@ -130,6 +137,31 @@ describe('completions', () => {
     const event = (value: string) => `data: {"choices":[{"text":"${value}","finish_reason":null}]}\n\n`;
     const kinds = read(readerOf({}, completions), event(''), event('a')).events.map(([kind]) => kind);
     expect(kinds).toEqual(['opening', 'content']);
+  });
+
+  it.each<[number, object]>([
+    [1, { prompt: 'x' }],
+    [1, { prompt: [1, 2, 3] }],
+    [2, { prompt: ['x', ''] }],
+    [3, { prompt: [[1], [2, 3], []] }],
+    [4, { prompt: ['x', 'y'], n: 2 }],
+    [2, { prompt: 'x', n: 2 }],
+    [2, { n: 2 }],
+    [1, { prompt: [], n: null }],
+    [1, { prompt: 'x', best_of: 3 }],
+  ])('have %i choices for %j, and each one ends before the whole', (choices, body) => {
+    const ends = Array.from({ length: choices }, (_, index) => finish(index));
+    expect(read(readerOf(body, completions), ...ends).finished).toBe(true);
+    expect(read(readerOf(body, completions), ...ends.slice(1)).finished).toBe(false);
+  });
+
+  it('count every prompt of a list once, as llama-server tells it: for each choice', () => {
+    const { body } = recordedAnswer('llama-completions-four-choices');
+    const result = read(readerOf({ prompt: ['hello', 'a b c d'], n: 2 }, completions), body);
+    expect([result.finished, result.events.at(-1)?.[0]]).toEqual([true, 'done']);
+    expect(result.usage).toEqual({ promptTokens: 3 + 4, completionTokens: 4 * 2, cachedTokens: 0 });
+    const lost = read(readerOf({ prompt: ['a', 'b'], n: 2 }, completions), body.slice(0, body.lastIndexOf('data: {')));
+    expect(lost.finished).toBe(false);
   });
 });
 

@@ -30,7 +30,10 @@ export type HasContent = (choice: Readonly<Record<string, unknown>>) => boolean;
 
 /** What the client has asked for: it sees no more than that of what the router asked for on its own. */
 export interface Asked {
+  /** Of all prompts together. */
   readonly choices: number;
+  /** A list of `/v1/completions` has several. */
+  readonly prompts: number;
   readonly usageAtEnd: boolean;
   readonly usageEverywhere: boolean;
 }
@@ -53,7 +56,7 @@ export class OpenAiReader implements AnswerReader {
   constructor(hasContent: HasContent, asked: Asked) {
     this.#hasContent = hasContent;
     this.#asked = asked;
-    this.#tally = new UsageTally(asked.choices);
+    this.#tally = new UsageTally(asked);
   }
 
   get finished(): boolean {

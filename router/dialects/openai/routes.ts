@@ -74,8 +74,10 @@ function routeOf(
     probeBody,
     reader: (body) => {
       const { atEnd, everywhere } = usageAsked(body);
+      const prompts = body.spans.find(({ key }) => key === 'prompt')?.messages ?? 1;
       return new OpenAiReader(hasContent, {
-        choices: body.choices ?? 1,
+        choices: prompts * (body.choices ?? 1),
+        prompts,
         usageAtEnd: atEnd,
         usageEverywhere: everywhere,
       });

@@ -31,15 +31,18 @@ export function findUsage(bytes: Buffer): Usage | undefined {
 
 /**
  * Adds up the usage events of one stream. Engines tell it once at the end (vLLM), once per choice (llama-server), or
- * beside every token, growing (continuous usage); a prompt is counted once, whatever the choices.
+ * beside every token, growing (continuous usage); a prompt is counted once, whatever the choices. Each prompt has as many
+ * choices as the others.
  */
 export class UsageTally {
   readonly #choices: number;
+  readonly #prompts: number;
   readonly #beside = new Map<string, Usage>();
   readonly #alone: Usage[] = [];
 
-  constructor(choices: number) {
+  constructor({ choices, prompts }: { readonly choices: number; readonly prompts: number }) {
     this.#choices = choices;
+    this.#prompts = prompts;
   }
 
   /** An event of its own: one for all choices, or one for each. */
@@ -57,11 +60,18 @@ export class UsageTally {
     const told = this.#alone.length > 0 ? this.#alone : [...this.#beside.values()];
     const cached = told.flatMap(({ cachedTokens }) => cachedTokens ?? []);
     if (told.length === 0) return undefined;
+    const prompts = told.map(({ promptTokens }) => promptTokens);
+    const isOne = this.#prompts === 1 || told.length === 1;
+    const perPrompt = this.#choices / this.#prompts;
     return {
-      promptTokens: Math.max(...told.map(({ promptTokens }) => promptTokens)),
-      completionTokens: told.reduce((sum, { completionTokens }) => sum + completionTokens, 0),
-      // Later choices find what the first one has just computed.
-      cachedTokens: cached.length === 0 ? undefined : Math.min(...cached),
+      promptTokens: isOne ? Math.max(...prompts) : Math.round(sum(prompts) / perPrompt),
+      completionTokens: sum(told.map(({ completionTokens }) => completionTokens)),
+      // Later choices find what the first one has just computed: of several prompts that cannot be told apart.
+      cachedTokens: cached.length === 0 ? undefined : isOne ? Math.min(...cached) : Math.round(sum(cached) / perPrompt),
     };
   }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
