@@ -46,6 +46,8 @@ export interface AnswerReader {
   /** Every choice that was asked for has come to its end. */
   readonly finished: boolean;
   readonly usage: Usage | undefined;
+  /** The last bytes of a stream that fails, where they say more than `ErrorVoice.streamEnd` can. */
+  streamEnd?(body: Buffer): Buffer;
 }
 
 /** An error as its API tells it: an answer of its own, or, by its body, the end of a stream. */

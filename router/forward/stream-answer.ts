@@ -84,6 +84,8 @@ export class StreamAnswer implements AnswerTaker {
     this.#begun = true;
     this.#attempt.began();
     this.#attempt.commit(this.#out[0] ?? Buffer.alloc(0));
+    const { reply, dialect } = this.#attempt.request;
+    reply.streamEnd = (body) => this.#reader.streamEnd?.(body) ?? dialect.errors.streamEnd(body);
     this.#attempt.watch(this.#times.tokenIdleTimeoutMs);
   }
 

@@ -55,6 +55,8 @@ const sliceBytes = 64 * 1024;
  * kind, an answer that the client does not take is cut.
  */
 export class ClientReply implements Disposable {
+  /** The last bytes of a stream that fails; whoever reads the answer may know better ones. */
+  streamEnd: (body: Buffer) => Buffer;
   readonly #options: ClientReplyOptions;
   readonly #gone = new AbortController();
   readonly #pulse = new AbortController();
@@ -67,6 +69,7 @@ export class ClientReply implements Disposable {
 
   constructor(options: ClientReplyOptions) {
     this.#options = options;
+    this.streamEnd = (body) => options.dialect.errors.streamEnd(body);
     this.#wroteAt = options.clock.monotonic();
     const { outgoing } = options;
     outgoing.on('drain', () => this.#onDrain());
@@ -164,7 +167,7 @@ export class ClientReply implements Disposable {
 
   #tell({ status, headers, body }: ToldError): void {
     if (!this.begun) return this.#whole(status, body, headers);
-    if (this.#isStream) this.end(this.#options.dialect.errors.streamEnd(body));
+    if (this.#isStream) this.end(this.streamEnd(body));
     else this.cut();
   }
 

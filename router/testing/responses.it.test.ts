@@ -54,13 +54,17 @@ const raw = (body: object, path = '/v1/responses') =>
 const hello = { model: 'org/big', input: 'hello' } as const;
 
 /** Types of the events that the SDK gives out, and what it throws. */
-async function consume(body: object = {}): Promise<{ types: string[]; thrown: unknown }> {
+async function consume(body: object = {}): Promise<{ types: string[]; ids: Set<string>; thrown: unknown }> {
   const types: string[] = [];
+  const ids = new Set<string>();
   try {
-    for await (const { type } of await client.responses.create({ ...hello, ...body, stream: true })) types.push(type);
-    return { types, thrown: undefined };
+    for await (const event of await client.responses.create({ ...hello, ...body, stream: true })) {
+      types.push(event.type);
+      if ('response' in event) ids.add(event.response.id);
+    }
+    return { types, ids, thrown: undefined };
   } catch (thrown) {
-    return { types, thrown };
+    return { types, ids, thrown };
   }
 }
 
@@ -128,8 +132,8 @@ describe('POST /v1/responses', () => {
     ['ended by [DONE]', streamed(head(), text('a'), 'data: [DONE]\n\n')],
   ] satisfies [string, Script][])('a stream %s in the middle fails for the SDK', async (_, script) => {
     setScript(script);
-    const { types, thrown } = await consume();
-    expect(types.slice(-2)).toEqual(['response.output_text.delta', 'response.failed']);
+    const { types, thrown, ids } = await consume();
+    expect([types.slice(-2), ids]).toEqual([['response.output_text.delta', 'response.failed'], new Set(['resp_1'])]);
     expect(thrown).toBeInstanceOf(APIError);
     expect(thrown).toMatchObject({ code: 'upstream_disconnected' });
   });

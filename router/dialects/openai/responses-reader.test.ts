@@ -85,4 +85,26 @@ describe('the end of a stream of /v1/responses', () => {
     for (let step = 1; step < 40; step += 1) expect(read(whole, step)).toEqual(read(whole));
     expect(read(whole).out).toBe(whole);
   });
+
+  it('of one that fails names the response, goes on with the numbers, and keeps the engine’s own words', () => {
+    const { head, text } = events();
+    const body = Buffer.from(JSON.stringify({ error: { message: 'lost', code: 'upstream_disconnected' } }));
+    const endOf = (stream: string) => {
+      const reader = new ResponsesReader();
+      reader.read(Buffer.from(stream), () => {});
+      const frames = reader.streamEnd(body).toString().trim().split('\n\n');
+      return frames.map((frame): unknown => JSON.parse(frame.replace(/^event.*\ndata: /, '')));
+    };
+    const response = { id: 'resp_1', model: 'm', created_at: 1, status: 'failed', error: { message: 'lost' } };
+    expect(endOf(head() + text('a'))).toMatchObject([
+      { type: 'response.failed', sequence_number: 3, response },
+      { type: 'error', sequence_number: 4, message: 'lost', error: { code: 'upstream_disconnected' } },
+    ]);
+    const own = events();
+    expect(endOf(own.head() + own.text('a') + own.failed({ code: 'server_error', message: 'its own' }))).toMatchObject([
+      { type: 'response.failed', sequence_number: 3, response: { ...response, error: { message: 'its own' } } },
+      { type: 'error', sequence_number: 4, message: 'lost' },
+    ]);
+    expect(endOf('')).toMatchObject([{ type: 'response.failed' }, { type: 'error', sequence_number: 1 }]);
+  });
 });

@@ -5,6 +5,7 @@ import type { AnswerReader, TakeEvent } from '../dialect.ts';
 import { SseFrames, dataOf, isDone } from '../sse-frames.ts';
 import { dataField, frameBytesMax, isEmpty, nameField } from './answer-reader.ts';
 import { tellsError } from './errors.ts';
+import { failedEnd, type SeenOfStream } from './responses-end.ts';
 import { findUsage } from './usage.ts';
 
 /** Events before any output. */
@@ -30,6 +31,10 @@ export class ResponsesReader implements AnswerReader {
   #opened = false;
   #finished = false;
   #usage: Usage | undefined;
+  #response: SeenOfStream['response'];
+  #failed: Buffer | undefined;
+  /** The number that the next event has. */
+  #sequence = 0;
 
   get finished(): boolean {
     return this.#finished;
@@ -53,6 +58,10 @@ export class ResponsesReader implements AnswerReader {
 
   flush(): void {}
 
+  streamEnd(body: Buffer): Buffer {
+    return failedEnd(body, { response: this.#response, sequence: this.#sequence, failed: this.#failed });
+  }
+
   #onFrame(frame: Buffer, take: TakeEvent): void {
     const data = dataOf(frame, dataField);
     // `[DONE]` is no end here: what some engines send behind an error, and others behind the last event.
@@ -60,6 +69,9 @@ export class ResponsesReader implements AnswerReader {
     const name = dataOf(frame, nameField)?.toString().trim();
     const value = name === undefined || !this.#opened ? parseJson(data.toString()) : undefined;
     const type = name ?? (isRecord(value) ? value['type'] : undefined);
+    if (isRecord(value)) this.#note(value);
+    this.#sequence += 1;
+    if (type === 'response.failed') this.#failed = frame;
     if (typeof type !== 'string') {
       if (tellsError(value)) return take('error', data);
     } else if (failures.has(type)) return take('error', data);
@@ -69,6 +81,15 @@ export class ResponsesReader implements AnswerReader {
       return take('opening', frame);
     this.#opened = true;
     take('content', frame);
+  }
+
+  /** Of the events before the first output. */
+  #note({ sequence_number: sequence, response }: Readonly<Record<string, unknown>>): void {
+    if (isRecord(response)) {
+      const { id, created_at, model } = response;
+      this.#response ??= { id, created_at, model };
+    }
+    if (typeof sequence === 'number') this.#sequence = sequence;
   }
 
   /** An answer without any output is one: its last event says so. */

@@ -4,22 +4,13 @@ import type { FieldReader } from '../../scan/body-rules.ts';
 import type { Dialect, ErrorVoice } from '../dialect.ts';
 import { errors, tellsError } from './errors.ts';
 import { bodyRules, maxTokens, model, modelSplices, session, stream } from './request-body.ts';
+import { failedEnd } from './responses-end.ts';
 import { ResponsesReader } from './responses-reader.ts';
 import { findUsage } from './usage.ts';
 
-/**
- * Streams end with `response.failed` and an `error` event. SDKs differ in what they notice: OpenAI's for Node looks at the
- * event's name, the one for Python at a member `error`, the AI SDK at both.
- */
 const voice: ErrorVoice = {
   ...errors,
-  streamEnd: (body) => {
-    const value = parseJson(body.toString());
-    const error = isRecord(value) && isRecord(value['error']) ? value['error'] : {};
-    const { message = 'The model server failed.', code = null, param = null } = error;
-    const response = { object: 'response', status: 'failed', error: { code: 'server_error', message }, output: [] };
-    return Buffer.concat([eventOf('response.failed', { response }), eventOf('error', { code, message, param, error })]);
-  },
+  streamEnd: (body) => failedEnd(body),
   tells: (body) => {
     if (body.includes('"output"') && !body.includes('"failed"')) return false;
     const value = parseJson(body.toString());
@@ -89,7 +80,3 @@ export const responsesRoutes: readonly Dialect[] = [
   { ...aboutOne, name: 'responses_delete', method: 'DELETE', path: '/v1/responses/:id' },
   { ...aboutOne, name: 'responses_cancel', method: 'POST', path: '/v1/responses/:id/cancel' },
 ];
-
-function eventOf(type: string, members: object): Buffer {
-  return Buffer.from(`event: ${type}\ndata: ${JSON.stringify({ type, ...members })}\n\n`);
-}
