@@ -72,7 +72,7 @@ export const routerConfigSchema = z.object({
     .describe('how long a first content is not late, however fast the pool is; late ones are tried elsewhere, once'),
   FAIRWAY_FIRST_TOKEN_TIMEOUT_MS: count(1).default(180_000).describe('longest wait for a stream’s first content'),
   FAIRWAY_TOKEN_IDLE_TIMEOUT_MS: count(1).default(60_000).describe('longest pause between two frames of a stream'),
-  FAIRWAY_ANSWER_TIMEOUT_MS: count(1).default(900_000).describe('longest wait for an answer that is not streamed'),
+  FAIRWAY_ANSWER_TIMEOUT_MS: count(1).default(900_000).describe('longest time for an answer that is not streamed'),
   FAIRWAY_CLIENT_STALL_TIMEOUT_MS: count(1).default(60_000).describe('how long a client may take nothing'),
   FAIRWAY_HEARTBEAT_AFTER_MS: count(1).default(5000).describe('silence after which a stream gets its head'),
   FAIRWAY_HEARTBEAT_MS: count(1).default(10_000).describe('time between two comments in a silent stream'),

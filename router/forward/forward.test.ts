@@ -268,6 +268,25 @@ describe('answers that are not streamed', () => {
     expect(bench.outgoing.headers['content-length']).toBe('51');
   });
 
+  it('have one time to be whole in, however much of them comes', async () => {
+    const drips = Array.from({ length: 9 }, (): UpstreamStep[] => [{ data: ' ' }, { wait: true }]).flat();
+    const bench = run({ a: [{ head: 200, type: 'application/json' }, ...drips], b: whole }, { streamed: false });
+    for (let waited = 0; waited < benchTimes.answerTimeoutMs; waited += 20_000) {
+      expect(bench.losses).toEqual([]);
+      await bench.clock.advance(20_000);
+      bench.upstream.sent[0]?.release();
+    }
+    expect(await bench.outcome).toMatchObject({ kind: 'done' });
+    expect(bench.losses).toEqual(['timeout']);
+  });
+
+  it('may not pause when they are relayed', async () => {
+    const long = { data: 'x'.repeat(2 ** 20 + 1) };
+    const bench = run({ a: [{ head: 200 }, long, { wait: true }], b: whole }, { streamed: false });
+    await bench.clock.advance(benchTimes.tokenIdleTimeoutMs);
+    expect(await bench.outcome).toMatchObject({ kind: 'broken', reason: 'timeout' });
+  });
+
   it('are relayed piece by piece when they are long, and cut when they break then', async () => {
     const long: UpstreamStep[] = [
       { head: 200, type: 'application/json' },

@@ -8,7 +8,7 @@ const heldBytesMax = 1024 * 1024;
 /** Where usage stands: at the end of the answer. */
 const tailBytes = 16 * 1024;
 
-/** Takes an answer that is not streamed. */
+/** Takes an answer that is not streamed. It has one time to be whole in; one too long to be held may pause in it, as streams may. */
 export class WholeAnswer implements AnswerTaker {
   readonly timeoutMs: number;
   readonly #attempt: Attempt;
@@ -33,7 +33,7 @@ export class WholeAnswer implements AnswerTaker {
   }
 
   onData(chunk: Buffer): void {
-    this.#attempt.touch();
+    if (this.#relaying) this.#attempt.touch();
     this.#bytes += chunk.length;
     this.#chunks.push(chunk);
     if (this.#relaying || this.#bytes > heldBytesMax) this.#relay();
@@ -70,6 +70,7 @@ export class WholeAnswer implements AnswerTaker {
     if (!this.#relaying) {
       this.#attempt.accepted();
       this.#attempt.commit(Buffer.concat(this.#chunks));
+      this.#attempt.watch(this.#times.tokenIdleTimeoutMs);
     }
     this.#relaying = true;
     const chunks = this.#chunks;
