@@ -52,7 +52,7 @@ export async function forward(request: InferenceRequest, deps: ForwardDeps): Pro
     if (outcome.kind !== 'lost') return { ...outcome, ...codeOf(request, outcome) };
     deps.metrics.losses.inc({ reason: outcome.reason });
     request.note({ lostOn: slot.replica.replicaId, lostBy: outcome.reason, detail: outcome.detail });
-    if (!uncounted.has(outcome.reason)) attempts += 1;
+    if (work.only !== undefined || !uncounted.has(outcome.reason)) attempts += 1;
     last = outcome;
   }
   if (reply.gone.aborted) return { kind: 'cancelled', end: { kind: 'left' }, code: 'client_gone' };
