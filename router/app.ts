@@ -7,12 +7,13 @@ import type { Api, Dialect, ErrorVoice, ToldError } from './dialects/dialect.ts'
 import { forward, type ForwardDeps, type ForwardOutcome } from './forward/forward.ts';
 import { ConnectionTurns } from './request/connection-turns.ts';
 import { askKeeper } from './request/kept-answer.ts';
-import { InferenceRequest, requestIds, type RequestDeps } from './request/inference-request.ts';
+import { InferenceRequest, type RequestDeps } from './request/inference-request.ts';
 import { modelIdOf, readTarget } from './request/raw-target.ts';
 import { assertHead } from './request/request-head.ts';
 import { readRequest } from './request/read-request.ts';
 import type { ScanQueue } from './scan/scan-queue.ts';
 import { BodyAbortedError, discardRest } from './request/request-body.ts';
+import { clientIdOf, idHeaders } from './request/request-ids.ts';
 import { modelNotFound, modelsOf } from './request/served-models.ts';
 
 /** What the handlers work with. */
@@ -154,7 +155,7 @@ function notAllowed(allow: string): AppError {
 
 function answer(deps: AppDeps, c: Context<Bindings>, body: object): Response {
   count(deps, c.env.incoming, { status: 200 });
-  return Response.json(body, { headers: requestIds(deps.newId()) });
+  return Response.json(body, { headers: idHeaders(deps.newId(), clientIdOf(c.env.incoming.headers)) });
 }
 
 function answerError(deps: AppDeps, c: Context<Bindings>, thrown: unknown): Response {
@@ -179,7 +180,10 @@ function tell(deps: AppDeps, incoming: IncomingMessage, error: AppError): ToldEr
   const told = voiceOf(deps.apis, incoming).told(error, { requestId });
   count(deps, incoming, { status: told.status, code: error.code });
   discardRest(incoming, deps.clock, discardMs);
-  return { ...told, headers: { ...told.headers, ...requestIds(requestId), ...headersOf(error) } };
+  return {
+    ...told,
+    headers: { ...told.headers, ...idHeaders(requestId, clientIdOf(incoming.headers)), ...headersOf(error) },
+  };
 }
 
 /** What belongs to an error whatever the API. */

@@ -20,7 +20,7 @@ import { openAi } from './dialects/openai/routes.ts';
 import { listenerPlaces, type RouterConfig } from './config.ts';
 import { DrainReporter } from './edge/drain-report.ts';
 import { UndiciUpstream } from './forward/undici-upstream.ts';
-import { requestIds } from './request/inference-request.ts';
+import { idHeaders } from './request/request-ids.ts';
 import { Listeners } from './request/listeners.ts';
 import { RouterMetrics } from './request/metrics.ts';
 import { readHeaderBytesMax } from './request/request-head.ts';
@@ -265,7 +265,7 @@ function startListeners(config: RouterConfig, deps: AppDeps): Promise<Listeners>
     unreadable: (status) => {
       const requestId = deps.newId();
       const { headers, body } = errors.told(new AppError(unreadableCodes[status]), { requestId });
-      return { headers: { ...headers, ...requestIds(requestId) }, body: body.toString() };
+      return { headers: { ...headers, ...idHeaders(requestId) }, body: body.toString() };
     },
     reloaded: (result) => metrics.certificates.inc({ result }),
     reloadEveryMs: config.FAIRWAY_TLS_RELOAD_MS,

@@ -7,6 +7,15 @@ import type { EngineAnswer } from './dialect.ts';
 const originalBytesMax = 16 * 1024;
 const badRequest = /invalid_?request|bad_?request|context_length|exceed_context/i;
 const tooMany = /rate_?limit|too_?many|overloaded/i;
+/** What FastAPI (vLLM, SGLang) and llama-server say of a path that they do not have. */
+const noSuchPath = /^(file )?not found$/i;
+const codeOfStatus: ReadonlyMap<number, ErrorCode> = new Map([
+  [403, 'forbidden'],
+  [404, 'not_found'],
+  [413, 'request_too_large'],
+  [415, 'unsupported_media_type'],
+  [422, 'unprocessable'],
+]);
 const tooLong = /context (length|size|window)|maximum context|context_length|exceed_context|prompt is too long/i;
 
 /** Three shapes are usual, `{error: {message}}`, `{error}`, `{detail}`; `{object: "error", message}` is older. */
@@ -29,8 +38,10 @@ export function refusalOf({ status, body }: EngineAnswer): { code: ErrorCode; me
     value !== undefined && said !== '' ? said : `The model server answered ${status}${said && `: ${said}`}`;
   if (status === 429 || status === 503) return { code: 'overloaded', message };
   if (status >= 500) return { code: 'upstream_error', message };
+  if (status === 404 && noSuchPath.test(said))
+    return { code: 'unknown_route', message: 'The engine of this model does not serve this route.' };
   const isTooLong = status === 400 && tooLong.test(body.toString('utf8', 0, originalBytesMax));
-  return { code: isTooLong ? 'context_length_exceeded' : 'bad_request', message };
+  return { code: isTooLong ? 'context_length_exceeded' : (codeOfStatus.get(status) ?? 'bad_request'), message };
 }
 
 /** The status stands inside of `error`, beside it, or at the top where there is no such member. */

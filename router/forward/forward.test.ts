@@ -323,7 +323,7 @@ describe('an engine’s refusal', () => {
     await bench.clock.advance(6000);
     bench.upstream.sent[0]?.release();
     await bench.outcome;
-    expect(bench.outgoing.text).toContain('"message":"Not Found"');
+    expect(bench.outgoing.text).toContain('"code":"unknown_route","original":{"detail":"Not Found"}');
     expect(eventsOf(bench.outgoing.text).at(-1)).toBe('[DONE]');
   });
 });

@@ -17,6 +17,7 @@ import type { RouterMetrics } from './metrics.ts';
 import type { OpenReplies } from './open-replies.ts';
 import { patienceOf } from './patience.ts';
 import { applySplices, RequestBody } from './request-body.ts';
+import { clientIdOf, idHeaders } from './request-ids.ts';
 import { sessionOf } from './session.ts';
 
 /** What every request shares with the others. */
@@ -35,8 +36,6 @@ export interface RequestDeps {
   readonly hashKey: Uint8Array;
 }
 
-/** What a client may call its own request. */
-const clientIdForm = /^[\x21-\x7e]{1,128}$/;
 /** Longest body of a probe. */
 export const probeBytesMax = 64 * 1024;
 
@@ -64,13 +63,12 @@ export class InferenceRequest implements Disposable {
   constructor(deps: RequestDeps, dialect: Dialect, sockets: { incoming: IncomingMessage; outgoing: Outgoing }) {
     const { incoming, outgoing } = sockets;
     const { clock, times, replies } = deps;
-    const given = incoming.headers['x-request-id'];
     this.id = deps.newId();
     this.dialect = dialect;
     this.incoming = incoming;
     this.#target = dialect.path;
     this.#deps = deps;
-    this.#clientId = typeof given === 'string' && clientIdForm.test(given) ? given : undefined;
+    this.#clientId = clientIdOf(incoming.headers);
     this.#startedAt = clock.monotonic();
     this.body = new RequestBody(deps.memory);
     this.reply = new ClientReply({
@@ -221,8 +219,7 @@ export class InferenceRequest implements Disposable {
 
   #headers(): Record<string, string> {
     return {
-      ...requestIds(this.id),
-      ...(this.#clientId !== undefined && { 'x-client-request-id': this.#clientId }),
+      ...idHeaders(this.id, this.#clientId),
       ...this.dialect.answerHeaders(this.#sinceStartMs()),
       ...(this.#pool?.routing?.reasonHeader === true && routeHeaders(this.#facts)),
     };
@@ -231,11 +228,6 @@ export class InferenceRequest implements Disposable {
   #sinceStartMs(): number {
     return Math.round(this.#deps.clock.monotonic() - this.#startedAt);
   }
-}
-
-/** A request's id under the names that clients look for: OpenAI's SDKs read the first one, Anthropic's the other. */
-export function requestIds(id: string): Record<string, string> {
-  return { 'x-request-id': id, 'request-id': id };
 }
 
 /** Where a request went and why, for those who look into it; an answer that began before that was known has none. */

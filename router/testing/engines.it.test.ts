@@ -126,7 +126,15 @@ describe('real engines’ answers and refusals', () => {
   });
 
   it.each([
-    ['vllm-unknown-path', 404, { message: 'Not Found', code: 'bad_request', original: { detail: 'Not Found' } }],
+    [
+      'vllm-unknown-path',
+      404,
+      {
+        message: expect.stringMatching(/does not serve this route/),
+        code: 'unknown_route',
+        original: { detail: 'Not Found' },
+      },
+    ],
     [
       'llama-cpp-python-bad-json',
       500,

@@ -192,6 +192,12 @@ const rows: Record<string, Row> = {
     anthropic: [429, 'rate_limit_error'],
     retry: 'later',
   },
+  'an engine without this route': {
+    engine: [404, { detail: 'Not Found' }],
+    told: [404, invalid, 'unknown_route'],
+    anthropic: [404, 'not_found_error'],
+    retry: 'no',
+  },
   'an engine that fails': {
     engine: [500, { detail: 'oh' }],
     told: [500, 'server_error', 'upstream_error'],

@@ -30,8 +30,9 @@ beforeAll(async () => {
 });
 
 const get = async (path: string, headers: Record<string, string>): Promise<unknown> => {
-  const reply = await ask({ url: router.url, method: 'GET', path, headers });
+  const reply = await ask({ url: router.url, method: 'GET', path, headers: { 'x-request-id': 'mine', ...headers } });
   expect(reply.headers['request-id']).toMatch(/^req_/);
+  expect(reply.headers['x-client-request-id']).toBe('mine');
   return JSON.parse(reply.text);
 };
 const common = { max_model_len: 262_144, status: 'ready' };
