@@ -7,7 +7,7 @@ import { heldAnswer, waitOf } from './endpoints/prefer-wait.ts';
 import { entityTag } from './endpoints/if-match.ts';
 import type { Answer } from './endpoints/region-context.ts';
 import { apiRoutes, openApiDocument } from './routes/openapi.ts';
-import type { ApiApp, ApiEnv, RouteOptions } from './routes/route.ts';
+import { idempotencyKeyForm, type ApiApp, type ApiEnv, type Route, type RouteOptions } from './routes/route.ts';
 
 /** What the app is made of. */
 export interface AppOptions extends RouteOptions {
@@ -21,30 +21,34 @@ export function createApp(options: AppOptions): ApiApp {
   const { clock } = context;
   const app: ApiApp = new Hono<ApiEnv>();
   const document = openApiDocument();
-  const allowed = new Map<string, string[]>();
   app.use(requestScope<ApiEnv>(clock, log, options.metrics));
   app.get('/openapi.json', (c) => c.json(document));
-  allowed.set('/openapi.json', ['GET']);
-  for (const route of apiRoutes) {
-    const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
-    const method = route.method.toUpperCase();
-    allowed.set(path, [...(allowed.get(path) ?? []), method]);
-    app.on(method, path, async (c) => {
-      c.set('operation', route.operationId);
-      const principal = authenticate(c.req.header('authorization'), lookup, clock.now());
-      const idempotencyKey = idempotencyKeyOf(c.req.header('idempotency-key'));
-      requireScope(principal, route.scope);
-      c.set('call', { principal, requestId: c.get('requestId'), idempotencyKey });
-      const answer = await route.handle(c, options);
-      return answer instanceof Response ? answer : send(c, await preferred(c, answer, context));
-    });
+  app.all('/openapi.json', () => refuseMethod(['GET']));
+  for (const [path, routes] of byPath()) {
+    for (const route of routes)
+      app.on(route.method.toUpperCase(), path, async (c) => {
+        c.set('operation', route.operationId);
+        const principal = authenticate(c.req.header('authorization'), lookup, clock.now());
+        const idempotencyKey = idempotencyKeyOf(c.req.header('idempotency-key'));
+        requireScope(principal, route.scope);
+        c.set('call', { principal, requestId: c.get('requestId'), idempotencyKey });
+        const answer = await route.handle(c, options);
+        return answer instanceof Response ? answer : send(c, await preferred(c, answer, context));
+      });
+    app.all(path, () => refuseMethod(routes.map(({ method }) => method.toUpperCase())));
   }
-  for (const [path, methods] of allowed)
-    app.all(path, () => {
-      throw new AppError('method_not_allowed', { details: { allow: methods.join(', ') } });
-    });
   answerErrors(app, log);
   return app;
+}
+
+/** The routes of each path, as Hono writes it; fixed ones first, which are no ids of endpoints. */
+function byPath(): [path: string, routes: Route[]][] {
+  const routes = Map.groupBy(apiRoutes, ({ path }) => path.replaceAll(/\{(\w+)\}/g, ':$1'));
+  return [...routes].toSorted(([left], [right]) => Number(left.includes(':')) - Number(right.includes(':')));
+}
+
+function refuseMethod(allow: string[]): never {
+  throw new AppError('method_not_allowed', { details: { allow: allow.join(', ') } });
 }
 
 /** What `Prefer: wait=N` makes of the answer to a change. */
@@ -71,7 +75,7 @@ function send(c: Context<ApiEnv>, { status, body, revision }: Answer<unknown>): 
 /** The Idempotency-Key header. @throws AppError `bad_request`. */
 function idempotencyKeyOf(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
-  if (/^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(text)) return text;
+  if (idempotencyKeyForm.test(text)) return text;
   throw new AppError('bad_request', {
     message: 'The Idempotency-Key must be 1 to 255 printable ASCII characters.',
     problems: [{ path: 'Idempotency-Key', message: 'must be 1 to 255 printable ASCII characters' }],

@@ -147,7 +147,7 @@ export type TokenRequest = z.infer<typeof tokenRequestSchema>;
 
 /** Which page of a list; numbers arrive as text. */
 export const pageQuerySchema = z.object({
-  page: z.coerce.number().int().min(1).default(1),
+  page: z.coerce.number().int().min(1).max(1_000_000).default(1),
   per_page: z.coerce.number().int().min(1).max(200).default(20),
 });
 

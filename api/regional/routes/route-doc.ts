@@ -2,7 +2,7 @@ import { createRoute, z, type RouteConfig } from '@hono/zod-openapi';
 import { itemPath } from '#shared/contract/deployment.ts';
 import { errorReplySchema } from '#shared/contract/resource.ts';
 import { uuidSchema } from '#shared/contract/ids.ts';
-import type { Route } from './route.ts';
+import { idempotencyKeyForm, type Route } from './route.ts';
 
 const errors: Record<number, string> = {
   400: 'The request cannot be understood.',
@@ -19,8 +19,7 @@ const errors: Record<number, string> = {
 
 const idempotencyKey = z
   .string()
-  .min(1)
-  .max(255)
+  .regex(idempotencyKeyForm)
   .optional()
   .meta({ description: 'A retry with the same key gets the same answer, for 24 hours.' });
 const prefer = z.string().optional().meta({
@@ -35,7 +34,9 @@ export function describeRoute(route: Route, reply: z.ZodType | undefined): Route
   const mutates = method !== 'get';
   const ids = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = '']) => name);
   const json = (schema: z.ZodType) => ({ 'application/json': { schema } });
-  const failed = failures.map((status) => [
+  // The key of a change may be none.
+  const statuses = mutates ? [...new Set([400, ...failures])] : failures;
+  const failed = statuses.map((status) => [
     status,
     { description: errors[status] ?? '', content: json(errorReplySchema) },
   ]);

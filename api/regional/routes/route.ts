@@ -56,3 +56,6 @@ export function idOf(c: Context<ApiEnv>, name: string): string {
 export function listUrlOf(c: Context<ApiEnv>): string {
   return `${publicOrigin(c.req.raw)}${c.req.path}`;
 }
+
+/** What an Idempotency-Key may be: 1 to 255 printable ASCII characters without blanks around them. */
+export const idempotencyKeyForm = /^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/;

@@ -146,10 +146,12 @@ describe('the regional API', () => {
     const replies = await Promise.all([
       call({ method: 'PUT', body: {} }),
       call({ method: 'POST', path: `${collection}/${nobody}`, body: {} }),
+      call({ method: 'PATCH', path: `${collection}/sizes`, body: {} }),
     ]);
     expect(replies.map(({ status, headers }) => [status, headers.get('allow')])).toEqual([
       [405, 'POST, GET'],
       [405, 'GET, PATCH, DELETE'],
+      [405, 'GET'],
     ]);
   });
 
