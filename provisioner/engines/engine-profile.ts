@@ -19,6 +19,8 @@ export interface EngineProfile {
   shutdownFlag: { name: string; unitMs: number } | null;
   /** It goes on computing an answer whose client has left. */
   goesOnWithoutClient: boolean;
+  /** It keeps what it caches apart by the body's member `cache_salt`. */
+  saltsCache: boolean;
   startTimeoutMs: number;
   /** Tokens of KV cache and of one cache block; the router's mirror of a replica's cache has this size. */
   kvTokens: number;
@@ -31,4 +33,5 @@ export const commonProfile = {
   healthPath: '/health',
   metricsPath: '/metrics',
   blockTokens: 16,
+  saltsCache: false,
 } satisfies Partial<EngineProfile>;

@@ -19,6 +19,7 @@ export const vllm: EngineProfile = {
   env: { apiKey: 'VLLM_API_KEY' },
   shutdownFlag: { name: '--shutdown-timeout', unitMs: 1000 },
   goesOnWithoutClient: false,
+  saltsCache: true,
   startTimeoutMs: 1_800_000,
   kvTokens: 970_000,
   contextTokensMax: 262_144,

@@ -25,7 +25,7 @@ export function plannedPools(spec: AppliedSpec, observed: ObservedState, context
   for (const deployment of spec.deployments) {
     const pool = deployment.modelId;
     const { name: profile, ...read } = context.settings.manifests.engineOf(deployment);
-    const { healthPath, metricsPath, metrics, kvTokens, blockTokens, contextTokensMax, goesOnWithoutClient } = read;
+    const { healthPath, metricsPath, metrics, kvTokens, blockTokens, contextTokensMax } = read;
     planned.set(pool, {
       v: 1,
       endpointId: spec.endpointId,
@@ -44,7 +44,8 @@ export function plannedPools(spec: AppliedSpec, observed: ObservedState, context
         kvTokens,
         blockTokens,
         contextTokensMax,
-        ...(goesOnWithoutClient && { goesOnWithoutClient }),
+        ...(read.goesOnWithoutClient && { goesOnWithoutClient: true }),
+        ...(read.saltsCache && { saltsCache: true }),
       },
       upstreamKey: context.settings.upstreamKeyOf(pool),
       prefixSalt: context.settings.prefixSaltOf(pool),

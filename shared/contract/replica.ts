@@ -31,6 +31,8 @@ export const poolEngineSchema = z.object({
   contextTokensMax: z.int(),
   /** The engine goes on computing an answer whose client has left: its place counts as taken until it says otherwise. */
   goesOnWithoutClient: z.boolean().optional(),
+  /** The engine keeps what it caches apart by the body's member `cache_salt`. */
+  saltsCache: z.boolean().optional(),
 });
 
 /** The replicas of one deployment, in bucket `edge` under `pool.<vpcId>.<endpointId>.<pool>`; provisioner alone writes. */
