@@ -98,8 +98,11 @@ export interface Dialect {
   /** The last event of every stream that went well. */
   readonly endMark: Buffer;
   readonly errors: ErrorVoice;
-  /** The edits that a body gets on its way to an engine that serves `engineModel`. Everything else stays byte for byte. */
-  splices(body: ScannedBody, engineModel: string): Splice[];
+  /**
+   * The edits that a body gets on its way to an engine that serves `engineModel`, and keeps what it caches apart by
+   * `cacheSalt`. Everything else stays byte for byte.
+   */
+  splices(body: ScannedBody, engineModel: string, cacheSalt?: string): Splice[];
   /** A probe's body: one token of output, one choice. */
   probeBody(body: Buffer): Buffer;
   reader(body: ScannedBody): AnswerReader;

@@ -13,6 +13,7 @@ import type { Work } from '../pick/picker.ts';
 import { prefixHashes } from '../scan/prefix-hash.ts';
 import { noBody, type ByteRange, type ScannedBody } from '../scan/scanned-body.ts';
 import { ClientReply, type Outgoing, type ReplyTimes } from './client-reply.ts';
+import { cacheSaltOf, namespaceOf } from './cache-namespace.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { OpenReplies } from './open-replies.ts';
 import { patienceOf } from './patience.ts';
@@ -97,7 +98,7 @@ export class InferenceRequest implements Disposable {
       ? [dialect.probeBody(Buffer.concat(body.pieces))]
       : applySplices(body.pieces, [
           ...markSplice(body.pieces),
-          ...dialect.splices(scan, engineModel),
+          ...dialect.splices(scan, engineModel, cacheSaltOf(pool, caller)),
           ...(pool.routing?.stripBillingBlock === true ? scan.volatile.map(cutOut) : []),
         ]);
     const session = sessionOf(incoming.headers, { own: pool.routing?.sessionHeader, said: scan.session });
@@ -242,12 +243,6 @@ function routeHeaders({ replicaId, reason, queueMs }: Readonly<Record<string, un
 
 function flowOf(caller: Caller): string {
   return caller.kind === 'proof' ? caller.pool.pool : caller.tokenId;
-}
-
-/** Equal prompts of two isolation groups share nothing. */
-function namespaceOf({ prefixSalt, upstreamKey }: PoolDocument, caller: Caller): string {
-  const secret = prefixSalt ?? upstreamKey;
-  return caller.kind === 'token' && caller.group !== undefined ? JSON.stringify([secret, caller.group]) : secret;
 }
 
 /** A byte order mark before the body stays here: not every engine passes over it. */

@@ -2,6 +2,7 @@ import { AppError } from '#shared/contract/errors.ts';
 import { isRecord } from '#shared/runtime/is-record.ts';
 import type { BodyRules, FieldReader } from '../../scan/body-rules.ts';
 import type { ScannedBody } from '../../scan/scanned-body.ts';
+import { cacheSaltField, cacheSaltSplices } from '../cache-salt.ts';
 import type { Splice } from '../dialect.ts';
 
 const model: FieldReader = (value) => (typeof value === 'string' ? { model: value } : 'wrong_type');
@@ -21,11 +22,7 @@ const common: Omit<BodyRules, 'fields' | 'spans'> = {
 /** A message: what changes how a chat template is rendered, then the prompt in its order. */
 export const messageRules: BodyRules = {
   ...common,
-  fields: new Map([
-    ['model', model],
-    ['stream', stream],
-    ['max_tokens', maxTokens],
-  ]),
+  fields: new Map([['model', model], ['stream', stream], ['max_tokens', maxTokens], cacheSaltField]),
   spans: [
     { key: 'chat_template_kwargs', kind: 'template' },
     { key: 'thinking', kind: 'template' },
@@ -37,13 +34,14 @@ export const messageRules: BodyRules = {
 };
 
 /** A count reads the same prompt and computes nothing: no replica keeps any of it. */
-export const countRules: BodyRules = { ...common, fields: new Map([['model', model]]), spans: [] };
+export const countRules: BodyRules = { ...common, fields: new Map([['model', model], cacheSaltField]), spans: [] };
 
-/** A model's other name becomes the one that its engine knows; nothing else changes. */
-export function splices(body: ScannedBody, engineModel: string): Splice[] {
+/** A model's other name becomes the one that its engine knows, and the cache's salt is the router's. */
+export function splices(body: ScannedBody, engineModel: string, cacheSalt?: string): Splice[] {
+  const salted = cacheSaltSplices(body, cacheSalt);
   const asked = body.fields.get('model');
-  if (asked === undefined || body.model === engineModel) return [];
-  return [{ ...asked, bytes: Buffer.from(JSON.stringify(engineModel)) }];
+  if (asked === undefined || body.model === engineModel) return salted;
+  return [{ ...asked, bytes: Buffer.from(JSON.stringify(engineModel)) }, ...salted];
 }
 
 /** @throws AppError `invalid_body` */

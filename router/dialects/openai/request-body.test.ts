@@ -5,7 +5,11 @@ import { Scanner } from '../../scan/scanner.ts';
 import { splices } from './request-body.ts';
 import { chatCompletions } from './routes.ts';
 
-function spliced(text: string, engineModel = 'm', sizes: readonly number[] = []): string {
+function spliced(
+  text: string,
+  engineModel = 'm',
+  { sizes = [], salt }: { sizes?: readonly number[]; salt?: string } = {},
+): string {
   const scanner = new Scanner(chatCompletions.body);
   const bytes = Buffer.from(text);
   scanner.write(bytes);
@@ -17,7 +21,7 @@ function spliced(text: string, engineModel = 'm', sizes: readonly number[] = [])
     if (at < bytes.length) pieces.push(bytes.subarray(at, at + size));
     at += size;
   }
-  return Buffer.concat(applySplices(pieces, splices(scan, engineModel))).toString();
+  return Buffer.concat(applySplices(pieces, splices(scan, engineModel, salt))).toString();
 }
 
 describe('the edits of a body', () => {
@@ -48,11 +52,22 @@ describe('the edits of a body', () => {
     );
   });
 
+  it('puts the router’s salt of the cache, or none, in the place of the client’s', () => {
+    const body = '{"model":"m","cache_salt": "their own" ,"n":1}';
+    expect(spliced(body)).toBe('{"model":"m","cache_salt": null ,"n":1}');
+    expect(spliced(body, 'm', { salt: 's' })).toBe('{"model":"m","cache_salt": "s" ,"n":1}');
+    expect(spliced('{"model":"m","n":1}', 'm', { salt: 's' })).toBe('{"model":"m","n":1,"cache_salt":"s"}');
+    const both = JSON.parse(spliced('{"stream":true,"model":"a"}', 'm', { salt: 's' })) as object;
+    expect(both).toEqual({ stream: true, model: 'm', stream_options: { include_usage: true }, cache_salt: 's' });
+    for (const refused of ['{"cache_salt":"a","cache_salt":"b"}', '{"cache\\u005fsalt":"a"}'])
+      expect(() => spliced(refused)).toThrow(/_key$/);
+  });
+
   it('does the same however the body is cut', () => {
     const text = '{"model":"alias","stream":true,"stream_options":{"a":1},"messages":[{"role":"user","content":"é"}]}';
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 40 })), (sizes) => {
-        expect(spliced(text, 'real', sizes)).toBe(spliced(text, 'real'));
+        expect(spliced(text, 'real', { sizes })).toBe(spliced(text, 'real'));
       }),
     );
   });

@@ -3,6 +3,7 @@ import { isRecord } from '#shared/runtime/is-record.ts';
 import type { BodyRules, FieldReader } from '../../scan/body-rules.ts';
 import type { ScannedBody } from '../../scan/scanned-body.ts';
 import type { Splice } from '../dialect.ts';
+import { cacheSaltField, cacheSaltSplices } from '../cache-salt.ts';
 import { membersOf } from '../json-members.ts';
 
 export const model: FieldReader = (value) => (typeof value === 'string' ? { model: value } : 'wrong_type');
@@ -39,6 +40,7 @@ export const bodyRules: Omit<BodyRules, 'spans'> = {
     ['max_completion_tokens', maxTokens],
     ['stream_options', streamOptions],
     ['prompt_cache_key', session],
+    cacheSaltField,
   ]),
   author: { key: 'role', user: 'user' },
   volatileKeys: ['cache_control'],
@@ -51,17 +53,18 @@ export function usageAsked(body: ScannedBody): { atEnd: boolean; everywhere: boo
   return { atEnd: options['include_usage'] === true, everywhere: options['continuous_usage_stats'] === true };
 }
 
-/** A stream is asked for its usage, and a model's other name becomes the one that its engine knows. */
-export function splices(body: ScannedBody, engineModel: string): Splice[] {
+/** A stream is asked for its usage, beside the edits of all routes. */
+export function splices(body: ScannedBody, engineModel: string, cacheSalt?: string): Splice[] {
   const isUsageAsked = body.stream !== true || usageAsked(body).atEnd;
-  return [...(isUsageAsked ? [] : [usageSplice(body)]), ...modelSplices(body, engineModel)];
+  return [...(isUsageAsked ? [] : [usageSplice(body)]), ...commonSplices(body, engineModel, cacheSalt)];
 }
 
-/** A model's other name becomes the one that its engine knows. */
-export function modelSplices(body: ScannedBody, engineModel: string): Splice[] {
+/** A model's other name becomes the one that its engine knows, and the cache's salt is the router's. */
+export function commonSplices(body: ScannedBody, engineModel: string, cacheSalt?: string): Splice[] {
+  const salted = cacheSaltSplices(body, cacheSalt);
   const asked = body.fields.get('model');
-  if (asked === undefined || body.model === engineModel) return [];
-  return [{ ...asked, bytes: Buffer.from(JSON.stringify(engineModel)) }];
+  if (asked === undefined || body.model === engineModel) return salted;
+  return [{ ...asked, bytes: Buffer.from(JSON.stringify(engineModel)) }, ...salted];
 }
 
 /** @throws AppError `invalid_body` */

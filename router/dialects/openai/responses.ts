@@ -1,9 +1,10 @@
 import { isRecord } from '#shared/runtime/is-record.ts';
 import { parseJson } from '#shared/runtime/parse-json.ts';
 import type { FieldReader } from '../../scan/body-rules.ts';
+import { cacheSaltField } from '../cache-salt.ts';
 import type { Dialect, ErrorVoice } from '../dialect.ts';
 import { errors, tellsError } from './errors.ts';
-import { bodyRules, maxTokens, model, modelSplices, session, stream } from './request-body.ts';
+import { bodyRules, commonSplices, maxTokens, model, session, stream } from './request-body.ts';
 import { failedEnd } from './responses-end.ts';
 import { ResponsesReader } from './responses-reader.ts';
 import { findUsage } from './usage.ts';
@@ -40,6 +41,7 @@ export const responses: Dialect = {
       ['stream', stream],
       ['max_output_tokens', maxTokens],
       ['prompt_cache_key', session],
+      cacheSaltField,
       ['previous_response_id', (value) => (typeof value === 'string' ? { previous: value } : 'wrong_type')],
       ['store', (value) => (typeof value === 'boolean' ? { kept: value } : 'wrong_type')],
     ]),
@@ -55,7 +57,7 @@ export const responses: Dialect = {
   heartbeat: Buffer.from(': keep-alive\n\n'),
   endMark: Buffer.alloc(0),
   errors: voice,
-  splices: modelSplices,
+  splices: commonSplices,
   probeBody: (body) => {
     const value: unknown = JSON.parse(body.toString());
     return Buffer.from(JSON.stringify({ ...(isRecord(value) && value), max_output_tokens: 1, store: false }));

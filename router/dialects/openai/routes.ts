@@ -1,9 +1,10 @@
 import type { SpanKind } from '../../scan/body-rules.ts';
 import type { Api, Dialect, ServedModel } from '../dialect.ts';
 import { isRecord } from '#shared/runtime/is-record.ts';
+import { cacheSaltField } from '../cache-salt.ts';
 import { OpenAiReader, type HasContent } from './answer-reader.ts';
 import { endMark, errors } from './errors.ts';
-import { bodyRules, model, modelSplices, probeBody, splices, usageAsked } from './request-body.ts';
+import { bodyRules, model, commonSplices, probeBody, splices, usageAsked } from './request-body.ts';
 import { responsesRoutes } from './responses.ts';
 import { findUsage } from './usage.ts';
 
@@ -36,9 +37,13 @@ export const completions = routeOf('completions', '/v1/completions', {
 /** POST /v1/embeddings: never a stream, whatever its body says. */
 const embeddings: Dialect = {
   ...routeOf('embeddings', '/v1/embeddings', { hasContent: () => true, spans: [['input', 'messages']] }),
-  body: { ...bodyRules, fields: new Map([['model', model]]), spans: [{ key: 'input', kind: 'messages' }] },
+  body: {
+    ...bodyRules,
+    fields: new Map([['model', model], cacheSaltField]),
+    spans: [{ key: 'input', kind: 'messages' }],
+  },
   errors: { ...errors, tells: (body) => !body.includes('"data"') && errors.tells(body) },
-  splices: modelSplices,
+  splices: commonSplices,
   probeBody: (body) => body,
 };
 
