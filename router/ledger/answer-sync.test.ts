@@ -4,7 +4,7 @@ import { KeptAnswers } from '../replicas/kept-answers.ts';
 import { MemoryLedgerHub } from '../testing/memory-ledger-channel.ts';
 import { AnswerSync } from './answer-sync.ts';
 
-const answer = { replica: 'r1', process: 'p1', root: 7n };
+const answer = { replica: 'r1', process: 'p1', root: 7n, tip: 8n, bytes: 100 };
 
 /** Routers that hear each other after 20 ms. */
 function make() {

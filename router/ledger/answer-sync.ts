@@ -61,9 +61,9 @@ export class AnswerSync {
   hear(message: LedgerMessage): void {
     if (message.kind === 'kept-ask') return this.#tell(message.key, message.from);
     if (message.kind !== 'kept') return;
-    const { key, replica, process, root, ageMs } = message;
+    const { kind: _kind, from: _from, to: _to, key, ageMs, ...answer } = message;
     const now = this.#options.clock.monotonic();
-    this.#options.answers.put(key, { replica, process, root }, { givenAt: now - ageMs, now });
+    this.#options.answers.put(key, answer, { givenAt: now - ageMs, now });
     this.#waiting.get(key)?.resolve();
   }
 

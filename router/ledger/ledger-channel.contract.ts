@@ -70,6 +70,8 @@ const kept = {
   replica: 'r1',
   process: '127.0.0.1 1 0',
   root: 0xfedc_ba98_7654_3210n,
+  tip: 1n,
+  bytes: 7,
   ageMs: 1.5,
 } as const satisfies LedgerMessage;
 const keptAsk: LedgerMessage = { kind: 'kept-ask', from: 'a', key: kept.key };

@@ -89,6 +89,8 @@ const message = z.discriminatedUnion('kind', [
     replica: id,
     process: id,
     root: key,
+    tip: key,
+    bytes: figure,
     ageMs: figure,
   }),
   z.object({ kind: z.literal('kept-ask'), from: id, key: id }),

@@ -40,6 +40,8 @@ export type LedgerMessage =
       readonly replica: string;
       readonly process: string;
       readonly root: bigint;
+      readonly tip: bigint;
+      readonly bytes: number;
       /** Since it was given. */
       readonly ageMs: number;
     }

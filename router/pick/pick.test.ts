@@ -177,7 +177,7 @@ describe('without affinity', () => {
       ['b', 50, -1, { doubt }],
       ['c', 0],
     ];
-    const continues = { replica: 'b', process: 'p', root: 99n };
+    const continues = { replica: 'b', process: 'p', root: 99n, tip: 98n, bytes: 1000 };
     expect(choose(rows(0), { continues })).toMatchObject({ replica: 'b', reason: 'affinity' });
     for (const doubt of [1, Infinity])
       expect(choose(rows(doubt), { continues, prompt: promptOf([8n], 0) })).toMatchObject({

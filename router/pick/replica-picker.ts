@@ -52,13 +52,15 @@ interface Booking extends OpenAttempt {
   /** What of it is in the table; its prefill is given back as soon as it is over. */
   load: ReplicaLoad;
   readonly match: PrefixMatch;
+  /** What the replica holds of the prompt that this one goes on from. */
+  readonly earlierTokens: number;
   readonly predictedCachedTokens: number;
   /** It tries a replica in doubt. */
   readonly isProbe: boolean;
   left: boolean;
 }
 
-const noMatch: PrefixMatch = { block: -1, outputTokens: 0 };
+const noMatch: PrefixMatch = { block: -1, outputTokens: 0, holdsEarlier: false };
 /** A prediction that falls short by less than this says nothing: engines cache whole blocks only. */
 const missTokens = 1024;
 
@@ -123,7 +125,7 @@ export class ReplicaPicker implements Placer {
     const open = this.view(pool, now).filter(({ id }) => !excluded.has(id));
     const matches = index.match(
       open.map(({ id }) => id),
-      work.prompt.keys,
+      work.prompt,
     );
     const view = open.map((state) => Object.assign(state, { matchedBlock: (matches.get(state.id) ?? noMatch).block }));
     const picked = pick(work, view, now);
@@ -143,9 +145,12 @@ export class ReplicaPicker implements Placer {
     const { prompt } = work;
     const tokensUpTo = (block: number): number => bytesPerToken.tokensUpTo(pool.pool, prompt, block);
     const matchedTokens = tokensUpTo(match.block);
-    const uncachedBytes = (prompt.bytesUpTo.at(-1) ?? 0) - (prompt.bytesUpTo[match.block] ?? 0);
+    const earlierBytes = work.continues?.bytes ?? 0;
+    const ownBytes = (prompt.bytesUpTo.at(-1) ?? 0) - (prompt.bytesUpTo[match.block] ?? 0);
+    const uncachedBytes = ownBytes + (match.holdsEarlier ? 0 : earlierBytes);
     const comeback = bytesPerToken.comebackOf(pool.pool, match.outputTokens);
-    const predictedCachedTokens = Math.round(matchedTokens + comeback);
+    const earlierTokens = match.holdsEarlier ? earlierBytes / bytesPerToken.of(pool.pool) : 0;
+    const predictedCachedTokens = Math.round(earlierTokens + matchedTokens + comeback);
     const isProbe = work.only === undefined && health.booked(replicaId, startedAt);
     const booking: Booking = {
       pool,
@@ -153,6 +158,7 @@ export class ReplicaPicker implements Placer {
       tried,
       replica,
       match,
+      earlierTokens,
       predictedCachedTokens,
       startedAt,
       uncachedBytes,
@@ -181,13 +187,26 @@ export class ReplicaPicker implements Placer {
         this.#parts.health.heard(booking.replica.replicaId);
         this.#open.heard(booking, this.#parts.clock.monotonic());
       },
-      kept: (key) => this.#parts.kept(key, keptBy(booking)),
+      kept: (key) => this.#parts.kept(key, this.#keptBy(booking)),
       ended: (end) => this.#ended(booking, end),
       release: () => {
         this.#open.delete(booking);
         this.#release(booking);
       },
     });
+  }
+
+  /** The root is that of the first turn; what was answered before is a part of the conversation. */
+  #keptBy({ pool, replica, match, work: { prompt, continues } }: Booking): KeptAnswer {
+    const { keys, bytesUpTo, firstUserEnd } = prompt;
+    const answered = match.holdsEarlier ? match.outputTokens * this.#parts.bytesPerToken.of(pool.pool) : 0;
+    return {
+      replica: replica.replicaId,
+      process: processOf(replica),
+      root: continues?.root ?? keys[firstUserEnd] ?? 0n,
+      tip: keys.at(-1) ?? 0n,
+      bytes: Math.round((continues?.bytes ?? 0) + answered + (bytesUpTo.at(-1) ?? 0)),
+    };
   }
 
   /** The table gets this load in the place of the one that the attempt had. */
@@ -248,9 +267,11 @@ export class ReplicaPicker implements Placer {
 
   #learnUsage(booking: Booking, usage: NonNullable<Extract<SlotEnd, { kind: 'answered' }>['usage']>): void {
     const { bytesPerToken, index, announce, hitsKnown } = this.#parts;
-    const { pool, work, match, predictedCachedTokens } = booking;
+    const { pool, work, match, earlierTokens, predictedCachedTokens } = booking;
     const { replicaId } = booking.replica;
-    if (bytesPerToken.learn(pool.pool, work.prompt, usage.promptTokens))
+    // What was said before is counted by the engine, and its kinds are not known here.
+    const isWhole = work.continues === undefined;
+    if (isWhole && bytesPerToken.learn(pool.pool, work.prompt, usage.promptTokens))
       for (const one of pool.replicas) index.resize(one.replicaId, bytesPerToken.capacityOf(pool));
     const tip = work.prompt.keys.at(-1);
     const bytes = Math.round(usage.completionTokens * bytesPerToken.of(pool.pool));
@@ -258,7 +279,8 @@ export class ReplicaPicker implements Placer {
       announce(index.finish(replicaId, tip, { tokens: usage.completionTokens, bytes }));
     if (usage.cachedTokens === undefined) return;
     hitsKnown(predictedCachedTokens, usage.cachedTokens);
-    const behindPrompt = usage.cachedTokens - bytesPerToken.tokensUpTo(pool.pool, work.prompt, match.block);
+    const promptTokens = earlierTokens + bytesPerToken.tokensUpTo(pool.pool, work.prompt, match.block);
+    const behindPrompt = usage.cachedTokens - promptTokens;
     if (match.outputTokens > 0) bytesPerToken.learnComeback(pool.pool, match.outputTokens, behindPrompt);
     // The engine has evicted what the mirror still holds: the mirror's oldest tenth goes.
     const missing = predictedCachedTokens - usage.cachedTokens;
@@ -271,10 +293,4 @@ export class ReplicaPicker implements Placer {
 function named(pool: PoolDocument, replicaId: string, excluded: ReadonlySet<string>): Choice | undefined {
   const replica = pool.replicas.find((one) => one.replicaId === replicaId);
   return replica && !excluded.has(replicaId) ? { replica, reason: 'named', match: noMatch } : undefined;
-}
-
-/** The root is that of the first turn. */
-function keptBy({ replica, work: { prompt, continues } }: Booking): KeptAnswer {
-  const root = continues?.root ?? prompt.keys[prompt.firstUserEnd] ?? 0n;
-  return { replica: replica.replicaId, process: processOf(replica), root };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { KeptAnswers } from './kept-answers.ts';
 
-const at = (replica: string) => ({ replica, process: 'p', root: 7n });
+const at = (replica: string) => ({ replica, process: 'p', root: 7n, tip: 8n, bytes: 100 });
 const put = (answers: KeptAnswers, key: string, [now, givenAt = now]: [number, number?]) =>
   answers.put(key, at(`r-${key}`), { givenAt, now });
 

@@ -5,6 +5,10 @@ export interface KeptAnswer {
   readonly process: string;
   /** What its conversation is placed by: the key of the first user message; 0 if it has none. */
   readonly root: bigint;
+  /** The last key of its prompt, which the next turn's follow; 0 if it has none. */
+  readonly tip: bigint;
+  /** Bytes of the conversation up to there. */
+  readonly bytes: number;
 }
 
 /** Bounds of what is remembered; time in milliseconds. */

@@ -22,6 +22,8 @@ export interface PrefixMatch {
   readonly block: number;
   /** Tokens that were generated after that block and are cached behind it. */
   readonly outputTokens: number;
+  /** It holds the prompt that this one goes on from. */
+  readonly holdsEarlier: boolean;
 }
 
 /** One replica as the index knows it; its mirror is made when there is something to hold. */
@@ -68,24 +70,27 @@ export class PrefixIndex {
   }
 
   /** The longest known prefix per replica. Changes nothing. */
-  match(replicas: readonly string[], keys: BigUint64Array): Map<string, PrefixMatch> {
+  match(replicas: readonly string[], { keys, after }: Pick<PromptKeys, 'keys' | 'after'>): Map<string, PrefixMatch> {
     const words = new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);
     return new Map(
       replicas.map((replica) => {
         const mirror = this.#entries.get(replica)?.mirror;
         const block = mirror?.longestPrefix(words) ?? -1;
-        return [replica, { block, outputTokens: mirror?.outputTokens(keys[block] ?? 0n) ?? 0 }];
+        const holdsEarlier = after !== undefined && mirror?.has(after) === true;
+        const outputTokens = mirror?.outputTokens(keys[block] ?? after ?? 0n) ?? 0;
+        return [replica, { block, outputTokens, holdsEarlier }];
       }),
     );
   }
 
   /** Books a prompt that a replica has taken; returns the news for the other routers. */
-  insert(replica: string, { keys, bytesUpTo }: PromptKeys): PrefixNews {
-    const known = this.match([replica], keys).get(replica)?.block ?? -1;
+  insert(replica: string, prompt: PromptKeys): PrefixNews {
+    const { keys, bytesUpTo, after } = prompt;
+    const { block: known = -1, holdsEarlier = false } = this.match([replica], prompt).get(replica) ?? {};
     const newKeys = keys.slice(known + 1);
     const news: PrefixNews = {
       replica,
-      parentTip: keys[known] ?? 0n,
+      parentTip: keys[known] ?? (holdsEarlier ? after : undefined) ?? 0n,
       newKeys,
       newBytes: Uint32Array.from(newKeys, (_, i) => blockBytes(bytesUpTo, known + 1 + i)),
       touchedTip: keys.at(-1) ?? 0n,

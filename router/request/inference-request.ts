@@ -108,7 +108,11 @@ export class InferenceRequest implements Disposable {
       pool: pool.pool,
       flow: flowOf(caller),
       bytes: body.bytes,
-      prompt: prefixHashes(scan, { cacheNamespace: namespaceOf(pool, caller), model: engineModel }),
+      prompt: prefixHashes(scan, {
+        cacheNamespace: namespaceOf(pool, caller),
+        model: engineModel,
+        ...(continues !== undefined && continues.tip !== 0n && { after: continues.tip }),
+      }),
       maxTokens: scan.maxTokens === Infinity ? 0 : (scan.maxTokens ?? 0),
       streamed: this.streamed,
       ...(session !== undefined && { session }),

@@ -65,6 +65,16 @@ describe('prefixHashes', () => {
     expect([...other].filter((key) => own.includes(key))).toEqual([own[0]]);
   });
 
+  test('what goes on from another prompt is its messages, and shares keys with nothing else', () => {
+    const alone = keysOf({ tools, system, messages });
+    const next = keysOf({ tools, system, messages }, { after: 7n });
+    expect([...next.bytesUpTo]).toEqual([31, 63, 67]);
+    expect([next.after, next.firstUserEnd, alone.after]).toEqual([7n, 0, undefined]);
+    const others = [alone, keysOf({ messages }, { after: 7n }), keysOf({ tools, system, messages }, { after: 8n })];
+    const taken = new Set(others.flatMap(({ keys }) => [...keys]));
+    expect([...next.keys].filter((key) => taken.has(key))).toEqual([]);
+  });
+
   test('an empty prompt has no keys', () => {
     expect(keysOf({})).toMatchObject({ keys: new BigUint64Array(), bytesUpTo: new Float64Array(), firstUserEnd: -1 });
   });

@@ -8,6 +8,8 @@ export interface PromptSalt {
   readonly cacheNamespace: string;
   readonly model: string;
   readonly adapter?: string;
+  /** The last key of the prompt that this one goes on from: its messages follow that one's. */
+  readonly after?: bigint;
 }
 
 /** The prompt as keys of its prefixes, in prompt order. The lists have one entry per block. */
@@ -23,17 +25,23 @@ export interface PromptKeys {
   readonly mediaUpTo?: Float64Array;
   /** The block that ends with the first user message; -1 if the prompt has none. */
   readonly firstUserEnd: number;
+  /** The last block of the prompt that this one goes on from. */
+  readonly after?: bigint;
 }
 
 /**
  * Puts the spans of a scan into prompt order and mixes what stands before a span into its keys:
- * key(block i) = mix(salt, template, tools, system, hash i). All tools together are one block.
+ * key(block i) = mix(salt, template, tools, system, hash i). All tools together are one block. A prompt that goes on from
+ * another one is its messages alone: tools and system prompt stand before that one's.
  */
 export function prefixHashes(scan: ScannedBody, salt: PromptSalt): PromptKeys {
-  let before = saltHash(salt);
-  for (const span of scan.spans.filter(({ kind }) => kind === 'template')) before = mixLast(span, before);
+  const { after } = salt;
+  const isBlock = ({ kind }: ScannedSpan): boolean =>
+    kind !== 'template' && (after === undefined || kind === 'messages');
+  let before = after ?? saltHash(salt);
+  for (const span of scan.spans.filter((one) => !isBlock(one))) before = mixLast(span, before);
 
-  const prompt = scan.spans.filter(({ kind }) => kind !== 'template');
+  const prompt = scan.spans.filter(isBlock);
   const blocks = prompt.reduce((sum, { kind, ends }) => sum + (kind === 'tools' ? 1 : ends.length), 0);
   const keys = new BigUint64Array(blocks);
   let firstUserEnd = -1;
@@ -50,7 +58,7 @@ export function prefixHashes(scan: ScannedBody, salt: PromptSalt): PromptKeys {
     at += span.hashes.length;
     before = keys[at - 1] ?? before;
   }
-  return { keys, ...sizesOf(prompt, blocks), firstUserEnd };
+  return { keys, ...sizesOf(prompt, blocks), firstUserEnd, ...(after !== undefined && { after }) };
 }
 
 function sizesOf(

@@ -86,9 +86,12 @@ describe('two routers', () => {
     const request = requestTo(0, [{ role: 'user', content: 'a secret wish' }], own);
     const { document } = own;
     const salted = { ...own, document: { ...document, prefixSalt: 'pool-secret' } };
+    const tokens = own.access.tokens.map((token) => ({ ...token, group: 'g' }));
+    const grouped = { ...salted, access: { ...own.access, tokens } };
     for (const [version, salt] of [
       [own, document.upstreamKey],
       [salted, 'pool-secret'],
+      [grouped, JSON.stringify(['pool-secret', 'g'])],
     ] as const) {
       await edge.publish(version);
       await eventually(async () => {
