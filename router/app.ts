@@ -5,6 +5,7 @@ import { AppError, toAppError } from '#shared/contract/errors.ts';
 import { authenticate, type Gate } from './access/authenticate.ts';
 import type { Api, Dialect, ErrorVoice, ToldError } from './dialects/dialect.ts';
 import { forward, type ForwardDeps, type ForwardOutcome } from './forward/forward.ts';
+import type { Asked } from './request/listeners.ts';
 import { ConnectionTurns } from './request/connection-turns.ts';
 import { askKeeper } from './request/kept-answer.ts';
 import { InferenceRequest, type RequestDeps } from './request/inference-request.ts';
@@ -95,7 +96,7 @@ async function serve(
     if (code === 'server_error') deps.log.error({ err: error, requestId: request.id }, 'request.failed');
     reply.sendError(error);
   }
-  if (!incoming.complete) discardRest(incoming, deps.clock, discardMs);
+  if (!incoming.complete) discard(deps, incoming);
   request.committed();
   await reply.flushed;
   if (reply.gone.aborted) code = String(reply.gone.reason);
@@ -161,6 +162,7 @@ function answer(deps: AppDeps, c: Context<Bindings>, body: object): Response {
 function answerError(deps: AppDeps, c: Context<Bindings>, thrown: unknown): Response {
   const error = toAppError(thrown);
   if (error.code === 'server_error') deps.log.error({ err: thrown }, 'request.failed');
+  discard(deps, c.env.incoming);
   const { status, headers, body } = tell(deps, c.env.incoming, error);
   return new Response(Uint8Array.from(body), { status, headers });
 }
@@ -170,20 +172,23 @@ function refuse(
   { incoming, outgoing }: { incoming: IncomingMessage; outgoing: ServerResponse },
   error: AppError,
 ): void {
+  discard(deps, incoming);
   const { status, headers, body } = tell(deps, incoming, error);
-  outgoing.writeHead(status, headers).end(body);
+  outgoing.writeHead(status, { ...headers, 'content-length': body.length }).end(body);
 }
 
-/** An error outside of inference, in the words of the API that it is for. */
-function tell(deps: AppDeps, incoming: IncomingMessage, error: AppError): ToldError {
+/** No longer than a body may take that is wanted. */
+function discard({ clock, bodyLimits }: AppDeps, incoming: IncomingMessage): void {
+  discardRest(incoming, clock, Math.min(discardMs, bodyLimits.timeoutMs));
+}
+
+/** Counts an error outside of inference, and says it in the words of the API that it is for. */
+export function tell(deps: AppDeps, asked: Asked, error: AppError): ToldError {
   const requestId = deps.newId();
-  const told = voiceOf(deps.apis, incoming).told(error, { requestId });
-  count(deps, incoming, { status: told.status, code: error.code });
-  discardRest(incoming, deps.clock, discardMs);
-  return {
-    ...told,
-    headers: { ...told.headers, ...idHeaders(requestId, clientIdOf(incoming.headers)), ...headersOf(error) },
-  };
+  const told = voiceOf(deps.apis, asked).told(error, { requestId });
+  count(deps, asked, { status: told.status, code: error.code });
+  const ids = idHeaders(requestId, asked.headers && clientIdOf(asked.headers));
+  return { ...told, headers: { ...told.headers, ...ids, ...headersOf(error) } };
 }
 
 /** What belongs to an error whatever the API. */
@@ -194,7 +199,7 @@ function headersOf({ code, details }: AppError): Record<string, string> {
 }
 
 /** The API that has the path; where several or none have it, the one whose clients send such headers, else the first. */
-function voiceOf(apis: AppDeps['apis'], { url = '', headers }: IncomingMessage): ErrorVoice {
+function voiceOf(apis: AppDeps['apis'], { url = '', headers = {} }: Asked): ErrorVoice {
   const having = apis.filter(({ routes, models }) =>
     [...routes, ...(models === undefined ? [] : [models])].some(({ path }) => url.startsWith(path)),
   );
@@ -205,8 +210,8 @@ function apiFor(apis: readonly Api[], headers: IncomingHttpHeaders): Api | undef
   return apis.find((api) => api.speaksTo?.(headers)) ?? apis[0];
 }
 
-function count({ metrics, apis }: AppDeps, incoming: IncomingMessage, end: { status: number; code?: string }): void {
-  const isModels = apis.some(({ models }) => models !== undefined && incoming.url?.startsWith(models.path) === true);
+function count({ metrics, apis }: AppDeps, { url = '' }: Asked, end: { status: number; code?: string }): void {
+  const isModels = apis.some(({ models }) => models !== undefined && url.startsWith(models.path));
   metrics.requests.inc({ route: isModels ? 'models' : 'other', status: String(end.status) });
   if (end.code !== undefined) metrics.errors.inc({ code: end.code });
 }

@@ -47,6 +47,8 @@ export const routerConfigSchema = z.object({
     .default(15_000)
     .describe('how long after SIGTERM requests are still taken: load balancers need it to see that it is not ready'),
   FAIRWAY_DRAIN_TIMEOUT_MS: count(0).default(600_000).describe('how long streams get to end after that'),
+  FAIRWAY_CONNECTIONS_MAX: count(1).default(16_384).describe('connections of clients; each takes a file descriptor'),
+  FAIRWAY_HEAD_TIMEOUT_MS: count(10).default(10_000).describe('how long a client may take for the head of a request'),
   FAIRWAY_BODY_BYTES_MAX: count(1024)
     .default(16 * mebibyte)
     .describe('longest request body'),

@@ -1,29 +1,26 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Registry } from 'prom-client';
-import { AppError, unreadableCodes } from '#shared/contract/errors.ts';
 import type { DrainReport, PoolDocument } from '#shared/contract/replica.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { serveAdmin, type RunningServer } from '#shared/runtime/http/http-server.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
-import { endsWithin } from '#shared/runtime/within.ts';
 import { EdgeCopy } from './edge/edge-copy.ts';
 import type { EdgeSource, StartEdgeSource } from './edge/edge-source.ts';
 import { startFixedEdgeSource } from './edge/fixed-edge-source.ts';
 import { NatsEdgeSource } from './edge/nats-edge-source.ts';
 import { readEdgeFile, StateFile, type EdgeMemory } from './edge/state-file.ts';
 import { SharedRoom } from './admit/shared-room.ts';
-import { createApp, createListener, type AppDeps } from './app.ts';
+import { createApp, createListener, tell, type AppDeps } from './app.ts';
 import { anthropic } from './dialects/anthropic/routes.ts';
 import { openAi } from './dialects/openai/routes.ts';
 import { listenerPlaces, type RouterConfig } from './config.ts';
 import { DrainReporter } from './edge/drain-report.ts';
 import { UndiciUpstream } from './forward/undici-upstream.ts';
-import { idHeaders } from './request/request-ids.ts';
+import { letClientsGo } from './request/let-clients-go.ts';
 import { Listeners } from './request/listeners.ts';
 import { RouterMetrics } from './request/metrics.ts';
-import { readHeaderBytesMax } from './request/request-head.ts';
 import { OpenReplies } from './request/open-replies.ts';
 import type { LedgerChannel } from './ledger/ledger-channel.ts';
 import { RedisLedgerChannel } from './ledger/redis-ledger-channel.ts';
@@ -53,9 +50,6 @@ export interface Router extends AsyncDisposable {
   readonly adminUrl: string;
   readonly routerId: string;
 }
-
-/** Time for the last bytes of ended streams to leave. */
-const lastBytesMs = 2000;
 
 /**
  * Starts a router, wired in the order of its dependencies. It listens at once and serves as soon as it has access and pools,
@@ -111,10 +105,8 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
   copy.onChange((what) => what === 'pools' && reporter.wake());
   // Nobody was sent to a router that was never ready.
   const propagationMs = (): number => (copy.loaded ? config.FAIRWAY_PROPAGATION_MS : 0);
-  stack.defer(async () => {
-    await sayThatItLeaves(deps, server, propagationMs());
-    await letStreamsEnd(deps, config.FAIRWAY_DRAIN_TIMEOUT_MS);
-  });
+  const drainTimeoutMs = config.FAIRWAY_DRAIN_TIMEOUT_MS;
+  stack.defer(() => letClientsGo(server, { propagationMs: propagationMs(), drainTimeoutMs }, deps));
   const running = stack.move();
   return {
     url: server.url,
@@ -256,45 +248,18 @@ function startAdmin(
 
 function startListeners(config: RouterConfig, deps: AppDeps): Promise<Listeners> {
   const { clock, log, metrics } = deps;
-  const [{ errors }] = deps.apis;
   return Listeners.start(listenerPlaces(config), {
     serve: (listener) => {
       const own = { ...deps, gate: { ...deps.gate, ...(listener && { listener }) } };
       return createListener(createApp(own), own);
     },
-    unreadable: (status) => {
-      const requestId = deps.newId();
-      const { headers, body } = errors.told(new AppError(unreadableCodes[status]), { requestId });
-      return { headers: { ...headers, ...idHeaders(requestId) }, body: body.toString() };
-    },
-    reloaded: (result) => metrics.certificates.inc({ result }),
+    tell: (asked, error) => tell(deps, asked, error),
+    metrics,
     reloadEveryMs: config.FAIRWAY_TLS_RELOAD_MS,
-    drainTimeoutMs: lastBytesMs,
-    headBytesMax: readHeaderBytesMax,
+    headTimeoutMs: config.FAIRWAY_HEAD_TIMEOUT_MS,
+    connectionsMax: config.FAIRWAY_CONNECTIONS_MAX,
+    inFlightMax: config.FAIRWAY_IN_FLIGHT_MAX,
     clock,
     log,
   });
-}
-
-/** Is not ready from now on, and serves on until everybody who sends clients here can have seen it. */
-async function sayThatItLeaves(
-  { replies, clock, log }: AppDeps,
-  server: Listeners,
-  propagationMs: number,
-): Promise<void> {
-  replies.leave();
-  server.sendAway();
-  log.info({ streams: replies.size, propagationMs }, 'router.leaving');
-  await clock.sleep(propagationMs);
-  await server.stopListening();
-}
-
-/** Lets streams end for the drain time, then tells the rest of the clients. */
-async function letStreamsEnd({ replies, clock, log }: AppDeps, drainTimeoutMs: number): Promise<void> {
-  const ended = replies.ended();
-  if (replies.size > 0) log.info({ streams: replies.size }, 'router.draining');
-  if (await endsWithin(ended, drainTimeoutMs, { clock })) return;
-  log.warn({ streams: replies.size }, 'router.streams_ended');
-  replies.endAll();
-  await endsWithin(ended, lastBytesMs, { clock });
 }

@@ -4,7 +4,7 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 import { AppError, toAppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
-import type { ServerBounds } from '#shared/runtime/http/http-server.ts';
+import type { ServerBounds } from '#shared/runtime/http/server-bounds.ts';
 import { errorResponse, renderText } from './error-reply.ts';
 
 /** What the middleware leaves for handlers. `operation` is theirs to name. */

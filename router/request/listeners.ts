@@ -1,11 +1,16 @@
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import { Server as TlsServer } from 'node:https';
+import { AppError, unreadableCodes } from '#shared/contract/errors.ts';
 import { answerClientErrors } from '#shared/runtime/http/client-errors.ts';
+import { descriptorLimit } from '#shared/runtime/http/descriptor-limit.ts';
 import { serveListener, type RunningServer } from '#shared/runtime/http/http-server.ts';
 import { readTlsFiles, startTlsReload, type TlsFiles } from '#shared/runtime/tls/tls-files.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
+import type { ToldError } from '../dialects/dialect.ts';
 import type { Listener } from '../edge/access-directory.ts';
+import type { RouterMetrics } from './metrics.ts';
+import { readHeaderBytesMax } from './request-head.ts';
 
 /** Where a router's listeners are; without a private one the public one serves all. */
 export interface ListenerPlaces {
@@ -20,23 +25,35 @@ interface ListenerPlace {
   tls: TlsFiles | undefined;
 }
 
+/** What is known of a request that is refused; of some not even the first line could be read. */
+export type Asked = Partial<Pick<IncomingMessage, 'url' | 'headers'>>;
+
 /** What all listeners of a router have in common; times in milliseconds. */
 export interface ListenerOptions {
   /** Answers the requests of a listener; undefined is one that stands for both. */
   serve: (listener: Listener | undefined) => RequestListener;
-  /** What bytes are told that no request could be read from. */
-  unreadable: Parameters<typeof answerClientErrors>[1];
-  /** Hears of each certificate that was read anew, or could not be. */
-  reloaded: (result: 'reloaded' | 'failed') => void;
+  /** Counts an error outside of inference, and says it in the words of the API that it is for. */
+  tell: (asked: Asked, error: AppError) => ToldError;
+  metrics: RouterMetrics;
   reloadEveryMs: number;
-  drainTimeoutMs: number;
-  /** Longest head that is read. */
-  headBytesMax: number;
+  headTimeoutMs: number;
+  /** Of each listener. */
+  connectionsMax: number;
+  /** Connections to replicas that clients' requests may need. */
+  inFlightMax: number;
   clock: Clock;
   log: Logger;
 }
 
-/** Where clients come in: one listener for the public, one for those inside of the VPC, or one for both. */
+/** Files and connections that are neither clients’ nor replicas’, with room to spare. */
+const ownDescriptors = 100;
+/** Time for the last bytes of ended streams to leave. */
+const lastBytesMs = 2000;
+
+/**
+ * Where clients come in (what each kind of connection gets: `docs/connections.md`): one listener for the public, one for those inside of the VPC, or one
+ * for both.
+ */
 export class Listeners implements AsyncDisposable {
   readonly #servers: readonly RunningServer[];
   readonly #stack: AsyncDisposableStack;
@@ -55,6 +72,9 @@ export class Listeners implements AsyncDisposable {
       inner === undefined
         ? [await start(outer, undefined)]
         : [await start(outer, 'public'), await start(inner, 'private')];
+    const needed = servers.length * options.connectionsMax + options.inFlightMax + ownDescriptors;
+    const limit = descriptorLimit();
+    if (limit < needed) options.log.warn({ limit, needed }, 'router.few_descriptors');
     return new Listeners(servers, stack.move());
   }
 
@@ -84,11 +104,26 @@ async function startOne(
   listener: RequestListener,
   options: ListenerOptions & { stack: AsyncDisposableStack },
 ): Promise<RunningServer> {
-  const { stack, clock, log, reloaded: told, reloadEveryMs: everyMs, drainTimeoutMs, unreadable } = options;
-  const server = { maxHeaderSize: options.headBytesMax };
+  const { stack, clock, log, metrics, reloadEveryMs: everyMs, headTimeoutMs, connectionsMax } = options;
+  const tell = (asked: Asked, error: AppError): { headers: Readonly<Record<string, string>>; body: string } => {
+    const { headers, body } = options.tell(asked, error);
+    return { headers, body: body.toString() };
+  };
+  const refuse = (_: string, request?: IncomingMessage): ReturnType<typeof tell> => {
+    if (request === undefined) metrics.cut.inc({ reason: 'connections' });
+    return tell(request ?? {}, new AppError('overloaded', { retryAfterMs: 2000 }));
+  };
+  // Whoever names no host is answered in its own words, too.
+  const server = { maxHeaderSize: readHeaderBytesMax, requireHostHeader: false };
+  const bounds = { connectionsMax, refuse };
   const tls = files && (await readTlsFiles(files));
-  const running = stack.use(await serveListener(listener, { host, port, drainTimeoutMs, tls, server }));
-  answerClientErrors(running.server, unreadable);
+  const running = stack.use(
+    await serveListener(listener, { host, port, headTimeoutMs, drainTimeoutMs: lastBytesMs, tls, server, bounds }),
+  );
+  answerClientErrors(running.server, (status, url) =>
+    tell(url === undefined ? {} : { url }, new AppError(unreadableCodes[status])),
+  );
+  const told = (result: 'reloaded' | 'failed'): void => metrics.certificates.inc({ result });
   if (files !== undefined && tls !== undefined && running.server instanceof TlsServer)
     stack.use(startTlsReload(running.server, { files, everyMs, told, clock, log }, tls));
   return running;

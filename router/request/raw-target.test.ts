@@ -3,9 +3,9 @@ import { modelIdOf, readTarget } from './raw-target.ts';
 
 const modelsPath = '/v1/models';
 const read = (url: string, host: string | undefined = 'a') => {
-  const incoming = { url, headers: { host } };
+  const incoming = { url, headers: { host }, rawHeaders: ['Host', host] };
   readTarget(incoming, [modelsPath]);
-  return incoming;
+  return { url: incoming.url, headers: incoming.headers };
 };
 const plain =
   '/v1/chat/completions /v1/completions?x=%2f /v1/models /v1/models/Qwen%2FQwen2.5-7B /v1/models/gpt-4:x /v1/models/a/b / /metrics';
@@ -31,7 +31,7 @@ describe('raw targets', () => {
   });
 
   it.each([undefined, '', 'a b', 'a/b', 'http://a'])('refuses the host %s', (host) => {
-    const incoming = { url: '/', headers: host === undefined ? {} : { host } };
+    const incoming = { url: '/', headers: host === undefined ? {} : { host }, rawHeaders: [] };
     expect(() => readTarget(incoming, [modelsPath])).toThrow('bad_request');
   });
 });

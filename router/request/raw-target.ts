@@ -7,12 +7,15 @@ const hostForm = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d*)?$/;
 const absoluteForm = /^https?:\/\/([^/?#]*)(.*)$/i;
 
 /**
- * Looks at the raw request target and host before anything parses them: a URL parser would turn `\` into `/` and fold `..`.
+ * Looks at the raw request target, host and framing before anything parses them: a URL parser would turn `\` into `/` and fold `..`.
  * A target in absolute form becomes a path, and its host the request's (RFC 9112 §3.2.2). Below each of
  * `modelsPaths` stands the id of a model, which may hold anything that a name may hold.
  * @throws AppError `invalid_path`, `bad_request`
  */
-export function readTarget(incoming: Pick<IncomingMessage, 'url' | 'headers'>, modelsPaths: readonly string[]): void {
+export function readTarget(
+  incoming: Pick<IncomingMessage, 'url' | 'headers' | 'rawHeaders'>,
+  modelsPaths: readonly string[],
+): void {
   const [, host, rest] = absoluteForm.exec(incoming.url ?? '') ?? [];
   if (host !== undefined && rest !== undefined) {
     incoming.headers.host = host;
@@ -22,8 +25,16 @@ export function readTarget(incoming: Pick<IncomingMessage, 'url' | 'headers'>, m
   const modelsPath = modelsPaths.find((one) => path.startsWith(`${one}/`));
   if (modelsPath !== undefined) void modelIdOf(path, modelsPath);
   else if (!plain.test(path) && path !== '/') throw new AppError('invalid_path');
-  if (!hostForm.test(incoming.headers.host ?? ''))
-    throw new AppError('bad_request', { message: 'The Host header is missing or is not a host name.' });
+  if (!hostForm.test(incoming.headers.host ?? '') || hostsOf(incoming.rawHeaders) > 1)
+    throw new AppError('bad_request', { message: 'The Host header is missing, repeated or not a host name.' });
+  const coding = incoming.headers['transfer-encoding'] ?? 'chunked';
+  if (coding.toLowerCase() !== 'chunked')
+    throw new AppError('bad_request', { message: 'The only Transfer-Encoding that is known here is chunked.' });
+}
+
+/** Node keeps the first of several, and whoever stands before this router may have looked at another one. */
+function hostsOf(rawHeaders: readonly string[]): number {
+  return rawHeaders.filter((name, at) => at % 2 === 0 && name.length === 4 && name.toLowerCase() === 'host').length;
 }
 
 /**

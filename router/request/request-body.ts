@@ -98,7 +98,7 @@ export interface BodyLimits {
 /**
  * Reads a body piece by piece into `body` and tells of each. Node's stream is left flowing after an error, so that
  * the answer can be read: whoever answers bounds that with `discardRest`.
- * @throws AppError `request_too_large`, `overloaded`, `timeout`; BodyAbortedError when the client leaves; what `grown` throws.
+ * @throws AppError `request_too_large`, `overloaded`, `body_timeout`; BodyAbortedError when the client leaves; what `grown` throws.
  */
 export function readBody(
   incoming: IncomingMessage,
@@ -128,7 +128,7 @@ export function readBody(
     const onEnd = (): void => settle();
     const onClose = (): void => settle(new BodyAbortedError('the client left before its body was whole'));
     const deadline = new Deadline(clock, timeoutMs, () =>
-      settle(new AppError('timeout', { message: `The body was not sent within ${timeoutMs} ms.` })),
+      settle(new AppError('body_timeout', { message: `The body was not sent within ${timeoutMs} ms.` })),
     );
     incoming.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
   });

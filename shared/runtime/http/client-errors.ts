@@ -18,11 +18,12 @@ interface Exchange {
  * Answers what Node's HTTP parser refuses in the service's own dialect instead of with an empty body, then closes the
  * connection. The answer waits for the replies to the requests that came whole before it: a pipelining client gets them
  * in order, and never an answer inside of another. If the body of a request is what cannot be read, and its reply has
- * begun, the connection is cut: nothing that could be said would be understood.
+ * begun, the connection is cut: nothing that could be said would be understood. `render` gets the target of the request when
+ * it is known.
  */
 export function answerClientErrors(
   server: Server,
-  render: (status: ClientErrorStatus) => { headers: Record<string, string>; body: string },
+  render: (status: ClientErrorStatus, target: string | undefined) => { headers: Record<string, string>; body: string },
 ): void {
   const open = new WeakMap<object, Set<Exchange>>();
   const refused = new WeakSet<object>();
@@ -32,7 +33,7 @@ export function answerClientErrors(
     open.set(incoming.socket, exchanges.add(exchange));
     outgoing.once('close', () => exchanges.delete(exchange));
   });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+  server.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
     // Every further piece of what cannot be read is told again.
     if (refused.has(socket)) return;
@@ -43,10 +44,15 @@ export function answerClientErrors(
       const [next] = exchanges;
       if (next?.incoming.complete === true) return void next.outgoing.once('close', answerInTurn);
       if (next?.outgoing.headersSent === true || !socket.writable) return void socket.destroy();
-      endWith(socket, status, render(status));
+      endWith(socket, status, render(status, targetOf(error.rawPacket)));
     };
     answerInTurn();
   });
+}
+
+/** The target of a request whose first line is in the piece that could not be read. */
+function targetOf(piece: Buffer | undefined): string | undefined {
+  return /^[A-Z]+ (\S{1,200})/.exec(piece?.toString('latin1', 0, 256) ?? '')?.[1];
 }
 
 function endWith(

@@ -4,7 +4,9 @@ import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Registry } from 'prom-client';
 import { ConfigError } from '../config-error.ts';
+import { closeInStages } from './close-in-stages.ts';
 import { httpOrigin } from './http-origin.ts';
+import { boundedListener, type ServerBounds } from './server-bounds.ts';
 import type { TlsIdentity } from '../tls/tls-files.ts';
 
 /** Anything with Hono's `fetch`; the bindings (`incoming`, `outgoing`) come from @hono/node-server. */
@@ -18,18 +20,12 @@ export interface ServeOptions {
   port: number;
   /** Time that requests in flight get at the end before their sockets are closed, milliseconds. */
   drainTimeoutMs: number;
+  /** How long a client may take for the head of a request, from its connection or the head's first byte on (default 10 s). */
+  headTimeoutMs?: number;
   server?: ServerOptions;
   bounds?: ServerBounds;
   /** Speaks TLS with this certificate. */
   tls?: TlsIdentity | undefined;
-}
-
-/** How much a server takes on at once. A connection beyond is closed at once, a request gets a 503. */
-export interface ServerBounds {
-  connectionsMax: number;
-  requestsMax: number;
-  /** Called for each that is refused; for a request it gives the answer. */
-  refuse(what: 'connection' | 'request'): { headers: Record<string, string>; body: string };
 }
 
 /**
@@ -44,6 +40,9 @@ export interface RunningServer extends AsyncDisposable {
   /** Takes no new connection and closes the idle ones. Resolves when those who had just come have said what they want. */
   stopListening(): Promise<void>;
 }
+
+/** How long what a client still sends is read after the last reply of its connection. */
+const lingerMs = 2000;
 
 /** At the end of a server, how long a connection that has sent nothing yet is waited for: its request may be on its way. */
 const firstBytesMs = 500;
@@ -62,31 +61,24 @@ export async function serveApp(app: FetchApp, options: ServeOptions): Promise<Ru
 
 /** The same for a plain request listener. */
 export async function serveListener(listener: RequestListener, options: ServeOptions): Promise<RunningServer> {
-  const settings = { keepAliveTimeout: 95_000, maxHeaderSize: 32_768, ...options.server };
+  const headTimeoutMs = options.headTimeoutMs ?? 10_000;
+  const settings = {
+    keepAliveTimeout: 95_000,
+    maxHeaderSize: 32_768,
+    headersTimeout: headTimeoutMs,
+    connectionsCheckingInterval: Math.ceil(headTimeoutMs / 5),
+    ...options.server,
+  };
   const { tls } = options;
   const server = tls === undefined ? createServer(settings) : createTlsServer({ ...settings, ...tls, ...tlsSettings });
   const ending = endingOf(server, options.drainTimeoutMs);
-  server.on('request', options.bounds === undefined ? listener : bounded(server, listener, options.bounds));
+  closeInStages(server, lingerMs);
+  server.on('request', options.bounds === undefined ? listener : boundedListener(server, listener, options.bounds));
   // An expectation that is not known may be passed over (RFC 9110 §10.1.1); Node's own answer is a 417 without a word.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   return { url: httpOrigin(options.host, port, tls === undefined ? 'http' : 'https'), server, ...ending };
-}
-
-function bounded(server: Server, listener: RequestListener, bounds: ServerBounds): RequestListener {
-  server.maxConnections = bounds.connectionsMax;
-  server.on('drop', () => bounds.refuse('connection'));
-  let running = 0;
-  return (request, response) => {
-    if (running >= bounds.requestsMax) {
-      const { headers, body } = bounds.refuse('request');
-      return void response.writeHead(503, { ...headers, connection: 'close' }).end(body);
-    }
-    running += 1;
-    response.once('close', () => (running -= 1));
-    listener(request, response);
-  };
 }
 
 /**
