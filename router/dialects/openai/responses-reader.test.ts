@@ -105,6 +105,7 @@ describe('the end of a stream of /v1/responses', () => {
       { type: 'response.failed', sequence_number: 3, response: { ...response, error: { message: 'its own' } } },
       { type: 'error', sequence_number: 4, message: 'lost' },
     ]);
-    expect(endOf('')).toMatchObject([{ type: 'response.failed' }, { type: 'error', sequence_number: 1 }]);
+    // Before any response the error comes first.
+    expect(endOf('')).toMatchObject([{ type: 'error' }, { type: 'response.failed', sequence_number: 1 }]);
   });
 });
