@@ -36,6 +36,7 @@ describe('the front door', () => {
     startCentralApi(
       readCentralConfig({
         FAIRWAY_PORT: '0',
+        FAIRWAY_RATE_PER_MINUTE: '1000000',
         FAIRWAY_NATS_URL: natsUrl,
         FAIRWAY_REGIONS: regions,
         FAIRWAY_CONNECT_TIMEOUT_MS: '500',

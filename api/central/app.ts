@@ -3,13 +3,21 @@ import { authenticate, requireScope } from '../http/authenticate.ts';
 import type { TokenLookup } from '../http/api-tokens.ts';
 import { cataloguePaths, collectionPath } from '#shared/contract/deployment.ts';
 import { AppError } from '#shared/contract/errors.ts';
+import type { Principal } from '#shared/contract/identity.ts';
 import { regionOfId, regionSchema, type Region } from '#shared/contract/ids.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { gpuModelConfigReply, sizesReply } from '../http/catalog-replies.ts';
 import { publicOrigin } from '../http/public-origin.ts';
 import { readBody } from '../http/read-input.ts';
-import { answerErrors, requestScope, type RequestMetrics, type ScopeVariables } from '../http/request-scope.ts';
+import type { RateLimits } from '../http/rate-limits.ts';
+import {
+  answerErrors,
+  countRequest,
+  requestScope,
+  type RequestMetrics,
+  type ScopeVariables,
+} from '../http/request-scope.ts';
 import { readHints, type Hints } from './regions/hints.ts';
 import type { Forwarder, ForwardRequest } from './regions/forward.ts';
 import { hopHeader } from './regions/forwarded-headers.ts';
@@ -24,6 +32,7 @@ export interface AppOptions {
   clock: Clock;
   log: Logger;
   metrics: RequestMetrics;
+  limits: RateLimits;
   bodyMaxBytes: number;
   /** Time for a list over several regions, milliseconds. */
   listTimeoutMs: number;
@@ -31,7 +40,7 @@ export interface AppOptions {
 
 /** The environment of the app's handlers. */
 export interface CentralEnv {
-  Variables: ScopeVariables;
+  Variables: ScopeVariables & { principal: Principal };
 }
 
 /** The handler chain, in order: request id, log and metrics, hop guard, authentication, then to the region that owns it. */
@@ -55,7 +64,9 @@ function mountRoutes(app: Hono<CentralEnv>, options: AppOptions): void {
   const { regions, forwarder, lookup, clock } = options;
   app.get('/openapi.json', (c) => forwardTo(c, options, { region: regions[0] }));
   app.use('/v2/*', async (c, next) => {
-    authenticate(c.req.header('authorization'), lookup, clock.now());
+    const principal = authenticate(c.req.header('authorization'), lookup, clock.now());
+    countRequest(c, options.limits, principal.tokenId);
+    c.set('principal', principal);
     await next();
   });
   app.get(collectionPath, async (c) => {
@@ -74,7 +85,7 @@ function mountRoutes(app: Hono<CentralEnv>, options: AppOptions): void {
   ] as const)
     app.get(path, (c) => {
       c.set('operation', 'catalogue');
-      requireScope(authenticate(c.req.header('authorization'), lookup, clock.now()), 'dedicated_inference:read');
+      requireScope(c.get('principal'), 'dedicated_inference:read');
       return c.json(reply(regions));
     });
   app.all(collectionPath, (c) => forwardTo(c, options, { region: regions[0] }));

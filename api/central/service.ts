@@ -10,6 +10,7 @@ import { verifyStreams } from '#shared/runtime/nats/nats-streams.ts';
 import { within } from '#shared/runtime/within.ts';
 import { startApiTokens } from '../http/api-tokens.ts';
 import { unreadableRequest } from '../http/error-reply.ts';
+import { createRateLimits } from '../http/rate-limits.ts';
 import { createRequestMetrics, serverBounds } from '../http/request-scope.ts';
 import { createApp } from './app.ts';
 import type { CentralConfig } from './config.ts';
@@ -74,6 +75,7 @@ export async function startCentralApi(config: CentralConfig, overrides: CentralO
     clock,
     log,
     metrics: createRequestMetrics(registry, 'central'),
+    limits: createRateLimits(registry, 'central', { clock, config }),
     bodyMaxBytes: config.FAIRWAY_BODY_MAX_BYTES,
     listTimeoutMs: config.FAIRWAY_READ_TIMEOUT_MS,
   });

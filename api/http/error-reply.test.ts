@@ -9,8 +9,10 @@ describe('the management dialect of errors', () => {
   it.each(codes)('%s: has the shape, and Retry-After exactly where a retry helps', (code) => {
     const { status, headers, body } = renderError(new AppError(code), 'r-1');
     expect(errorReplySchema.parse(body)).toEqual({ id: code, message: errorTable[code].message, request_id: 'r-1' });
-    const helps = errorTable[code].retryable && [429, 502, 503, 504].includes(status);
+    const helps = errorTable[code].retryable && [502, 503, 504].includes(status);
     expect(headers['retry-after']).toBe(helps ? '1' : undefined);
+    const told = renderError(new AppError(code, { retryAfterMs: 2500 }), 'r-1').headers['retry-after'];
+    expect(told).toBe(helps || status === 429 ? '3' : undefined);
   });
 
   it('rounds Retry-After up to whole seconds, and lists problems and details', async () => {

@@ -10,7 +10,7 @@ export interface RenderedError {
   body: ErrorReply;
 }
 
-/** What a client waits before it tries again when the error does not say so itself. */
+/** What a client waits before it tries again when the error does not say so itself. A 429 says it, or has no such time. */
 const retryAfterDefaultMs = 1000;
 
 /** Statuses on which clients look for Retry-After. Never on 403 or 409: pydo repeats whatever carries it. */
@@ -23,8 +23,9 @@ const waitStatuses = new Set([429, 502, 503, 504]);
 export function renderError(error: AppError, requestId: string): RenderedError {
   const { status, retryable } = errorTable[error.code];
   const headers: Record<string, string> = {};
-  if (retryable && waitStatuses.has(status))
-    headers['retry-after'] = String(Math.max(1, Math.ceil((error.retryAfterMs ?? retryAfterDefaultMs) / 1000)));
+  const waitMs = error.retryAfterMs ?? (status === 429 ? undefined : retryAfterDefaultMs);
+  if (retryable && waitStatuses.has(status) && waitMs !== undefined)
+    headers['retry-after'] = String(Math.max(1, Math.ceil(waitMs / 1000)));
   if (status === 401) headers['www-authenticate'] = 'Bearer';
   const allow = error.details['allow'];
   if (status === 405 && typeof allow === 'string') headers['allow'] = allow;

@@ -6,11 +6,14 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import type { ServerBounds } from '#shared/runtime/http/server-bounds.ts';
 import { errorResponse, renderText } from './error-reply.ts';
+import type { RateLimits, RateState } from './rate-limits.ts';
 
 /** What the middleware leaves for handlers. `operation` is theirs to name. */
 export interface ScopeVariables {
   requestId: string;
   operation: string;
+  /** What the caller's API token has left, once it is known. */
+  rate?: RateState;
 }
 
 /** Instruments of the requests that one server answers. */
@@ -80,6 +83,7 @@ export function requestScope<E extends ScopeEnv>(
     const startedAt = clock.monotonic();
     await next();
     c.header('x-request-id', requestId);
+    showRate(c);
     const durationMs = Math.round((clock.monotonic() - startedAt) * 10) / 10;
     const { status } = c.res;
     metrics.requests.inc({ operation: c.get('operation'), status: String(status) });
@@ -89,6 +93,23 @@ export function requestScope<E extends ScopeEnv>(
       'request.answered',
     );
   };
+}
+
+/** Counts a request of an API token; its reply shows what is left. @throws AppError `too_many_requests`. */
+export function countRequest<E extends ScopeEnv>(c: Context<E>, limits: RateLimits, tokenId: string): void {
+  const { state, refusal } = limits.take(tokenId);
+  c.set('rate', state);
+  if (refusal !== null) throw refusal;
+}
+
+/** DigitalOcean's three headers; behind a front door the smaller number counts. */
+function showRate<E extends ScopeEnv>(c: Context<E>): void {
+  const rate: RateState | undefined = c.get('rate');
+  const behind = c.res.headers.get('ratelimit-remaining');
+  if (rate === undefined || (behind !== null && Number(behind) < rate.remaining)) return;
+  c.header('ratelimit-limit', String(rate.limit));
+  c.header('ratelimit-remaining', String(rate.remaining));
+  c.header('ratelimit-reset', String(rate.resetAt));
 }
 
 /** The end of a server's chain: unknown routes, and whatever was thrown. */

@@ -4,6 +4,7 @@ import { AppError } from '#shared/contract/errors.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { createTestClock } from '#shared/testing/test-clock.ts';
 import type { TokenLookup } from '../http/api-tokens.ts';
+import { createRateLimits } from '../http/rate-limits.ts';
 import { createRequestMetrics } from '../http/request-scope.ts';
 import { createApp } from './app.ts';
 import { Auditor } from './commit/auditor.ts';
@@ -65,6 +66,10 @@ function startApp(lookup: TokenLookup) {
     lookup,
     log: silentLogger(),
     metrics: createRequestMetrics(registry, 'api'),
+    limits: createRateLimits(registry, 'api', {
+      clock,
+      config: { FAIRWAY_RATE_PER_HOUR: 100, FAIRWAY_RATE_PER_MINUTE: 3 },
+    }),
     bodyMaxBytes: 10_000,
     eventStreams: new EventStreams({ max: 1, ageMs: 1000, onCount: () => {} }, clock),
   });
@@ -102,6 +107,20 @@ describe('the app', () => {
     const { status, headers } = await call('POST', collection, createBody('made'));
     expect([status, headers.get('etag')]).toEqual([202, '"3"']);
     expect(log.history.map(({ subject }) => subject.split('.')[1])).toEqual(['name', 'access', 'spec']);
+  });
+
+  it('counts what an API token sends, shows what is left, and says when it may come again', async () => {
+    const { call } = startApp(known);
+    for (let left = 99; left >= 97; left -= 1) {
+      const { headers } = await call('GET', `${collection}/sizes`);
+      expect([headers.get('ratelimit-limit'), headers.get('ratelimit-remaining')]).toEqual(['100', String(left)]);
+      expect(headers.get('ratelimit-reset')).toMatch(/^\d{10}$/);
+    }
+    const { status, headers, reply } = await call('GET', `${collection}/sizes`);
+    expect([status, reply]).toMatchObject([429, { id: 'too_many_requests', message: 'API rate limit exceeded.' }]);
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(headers.get('ratelimit-remaining')).toBe('97');
+    expect((await call('GET', '/openapi.json')).headers.get('ratelimit-limit')).toBeNull();
   });
 
   it('shows nothing of an unexpected failure but the request id', async () => {

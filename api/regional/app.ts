@@ -2,7 +2,8 @@ import { Hono, type Context } from 'hono';
 import { AppError } from '#shared/contract/errors.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { authenticate, requireScope } from '../http/authenticate.ts';
-import { answerErrors, requestScope, type RequestMetrics } from '../http/request-scope.ts';
+import type { RateLimits } from '../http/rate-limits.ts';
+import { answerErrors, countRequest, requestScope, type RequestMetrics } from '../http/request-scope.ts';
 import { heldAnswer, waitOf } from './endpoints/prefer-wait.ts';
 import { entityTag } from './endpoints/if-match.ts';
 import type { Answer } from './endpoints/region-context.ts';
@@ -13,6 +14,7 @@ import { idempotencyKeyForm, type ApiApp, type ApiEnv, type Route, type RouteOpt
 export interface AppOptions extends RouteOptions {
   log: Logger;
   metrics: RequestMetrics;
+  limits: RateLimits;
 }
 
 /** The handler chain, in order: request id, log and metrics, authentication, operation; errors are rendered at the end. */
@@ -29,6 +31,7 @@ export function createApp(options: AppOptions): ApiApp {
       app.on(route.method.toUpperCase(), path, async (c) => {
         c.set('operation', route.operationId);
         const principal = authenticate(c.req.header('authorization'), lookup, clock.now());
+        countRequest(c, options.limits, principal.tokenId);
         const idempotencyKey = idempotencyKeyOf(c.req.header('idempotency-key'));
         requireScope(principal, route.scope);
         c.set('call', { principal, requestId: c.get('requestId'), idempotencyKey });

@@ -14,6 +14,7 @@ import { verifyStreams } from '#shared/runtime/nats/nats-streams.ts';
 import { within } from '#shared/runtime/within.ts';
 import { startApiTokens } from '../http/api-tokens.ts';
 import { unreadableRequest } from '../http/error-reply.ts';
+import { createRateLimits } from '../http/rate-limits.ts';
 import { createRequestMetrics, serverBounds } from '../http/request-scope.ts';
 import { createApp } from './app.ts';
 import { Auditor } from './commit/auditor.ts';
@@ -85,8 +86,9 @@ export async function startRegionalApi(config: RegionalConfig, overrides: Region
   signal?.throwIfAborted();
   const { lookup } = tokens;
   const answered = metrics.commands;
+  const limits = createRateLimits(registry, 'api', { clock, config });
   const commands = stack.use(
-    startCommands({ nats, context, lookup, log, newRequestId: randomUUID, runningMax: commandsMax, answered }),
+    startCommands({ nats, context, lookup, limits, log, newRequestId: randomUUID, runningMax: commandsMax, answered }),
   );
   const notReady = (): string[] => [
     ...(nats.up() ? [] : ['NATS']),
@@ -105,6 +107,7 @@ export async function startRegionalApi(config: RegionalConfig, overrides: Region
     lookup,
     log,
     metrics: createRequestMetrics(registry, 'api'),
+    limits,
     bodyMaxBytes,
   });
   const server = await serveApp(app, {

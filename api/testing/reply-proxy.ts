@@ -97,9 +97,14 @@ function operationOf(method: string, url: string): string {
   return `${method} ${path.replaceAll(/\/[0-9a-f-]{36}/g, '/*')}`;
 }
 
+/** What pydo and godo read as integers. */
+const rateHeaders = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'];
+
 /** What does not fit what DigitalOcean's clients accept. */
 export function unfitting(exchanges: readonly Exchange[]): string[] {
-  return exchanges.flatMap(({ operation, status, text }) => {
+  return exchanges.flatMap(({ operation, status, headers, text }) => {
+    const uncounted = rateHeaders.filter((name) => !/^\d+$/.test(headers.get(name) ?? ''));
+    if (uncounted.length > 0) return [`${operation} has no number in ${uncounted.join(', ')}`];
     const expected = published[operation];
     if (expected === undefined) return [`${operation} is no operation`];
     if (status >= 400) return problemsOf(operation, publishedError.safeParse(JSON.parse(text)));

@@ -55,6 +55,9 @@ export function kubeletProcess(plan: StackPlan, vpc: number): ProcessSpec {
   });
 }
 
+/** Tests and load tests share one API token. */
+const manyRequests = { FAIRWAY_RATE_PER_HOUR: '1000000000', FAIRWAY_RATE_PER_MINUTE: '1000000000' };
+
 /** A regional API process. */
 export function regionalProcess(plan: StackPlan, index: number): ProcessSpec {
   return own(plan, numbered('api-regional', index), {
@@ -63,6 +66,7 @@ export function regionalProcess(plan: StackPlan, index: number): ProcessSpec {
       FAIRWAY_NATS_URL: plan.nats.urlOf({ role: 'regional', region: stackPlace.region }),
       FAIRWAY_REGION: stackPlace.region,
       FAIRWAY_PORT: String(plan.ports.regionals[index]),
+      ...manyRequests,
       FAIRWAY_REGION_KEY: plan.secrets.regionKey,
       FAIRWAY_SEAL_PUBLIC_KEY: plan.secrets.sealPublicKey,
       FAIRWAY_DEFAULT_VPC_ID: stackPlace.vpcId,
@@ -83,6 +87,7 @@ export function centralProcess(plan: StackPlan): ProcessSpec {
       FAIRWAY_NATS_URL: plan.nats.urlOf({ role: 'central' }),
       FAIRWAY_NATS_API: plan.nats.edgeApi,
       FAIRWAY_PORT: String(plan.ports.control),
+      ...manyRequests,
       FAIRWAY_REGIONS: `${stackPlace.region}=${regionals}`,
     },
   });

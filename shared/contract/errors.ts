@@ -42,6 +42,7 @@ export const errorTable = {
   idempotency_mismatch: { status: 422, retryable: false, message: 'This Idempotency-Key was used with another body.' },
   header_too_large: { status: 431, retryable: false, message: 'The request headers are too large.' },
   rate_limit_exceeded: { status: 429, retryable: true, message: 'Too many of your requests at once.' },
+  too_many_requests: { status: 429, retryable: true, message: 'API rate limit exceeded.' },
   overloaded: { status: 503, retryable: true, message: 'The service has no room for this request right now.' },
   server_error: { status: 500, retryable: false, message: 'Unexpected server-side error' },
   upstream_error: { status: 502, retryable: true, message: 'The model server failed.' },

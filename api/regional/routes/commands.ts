@@ -10,6 +10,7 @@ import type { Nats } from '#shared/runtime/nats/nats.ts';
 import type { TokenLookup } from '../../http/api-tokens.ts';
 import { authenticate, requireScope } from '../../http/authenticate.ts';
 import { renderError } from '../../http/error-reply.ts';
+import type { RateLimits } from '../../http/rate-limits.ts';
 import { parseInput, parseJsonObject } from '../../http/read-input.ts';
 import { createEndpoint } from '../endpoints/create-endpoint.ts';
 import { readCreateOrder } from '../endpoints/create-order.ts';
@@ -22,6 +23,7 @@ export interface CommandsOptions {
   nats: Nats;
   context: RegionContext;
   lookup: TokenLookup;
+  limits: RateLimits;
   log: Logger;
   newRequestId: () => string;
   /** Most commands at work; more are answered with `overloaded`. */
@@ -147,13 +149,15 @@ async function answer(
 async function run(
   message: Msg,
   { team, verb, requestId }: { team: string; verb: string; requestId: string },
-  { context, lookup }: CommandsOptions,
+  { context, lookup, limits }: CommandsOptions,
 ): Promise<Answer<unknown>> {
   const known = commandVerbs.find((name) => name === verb);
   if (known === undefined)
     throw new AppError('unknown_route', { message: `There is no command ${verb}; use ${commandVerbs.join(', ')}.` });
   const json = parseJsonObject(message.data);
   const principal = authenticate(`Bearer ${textOf(json, 'token')}`, lookup, context.clock.now());
+  const { refusal } = limits.take(principal.tokenId);
+  if (refusal !== null) throw refusal;
   if (principal.team !== team) throw new AppError('forbidden', { message: `The API token is not of team ${team}.` });
   requireScope(principal, scopeOf[known]);
   const idempotencyKey = textOf(json, 'idempotencyKey') || undefined;

@@ -14,6 +14,7 @@ const errors: Record<number, string> = {
   413: 'The body is too large.',
   415: 'The body is not application/json.',
   422: 'The values cannot be accepted; every problem is listed with its path.',
+  429: 'The API token has sent too many requests.',
   503: 'It cannot be done right now; try again after the time in Retry-After.',
 };
 
@@ -34,9 +35,9 @@ export function describeRoute(route: Route, reply: z.ZodType | undefined): Route
   const mutates = method !== 'get';
   const ids = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = '']) => name);
   const json = (schema: z.ZodType) => ({ 'application/json': { schema } });
-  // The key of a change may be none.
-  const statuses = mutates ? [...new Set([400, ...failures])] : failures;
-  const failed = statuses.map((status) => [
+  // The key of a change may be none, and everybody is counted.
+  const statuses = new Set([...(mutates ? [400] : []), ...failures, 429]);
+  const failed = Array.from(statuses, (status) => [
     status,
     { description: errors[status] ?? '', content: json(errorReplySchema) },
   ]);
