@@ -188,6 +188,18 @@ describe('an answer that an engine keeps', () => {
     await eventually(async () => expect((await get(id, { at: 1 })).status).toBe(200));
   });
 
+  it('is where its replica is, also while that drains', async () => {
+    const { id, model } = await create();
+    const { document } = endpoint;
+    endpoint.document = { ...document, replicas: document.replicas.map((one) => ({ ...one, state: 'draining' })) };
+    await edge.publish(endpoint);
+    await eventually(async () => expect((await create()).status).toBe(503));
+    expect(JSON.parse((await get(id, { at: 1 })).text)).toMatchObject({ id, model });
+    endpoint.document = document;
+    await edge.publish(endpoint);
+    await eventually(async () => expect((await create()).status).toBe(200));
+  });
+
   it('is gone with its replica, also when that only restarts', async () => {
     const made = [await create()];
     while (made.every(({ model }) => model === made[0]?.model)) made.push(await create());
@@ -200,5 +212,8 @@ describe('an answer that an engine keeps', () => {
       for (const model of ['engine-0', 'engine-1'])
         await eventually(async () => expect(await get(of(model), { at })).toMatchObject(notFound));
     expect((await create({}, { previous_response_id: of('engine-0') })).status).toBe(404);
+    const { id } = await create();
+    upstreams[0]?.stopListening();
+    expect(await get(id, { at: 1 })).toMatchObject({ status: 503, text: expect.stringContaining('no_replica') });
   });
 });

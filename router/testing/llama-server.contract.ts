@@ -73,6 +73,26 @@ export function llamaServerContract(binary: string, model: string): void {
       expect(await lost()).toBe(0);
     });
 
+    it('stream responses whole, keep none, and give every prompt of a list its choices', async () => {
+      const ask = { model: 'test-model', input: 'a story', max_output_tokens: 4 };
+      const final = await client.responses.create(ask);
+      const types: string[] = [];
+      for await (const event of await client.responses.create({ ...ask, stream: true })) types.push(event.type);
+      expect([types[0], types.at(-1)]).toEqual(['response.created', 'response.completed']);
+      await expect(client.responses.retrieve(final.id)).rejects.toMatchObject({ status: 404 });
+      await expect(client.responses.retrieve('resp_unknown')).rejects.toMatchObject({ status: 404, code: 'not_found' });
+      await expect(client.responses.create({ ...ask, previous_response_id: final.id })).rejects.toMatchObject({
+        status: 400,
+        message: expect.stringContaining('previous_response_id'),
+      });
+      const lists = { model: 'test-model', prompt: ['a b', 'c d'], n: 2, max_tokens: 2 };
+      const ends = new Map<number, string>();
+      for await (const { choices } of await client.completions.create({ ...lists, stream: true }))
+        for (const { index, finish_reason: end } of choices) if (end) ends.set(index, end);
+      expect([...ends.keys()].toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3]);
+      expect(await lost()).toBe(0);
+    });
+
     it('say that a tool is wrong with a 500, which takes nobody out', async () => {
       const wrong = { ...say('x'), tools: [{ type: 'function' }] } as OpenAI.ChatCompletionCreateParamsNonStreaming;
       for (let turn = 0; turn < 3; turn += 1) await expect(client.chat.completions.create(wrong)).rejects.toThrow();

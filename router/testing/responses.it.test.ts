@@ -2,7 +2,7 @@ import OpenAI, { APIError } from 'openai';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { endAfterAll } from '#shared/testing/started.ts';
 import type { Router } from '../service.ts';
-import { ask } from './client.ts';
+import { ask, readAll, start } from './client.ts';
 import { responseEvents } from './responses-frames.ts';
 import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
 import {
@@ -137,6 +137,29 @@ describe('POST /v1/responses', () => {
     expect(thrown).toBeInstanceOf(APIError);
     expect(thrown).toMatchObject({ code: 'upstream_disconnected' });
   });
+
+  it.each([
+    ['goes on', good, /^(: keep-alive\n\n)+event: response.created\n[^]*response.completed/],
+    ['fails', answerJson(400, { error: { message: 'no such tool' } }), /^(: keep-alive\n\n)+event: response.failed\n/],
+  ] satisfies [string, Script, RegExp][])(
+    'one that is silent at first gets comments, then %s',
+    async (_, then, told) => {
+      const beating = await edge.startRouter({ env: { FAIRWAY_HEARTBEAT_AFTER_MS: '10', FAIRWAY_HEARTBEAT_MS: '10' } });
+      started.keep(beating);
+      const seenByClient = Promise.withResolvers<void>();
+      setScript(async (one) => {
+        await seenByClient.promise;
+        await then(one);
+      });
+      const headers = { authorization: `Bearer ${endpoint.token}` };
+      const body = JSON.stringify({ ...hello, stream: true });
+      const response = await start({ url: beating.url, path: '/v1/responses', headers, body }).response;
+      const reply = readAll(response);
+      response.once('data', () => seenByClient.resolve());
+      expect(await reply).toMatchObject({ status: 200, text: expect.stringMatching(told) });
+      if (then !== good) expect((await reply).text).toMatch(/event: error\ndata: {[^\n]*no such tool[^\n]*}\n\n$/);
+    },
+  );
 
   it('a request that is wrong comes back as the engine says it', async () => {
     const error = { message: 'no such tool', type: 'invalid_request_error', param: 'tools', code: 400 };
