@@ -24,6 +24,7 @@ export const partPaths = {
   accelerators: `${itemPath}/accelerators`,
   accelerator: `${itemPath}/accelerators/{accelerator_id}`,
   ca: `${itemPath}/ca`,
+  routing: `${itemPath}/routing`,
   tokens: `${itemPath}/tokens`,
   token: `${itemPath}/tokens/{token_id}`,
 } as const;

@@ -29,6 +29,8 @@ export type ModelDeployment = z.infer<typeof modelDeploymentSchema>;
 
 /** How routers treat the requests of an endpoint; what is left out is as routers do it by themselves. */
 export const routingSchema = z.object({
+  /** Whether a conversation returns to the replica that has its cache, or every request goes where the least are in flight. */
+  policy: z.enum(['affinity', 'least_in_flight']).optional(),
   /** Request header, in lower case, that names a conversation beside those that routers know. */
   sessionHeader: z
     .string()

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { routingSchema } from './desired.ts';
 import { regionSchema, uuidSchema } from './ids.ts';
 import { linksSchema, tokenReplySchema } from './resource.ts';
 
@@ -68,3 +69,24 @@ export const gpuModelConfigReplySchema = z.object({ gpu_model_configs: z.array(m
 
 /** What GPU model configurations are answered with. */
 export type GpuModelConfigReply = z.infer<typeof gpuModelConfigReplySchema>;
+
+/** Body of PUT /v2/dedicated-inferences/{id}/routing, whole: what is absent is as routers do it by themselves. */
+export const routingRequestSchema = z
+  .strictObject({
+    policy: routingSchema.shape.policy,
+    session_header: routingSchema.shape.sessionHeader.meta({ example: 'x-conversation-id' }),
+    strip_billing_block: routingSchema.shape.stripBillingBlock,
+    reason_header: routingSchema.shape.reasonHeader,
+    choices_max: routingSchema.shape.choicesMax,
+    output_tokens_max: routingSchema.shape.outputTokensMax,
+  })
+  .meta({ id: 'Routing' });
+
+/** Routing settings as asked for. */
+export type RoutingRequest = z.infer<typeof routingRequestSchema>;
+
+/** Reply of an endpoint's routing settings. */
+export const routingReplySchema = z.object({ routing: routingRequestSchema });
+
+/** What they are answered with. */
+export type RoutingReply = z.infer<typeof routingReplySchema>;
