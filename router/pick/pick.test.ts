@@ -16,7 +16,7 @@ const promptOf = (keys: readonly bigint[], firstUserEnd = 4): Work['prompt'] => 
 const firstTurn = promptOf([1n, 2n, 3n, 4n, 5n]);
 const laterTurn = promptOf([1n, 2n, 3n, 4n, 5n, 6n, 7n]);
 
-function choose(rows: readonly Row[], asked: Partial<Pick<Work, 'prompt' | 'session' | 'continues'>> = {}) {
+function choose(rows: readonly Row[], asked: Partial<Pick<Work, 'prompt' | 'session' | 'continues' | 'policy'>> = {}) {
   const view = rows.map(([id, inFlight, matchedBlock = -1, more = {}]): Choosable => ({
     ...noLoad,
     id,
@@ -32,6 +32,16 @@ function choose(rows: readonly Row[], asked: Partial<Pick<Work, 'prompt' | 'sess
 
 const heaviest = (ids: readonly string[], key: bigint): string | undefined =>
   ids.toSorted((a, b) => heavierFirst(rendezvousWeight(a, key), rendezvousWeight(b, key)))[0];
+
+test('an endpoint may say that caches do not count: then the least loaded is taken, whoever has the conversation', () => {
+  const rows: Row[] = [
+    ['a', 1, 5],
+    ['b', 0],
+  ];
+  const seen = ['affinity', 'least_in_flight', undefined] as const;
+  const taken = seen.map((policy) => choose(rows, { session: 's', ...(policy && { policy }) })?.replica);
+  expect(taken).toEqual(['a', 'b', 'a']);
+});
 
 describe('with affinity', () => {
   test.each<[string, Row[], string, string]>([

@@ -42,7 +42,7 @@ interface Candidate extends PickScore {
 
 type Chosen = Omit<PickResult, 'scores'>;
 /** What a pick must know of a request. */
-type Asked = Pick<Work, 'prompt' | 'session' | 'continues'>;
+type Asked = Pick<Work, 'prompt' | 'session' | 'continues' | 'policy'>;
 
 /** A replica with more requests than `factor` times the mean and `slack` is overloaded. */
 const loadLimit = { factor: 1.25, slack: 2 } as const;
@@ -74,9 +74,14 @@ export function pick(asked: Asked, view: readonly Choosable[], _now: number): Pi
   return { ...choose(asked, candidates, key !== undefined), scores };
 }
 
-function choose({ prompt, session, continues }: Asked, candidates: readonly Candidate[], hasKey: boolean): Chosen {
+function choose(
+  { prompt, session, continues, policy }: Asked,
+  candidates: readonly Candidate[],
+  hasKey: boolean,
+): Chosen {
   const keeper = candidates.find(({ replica }) => replica === continues?.replica);
   if (keeper !== undefined) return { replica: keeper.replica, reason: 'affinity' };
+  if (policy === 'least_in_flight') return least(candidates, 'least_in_flight');
   const { firstUserEnd, keys } = prompt;
   const hasRoom = withRoom(candidates);
   const holders = candidates.filter(({ matchedBlock }) => firstUserEnd >= 0 && matchedBlock >= firstUserEnd);

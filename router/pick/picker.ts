@@ -1,3 +1,4 @@
+import type { Routing } from '#shared/contract/desired.ts';
 import type { PoolReplica } from '#shared/contract/replica.ts';
 import type { KeptAnswer } from '../replicas/kept-answers.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
@@ -18,6 +19,8 @@ export interface Work {
   readonly capacityTimeoutMs?: number;
   /** For exactly this replica, whatever its state: a probe, or a question about an answer that it keeps. */
   readonly only?: string;
+  /** `least_in_flight`: caches do not count. Left out: `affinity`. */
+  readonly policy?: Routing['policy'];
   /** The answer that it goes on from. */
   readonly continues?: KeptAnswer;
   /** Output that is reserved for it, tokens; 0 when the client does not bound it. */

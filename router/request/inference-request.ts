@@ -116,6 +116,7 @@ export class InferenceRequest implements Disposable {
       maxTokens: scan.maxTokens === Infinity ? 0 : (scan.maxTokens ?? 0),
       streamed: this.streamed,
       ...(session !== undefined && { session }),
+      ...(pool.routing?.policy !== undefined && { policy: pool.routing.policy }),
       ...(capacityTimeoutMs !== undefined && { capacityTimeoutMs }),
       ...(continues !== undefined && { continues }),
       ...(only !== undefined && { only }),

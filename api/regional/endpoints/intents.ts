@@ -4,6 +4,7 @@ import {
   type IntentEntry,
   type NameDocument,
   type RevisedSpec,
+  type Routing,
   type SpecDocument,
   type TombstoneDocument,
 } from '#shared/contract/desired.ts';
@@ -132,6 +133,11 @@ export function planUpdate(
   if (move.old !== null)
     plan.others.push({ subject: move.old.subject, body: release, expectedSeq: move.old.seq, ttlMs: releaseTtlMs });
   return plan;
+}
+
+/** The next spec with other routing settings; they are no part of what its version counts. */
+export function planRouting(previous: RevisedSpec, routing: Routing, mark: IntentMark): PreparedIntent<SpecDocument> {
+  return replaceSpec(previous, { ...withIntent(previous, mark), routing }, mark);
 }
 
 /** The last spec: deletion is asked for, and its secrets go at once. */

@@ -8,8 +8,8 @@ describe('openapi.json', () => {
 
   it('describes every operation with its scope', () => {
     const { paths = {} } = openApiDocument();
-    const scopes = Object.entries(paths).flatMap(([path, { get, post, patch, delete: remove }]) =>
-      Object.entries({ get, post, patch, delete: remove }).flatMap(([method, operation]) =>
+    const scopes = Object.entries(paths).flatMap(([path, { get, post, put, patch, delete: remove }]) =>
+      Object.entries({ get, post, put, patch, delete: remove }).flatMap(([method, operation]) =>
         operation === undefined ? [] : [[`${method} ${path.slice(24)}`, operation.security?.[0]?.['bearer']?.join()]],
       ),
     );
@@ -28,6 +28,8 @@ describe('openapi.json', () => {
       'get /{id}/tokens': 'dedicated_inference_tokens:read',
       'post /{id}/tokens': 'dedicated_inference_tokens:create',
       'delete /{id}/tokens/{token_id}': 'dedicated_inference_tokens:delete',
+      'get /{id}/routing': 'dedicated_inference:read',
+      'put /{id}/routing': 'dedicated_inference:update',
     });
   });
 });

@@ -5,6 +5,7 @@ import {
   caReplySchema,
   gpuModelConfigReplySchema,
   newTokenReplySchema,
+  routingReplySchema,
   sizesReplySchema,
   tokensReplySchema,
 } from '#shared/contract/parts.ts';
@@ -24,6 +25,7 @@ import { acceleratorRoute, acceleratorsRoute, caRoute } from './parts.ts';
 import { patchRoute } from './patch.ts';
 import { describeRoute } from './route-doc.ts';
 import type { Route } from './route.ts';
+import { putRoutingRoute, routingRoute } from './routing.ts';
 import { createTokenRoute, deleteTokenRoute, tokensRoute } from './tokens.ts';
 
 /**
@@ -45,6 +47,8 @@ const operations: readonly [route: Route, reply?: z.ZodType][] = [
   [tokensRoute, tokensReplySchema],
   [createTokenRoute, newTokenReplySchema],
   [deleteTokenRoute],
+  [routingRoute, routingReplySchema],
+  [putRoutingRoute, routingReplySchema],
 ];
 
 /** Every operation of the management API. */

@@ -1,5 +1,5 @@
 import { createRoute, z, type RouteConfig } from '@hono/zod-openapi';
-import { itemPath } from '#shared/contract/deployment.ts';
+import { itemPath, partPaths } from '#shared/contract/deployment.ts';
 import { errorReplySchema } from '#shared/contract/resource.ts';
 import { uuidSchema } from '#shared/contract/ids.ts';
 import { idempotencyKeyForm, type Route } from './route.ts';
@@ -54,7 +54,7 @@ export function describeRoute(route: Route, reply: z.ZodType | undefined): Route
         headers: z.object({
           'Idempotency-Key': idempotencyKey,
           Prefer: prefer,
-          ...(path === itemPath && { 'If-Match': ifMatch }),
+          ...([itemPath, partPaths.routing].includes(path) && { 'If-Match': ifMatch }),
         }),
       }),
       ...(body && { body: { required: true, content: json(body) } }),

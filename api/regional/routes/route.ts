@@ -28,7 +28,7 @@ export interface RouteOptions {
 
 /** One operation: what it needs, what it does for an authenticated call that has the scope, and how it is described. */
 export interface Route {
-  method: 'get' | 'post' | 'patch' | 'delete';
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   path: string;
   operationId: string;
   summary: string;
