@@ -4,14 +4,14 @@
  */
 export type SpanKind = 'template' | 'tools' | 'system' | 'messages';
 
-/** What routing reads out of a body, whatever the API calls it. Absent and `null` members are left out. */
+/**
+ * What routing reads out of a body, whatever the API calls it. Absent and `null` members are left out; of a number that
+ * several members say it is the greatest, since engines differ in which of them wins.
+ */
 export interface RoutingFields {
   model?: string;
   stream?: boolean;
-  /**
-   * Most output tokens; the greatest where several members say it, since engines differ in which of them wins. Infinity
-   * asks for no bound.
-   */
+  /** Most output tokens; Infinity asks for no bound. */
   maxTokens?: number;
   /** How many answers are asked for in one. */
   choices?: number;

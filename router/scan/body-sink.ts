@@ -7,6 +7,9 @@ import { SpanHasher } from './span-hasher.ts';
 /** The longest routing key (32 letters) with every letter as a \u escape. */
 const rawKeyBytesMax = 6 * 32;
 
+/** Fields that engines take by one member or another, whichever they prefer: what is limited is the greatest. */
+const limited = ['maxTokens', 'choices', 'candidates'] as const;
+
 /** Watches the members of the top-level object and hands each value to what reads or hashes it. */
 export class BodySink implements JsonSink {
   readonly #rules: BodyRules;
@@ -135,9 +138,12 @@ export class BodySink implements JsonSink {
     this.#fields.set(key, { start, end, json });
     const found = value === null ? {} : read(value);
     if (typeof found === 'string') throw new ScanError(found, start, key);
-    const before = this.#values.maxTokens;
+    const before = { ...this.#values };
     Object.assign(this.#values, found);
-    if (before !== undefined) this.#values.maxTokens = Math.max(before, this.#values.maxTokens ?? 0);
+    for (const name of limited) {
+      const [one, other] = [before[name], this.#values[name]];
+      if (one !== undefined && other !== undefined) this.#values[name] = Math.max(one, other);
+    }
   }
 }
 

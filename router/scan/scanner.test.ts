@@ -86,6 +86,12 @@ describe('fields', () => {
       expect(result).toMatchObject({ ok: true, model: 'm', object: { start: 3, end: 16 }, bytes: 16 });
   });
 
+  test('takes the greatest of what several members say, in any order', () => {
+    const both = { max_tokens: 9, max_completion_tokens: 5, best_of: 7, n_cmpl: 2 };
+    for (const entries of [Object.entries(both), Object.entries(both).toReversed()])
+      expect(scanned(Object.fromEntries(entries), completions.body)).toMatchObject({ maxTokens: 9, candidates: 7 });
+  });
+
   test('ignores members of the same names deeper down and unknown ones above', () => {
     expect(scanned({ metadata: { model: 'x', stream: true }, model: 'm', 'm\\odel': 1 })).toMatchObject({ model: 'm' });
   });
