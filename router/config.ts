@@ -57,6 +57,11 @@ export const routerConfigSchema = z.object({
     .describe('memory for request bodies, shared out between endpoints'),
   FAIRWAY_BODY_TIMEOUT_MS: count(10).default(60_000).describe('how long a client may take to send its body'),
   FAIRWAY_CHOICES_MAX: count(1).default(128).describe('most choices of one request, where its endpoint does not say'),
+  FAIRWAY_VOLATILE_MEMBERS: z
+    .string()
+    .transform((text) => text.split(',').filter((name) => name !== ''))
+    .prefault('')
+    .describe('names of members of prompts, with commas between, that change without changing the prompt'),
   FAIRWAY_IN_FLIGHT_MAX: count(1).default(2048).describe('requests that are forwarded at once'),
   FAIRWAY_QUEUE_MAX: count(0).default(1024).describe('requests that wait for a turn'),
   FAIRWAY_QUEUE_BYTES_MAX: count(0)

@@ -184,7 +184,7 @@ function appDeps(
     gate: { access, pools, tokenHashKey: hashKey },
     hashKey,
     memory: new SharedRoom(config.FAIRWAY_BODY_BUDGET_BYTES),
-    scans: new ScanQueue(),
+    scans: new ScanQueue(config.FAIRWAY_VOLATILE_MEMBERS),
     bodyLimits: {
       bytesMax: config.FAIRWAY_BODY_BYTES_MAX,
       timeoutMs: config.FAIRWAY_BODY_TIMEOUT_MS,

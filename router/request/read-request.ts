@@ -23,7 +23,7 @@ export async function readRequest(
 ): Promise<void> {
   const { incoming, body, dialect } = request;
   assertJson(incoming.headers['content-type'], incoming.headers['content-encoding']);
-  using scanning = scans.open(new Scanner(dialect.body), body);
+  using scanning = scans.open(new Scanner(scans.rules(dialect.body)), body);
   const grown = (): void => {
     scanning.grown();
     if (scanning.problem !== undefined) throw problemOf(scanning.problem);

@@ -24,7 +24,7 @@ class CountingScanner extends Scanner {
 function lab() {
   const due: (() => void)[] = [];
   const perTurn: number[] = [];
-  const queue = new ScanQueue((act) => due.push(act), turnBytes);
+  const queue = new ScanQueue([], { nextTurn: (act) => due.push(act), turnBytes });
   /** False when none was due. */
   const turn = (): boolean => {
     const act = due.shift();
@@ -107,4 +107,15 @@ describe('bodies are scanned in turns', () => {
     });
     await expect(queue.open(broken, { pieces: [Buffer.from('{}')] }).end()).rejects.toThrow('broken');
   });
+});
+
+test('members that somebody has configured do not count, beside those of the rules', () => {
+  const rules = new ScanQueue(['stamp']).rules(chatCompletions.body);
+  const [plain, ...others] = [{}, { stamp: '1' }, { stamp: ['2'] }, { cache_control: {} }].map((more) => {
+    const scanner = new Scanner(rules);
+    scanner.write(Buffer.from(JSON.stringify({ messages: [{ role: 'user', content: [{ text: 'hi', ...more }] }] })));
+    const scan = scanner.end();
+    return scan.ok && scan.spans[0]?.hashes;
+  });
+  for (const other of others) expect(other).toEqual(plain);
 });

@@ -1,3 +1,4 @@
+import type { BodyRules } from './body-rules.ts';
 import type { ScannedBody, ScanProblem } from './scanned-body.ts';
 import type { Scanner } from './scanner.ts';
 
@@ -14,16 +15,32 @@ interface Growing {
  * bytes, however much the sockets brought in it, and a long body lets the others go first after each turn.
  */
 export class ScanQueue {
+  readonly #volatileKeys: readonly string[];
   readonly #turnBytes: number;
   readonly #nextTurn: (act: () => void) => void;
   /** In the order of their turns. */
   readonly #waiting = new Set<QueuedScan>();
   #isDue = false;
 
-  /** `nextTurn` calls back once, later in this turn of the event loop or in the next one. */
-  constructor(nextTurn: (act: () => void) => void = setImmediate, turnBytes = turnBytesMax) {
+  /**
+   * `volatileKeys`: members that do not count, beside those of an API's rules. `nextTurn` calls back once, later in this
+   * turn of the event loop or in the next one.
+   */
+  constructor(
+    volatileKeys: readonly string[] = [],
+    {
+      nextTurn = setImmediate,
+      turnBytes = turnBytesMax,
+    }: { nextTurn?: (act: () => void) => void; turnBytes?: number } = {},
+  ) {
+    this.#volatileKeys = volatileKeys;
     this.#nextTurn = nextTurn;
     this.#turnBytes = turnBytes;
+  }
+
+  /** An API's rules, as they are here. */
+  rules(of: BodyRules): BodyRules {
+    return { ...of, volatileKeys: [...of.volatileKeys, ...this.#volatileKeys] };
   }
 
   /** Scans what `body` holds and will hold. */
