@@ -107,7 +107,7 @@ async function serve(
 /** Who asks, what for, and then the answer. */
 async function pass(deps: AppDeps, request: InferenceRequest): Promise<ForwardOutcome> {
   const { gate, clock, bodyLimits, scans } = deps;
-  const caller = authenticate(gate, request.incoming.headers, clock.now());
+  const caller = authenticate(gate, request.incoming, clock.now());
   request.note({ endpointId: caller.endpointId, ...(caller.kind === 'token' && { tokenId: caller.tokenId }) });
   const lookup = { gate, picker: deps.forwarding.picker };
   if (request.dialect.aboutAnswer !== undefined) await askKeeper(request, caller, lookup);
@@ -122,12 +122,12 @@ async function pass(deps: AppDeps, request: InferenceRequest): Promise<ForwardOu
 function addModels(app: Hono<Bindings>, deps: AppDeps, path: string): void {
   const { gate, clock, forwarding } = deps;
   const listing = (c: Context<Bindings>) => {
-    const { headers } = c.env.incoming;
-    const caller = authenticate(gate, headers, clock.now());
+    const { incoming } = c.env;
+    const caller = authenticate(gate, incoming, clock.now());
     const served = modelsOf(gate.pools, caller, (pool) => forwarding.picker.isServing(pool));
     const models = apiFor(
       deps.apis.filter((api) => api.models?.path === path),
-      headers,
+      incoming.headers,
     )?.models;
     if (models === undefined) throw new AppError('unknown_route');
     return { models, served };

@@ -5,7 +5,7 @@ import { formatToken } from '#shared/runtime/access-token.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { accessDocument, poolDocument } from '#shared/testing/documents.ts';
 import { AccessDirectory } from '../edge/access-directory.ts';
-import { authenticate } from './authenticate.ts';
+import { authenticate, type Asking } from './authenticate.ts';
 import { PoolDirectory } from '../edge/pool-directory.ts';
 
 const tokenHashKey = new Uint8Array(32).fill(1);
@@ -24,6 +24,8 @@ function make() {
   return { gate: { access, pools, tokenHashKey }, first, second, host };
 }
 
+const from = (headers: Asking['headers'], remoteAddress = '127.0.0.1') => ({ headers, socket: { remoteAddress } });
+
 describe('authenticate', () => {
   it('takes Bearer and x-api-key, with the host of the token’s endpoint in any spelling', () => {
     const { gate, first, host } = make();
@@ -34,14 +36,14 @@ describe('authenticate', () => {
       { 'x-api-key': token, authorization: 'Bearer sk-of-somebody-else', host: host(first) },
       { 'x-api-key': token, host: host(first).replace('public', 'private') },
     ])
-      expect(authenticate(gate, headers, 0)).toMatchObject({ kind: 'token', endpointId: first.endpointId });
+      expect(authenticate(gate, from(headers), 0)).toMatchObject({ kind: 'token', endpointId: first.endpointId });
   });
 
   it('answers at each of two listeners for its own names, and for the public without a name for what is public', () => {
     const { gate, first, host } = make();
     const inside = accessDocument({ ...first, hashes: [keyedHash(tokenHashKey, token)] });
     const at = (listener: 'public' | 'private', name: string) => () =>
-      authenticate({ ...gate, listener }, { authorization: `Bearer ${token}`, host: name }, 0).endpointId;
+      authenticate({ ...gate, listener }, from({ authorization: `Bearer ${token}`, host: name }), 0).endpointId;
     const [outer, inner] = [host(first), host(first).replace('public', 'private')];
     for (const name of [outer, '127.0.0.1']) expect(at('public', name)()).toBe(first.endpointId);
     for (const name of [inner, '127.0.0.1']) expect(at('private', name)()).toBe(first.endpointId);
@@ -56,7 +58,7 @@ describe('authenticate', () => {
     'lets the token alone select behind %s',
     (host) => {
       const { gate, second } = make();
-      const caller = authenticate(gate, { authorization: `Bearer ${otherToken}`, host }, 0);
+      const caller = authenticate(gate, from({ authorization: `Bearer ${otherToken}`, host }), 0);
       expect(caller.endpointId).toBe(second.endpointId);
     },
   );
@@ -73,16 +75,31 @@ describe('authenticate', () => {
       { host: 'elsewhere.example', authorization: `Bearer ${token}` },
       { host: '127.0.0.1.example', authorization: `Bearer ${token}` },
     ])
-      expect(() => authenticate(gate, headers, 0)).toThrow(
+      expect(() => authenticate(gate, from(headers), 0)).toThrow(
         'invalid_api_key: The token is missing, unknown, expired or revoked.',
       );
+  });
+
+  it('takes a token until it expires, and from the networks that it names', () => {
+    const { gate, first } = make();
+    const headers = { 'x-api-key': token, host: '127.0.0.1' };
+    const document = accessDocument({ ...first, hashes: [keyedHash(tokenHashKey, token)] });
+    const change = (parts: object) =>
+      gate.access.put({ ...document, tokens: document.tokens.map((one) => ({ ...one, ...parts })) });
+    const call = (address: string, now: number) => () => authenticate(gate, from(headers, address), now);
+    change({ expiresAt: new Date(5000).toISOString() });
+    expect(call('::1', 4999)).not.toThrow();
+    expect(call('::1', 5000)).toThrow('invalid_api_key: The token is missing, unknown, expired or revoked.');
+    change({ networks: ['10.0.0.0/8'] });
+    expect(call('::ffff:10.0.0.1', 0)).not.toThrow();
+    expect(call('11.0.0.1', 0)).toThrow('invalid_api_key: The token is missing, unknown, expired or revoked.');
   });
 
   it('forgets a token the moment its document no longer names it, and an endpoint with its hosts', () => {
     const { gate, first, host } = make();
     const headers = { authorization: `Bearer ${token}`, host: '127.0.0.1' };
     gate.access.put(accessDocument({ ...first, hashes: ['other'] }));
-    expect(() => authenticate(gate, headers, 0)).toThrow('invalid_api_key');
+    expect(() => authenticate(gate, from(headers), 0)).toThrow('invalid_api_key');
     gate.access.remove(first.endpointId);
     expect(gate.access.endpointOfHost(host(first))).toBeUndefined();
   });
@@ -104,7 +121,7 @@ describe('probe credentials', () => {
     const { endpointId } = pool;
     const payload = { endpointId, pool: pool.pool, specRevision: 1, replicaId: null, expiresAt: 61_000, ...change };
     const headers = { authorization: `Bearer ${bend(credential(payload))}`, host };
-    return authenticate({ access: new AccessDirectory(), pools, tokenHashKey }, headers, 1000);
+    return authenticate({ access: new AccessDirectory(), pools, tokenHashKey }, from(headers), 1000);
   }
 
   it('are good for their pool until they expire', () => {

@@ -6,6 +6,7 @@ import { hasTokenForm } from '#shared/runtime/access-token.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
 import type { AccessDirectory, Grant, Listener } from '../edge/access-directory.ts';
 import type { PoolDirectory } from '../edge/pool-directory.ts';
+import { holds } from '../edge/networks.ts';
 import { isProof, verifyProof } from './proof.ts';
 
 /** Who calls: a client with a token, or the provisioner with a probe credential. */
@@ -17,6 +18,13 @@ export type Caller =
       readonly pool: PoolDocument;
       readonly payload: ProofPayload;
     };
+
+/** What is looked at of a request. */
+export interface Asking {
+  readonly headers: IncomingHttpHeaders;
+  /** Whose address counts: a balancer between has to keep the client's. */
+  readonly socket: { readonly remoteAddress?: string | undefined };
+}
 
 /** What a caller is checked against. */
 export interface Gate {
@@ -32,10 +40,12 @@ export interface Gate {
  * name must belong to the same endpoint, while a loopback or IP host lets the token alone select.
  * @throws AppError `invalid_api_key`, in the same words whatever is wrong, so that nobody learns which endpoints exist.
  */
-export function authenticate(gate: Gate, headers: IncomingHttpHeaders, now: number): Caller {
+export function authenticate(gate: Gate, { headers, socket }: Asking, now: number): Caller {
   const credential = credentialsOf(headers).find((text) => isProof(text) || hasTokenForm('access', text));
   if (credential === undefined) throw new AppError('invalid_api_key');
   const caller = isProof(credential) ? provedCaller(gate, credential, now) : tokenCaller(gate, credential, now);
+  const networks = caller?.kind === 'token' ? caller.networks : undefined;
+  if (networks !== undefined && !holds(networks, socket.remoteAddress)) throw new AppError('invalid_api_key');
   if (caller === undefined || !hostFits(gate, headers.host, caller.endpointId)) throw new AppError('invalid_api_key');
   return caller;
 }

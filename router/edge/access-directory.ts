@@ -1,11 +1,17 @@
+import type { BlockList } from 'node:net';
 import type { AccessDocument } from '#shared/contract/desired.ts';
+import { networksOf } from './networks.ts';
 
 type AccessToken = AccessDocument['tokens'][number];
 
 /** Whom a token lets in where. */
-export interface Grant extends Readonly<Pick<AccessToken, 'tokenId' | 'models' | 'expiresAt' | 'group'>> {
+export interface Grant extends Readonly<
+  Pick<AccessToken, 'tokenId' | 'models' | 'expiresAt' | 'group' | 'flowHeader'>
+> {
   readonly endpointId: string;
   readonly team: string;
+  /** Where it may be used from; everywhere when left out. */
+  readonly networks?: BlockList;
 }
 
 /** Where clients come in: from anywhere, or from inside of the VPC. */
@@ -22,7 +28,10 @@ export class AccessDirectory {
     this.remove(document.endpointId);
     const { endpointId, team, hosts, tokens } = document;
     this.#documents.set(endpointId, document);
-    for (const { hash, ...token } of tokens) this.#grants.set(hash, { endpointId, team, ...token });
+    for (const { hash, networks, ...token } of tokens) {
+      const within = networks === undefined ? {} : { networks: networksOf(networks) };
+      this.#grants.set(hash, { endpointId, team, ...token, ...within });
+    }
     for (const [listener, host] of hostsOf(hosts)) this.#hosts.set(host, { endpointId, listener });
   }
 

@@ -16,6 +16,7 @@ import { ClientReply, type Outgoing, type ReplyTimes } from './client-reply.ts';
 import { cacheSaltOf, namespaceOf } from './cache-namespace.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { OpenReplies } from './open-replies.ts';
+import { flowOf } from './flow.ts';
 import { patienceOf } from './patience.ts';
 import { applySplices, RequestBody } from './request-body.ts';
 import { clientIdOf, idHeaders } from './request-ids.ts';
@@ -106,7 +107,7 @@ export class InferenceRequest implements Disposable {
     const only = isProbe ? (caller.payload.replicaId ?? undefined) : undefined;
     this.#work = {
       pool: pool.pool,
-      flow: flowOf(caller),
+      flow: flowOf(caller, this.incoming.headers, pool),
       bytes: body.bytes,
       prompt: prefixHashes(scan, {
         cacheNamespace: namespaceOf(pool, caller),
@@ -130,7 +131,14 @@ export class InferenceRequest implements Disposable {
     this.#pool = pool;
     this.#target = this.incoming.url ?? '';
     const prompt = prefixHashes(noBody, { cacheNamespace: '', model: '' });
-    this.#work = { pool: pool.pool, flow: flowOf(caller), bytes: 0, prompt, maxTokens: 0, only: keeper };
+    this.#work = {
+      pool: pool.pool,
+      flow: flowOf(caller, this.incoming.headers, pool),
+      bytes: 0,
+      prompt,
+      maxTokens: 0,
+      only: keeper,
+    };
     this.note({ pool: pool.pool, stream: streamed });
   }
 
@@ -244,10 +252,6 @@ function routeHeaders({ replicaId, reason, queueMs }: Readonly<Record<string, un
     'x-fairway-route-reason': reason,
     'x-fairway-queue-ms': String(queueMs),
   };
-}
-
-function flowOf(caller: Caller): string {
-  return caller.kind === 'proof' ? caller.pool.pool : caller.tokenId;
 }
 
 /** A byte order mark before the body stays here: not every engine passes over it. */

@@ -262,7 +262,9 @@ describe('a client that says', () => {
     const waking = await edge.addEndpoint([], ['big']);
     const call = (seconds: string) =>
       tell({ send: () => ({ token: waking.token, headers: { 'x-scale-up-timeout': seconds } }) }, voices.messages);
-    await eventually(async () => expect((await call('0')).status).toBe(503));
+    const models = { token: waking.token, method: 'GET', path: '/v1/models/big', body: '' };
+    await eventually(async () => expect((await tell({ send: () => models }, voices.chat)).status).toBe(200));
+    expect((await call('0')).status).toBe(503);
     const held = call('60');
     await eventually(async () => expect(await metrics()).toMatch(/^fairway_router_queued_requests\S* 1$/m));
     waking.document = { ...waking.document, replicas: [replicaAt(upstream.port)] };

@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest';
+import { poolDocument } from '#shared/testing/documents.ts';
+import { flowOf } from './flow.ts';
+
+const pool = poolDocument();
+const { endpointId, team } = pool;
+const caller = (flowHeader?: string) =>
+  ({ kind: 'token', endpointId, team, tokenId: 't', ...(flowHeader !== undefined && { flowHeader }) }) as const;
+
+it('people who share a token take turns with each other, where their header tells them apart', () => {
+  const [one, other] = [{ 'x-user': 'ann' }, { 'x-user': 'bob' }];
+  expect(flowOf(caller(), one, pool)).toBe('t');
+  expect(flowOf(caller('x-user'), {}, pool)).toBe('t');
+  expect(flowOf(caller('x-user'), one, pool)).toBe(flowOf(caller('x-user'), one, pool));
+  expect(flowOf(caller('x-user'), one, pool)).not.toBe(flowOf(caller('x-user'), other, pool));
+  expect(flowOf(caller('x-user'), one, pool)).not.toContain('ann');
+});
