@@ -38,7 +38,7 @@ const deployment = z.object({
   id: uuid,
   dedicated_inference_id: uuid,
   state: z.enum(['active', 'pending', 'invalid']),
-  vpc_config: z.object({ vpc_uuid: uuid }),
+  vpc_config: z.object({ vpc_uuid: uuid }).optional(),
   created_at: time,
   updated_at: time,
 });
@@ -49,7 +49,7 @@ const inference = z.object({
   status: z.enum(wireStatuses),
   vpc_uuid: uuid,
   spec: deployment.optional(),
-  pending_deployment_spec: deployment.extend({ status: z.enum(['provisioning', 'updating', 'error']) }).optional(),
+  pending_deployment_spec: deployment.extend({ status: z.enum(['provisioning', 'updating']) }).optional(),
   endpoints: z.object({ public_endpoint_fqdn: uri.optional(), private_endpoint_fqdn: uri }).optional(),
   created_at: time,
   updated_at: time,

@@ -33,7 +33,7 @@ const specReply = z.object({
   status: z.string(),
   enable_public_endpoint: z.boolean(),
   vpc: z.object({ uuid: uuidSchema }),
-  vpc_config: z.object({ vpc_uuid: uuidSchema }),
+  vpc_config: z.object({ vpc_uuid: uuidSchema }).optional(),
   model_deployments: z.array(modelReply),
   created_at: z.iso.datetime(),
   updated_at: z.iso.datetime(),

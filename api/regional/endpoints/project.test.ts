@@ -63,7 +63,7 @@ const cases: Case[] = [
   {
     what: 'rejected before anything was live',
     status: status({ state: 'error', observedRevision: 8, rejection }),
-    expected: { status: 'error', spec: false, pending: 'error', phase: 'capacity' },
+    expected: { status: 'error', spec: false, pending: 'provisioning', phase: 'capacity' },
   },
   {
     what: 'tried again after an error',

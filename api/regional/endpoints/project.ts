@@ -88,7 +88,7 @@ function progressOf(
 }
 
 function pendingState(status: WireStatus, live: boolean): { state: string; status: string } {
-  if (status === 'error') return { state: 'invalid', status: 'error' };
+  if (status === 'error') return { state: 'invalid', status: 'provisioning' };
   return { state: 'pending', status: live ? 'updating' : 'provisioning' };
 }
 
@@ -106,7 +106,8 @@ function specReply(owner: SpecDocument, content: SpecContent, marks: { state: st
     ...marks,
     enable_public_endpoint: content.enablePublicEndpoint,
     vpc: { uuid: owner.vpcId },
-    vpc_config: { vpc_uuid: owner.vpcId },
+    // Terraform compares it with its configuration: one that names no VPC would have the endpoint made anew.
+    ...(owner.vpcGiven && { vpc_config: { vpc_uuid: owner.vpcId } }),
     model_deployments: content.deployments.map((model) => ({
       model_id: model.modelId,
       model_slug: model.slug,
