@@ -54,7 +54,7 @@ export function startStreamLoad(options: StreamLoadOptions): StreamLoad {
       if (answer.finishReason === null) failures.push(`${conversation.user}: the stream ended without a finish reason`);
       return answer.text;
     } catch (error) {
-      failures.push(`${conversation.user}: ${String(error)}`);
+      failures.push(`${conversation.user}: ${reasons(error)}`);
       return '';
     } finally {
       count();
@@ -70,4 +70,10 @@ export function startStreamLoad(options: StreamLoadOptions): StreamLoad {
       await Promise.all(running);
     },
   };
+}
+
+/** An error with its causes: the SDK says "Connection error." of whatever the socket said. */
+function reasons(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause === undefined ? String(error) : `${String(error)} (${reasons(cause)})`;
 }

@@ -122,6 +122,40 @@ describe('drain', () => {
     expect(await drained).toBeLessThan(1500);
   });
 
+  it('serves the next request on a connection whose reply had promised to keep it, and then closes it', async () => {
+    const responses: ServerResponse[] = [];
+    const running = await serveListener((_request, response) => {
+      response.writeHead(200, { 'content-length': 2 });
+      response.write('a');
+      responses.push(response);
+    }, local);
+    const socket = await opened(running.url);
+    let said = '';
+    socket.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    const closed = once(socket, 'end');
+    const request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+    socket.write(request);
+    await eventually(() => expect(said).toMatch(/keep-alive[\s\S]*\r\n\r\na$/i));
+    const drained = running[Symbol.asyncDispose]();
+    responses[0]?.end('b');
+    await eventually(() => expect(said).toMatch(/ab$/));
+    socket.write(request);
+    await eventually(() => expect(said).toMatch(/ab[\s\S]*connection: close[\s\S]*\r\n\r\na$/i));
+    responses[1]?.end('b');
+    await Promise.all([drained, closed]);
+    expect(said.match(/ab/g)).toHaveLength(2);
+  });
+
+  it('serves what comes through idle connections until it is disposed', async () => {
+    const running = await serveListener((_request, response) => response.end('x'), local);
+    using agent = keepAlive();
+    expect((await get(running.url, agent)).connection).toBe('keep-alive');
+    await running.stopListening();
+    expect(await get(running.url, agent)).toMatchObject({ status: 200, connection: 'close' });
+    await expect(get(running.url, agent)).rejects.toThrow('ECONNREFUSED');
+    await running[Symbol.asyncDispose]();
+  });
+
   it('serves on after it has sent clients away, and closes a connection with its reply', async () => {
     await using running = await serveListener((_request, response) => response.end('x'), local);
     using agent = keepAlive();
@@ -136,7 +170,7 @@ describe('drain', () => {
     const newcomer = await opened(running.url);
     expect((await get(running.url)).status).toBe(200);
     const stopped = running.stopListening();
-    await expect(get(running.url)).rejects.toThrow();
+    await expect(opened(running.url)).rejects.toThrow('ECONNREFUSED');
     newcomer.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     const [chunk] = (await once(newcomer, 'data')) as [Buffer];
     expect(chunk.toString()).toMatch(/^HTTP\/1\.1 200 OK/);

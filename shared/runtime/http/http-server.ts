@@ -1,6 +1,6 @@
-import { createServer, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { Server as NetServer, type AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Registry } from 'prom-client';
 import { ConfigError } from '../config-error.ts';
@@ -8,6 +8,7 @@ import { closeInStages } from './close-in-stages.ts';
 import { httpOrigin } from './http-origin.ts';
 import { boundedListener, type ServerBounds } from './server-bounds.ts';
 import type { TlsIdentity } from '../tls/tls-files.ts';
+import { ServerConnections } from './server-connections.ts';
 
 /** Anything with Hono's `fetch`; the bindings (`incoming`, `outgoing`) come from @hono/node-server. */
 export interface FetchApp {
@@ -37,15 +38,15 @@ export interface RunningServer extends AsyncDisposable {
   server: Server;
   /** From now on every reply ends its connection; new connections are still taken. */
   sendAway(): void;
-  /** Takes no new connection and closes the idle ones. Resolves when those who had just come have said what they want. */
+  /**
+   * Takes no new connection; what comes through the old ones is still served. Resolves when those who had just come have
+   * said what they want.
+   */
   stopListening(): Promise<void>;
 }
 
 /** How long what a client still sends is read after the last reply of its connection. */
 const lingerMs = 2000;
-
-/** At the end of a server, how long a connection that has sent nothing yet is waited for: its request may be on its way. */
-const firstBytesMs = 500;
 
 /** TLS 1.2 at least; a handshake that takes longer than this is cut, milliseconds. */
 const tlsSettings = { minVersion: 'TLSv1.2', handshakeTimeout: 10_000 } as const;
@@ -81,50 +82,27 @@ export async function serveListener(listener: RequestListener, options: ServeOpt
   return { url: httpOrigin(options.host, port, tls === undefined ? 'http' : 'https'), server, ...ending };
 }
 
-/**
- * How a server ends. Node closes kept connections only when they are idle at the moment of `close()`: one that was never
- * used, or whose reply was under way, would hold the end until its keep-alive time-out. So replies that have not begun
- * say `connection: close`, and whatever becomes idle later is closed then.
- */
 function endingOf(server: Server, timeoutMs: number): Omit<RunningServer, 'url' | 'server'> {
-  const sockets = new Set<Socket>();
-  const open = new Set<ServerResponse>();
+  const connections = new ServerConnections(server);
   const closed = Promise.withResolvers<void>();
-  let leaving = false;
   let stopped: Promise<void> | undefined;
-  const silent = (): Socket[] => [...sockets].filter(({ bytesRead }) => bytesRead === 0);
-  server.on('connection', (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
-  server.on('request', (_request, response) => {
-    open.add(response);
-    if (leaving) response.shouldKeepAlive = false;
-    response.once('close', () => {
-      open.delete(response);
-      if (stopped !== undefined) setImmediate(() => server.closeIdleConnections());
-    });
-  });
-  const sendAway = (): void => {
-    leaving = true;
-    for (const response of open) response.shouldKeepAlive = false;
-  };
-  const stop = async (): Promise<void> => {
-    sendAway();
-    server.close(() => closed.resolve());
-    server.closeIdleConnections();
-    if (silent().length > 0) await new Promise((resolve) => setTimeout(resolve, firstBytesMs));
-    for (const socket of silent()) socket.destroy();
+  const stop = (): Promise<void> => {
+    connections.sendAway();
+    // Not the server's own, which closes idle connections as well.
+    NetServer.prototype.close.call(server, () => closed.resolve());
+    return connections.noneFollow();
   };
   const stopListening = (): Promise<void> => (stopped ??= stop());
   return {
-    sendAway,
+    sendAway: () => connections.sendAway(),
     stopListening,
     async [Symbol.asyncDispose]() {
       const deadline = setTimeout(() => server.closeAllConnections(), timeoutMs);
       await stopListening();
+      connections.closeIdle();
       await closed.promise;
       clearTimeout(deadline);
+      server.close();
     },
   };
 }
