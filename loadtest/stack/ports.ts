@@ -26,20 +26,17 @@ export interface VpcPorts {
   cluster: number;
 }
 
-/** How many of each, and where the fixed ones begin (0: free ones too). */
-export interface PortRequest {
+/**
+ * Chooses the ports. Each is bound for a moment, all at the same time, so that no two are equal.
+ * @throws ConfigError when a fixed one is taken, with the command that uses others.
+ */
+export async function choosePorts(request: {
   first: number;
   vpcs: number;
   /** Of each VPC. */
   routers: number;
   regionals: number;
-}
-
-/**
- * Chooses the ports. Each is bound for a moment, all at the same time, so that no two are equal.
- * @throws ConfigError when a fixed one is taken, with the command that uses others.
- */
-export async function choosePorts(request: PortRequest): Promise<StackPorts> {
+}): Promise<StackPorts> {
   const held: Server[] = [];
   const hold = async (port: number): Promise<number> => {
     const server = createServer();

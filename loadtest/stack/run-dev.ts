@@ -5,18 +5,18 @@ import { createProgress } from './progress.ts';
 import { startStack, writeReport, type Stack } from './stack.ts';
 import { welcome } from './welcome.ts';
 
-/** What a run needs from the outside. */
-export interface DevContext {
-  signal: AbortSignal;
-  out: (text: string) => void;
-  clock?: Clock;
-}
-
 /**
  * `npm run dev`: starts the stack, creates the demo endpoint through the public API, waits until it is active, streams a
  * first completion, prints what to paste, and serves until the signal aborts (with --smoke: ends at once).
  */
-export async function runDev(options: StackOptions, context: DevContext): Promise<void> {
+export async function runDev(
+  options: StackOptions,
+  context: {
+    signal: AbortSignal;
+    out: (text: string) => void;
+    clock?: Clock;
+  },
+): Promise<void> {
   const clock = context.clock ?? systemClock;
   const progress = createProgress(clock, context.out);
   const startedAt = clock.monotonic();

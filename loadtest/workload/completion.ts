@@ -11,16 +11,16 @@ export interface Completion {
   ttftMs: number;
 }
 
-/** What to ask. */
-export interface CompletionRequest {
-  model: string;
-  messages: Message[];
-  maxTokens: number;
-  signal?: AbortSignal;
-}
-
 /** Streams one completion to its end. @throws whatever the SDK throws, error frames included. */
-export async function complete(client: OpenAI, request: CompletionRequest): Promise<Completion> {
+export async function complete(
+  client: OpenAI,
+  request: {
+    model: string;
+    messages: Message[];
+    maxTokens: number;
+    signal?: AbortSignal;
+  },
+): Promise<Completion> {
   const startedAt = performance.now();
   const seen: Completion = {
     text: '',

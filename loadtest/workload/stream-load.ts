@@ -3,17 +3,6 @@ import { complete } from './completion.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 import { ask, beginConversation, hear, proseOf, type Conversation } from './conversation.ts';
 
-/** A closed loop of streaming users. */
-export interface StreamLoadOptions {
-  client: OpenAI;
-  model: string;
-  users: number;
-  seed: number;
-  maxTokens: number;
-  /** Turns after which a user begins anew. */
-  turns: number;
-}
-
 /** What a load has seen so far. */
 export interface StreamLoad extends AsyncDisposable {
   completed(): number;
@@ -24,7 +13,15 @@ export interface StreamLoad extends AsyncDisposable {
 }
 
 /** Starts `users` loops, each sending its whole growing conversation with every turn, until disposed. */
-export function startStreamLoad(options: StreamLoadOptions): StreamLoad {
+export function startStreamLoad(options: {
+  client: OpenAI;
+  model: string;
+  users: number;
+  seed: number;
+  maxTokens: number;
+  /** Turns after which a user begins anew. */
+  turns: number;
+}): StreamLoad {
   const stop = new AbortController();
   const failures: string[] = [];
   let completed = 0;

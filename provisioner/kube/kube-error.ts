@@ -17,17 +17,6 @@ export interface StatusDetails {
   [field: string]: unknown;
 }
 
-/** What a KubeError is made of. `status` 0 = no answer from the server; the reason then is one of this client's own. */
-export interface KubeErrorFields {
-  status: number;
-  reason: string;
-  message: string;
-  details?: StatusDetails | undefined;
-  retryAfterMs?: number | undefined;
-  requestId?: string | undefined;
-  cause?: unknown;
-}
-
 /**
  * Any failure of a call to the API server. Reasons are Kubernetes' (`NotFound`, `Conflict`, `Expired` …) or, with
  * status 0, ours: `Unreachable`, `Timeout`, `BadResponse` (unreadable answer), `TooManyPending` (the client's own bound).
@@ -40,7 +29,16 @@ export class KubeError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly requestId: string | undefined;
 
-  constructor(fields: KubeErrorFields) {
+  constructor(fields: {
+    /** 0 = no answer from the server; the reason then is one of this client's own. */
+    status: number;
+    reason: string;
+    message: string;
+    details?: StatusDetails | undefined;
+    retryAfterMs?: number | undefined;
+    requestId?: string | undefined;
+    cause?: unknown;
+  }) {
     super(fields.message, { cause: fields.cause });
     this.name = 'KubeError';
     this.status = fields.status;
@@ -51,17 +49,14 @@ export class KubeError extends Error {
   }
 }
 
-/** Where a Status came from: an HTTP answer, or (status 200) an ERROR event inside a watch. */
-export interface StatusOrigin {
+/** Builds the error from a Kubernetes Status, or from any other body that an intermediary may have answered. */
+export function kubeErrorFromStatus(origin: {
   what: string;
   httpStatus: number;
   body: unknown;
   retryAfterMs?: number | undefined;
   requestId?: string | undefined;
-}
-
-/** Builds the error from a Kubernetes Status, or from any other body that an intermediary may have answered. */
-export function kubeErrorFromStatus(origin: StatusOrigin): KubeError {
+}): KubeError {
   const body = isRecord(origin.body) ? origin.body : {};
   const details: StatusDetails = isRecord(body['details']) ? body['details'] : {};
   const status = typeof body['code'] === 'number' ? body['code'] : origin.httpStatus;

@@ -7,14 +7,6 @@ export interface ShardRow {
   seq: number;
 }
 
-/** What a provisioner knows when it looks at the leases. */
-export interface LeaseState {
-  instanceId: string;
-  /** Members whose beat is fresh, this one included. */
-  members: readonly string[];
-  rows: readonly ShardRow[];
-}
-
 /** One write: take the shard, or give it to whom it belongs. */
 export type LeaseStep = { kind: 'take' | 'release'; shard: number; expectedSeq: number; reason: string };
 
@@ -23,7 +15,12 @@ export type LeaseStep = { kind: 'take' | 'release'; shard: number; expectedSeq: 
  * 1998), so that a member that comes or goes moves only its own share. A shard is taken when it is free or its holder
  * is dead, and released by its holder when it belongs to somebody else.
  */
-export function planLeases(state: LeaseState): LeaseStep[] {
+export function planLeases(state: {
+  instanceId: string;
+  /** Members whose beat is fresh, this one included. */
+  members: readonly string[];
+  rows: readonly ShardRow[];
+}): LeaseStep[] {
   const alive = new Set(state.members);
   return state.rows.flatMap(({ shard, holder, seq }): LeaseStep[] => {
     const owner = ownerOf(shard, state.members);

@@ -18,17 +18,17 @@ export function groupsOf(spec: AppliedSpec, settings: ManifestSettings): EngineG
   );
 }
 
-/** What the objects are made with, beside the spec. */
-export interface SupportContext {
-  owner: OwnerReference;
-  secretsOf: (pool: string) => PoolSecrets;
-  settings: ManifestSettings;
-  /** What is there beside the replicas that the spec asks for: of older templates, or on its way out. */
-  beside: { pods: number; gpus: number };
-}
-
 /** Everything of an endpoint but its custom resource and its Deployments, in the order of creation. */
-export function supportObjects(spec: AppliedSpec, context: SupportContext): KubeObject[] {
+export function supportObjects(
+  spec: AppliedSpec,
+  context: {
+    owner: OwnerReference;
+    secretsOf: (pool: string) => PoolSecrets;
+    settings: ManifestSettings;
+    /** What is there beside the replicas that the spec asks for: of older templates, or on its way out. */
+    beside: { pods: number; gpus: number };
+  },
+): KubeObject[] {
   const { owner, secretsOf, settings, beside } = context;
   const pools = poolsOf(spec, settings);
   const ports = [...new Set(pools.map(({ profile }) => profile.port))];

@@ -22,16 +22,6 @@ const watched = [
   kinds.podDisruptionBudget,
 ] as const;
 
-/** What the caches need. `onWake` gets the endpoint of each object that changed. */
-export interface CachesOptions {
-  client: Pick<KubeClient, 'list' | 'watch'>;
-  clock: Clock;
-  log: Logger;
-  onWake: (endpointId: string) => void;
-  /** Gives the listener of one kind's reflector. */
-  onEvent?: (kind: string) => (event: ReflectorEvent) => void;
-}
-
 /** Local copies of every object of an endpoint: with its label, its names and its owner. */
 export interface Caches extends AsyncDisposable {
   /** The reflector of a kind; undefined for kinds that are not watched. */
@@ -53,7 +43,15 @@ export interface Caches extends AsyncDisposable {
 }
 
 /** Starts one reflector per kind. */
-export function startCaches(options: CachesOptions): Caches {
+export function startCaches(options: {
+  client: Pick<KubeClient, 'list' | 'watch'>;
+  clock: Clock;
+  log: Logger;
+  /** Gets the endpoint of each object that changed. */
+  onWake: (endpointId: string) => void;
+  /** Gives the listener of one kind's reflector. */
+  onEvent?: (kind: string) => (event: ReflectorEvent) => void;
+}): Caches {
   const { client, clock, log, onWake } = options;
   const wake = (change: Change): void => {
     const object = change.type === 'deleted' ? change.old : change.new;

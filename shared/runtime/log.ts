@@ -10,12 +10,6 @@ export type Logger = Pick<PinoLogger, 'level' | 'trace' | 'debug' | 'info' | 'wa
 /** The levels that a logger knows, from most to least. */
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
-/** How loggers are made; `destination` is for tests. */
-export interface LogOptions {
-  level?: string;
-  destination?: DestinationStream;
-}
-
 /** Lines that wait for a reader of stdout that does not read; above this they are dropped, and the process goes on. */
 const waitingBytesMax = 16 * 1024 * 1024;
 
@@ -23,7 +17,14 @@ const waitingBytesMax = 16 * 1024 * 1024;
  * Creates the process's logger: JSON lines on stdout with ISO time and level as text. Secrets are masked by the name of
  * their member at any depth (errors and their causes included) and, in the finished line, by their form.
  */
-export function createLogger(service: string, options: LogOptions = {}): Logger {
+export function createLogger(
+  service: string,
+  options: {
+    level?: string;
+    /** For tests. */
+    destination?: DestinationStream;
+  } = {},
+): Logger {
   const settings = {
     level: options.level ?? 'info',
     base: { service, pid: process.pid },

@@ -1,16 +1,17 @@
 import { systemClock } from '#shared/runtime/clock.ts';
 
-/** Bounds of `eventually`; `everyMs` is the pause between looks. */
-export interface EventuallyOptions {
-  timeoutMs?: number;
-  everyMs?: number;
-}
-
 /**
  * Looks again and again until `look` returns without throwing, and gives its value.
  * @throws the last error of `look`, with the time that was waited, when the time is over.
  */
-export async function eventually<T>(look: () => Promise<T> | T, options: EventuallyOptions = {}): Promise<T> {
+export async function eventually<T>(
+  look: () => Promise<T> | T,
+  options: {
+    timeoutMs?: number;
+    /** The pause between looks. */
+    everyMs?: number;
+  } = {},
+): Promise<T> {
   // Long enough for a busy machine: it is waited out only by what never comes.
   const timeoutMs = options.timeoutMs ?? 30_000;
   const startedAt = systemClock.monotonic();

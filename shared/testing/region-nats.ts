@@ -7,13 +7,6 @@ export interface RegionNats extends NatsTestServer {
   urlOf(role: NatsRole): string;
 }
 
-/** Who gets a user, beside the roles that every region has. */
-export interface RegionNatsPlace {
-  region?: string;
-  vpcIds?: readonly string[];
-  teams?: readonly string[];
-}
-
 const password = 'of-a-test';
 const test: NatsLogin = {
   user: { account: 'CONTROL', name: 'test', publish: ['>'], subscribe: ['>'], answers: true },
@@ -21,7 +14,13 @@ const test: NatsLogin = {
 };
 
 /** Starts it on a free port. */
-export async function startRegionNats(place: RegionNatsPlace = {}): Promise<RegionNats> {
+export async function startRegionNats(
+  place: {
+    region?: string;
+    vpcIds?: readonly string[];
+    teams?: readonly string[];
+  } = {},
+): Promise<RegionNats> {
   const { region = 'atl1', vpcIds = [], teams = [] } = place;
   const roles: NatsRole[] = [
     { role: 'admin' },

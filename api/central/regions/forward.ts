@@ -6,14 +6,6 @@ import { systemClock } from '#shared/runtime/clock.ts';
 import { Deadline } from '#shared/runtime/deadline.ts';
 import { endToEndHeaders, hopHeader } from './forwarded-headers.ts';
 
-/** Where regions are and how long they have. */
-export interface ForwarderOptions {
-  regions: ReadonlyMap<Region, readonly string[]>;
-  connectTimeoutMs: number;
-  readTimeoutMs: number;
-  changeTimeoutMs: number;
-}
-
 /** A request as it goes on; `headers` are the client's, `origin` is the address under which the client sees us. */
 export interface ForwardRequest {
   method: string;
@@ -47,7 +39,12 @@ const replyMaxBytes = 64 * 1024 * 1024;
  * Makes a forwarder. Processes of a region take turns; the next one is tried when nothing was sent, and for reads after any
  * failure (one more attempt than there are processes: a reused connection may have been closed by a restart).
  */
-export function createForwarder(options: ForwarderOptions): Forwarder {
+export function createForwarder(options: {
+  regions: ReadonlyMap<Region, readonly string[]>;
+  connectTimeoutMs: number;
+  readTimeoutMs: number;
+  changeTimeoutMs: number;
+}): Forwarder {
   const agent = new Agent({
     connect: { timeout: options.connectTimeoutMs },
     keepAliveTimeout: 60_000,

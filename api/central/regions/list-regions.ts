@@ -16,13 +16,6 @@ const regionPage = 200;
 /** Requests to one region at once. */
 const requestsAtOnce = 8;
 
-/** Where lists come from, and how long all of it may take, milliseconds: a region that is late is named as unreachable. */
-export interface ListSources {
-  regions: readonly Region[];
-  forwarder: Forwarder;
-  timeoutMs: number;
-}
-
 /** What one region holds: what was asked for, whether more follows, and how much there is; or its refusal; or silence. */
 type Part = { items: Item[]; more: boolean; total: number } | { refusal: Response } | { silent: AppError };
 
@@ -31,7 +24,15 @@ type Part = { items: Item[]; more: boolean; total: number } | { refusal: Respons
  * merged, and regions that could not be asked are named in `meta.unreachable`.
  * @throws AppError `region_unavailable` when no region answers, `unprocessable` for a query that does not fit.
  */
-export async function listRegions(request: ForwardRequest, sources: ListSources): Promise<Response> {
+export async function listRegions(
+  request: ForwardRequest,
+  sources: {
+    regions: readonly Region[];
+    forwarder: Forwarder;
+    /** For all of it, milliseconds: a region that is late is named as unreachable. */
+    timeoutMs: number;
+  },
+): Promise<Response> {
   const url = new URL(request.path, request.origin);
   const query = parseInput(listQuerySchema, Object.fromEntries(url.searchParams));
   const asked = sources.regions.filter((region) => [undefined, region].includes(query.region));

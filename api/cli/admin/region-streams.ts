@@ -9,12 +9,6 @@ import { readEach } from '#shared/runtime/nats/nats-publish.ts';
 import { findStream } from '#shared/runtime/nats/nats-streams.ts';
 import { changeDocument, isoNow, type AdminContext } from './admin-context.ts';
 
-/** How the region's streams are made; see `makeStreams`. */
-export interface RegionStreamOptions {
-  replicas?: number;
-  firstSequence?: number;
-}
-
 const originKey = 'fairway.origin';
 
 /**
@@ -25,7 +19,13 @@ const originKey = 'fairway.origin';
  */
 export async function makeRegionStreams(
   context: AdminContext,
-  { replicas, firstSequence }: RegionStreamOptions = {},
+  {
+    replicas,
+    firstSequence,
+  }: {
+    replicas?: number;
+    firstSequence?: number;
+  } = {},
 ): Promise<string[]> {
   const { nats, region, newId } = context;
   const options = { stamp: stampFor(region, newId), ...(replicas !== undefined && { replicas }) };

@@ -66,16 +66,14 @@ export const betaToken = 'fairwayapi_beta-for-tests';
 /** A VPC for tests. */
 export const testVpcId = '11111111-2222-4333-8444-555555555555';
 
-/** How to start one. Each API may get a NATS address of its own: a proxy, for instance. */
-export interface TestRegionOptions {
+/** Starts a region. */
+export async function startTestRegion(options: {
   natsUrl: string;
+  /** One for each API: a proxy, for instance. */
   apiNatsUrls: string[];
   env?: Record<string, string>;
   clock?: Clock;
-}
-
-/** Starts a region. */
-export async function startTestRegion(options: TestRegionOptions): Promise<TestRegion> {
+}): Promise<TestRegion> {
   await using stack = new AsyncDisposableStack();
   const nats = stack.use(await connectNats({ url: options.natsUrl, name: 'test', log: silentLogger() }));
   const { desired, status, identity, events, audit } = streams;

@@ -37,12 +37,6 @@ export interface EngineStats {
   readonly steps: number;
 }
 
-/** `jitter` 0.05 varies each step's duration by ±5 %, from `seed`; 0 (the default) is exact. */
-export interface EngineOptions {
-  readonly seed?: number;
-  readonly jitter?: number;
-}
-
 interface Sequence {
   readonly request: EngineRequest;
   readonly arrivedAt: number;
@@ -85,7 +79,14 @@ export class Engine {
   readonly #counts = { promptTokens: 0, cachedTokens: 0, generatedTokens: 0, steps: 0 };
 
   /** An idle engine with an empty cache. */
-  constructor(preset: EnginePreset, options: EngineOptions = {}) {
+  constructor(
+    preset: EnginePreset,
+    options: {
+      readonly seed?: number;
+      /** 0.05 varies each step's duration by ±5 %, from `seed`; 0 (the default) is exact. */
+      readonly jitter?: number;
+    } = {},
+  ) {
     this.preset = preset;
     this.#cache = new BlockCache(Math.floor(preset.kvTokens / preset.blockTokens));
     this.#jitter = options.jitter ?? 0;

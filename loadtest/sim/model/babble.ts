@@ -4,16 +4,6 @@ import { splitTokens } from './tokens.ts';
 /** The sentence that every answer opens with. */
 export const openingSentence = 'This is a simulated model (no weights are loaded).';
 
-/** What to write: the same values give the same answer on every machine. */
-export interface BabbleRequest {
-  readonly seed: number;
-  readonly maxTokens: number;
-  /** Go on to `maxTokens` instead of ending where the text ends (vLLM's `ignore_eos`). */
-  readonly ignoreEnd?: boolean;
-  /** The text ends before the first of these. */
-  readonly stop?: readonly string[];
-}
-
 /** An answer, one string per token, and why it ends there. */
 export interface Babble {
   readonly tokens: readonly string[];
@@ -56,7 +46,14 @@ const words: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Writes sentences that read like text, ends after a number of them that comes from the seed, and says what it is. */
-export function babble(request: BabbleRequest): Babble {
+export function babble(request: {
+  readonly seed: number;
+  readonly maxTokens: number;
+  /** Go on to `maxTokens` instead of ending where the text ends (vLLM's `ignore_eos`). */
+  readonly ignoreEnd?: boolean;
+  /** The text ends before the first of these. */
+  readonly stop?: readonly string[];
+}): Babble {
   const random = seededRandom(request.seed);
   const draw = random();
   const sentences = request.ignoreEnd === true ? Infinity : 2 + Math.floor(14 * draw * draw);

@@ -4,18 +4,18 @@ import type { Segment } from './tokens.ts';
 /** Tokens that one picture (or sound, or file) of a message takes, whatever its size. */
 const pictureTokens = 256;
 
-/** The parts of a chat request that become the prompt. */
-export interface ChatPrompt {
-  readonly messages: readonly unknown[];
-  readonly tools?: readonly unknown[] | undefined;
-}
-
 /**
  * Renders a conversation the way chat templates do (ChatML): first the system messages with the tools in the same
  * turn, then one turn per message, at last the opened turn of the assistant. Control tokens are never made from
  * text, so nobody can write them into a message.
  */
-export function renderChat({ messages, tools }: ChatPrompt): Segment[] {
+export function renderChat({
+  messages,
+  tools,
+}: {
+  readonly messages: readonly unknown[];
+  readonly tools?: readonly unknown[] | undefined;
+}): Segment[] {
   const segments: Segment[] = [];
   const turns = messages.filter(isRecord);
   const leading = turns.findIndex((turn) => !isSystem(turn));

@@ -128,21 +128,19 @@ function explain(error: NodeJS.ErrnoException, { host, port }: ServeOptions): Er
   return error;
 }
 
-/** What the admin listener shows. `notReady` names what is missing; an empty list means ready. */
-export interface AdminOptions {
-  host: string;
-  port: number;
-  registry: Registry;
-  notReady: () => string[];
-  /** What an operator should know although the process can do its work. */
-  warnings?: () => string[];
-}
-
 /**
  * The operator's listener of every process: `/healthz` (the process lives), `/readyz` (it can do its work, else 503
  * with what is missing), `/metrics` (Prometheus text). It is a listener of its own: clients never reach it.
  */
-export async function serveAdmin(options: AdminOptions): Promise<RunningServer> {
+export async function serveAdmin(options: {
+  host: string;
+  port: number;
+  registry: Registry;
+  /** Names what is missing; an empty list means ready. */
+  notReady: () => string[];
+  /** What an operator should know although the process can do its work. */
+  warnings?: () => string[];
+}): Promise<RunningServer> {
   const { registry, notReady, warnings } = options;
   const answerTo = async (path: string): Promise<Answer> => {
     if (path === '/healthz') return json(200, { ok: true });

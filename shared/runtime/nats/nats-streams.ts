@@ -36,14 +36,6 @@ const patience = { baseMs: 100, maxMs: 1000, budgetMs: 15_000 };
 /** Code of nats-server's errors.json: stream not found. */
 const notFound = 10_059;
 
-/** How streams are looked at. */
-export interface VerifyOptions {
-  /** Objects to a stream's metadata, in words. */
-  check?: (metadata: Record<string, string> | undefined) => string | undefined;
-  /** Ends the wait for a JetStream that is not ready. */
-  signal?: AbortSignal | undefined;
-}
-
 /**
  * Checks that each stream exists, with subjects and properties that this process relies on; sizes and copies are the
  * operator's. Waits for a JetStream that is not ready.
@@ -52,7 +44,15 @@ export interface VerifyOptions {
 export async function verifyStreams(
   nats: Nats,
   definitions: readonly StreamDefinition[],
-  { check, signal }: VerifyOptions = {},
+  {
+    check,
+    signal,
+  }: {
+    /** Objects to a stream's metadata, in words. */
+    check?: (metadata: Record<string, string> | undefined) => string | undefined;
+    /** Ends the wait for a JetStream that is not ready. */
+    signal?: AbortSignal | undefined;
+  } = {},
 ): Promise<void> {
   const problems = await Promise.all(
     definitions.map((definition) =>
