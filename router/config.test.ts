@@ -17,6 +17,14 @@ describe('the configuration', () => {
     expect(JSON.stringify(maskConfig(routerConfigSchema, config))).not.toContain(env.FAIRWAY_TOKEN_HASH_KEY);
   });
 
+  it('reads the members that do not count as a list', () => {
+    const members = (text: string) =>
+      readRouterConfig({ ...env, FAIRWAY_VOLATILE_MEMBERS: text }).FAIRWAY_VOLATILE_MEMBERS;
+    expect(readRouterConfig(env).FAIRWAY_VOLATILE_MEMBERS).toEqual([]);
+    expect(members('stamp,trace_id')).toEqual(['stamp', 'trace_id']);
+    expect(() => members('x'.repeat(65))).toThrow(/FAIRWAY_VOLATILE_MEMBERS: a name has at most 64 bytes/);
+  });
+
   it('says every problem at once', () => {
     const wrong = { ...env, FAIRWAY_TOKEN_HASH_KEY: 'short', FAIRWAY_VPC_ID: 'x', FAIRWAY_QUEUE_MAX: '-1' };
     expect(() => readRouterConfig(wrong)).toThrow(

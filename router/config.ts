@@ -3,6 +3,7 @@ import { uuidSchema } from '#shared/contract/ids.ts';
 import { routerIdSchema } from '#shared/contract/replica.ts';
 import { edgeApi } from '#shared/contract/nats-roles.ts';
 import { ConfigError } from '#shared/runtime/config-error.ts';
+import { memberBytesMax } from './scan/body-rules.ts';
 import type { ListenerPlaces } from './request/listeners.ts';
 import { count, natsDrainTimeout, port, readConfig, secretText } from '#shared/runtime/read-config.ts';
 import type { TlsFiles } from '#shared/runtime/tls/tls-files.ts';
@@ -60,6 +61,7 @@ export const routerConfigSchema = z.object({
   FAIRWAY_VOLATILE_MEMBERS: z
     .string()
     .transform((text) => text.split(',').filter((name) => name !== ''))
+    .refine((names) => names.every((name) => Buffer.byteLength(name) <= memberBytesMax), 'a name has at most 64 bytes')
     .prefault('')
     .describe('names of members of prompts, with commas between, that change without changing the prompt'),
   FAIRWAY_IN_FLIGHT_MAX: count(1).default(2048).describe('requests that are forwarded at once'),

@@ -82,7 +82,7 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
   const deps = appDeps(config, { copy, upstream, picker: brain, metrics, clock, log, apis });
   metrics.watch({
     brain: () => brain.figures(),
-    bodyBytes: () => deps.memory.total,
+    bodies: () => ({ bytes: deps.memory.total, waiting: deps.scans.waiting }),
     ledgerUp: () => ledger.up(),
     ledgerDropped: () => ledger.counts?.().dropped ?? 0,
     edgeDoubts: () => edge.doubts().length,

@@ -8,7 +8,7 @@ const tokenBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 /** What the gauges read when they are asked. */
 export interface RouterGauges {
   readonly brain: () => BrainFigures;
-  readonly bodyBytes: () => number;
+  readonly bodies: () => { readonly bytes: number; readonly waiting: number };
   readonly ledgerUp: () => boolean;
   readonly ledgerDropped: () => number;
   readonly edgeDoubts: () => number;
@@ -85,7 +85,8 @@ export class RouterMetrics {
     const { brain } = gauges;
     gauge('in_flight_requests', 'Requests that have a slot.', () => brain().inFlight);
     gauge('queued_requests', 'Requests that wait for a turn or a replica.', () => brain().waiting);
-    gauge('body_bytes', 'Request bodies held in memory.', gauges.bodyBytes);
+    gauge('body_bytes', 'Request bodies held in memory.', () => gauges.bodies().bytes);
+    gauge('scan_waiting_bodies', 'Bodies whose next bytes wait to be scanned.', () => gauges.bodies().waiting);
     gauge(
       'cluster_in_flight_requests',
       'On replicas, of all routers, as the ledger says.',

@@ -28,6 +28,9 @@ export interface RoutingFields {
 /** Reads the value (parsed JSON, never null) of a routing field. */
 export type FieldReader = (value: unknown) => RoutingFields | 'wrong_type' | 'out_of_range';
 
+/** Longest name of a member that can be told from others inside of a prompt. */
+export const memberBytesMax = 64;
+
 /** What a scan looks for in the top-level object of a body; one constant per dialect. */
 export interface BodyRules {
   /** Routing fields by name. */

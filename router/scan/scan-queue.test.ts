@@ -36,6 +36,7 @@ function lab() {
   return {
     perTurn,
     turn,
+    queue,
     open: (pieces: Uint8Array[] = []) => ({ pieces, scan: queue.open(new CountingScanner(count), { pieces }) }),
   };
 }
@@ -90,11 +91,13 @@ describe('bodies are scanned in turns', () => {
   });
 
   test('a problem is known before the end, and a body that is given up costs no turn', () => {
-    const { perTurn, turn, open } = lab();
+    const { perTurn, turn, open, queue } = lab();
     const bad = open([Buffer.from('[]')]);
     const left = open([bodyOf(500)]);
     for (const { scan } of [bad, left]) scan.grown();
+    expect(queue.waiting).toBe(2);
     left.scan[Symbol.dispose]();
+    expect(queue.waiting).toBe(1);
     turn();
     expect(bad.scan.problem).toMatchObject({ code: 'not_an_object' });
     expect(perTurn).toEqual([2]);

@@ -38,6 +38,11 @@ export class ScanQueue {
     this.#turnBytes = turnBytes;
   }
 
+  /** Bodies whose next bytes wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** An API's rules, as they are here. */
   rules(of: BodyRules): BodyRules {
     return { ...of, volatileKeys: [...of.volatileKeys, ...this.#volatileKeys] };

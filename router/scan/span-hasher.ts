@@ -2,9 +2,8 @@ import { BlockChain } from './block-chain.ts';
 import { closeList, colon, comma, openList, quote } from './json-walker.ts';
 import type { JsonSink } from './json-walker.ts';
 import { ListCuts } from './list-cuts.ts';
-import type { ScanLimits, SpanKind, BodyRules } from './body-rules.ts';
+import { memberBytesMax, type BodyRules, type ScanLimits, type SpanKind } from './body-rules.ts';
 
-const maxNameBytes = 64;
 const nullStart = 0x6e;
 /** A text that begins with so many bytes of base64, or of a data URL, is a medium if it is long enough. */
 const sniffedBytes = 256;
@@ -18,12 +17,12 @@ for (const byte of Buffer.from('+/=-_:;,.\\')) mediumBytes[byte] = mark;
 
 /** A byte string of bounded length that grows in pieces. */
 class Name {
-  readonly bytes = Buffer.alloc(maxNameBytes);
+  readonly bytes = Buffer.alloc(memberBytesMax);
   length = 0;
 
   /** False if it does not fit; then nothing was taken. */
   append(chunk: Uint8Array, from: number, to: number): boolean {
-    if (this.length + to - from > maxNameBytes) return false;
+    if (this.length + to - from > memberBytesMax) return false;
     for (let at = from; at < to; at++) this.bytes[this.length++] = chunk[at] ?? 0;
     return true;
   }
