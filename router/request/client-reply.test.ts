@@ -63,6 +63,17 @@ describe('an answer that is taken slowly', () => {
     expect(reply.gone.aborted).toBe(false);
   });
 
+  it('goes on when what was written at once has left at once', async () => {
+    const { clock, outgoing, reply } = open(100);
+    const events = [Buffer.alloc(30, 'a'), Buffer.alloc(30, 'b')];
+    expect([reply.writeEvents(events), reply.writeEvents(events)]).toEqual([true, false]);
+    let drained = 0;
+    reply.onDrain(() => (drained += 1));
+    outgoing.take(100);
+    await clock.advance(10 * times.clientStallTimeoutMs);
+    expect([drained, outgoing.destroyed]).toEqual([1, false]);
+  });
+
   it('leaves no timer behind when it has gone at once', async () => {
     const { clock, outgoing, reply } = open(Number.POSITIVE_INFINITY);
     reply.sendAnswer(whole);

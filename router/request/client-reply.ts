@@ -196,9 +196,10 @@ export class ClientReply implements Disposable {
     if (outgoing.destroyed) return true;
     this.#wroteAt = clock.monotonic();
     if (chunks.length > 1) outgoing.cork();
-    let flows = true;
-    for (const chunk of chunks) flows = outgoing.write(chunk);
+    for (const chunk of chunks) outgoing.write(chunk);
     if (chunks.length > 1) outgoing.uncork();
+    // What a corked write says is not it: when the socket takes all at the uncorking, `drain` has come and gone by now.
+    const flows = !outgoing.writableNeedDrain;
     if (!flows) this.#stall ??= new Deadline(clock, times.clientStallTimeoutMs, () => this.#cutStalled());
     return flows;
   }

@@ -12,6 +12,7 @@ export class MemoryOutgoing extends EventEmitter implements Outgoing {
   text = '';
   /** Bytes that the client takes before it stalls. */
   room = Number.POSITIVE_INFINITY;
+  #corked = false;
 
   get writableLength(): number {
     return Math.max(0, -this.room);
@@ -35,7 +36,7 @@ export class MemoryOutgoing extends EventEmitter implements Outgoing {
     if (this.writableEnded) throw new Error('written after the end');
     this.text += chunk.toString();
     this.room -= chunk.length;
-    return this.room > 0;
+    return this.room > 0 && !this.#corked;
   }
 
   end(chunk?: Buffer): this {
@@ -45,9 +46,15 @@ export class MemoryOutgoing extends EventEmitter implements Outgoing {
     return this;
   }
 
-  cork(): void {}
+  cork(): void {
+    this.#corked = true;
+  }
 
-  uncork(): void {}
+  /** As Node does with more than its buffer holds: the writes said no, and what can leave now drains at once. */
+  uncork(): void {
+    this.#corked = false;
+    if (this.room > 0) this.emit('drain');
+  }
 
   destroy(): this {
     this.destroyed = true;

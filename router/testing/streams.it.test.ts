@@ -237,6 +237,25 @@ describe('what a request leaves behind', () => {
   });
 });
 
+describe('what comes at once', () => {
+  const many = Array.from({ length: 3000 }, (_, at) => frames.text(`${at} `));
+
+  it.each([1_100_000, 3_000_000])('reaches a client that reads: %i bytes whole', async (bytes) => {
+    scriptAll(answerJson(200, { choices: [{}], text: 'x'.repeat(bytes) }));
+    const reply = await ask({ ...request(), body: body({ stream: false }) });
+    expect([reply.status, reply.broken, reply.text.length > bytes]).toEqual([200, false, true]);
+  });
+
+  it('reaches a client that reads: thousands of events', async () => {
+    scriptAll(({ response }) => {
+      beginStream(response);
+      response.end(frames.role + many.join('') + frames.finish + frames.done);
+    });
+    const reply = await ask(request());
+    expect([contentOf(reply.text).length, reply.broken]).toEqual([contentOf(many.join('')).length, false]);
+  });
+});
+
 describe('a probe', () => {
   it('reaches exactly the replica that it names, also one that is proving, with one token of output', async () => {
     await using proving = await startScriptedUpstream(
