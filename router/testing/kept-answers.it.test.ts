@@ -44,8 +44,9 @@ function keeper(model: string): Script {
     if (body['previous_response_id'] !== undefined && !kept.has(String(body['previous_response_id'])))
       return answerJson(404, { error: { message: 'not here' } })(seen);
     kept.add(id);
+    const output = body['input'] === 'long' ? ['x'.repeat(1_200_000)] : [];
     if (body['stream'] !== true)
-      return answerJson(200, { id, object: 'response', model, status: 'completed', error: null, output: [] })(seen);
+      return answerJson(200, { id, object: 'response', model, status: 'completed', error: null, output })(seen);
     const { head, text, completed } = responseEvents(id);
     beginStream(seen.response);
     seen.response.end(head() + text(model) + completed());
@@ -155,6 +156,11 @@ describe('an answer that an engine keeps', () => {
     expect(await get('resp_guess')).toMatchObject(notFound);
     expect(seen()).toBe(before);
     expect(await ask(request('PUT', `/${id}`))).toMatchObject({ status: 405, headers: { allow: 'GET, DELETE' } });
+  });
+
+  it('is known also where it is too long to be held', async () => {
+    const { id, model } = await create({}, { input: 'long' });
+    expect(JSON.parse((await get(id, { at: 1 })).text)).toMatchObject({ id, model });
   });
 
   it('is not known if it was not to be kept', async () => {

@@ -75,6 +75,24 @@ describe('an API that shares no word with OpenAI’s, given to the router beside
     expect((await say({ brain: 'big', live: 1, talk })).text).toContain('upstream_disconnected');
   });
 
+  it('goes back to what its engine keeps', async () => {
+    upstream.script = lines('{"hi":"t1"}', '{"w":"a"}', '{"bye":1}');
+    expect((await say({ brain: 'big', live: 1, talk })).status).toBe(200);
+    const again = await say({}, { method: 'POST', path: '/tiny/t1/said?again', body: '' });
+    expect([again.text, upstream.seen.at(-1)?.path]).toEqual([
+      '{"hi":"t1"}\n{"w":"a"}\n{"bye":1}\n',
+      '/tiny/t1/said?again',
+    ]);
+    upstream.script = answerJson(200, { hi: 't2' });
+    expect((await say({ brain: 'big', then: 't1', talk })).text).toBe('{"hi":"t2"}');
+    expect((await say({ brain: 'big', then: 't2', talk })).status).toBe(200);
+    for (const unknown of [
+      await say({ brain: 'big', then: 't3', talk }),
+      await say({}, { method: 'POST', path: '/tiny/t3/said', body: '' }),
+    ])
+      expect([unknown.status, JSON.parse(unknown.text)]).toMatchObject([404, { oops: 'not_found' }]);
+  });
+
   it('lists models where and as it likes', async () => {
     const headers = { authorization: `Bearer ${endpoint.token}` };
     const list = await ask({ url: router.url, method: 'GET', path: '/tiny/brains', headers });

@@ -62,6 +62,7 @@ const say: Dialect = {
     fields: new Map<string, FieldReader>([
       ['brain', (value) => (typeof value === 'string' ? { model: value } : 'wrong_type')],
       ['live', (value) => ({ stream: value === 1 })],
+      ['then', (value) => (typeof value === 'string' ? { previous: value } : 'wrong_type')],
       ['most', (value) => (typeof value === 'number' && value > 0 ? { maxTokens: value } : 'out_of_range')],
     ]),
     spans: [{ key: 'talk', kind: 'messages' }],
@@ -78,12 +79,22 @@ const say: Dialect = {
     model === engineModel ? [] : [{ start: object.start, end: object.start + 1, bytes: Buffer.from('{"alias":1,') }],
   probeBody: () => Buffer.from('{"most":1}'),
   reader: () => new TinyReader(),
+  answerId: (head) => /"hi":"(\w+)"/.exec(head.toString())?.[1],
   usageOf: () => ({ promptTokens: 1, completionTokens: 1, cachedTokens: undefined }),
   answerHeaders: (ms) => ({ 'tiny-ms': String(ms) }),
 };
 
+/** What was said, by its id: `?again` streams it. */
+const said: Dialect = {
+  ...say,
+  name: 'tiny_said',
+  method: 'POST',
+  path: '/tiny/:id/said',
+  aboutAnswer: { isStreamed: (query) => query.has('again') },
+};
+
 export const tinyApi: Api = {
-  routes: [say],
+  routes: [say, said],
   errors,
   models: {
     path: '/tiny/brains',
