@@ -23,16 +23,17 @@ function isClient(client: object): client is Client {
 
 function messages(name: string, connect: (to: Connection) => Client): Sdk {
   const whole: Ask = async (to, asked, { signal }) =>
-    seenIn(await connect(to).messages.create(bodyOf(asked), { ...(signal && { signal }) }));
+    seenInMessage(await connect(to).messages.create(messagesBody(asked), { ...(signal && { signal }) }));
   const stream: Ask = async (to, asked, { signal, onText }) => {
-    const streaming = connect(to).messages.stream(bodyOf(asked), { ...(signal && { signal }) });
+    const streaming = connect(to).messages.stream(messagesBody(asked), { ...(signal && { signal }) });
     streaming.on('text', () => onText?.());
-    return seenIn(await streaming.finalMessage());
+    return seenInMessage(await streaming.finalMessage());
   };
   return { name, features: ['tool', 'schema', 'reasons', 'image', 'leaving'], whole, stream };
 }
 
-function bodyOf(asked: Asked): Anthropic1.MessageCreateParamsNonStreaming {
+/** A body of Anthropic's API. */
+export function messagesBody(asked: Asked): Anthropic1.MessageCreateParamsNonStreaming {
   const { model = servedModel, text, image, tool, schema, reasons } = asked;
   const content: Anthropic1.ContentBlockParam[] = [{ type: 'text', text }];
   if (image !== undefined)
@@ -50,7 +51,8 @@ function bodyOf(asked: Asked): Anthropic1.MessageCreateParamsNonStreaming {
   };
 }
 
-function seenIn({ content, stop_reason }: Anthropic1.Message): Seen {
+/** What a message says. */
+export function seenInMessage({ content, stop_reason }: Anthropic1.Message): Seen {
   return {
     text: content.map((block) => (block.type === 'text' ? block.text : '')).join(''),
     reasoning: content.map((block) => (block.type === 'thinking' ? block.thinking : '')).join(''),

@@ -93,7 +93,10 @@ const preface = `# What each SDK sees
 
 Written by \`npm test -- router/testing/sdks -u\`, and compared by every run. The rows are \`matrix-cases.ts\`, the columns the adapters
 of this folder. ✓: the engine's own answer, whole. A number: an error with this status. raises: an error without one, since it
-came after the 200. chunk: the error is handed over as content. —: the SDK gives its user no way to ask for it.`;
+came after the 200. chunk: the error is handed over as content. —: the SDK gives its user no way to ask for it.
+
+The SDKs for Python (\`sdk-matrix-python.md\`) are driven where \`FAIRWAY_SDK_PYTHON\` names an interpreter that has
+\`requirements.txt\`: \`python3 -m venv ~/.cache/fairway/python-sdks\`, then its \`bin/pip install -r router/testing/sdks/requirements.txt\`.`;
 
 function statusesOf(status: number): number[] {
   return status === 503 ? [503, overloadedAtAnthropic] : [status];
