@@ -140,7 +140,24 @@ export type PatchRequest = z.infer<typeof patchRequestSchema>;
 
 /** Body of POST /v2/dedicated-inferences/{id}/tokens. */
 export const tokenRequestSchema = z
-  .strictObject({ name: nameSchema.meta({ example: 'continuous-integration' }) })
+  .strictObject({
+    name: nameSchema.meta({ example: 'continuous-integration' }),
+    models: z.array(z.string().min(1).max(255)).min(1).max(32).optional(),
+    expires_at: z.iso.datetime().optional(),
+    networks: z
+      .array(z.union([z.cidrv4(), z.cidrv6()]))
+      .min(1)
+      .max(32)
+      .optional(),
+    group: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}$/, 'may hold letters, digits, "_" and "-" only')
+      .optional(),
+    flow_header: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'must be a header name in lower case')
+      .optional(),
+  })
   .meta({ id: 'CreateDedicatedInferenceToken' });
 
 /** A token as asked for. */

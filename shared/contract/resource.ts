@@ -91,6 +91,11 @@ export const tokenReplySchema = z
     value: z.string().optional(),
     is_managed: z.boolean(),
     created_at: z.iso.datetime(),
+    models: z.array(z.string()).optional(),
+    expires_at: z.iso.datetime().optional(),
+    networks: z.array(z.string()).optional(),
+    group: z.string().optional(),
+    flow_header: z.string().optional(),
   })
   .meta({ id: 'DedicatedInferenceToken' });
 
