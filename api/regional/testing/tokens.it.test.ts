@@ -64,6 +64,38 @@ describe('the tokens of an endpoint', () => {
     expect(region.logText()).not.toContain(value);
   });
 
+  it('are good for what was asked for, in replies as in what routers read', async () => {
+    const { id } = await endpoint('scoped');
+    const body = {
+      name: 'ci',
+      models: ['mistral/small'],
+      expires_at: '2999-01-01T00:00:00.000Z',
+      networks: ['10.0.0.0/8', '2001:db8::/32'],
+      group: 'team-a',
+      flow_header: 'x-person',
+    };
+    const path = `${collection}/${id}/tokens`;
+    const make = (parts: object): Promise<TestReply> =>
+      region.call(0, { method: 'POST', path, body: { ...body, ...parts } });
+    expect((await make({})).body.token).toMatchObject(body);
+    expect(JSON.parse((await region.call(1, { path })).text)).toMatchObject({ tokens: [{}, body] });
+    const { expires_at: expiresAt, flow_header: flowHeader, ...same } = body;
+    const [, token] = accessDocumentSchema.parse(await stored(id)).tokens;
+    expect(token).toMatchObject({ ...same, expiresAt, flowHeader });
+    const wrong = [
+      { expires_at: '2000-01-01T00:00:00.000Z' },
+      { networks: ['10.0.0.0/33'] },
+      { networks: ['home'] },
+      { models: [] },
+      { group: 'a b' },
+      { flow_header: 'X' },
+    ];
+    for (const parts of wrong) {
+      const refused = await make({ name: 'wrong', ...parts });
+      expect([refused.status, refused.body.errors?.[0]?.path.split('.')[0]]).toEqual([422, Object.keys(parts)[0]]);
+    }
+  });
+
   it('are made once by a retry, with a key and without', async () => {
     const { id } = await endpoint('retries');
     const made = await add(id, 'plain');

@@ -4,6 +4,7 @@ import type { TokenReply } from '#shared/contract/resource.ts';
 import type { Answer, Call, RegionContext } from '../endpoints/region-context.ts';
 import { readAccess, type EndpointAccess } from './read-access.ts';
 import { planTokens, seekTokenIntent } from './token-intents.ts';
+import { storedScope, tokenReply } from './token-scope.ts';
 
 /** Rounds against others who change the tokens of the endpoint at the same time. */
 const roundsMax = 16;
@@ -30,12 +31,13 @@ export async function createToken(
   call: Call,
   order: TokenOrder,
 ): Promise<Answer<{ token: TokenReply }>> {
-  const { endpointId, name } = order;
-  const bodyHash = context.keys.requestHash('create-token', [endpointId, name]);
+  const { endpointId, ...request } = order;
+  const bodyHash = context.keys.requestHash('create-token', [endpointId, request]);
   const replyOf = (origin: Origin): Answer<{ token: TokenReply }> => {
     const { tokenId: id, value } = context.keys.laterToken(endpointId, origin);
-    const token = { id, name, value, is_managed: false, created_at: new Date(origin.at).toISOString() };
-    return { status: 202, revision: null, body: { token } };
+    const createdAt = new Date(origin.at).toISOString();
+    const shown = tokenReply({ tokenId: id, managed: false, createdAt, ...storedScope(request) });
+    return { status: 202, revision: null, body: { token: { ...shown, value } } };
   };
   for (let round = 0; round < roundsMax; round += 1) {
     const present = await readAccess(context, call, endpointId);
@@ -48,7 +50,7 @@ export async function createToken(
     refuse(context, present, order);
     const at = context.clock.now();
     const { tokenId, hash } = context.keys.laterToken(endpointId, { intentId, at });
-    const token = { tokenId, name, hash, managed: false, createdAt: new Date(at).toISOString() };
+    const token = { tokenId, hash, managed: false, createdAt: new Date(at).toISOString(), ...storedScope(request) };
     const intent = planTokens(present, [...present.access.tokens, token], {
       intentId,
       bodyHash,
@@ -56,7 +58,7 @@ export async function createToken(
       verb: 'create_token',
       actor: call.principal.tokenId,
       requestId: call.requestId,
-      summary: `created token ${name} (${tokenId})`,
+      summary: `created token ${request.name} (${tokenId})`,
     });
     const result = await context.committer.commit(intent);
     if (result.kind === 'mismatch') throw new AppError('idempotency_mismatch');
@@ -65,7 +67,11 @@ export async function createToken(
   throw new AppError('conflict', { message: 'The tokens of the endpoint are changed all the time. Try again.' });
 }
 
-function refuse({ committer, tokensMax }: RegionContext, { spec, access }: EndpointAccess, { name }: TokenOrder): void {
+function refuse(
+  { committer, tokensMax, clock }: RegionContext,
+  { spec, access }: EndpointAccess,
+  { name, expires_at: expiresAt }: TokenOrder,
+): void {
   if (spec.deletion !== undefined) throw new AppError('endpoint_deleting');
   const holder = access.tokens.find((token) => token.name === name);
   if (holder !== undefined)
@@ -73,6 +79,8 @@ function refuse({ committer, tokensMax }: RegionContext, { spec, access }: Endpo
       message: `The endpoint has a token with the name ${name}: ${holder.tokenId}.`,
       details: { id: holder.tokenId },
     });
+  if (expiresAt !== undefined && Date.parse(expiresAt) <= clock.now())
+    throw new AppError('unprocessable', { problems: [{ path: 'expires_at', message: 'must be in the future' }] });
   if (access.tokens.length >= tokensMax) {
     committer.countRefusal('tokens_max');
     const message = `The endpoint has ${access.tokens.length} tokens, and no more than ${tokensMax} are possible. Delete one.`;

@@ -4,6 +4,7 @@ import type { tokensReplySchema } from '#shared/contract/parts.ts';
 import { pageOf } from '../../http/page-links.ts';
 import type { Answer, Call, RegionContext } from '../endpoints/region-context.ts';
 import { readAccess } from './read-access.ts';
+import { tokenReply } from './token-scope.ts';
 
 /** A page of an endpoint's tokens, oldest first, without their values. `listUrl` is what the page links start with. */
 export async function listTokens(
@@ -12,12 +13,7 @@ export async function listTokens(
   { endpointId, query, listUrl }: { endpointId: string; query: PageQuery; listUrl: string },
 ): Promise<Answer<z.infer<typeof tokensReplySchema>>> {
   const { access } = await readAccess(context, call, endpointId);
-  const tokens = access.tokens.map(({ tokenId: id, name, managed, createdAt }) => ({
-    id,
-    name,
-    is_managed: managed,
-    created_at: createdAt,
-  }));
+  const tokens = access.tokens.map(tokenReply);
   const { items, links, meta } = pageOf(tokens, query, listUrl);
   return { status: 200, revision: null, body: { tokens: items, links, meta } };
 }
