@@ -122,6 +122,26 @@ export function describeApiClient(name: string, make: (url: string) => ApiClient
   });
 }
 
+/** For clients that read lists to their end: doctl asks for pages of 200, all but the first at once, by `links.pages.last`. */
+export function describeLongLists(name: string, make: (url: string) => ApiClient): void {
+  const started = endAfterAll();
+
+  it(`${name} reads more than a page of endpoints, each once`, { timeout: 120_000 }, async () => {
+    const door = await started.use(startFrontDoor());
+    const create = async (index: number): Promise<string> => {
+      const { body } = await door.region.call(0, { method: 'POST', body: JSON.parse(bodyOf(`long-${index}`)) });
+      return body.dedicated_inference?.id ?? '';
+    };
+    const ids: string[] = [];
+    for (let start = 0; start < 205; start += 41)
+      ids.push(...(await Promise.all(Array.from({ length: 41 }, (_, index) => create(start + index)))));
+    const shown: unknown = JSON.parse(await make(door.proxy.url).run('list', ''));
+    const listed = Array.isArray(shown) ? shown.map(({ id }: { id: string }) => id) : [];
+    expect(listed.toSorted()).toEqual(ids.toSorted());
+    expect(door.proxy.exchanges.map(({ operation }) => operation)).toEqual(['GET ', 'GET ']);
+  });
+}
+
 /** With the root key of the test's region. */
 function hashOf(value: string): string {
   return keyedHash(deriveKey(Buffer.alloc(32, 7), 'access-token-hash'), value);

@@ -74,4 +74,21 @@ describe('a change of a live endpoint', () => {
       });
     },
   );
+
+  it('of the Hugging Face token is carried out: its Secret has the new one, and no replica is replaced', () => {
+    const cluster = new SampleCluster();
+    cluster.huggingFaceToken = 'hf_first';
+    cluster.desired = { kind: 'spec', spec: sampleSpec(2), revision: 1 };
+    cluster.run();
+    const podsOf = () =>
+      [...cluster.objects.values()].flatMap(({ kind, metadata }) => (kind === 'Pod' ? [metadata.uid] : []));
+    const before = podsOf();
+    cluster.huggingFaceToken = 'hf_second';
+    cluster.desired = { kind: 'spec', spec: sampleSpec(2, { version: 2 }), revision: 2 };
+    cluster.run();
+    const secret = [...cluster.objects.values()].find(({ kind }) => kind === 'Secret');
+    expect(Object.values(secret?.['data'] as object)).toContain(Buffer.from('hf_second').toString('base64'));
+    expect(cluster.status.document).toMatchObject({ state: 'active', live: { revision: 2 } });
+    expect(podsOf()).toEqual(before);
+  });
 });

@@ -38,6 +38,8 @@ export class SampleCluster {
   quarantine: Sequenced<QuarantineDocument> = { document: null, seq: 0 };
   word: Sequenced<WordDocument> = { document: null, seq: 0 };
   settings = sampleSettings;
+  /** The endpoint's token as it was opened. */
+  huggingFaceToken: string | undefined;
   renew = false;
   #version = 1;
   #proofsAnswer = true;
@@ -71,6 +73,7 @@ export class SampleCluster {
     return sampleObserved({
       desired: this.desired,
       status: this.status,
+      huggingFaceToken: this.huggingFaceToken,
       resource: of('DedicatedInference')[0] ?? null,
       namespace: of('Namespace')[0] ?? null,
       children: all.filter(({ kind, metadata }) => metadata.namespace !== undefined && kind !== 'Pod'),
