@@ -3,7 +3,7 @@ import { accessDocumentSchema } from '#shared/contract/desired.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { deriveKey, keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { readLast } from '#shared/runtime/nats/nats-publish.ts';
-import { endAfterAll } from '#shared/testing/started.ts';
+import { endAfterAll, type Started } from '#shared/testing/started.ts';
 import { activate } from '../regional/testing/activate.ts';
 import { testVpcId } from '../regional/testing/region-fixture.ts';
 import type { ApiClient } from './api-client.ts';
@@ -34,7 +34,7 @@ const bodyOf = (name: string, scale = 1): string =>
   });
 
 /** What a client of DigitalOcean's API must be able to do here with only its URL changed. */
-export function describeApiClient(name: string, make: (url: string) => ApiClient): void {
+export function describeApiClient(name: string, make: (url: string, started: Started) => ApiClient): void {
   describe(name, { timeout: 60_000 }, () => {
     const started = endAfterAll();
     let door: FrontDoor;
@@ -42,7 +42,7 @@ export function describeApiClient(name: string, make: (url: string) => ApiClient
 
     beforeAll(async () => {
       door = await started.use(startFrontDoor());
-      client = make(door.proxy.url);
+      client = make(door.proxy.url, started);
     });
     beforeEach(() => void door.proxy.exchanges.splice(0));
 

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { environment } from '#shared/runtime/environment.ts';
+import type { Started } from '#shared/testing/started.ts';
 import { alphaToken } from '../regional/testing/region-fixture.ts';
 
 /** A client of DigitalOcean's API, one operation a call; it is told the address and the API token and nothing else. */
@@ -29,11 +31,16 @@ export type ClientOperation =
   | 'sizes'
   | 'gpu-model-config';
 
+const envOf = (url: string) => ({
+  ...environment(),
+  DIGITALOCEAN_API_URL: url,
+  DIGITALOCEAN_ACCESS_TOKEN: alphaToken,
+});
+
 /** Runs a program with arguments and an input; its output, or what it complains of as an error. */
 async function program(url: string, command: readonly string[], input = ''): Promise<string> {
   const [file = '', ...args] = command;
-  const env = { ...environment(), DIGITALOCEAN_API_URL: url, DIGITALOCEAN_ACCESS_TOKEN: alphaToken };
-  const child = spawn(file, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(file, args, { env: envOf(url), stdio: ['pipe', 'pipe', 'pipe'] });
   child.stdin.end(input);
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   if (child.exitCode === null) await once(child, 'exit');
@@ -47,12 +54,22 @@ export const godoClient = (driver: string, url: string): ApiClient => ({
   lacks: ['accelerator', 'ca'],
 });
 
-/** DigitalOcean's Python client; `python` is that of its virtual environment. */
-export const pydoClient = (python: string, url: string): ApiClient => ({
-  run: (operation, ...args) =>
-    program(url, [python, join(import.meta.dirname, 'clients/drive_pydo.py'), operation, ...args]),
-  lacks: [],
-});
+/** DigitalOcean's Python client, in one process for all calls: it takes its time to start. */
+export function pydoClient(python: string, url: string, started: Started): ApiClient {
+  const driver = join(import.meta.dirname, 'clients/drive_pydo.py');
+  const child = started.child(spawn(python, [driver], { env: envOf(url), stdio: ['pipe', 'pipe', 'inherit'] }));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    lacks: [],
+    async run(...call) {
+      child.stdin.write(`${JSON.stringify(call)}\n`);
+      const { value } = await lines.next();
+      const answer: { shown?: unknown; error?: string } = JSON.parse(value ?? '{"error":"the driver has ended"}');
+      if (answer.error !== undefined) throw new Error(answer.error);
+      return JSON.stringify(answer.shown);
+    },
+  };
+}
 
 /** DigitalOcean's command line: its spec comes from standard input, and it repeats what failed after a short wait. */
 export function doctlClient(doctl: string, url: string): ApiClient {

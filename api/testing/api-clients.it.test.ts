@@ -12,4 +12,4 @@ if (doctl !== undefined) {
   describeLongLists('doctl', (url) => doctlClient(doctl, url));
 }
 if (godo !== undefined) describeApiClient('godo', (url) => godoClient(godo, url));
-if (pydo !== undefined) describeApiClient('pydo', (url) => pydoClient(pydo, url));
+if (pydo !== undefined) describeApiClient('pydo', (url, started) => pydoClient(pydo, url, started));

@@ -1,6 +1,6 @@
-"""Drives the dedicated inference API with pydo, one operation a call: drive_pydo.py OPERATION [ARGUMENT...].
+"""Drives the dedicated inference API with pydo: a line of input is a JSON list of an operation and its arguments.
 
-It prints what the library returns as JSON; pydo returns the body of a 404 instead of raising.
+For each it prints a line: what the library returns (pydo returns the body of a 404 instead of raising), or its error.
 """
 
 import json
@@ -9,7 +9,6 @@ import sys
 
 from pydo import Client
 
-operation, *arguments = sys.argv[1:]
 client = Client(os.environ["DIGITALOCEAN_ACCESS_TOKEN"], endpoint=os.environ["DIGITALOCEAN_API_URL"])
 api = client.dedicated_inferences
 plain = {"enforce_https": False}
@@ -28,4 +27,10 @@ operations = {
     "sizes": lambda: api.list_sizes(**plain),
     "gpu-model-config": lambda: api.get_gpu_model_config(**plain),
 }
-print(json.dumps(operations[operation](*arguments)))
+for line in sys.stdin:
+    operation, *arguments = json.loads(line)
+    try:
+        answer = {"shown": operations[operation](*arguments)}
+    except Exception as error:  # pylint: disable=broad-except
+        answer = {"error": str(error)}
+    print(json.dumps(answer), flush=True)
