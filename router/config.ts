@@ -54,8 +54,9 @@ export const routerConfigSchema = z.object({
     .default(16 * mebibyte)
     .describe('longest request body'),
   FAIRWAY_BODY_BUDGET_BYTES: count(1024)
-    .default(256 * mebibyte)
+    .default(192 * mebibyte)
     .describe('memory for request bodies, shared out between endpoints'),
+  FAIRWAY_BODY_WAIT_MS: count(0).default(5000).describe('how long a request body waits unread for memory'),
   FAIRWAY_BODY_TIMEOUT_MS: count(10).default(60_000).describe('how long a client may take to send its body'),
   FAIRWAY_CHOICES_MAX: count(1).default(128).describe('most choices of one request, where its endpoint does not say'),
   FAIRWAY_VOLATILE_MEMBERS: z
@@ -82,7 +83,7 @@ export const routerConfigSchema = z.object({
   FAIRWAY_FIRST_TOKEN_TIMEOUT_MS: count(1).default(180_000).describe('longest wait for a stream’s first content'),
   FAIRWAY_TOKEN_IDLE_TIMEOUT_MS: count(1).default(60_000).describe('longest pause between two frames of a stream'),
   FAIRWAY_ANSWER_TIMEOUT_MS: count(1).default(900_000).describe('longest time for an answer that is not streamed'),
-  FAIRWAY_CLIENT_STALL_TIMEOUT_MS: count(1).default(60_000).describe('how long a client may take nothing'),
+  FAIRWAY_CLIENT_STALL_TIMEOUT_MS: count(1).default(30_000).describe('how long a client may take nothing'),
   FAIRWAY_HEARTBEAT_AFTER_MS: count(1).default(5000).describe('silence after which a stream gets its head'),
   FAIRWAY_HEARTBEAT_MS: count(1).default(10_000).describe('time between two comments in a silent stream'),
   FAIRWAY_KEPT_ANSWERS_MAX: count(1)

@@ -11,7 +11,7 @@ import type { EdgeSource, StartEdgeSource } from './edge/edge-source.ts';
 import { startFixedEdgeSource } from './edge/fixed-edge-source.ts';
 import { NatsEdgeSource } from './edge/nats-edge-source.ts';
 import { readEdgeFile, StateFile, type EdgeMemory } from './edge/state-file.ts';
-import { SharedRoom } from './admit/shared-room.ts';
+import { BodyRoom } from './admit/body-room.ts';
 import { createApp, createListener, tell, type AppDeps } from './app.ts';
 import { anthropic } from './dialects/anthropic/routes.ts';
 import { openAi } from './dialects/openai/routes.ts';
@@ -82,7 +82,7 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
   const deps = appDeps(config, { copy, upstream, picker: brain, metrics, clock, log, apis });
   metrics.watch({
     brain: () => brain.figures(),
-    bodies: () => ({ bytes: deps.memory.total, waiting: deps.scans.waiting }),
+    bodies: () => ({ bytes: deps.memory.total, unread: deps.memory.waiting, unscanned: deps.scans.waiting }),
     ledgerUp: () => ledger.up(),
     ledgerDropped: () => ledger.counts?.().dropped ?? 0,
     edgeDoubts: () => edge.doubts().length,
@@ -183,7 +183,7 @@ function appDeps(
     apis,
     gate: { access, pools, tokenHashKey: hashKey },
     hashKey,
-    memory: new SharedRoom(config.FAIRWAY_BODY_BUDGET_BYTES),
+    memory: new BodyRoom(config.FAIRWAY_BODY_BUDGET_BYTES, config.FAIRWAY_BODY_WAIT_MS, clock),
     scans: new ScanQueue(config.FAIRWAY_VOLATILE_MEMBERS),
     bodyLimits: {
       bytesMax: config.FAIRWAY_BODY_BYTES_MAX,

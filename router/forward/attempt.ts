@@ -81,6 +81,10 @@ export class Attempt implements UpstreamHandler {
     this.#slot.onMove((reason) => this.#onMove(reason));
   }
 
+  onSent(): void {
+    if (!this.over) this.request.sent();
+  }
+
   onHead(head: UpstreamHead): void {
     this.#head = head;
     this.#slot.heard();
@@ -192,6 +196,8 @@ export class Attempt implements UpstreamHandler {
   /** Whoever has nothing yet goes elsewhere; a silent stream whose process refuses connections will not go on. */
   #onMove(why: MoveReason): void {
     if (this.over || (this.#taker?.begun === true && why !== 'refused')) return;
+    // Late is better than never.
+    if (why === 'late' && !this.request.repeatable) return;
     const reason = why === 'late' ? 'late' : 'stalled';
     this.#taker?.onLost({ reason, detail: `the replica is ${why}`, again: false });
   }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createTestClock } from '#shared/testing/test-clock.ts';
+import { BodyRoom } from '../admit/body-room.ts';
 import { contentOf, eventsOf, frames } from '../testing/chat-frames.ts';
 import { benchTimes, startForward, type Scripts } from '../testing/forward-bench.ts';
 import type { UpstreamStep } from '../testing/memory-upstream.ts';
@@ -76,6 +77,33 @@ describe('before the commit point', () => {
       ['a', true],
     ]);
     expect(bench.ends).toEqual([['a', { kind: 'answered', usage: undefined }]]);
+  });
+
+  it('tries no other replica once its copy of the body was given up, and says so as any loss', async () => {
+    const clock = createTestClock();
+    const memory = new BodyRoom(10_000, 0, clock);
+    const bench = startForward({
+      scripts: { a: [{ head: 200 }, { wait: true }, { fail: 'reset' }], b: good },
+      clock,
+      memory,
+    });
+    await clock.advance(1);
+    expect(bench.request.repeatable).toBe(true);
+    expect([memory.take('endpoint', 9000), bench.request.repeatable]).toEqual([true, false]);
+    bench.upstream.sent[0]?.release();
+    expect(await bench.outcome).toMatchObject({ kind: 'lost', reason: 'reset', code: 'upstream_error' });
+    expect([bench.upstream.sent.length, bench.outgoing.status]).toEqual([1, 502]);
+    expect(memory.total).toBe(9000);
+  });
+
+  it('keeps its copy of the body while it is needed', async () => {
+    const clock = createTestClock();
+    const memory = new BodyRoom(10_000, 0, clock);
+    const bench = startForward({ scripts: { a: [[{ fail: 'reset' }], good] }, clock, memory });
+    await clock.advance(1);
+    expect([memory.take('endpoint', 9000), bench.request.repeatable]).toEqual([false, true]);
+    await clock.advance(benchTimes.capacityTimeoutMs);
+    await bench.outcome;
   });
 
   it('gives up after the bound of attempts', async () => {

@@ -54,6 +54,7 @@ export async function forward(request: InferenceRequest, deps: ForwardDeps): Pro
     request.note({ lostOn: slot.replica.replicaId, lostBy: outcome.reason, detail: outcome.detail });
     if (work.only !== undefined || !uncounted.has(outcome.reason)) attempts += 1;
     last = outcome;
+    if (!request.again()) break;
   }
   if (reply.gone.aborted) return { kind: 'cancelled', end: { kind: 'left' }, code: 'client_gone' };
   const error = errorOf(last, unplaced);
@@ -65,7 +66,9 @@ export async function forward(request: InferenceRequest, deps: ForwardDeps): Pro
 /** One replica: once, and once more on a new connection when an old one ended under the request. */
 async function runOn(slot: Slot, request: InferenceRequest, deps: ForwardDeps): Promise<AttemptOutcome> {
   const outcome = await runOnce(slot, request, { ...deps, fresh: false });
-  return outcome.kind === 'lost' && outcome.again ? runOnce(slot, request, { ...deps, fresh: true }) : outcome;
+  return outcome.kind === 'lost' && outcome.again && request.again()
+    ? runOnce(slot, request, { ...deps, fresh: true })
+    : outcome;
 }
 
 function runOnce(

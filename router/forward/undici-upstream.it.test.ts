@@ -63,6 +63,7 @@ describe('UndiciUpstream', () => {
       const seen: string[] = [];
       await new Promise<void>((resolve) => {
         upstream.send(target, request, {
+          onSent: () => {},
           onHead: ({ status }) => seen.push(String(status)),
           onData: (chunk) => seen.push(chunk.toString()),
           onEnd: resolve,
@@ -128,6 +129,7 @@ function ended(
 ): Promise<UpstreamFailure | undefined> {
   return new Promise((resolve) => {
     const handler: UpstreamHandler = {
+      onSent: () => {},
       onHead: () => {},
       onData: () => {},
       onEnd: () => resolve(undefined),

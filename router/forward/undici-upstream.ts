@@ -179,6 +179,10 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
     if (this.#over) controller.abort(new Error('given up'));
   }
 
+  onRequestSent(): void {
+    if (!this.#over) this.#handler.onSent();
+  }
+
   onResponseStart(
     _: Dispatcher.DispatchController,
     status: number,

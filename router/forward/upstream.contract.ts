@@ -20,6 +20,11 @@ class Recorder implements UpstreamHandler {
   readonly failures: UpstreamFailure[] = [];
   text = '';
   ends = 0;
+  sent = 0;
+
+  onSent(): void {
+    this.sent += 1;
+  }
 
   onHead(head: UpstreamHead): void {
     this.heads.push(head);
@@ -55,6 +60,7 @@ export function upstreamContract(
     await eventually(() => expect(seen.ends).toBe(1));
     expect(seen.heads.map(({ status }) => status)).toEqual([200]);
     expect(seen.text).toBe('ab');
+    expect(seen.sent).toBe(1);
     expect(seen.failures).toEqual([]);
     expect(under.bodies()).toEqual([Buffer.concat(body).toString()]);
   });

@@ -34,8 +34,9 @@ export interface UpstreamFailure {
   readonly reason: string;
 }
 
-/** Who takes the answer: one `onHead` (or none), any `onData`, then exactly one of `onEnd` and `onFailure`. */
+/** Who takes the answer: `onSent` when the request has left whole, one `onHead` (or none), any `onData`, then exactly one of `onEnd` and `onFailure`. */
 export interface UpstreamHandler {
+  onSent(): void;
   onHead(head: UpstreamHead): void;
   onData(chunk: Buffer): void;
   onEnd(): void;

@@ -53,7 +53,7 @@ describe('an answer that is taken slowly', () => {
     const { clock, outgoing, reply } = open(1);
     reply.sendAnswer(whole);
     for (let taken = 0; !outgoing.writableFinished; taken += 1) {
-      expect(taken).toBeLessThan(20);
+      expect(taken).toBeLessThan(40);
       await clock.advance(times.clientStallTimeoutMs - 1000);
       outgoing.take(1);
     }
@@ -72,6 +72,19 @@ describe('an answer that is taken slowly', () => {
     outgoing.take(100);
     await clock.advance(10 * times.clientStallTimeoutMs);
     expect([drained, outgoing.destroyed]).toEqual([1, false]);
+  });
+
+  it('goes on while parts of what waits are taken, and is cut when nothing is any more', async () => {
+    const { clock, outgoing, reply } = open(1);
+    reply.sendAnswer(whole);
+    for (let sips = 0; sips < 10; sips += 1) {
+      await clock.advance(times.clientStallTimeoutMs - 1);
+      outgoing.sip(100);
+      await clock.advance(1);
+      expect(outgoing.destroyed).toBe(false);
+    }
+    await clock.advance(times.clientStallTimeoutMs);
+    expect([outgoing.destroyed, reply.gone.reason]).toEqual([true, 'client_stalled']);
   });
 
   it('leaves no timer behind when it has gone at once', async () => {

@@ -46,8 +46,11 @@ export interface ClientReplyOptions {
 /** Why a reply has nobody to go to any more. */
 export type GoneReason = 'client_gone' | 'client_stalled' | 'router_stopping';
 
-/** Whole answers go out in slices of so many bytes, so that a slow client can be told from one that takes nothing. */
-const sliceBytes = 64 * 1024;
+/**
+ * Whole answers go out in slices of so many bytes, and no more of them wait than a stream is allowed: progress is seen by the
+ * slice, so that a slow client (half a kilobyte a second at the default time) is told from one that takes nothing.
+ */
+const sliceBytes = 16 * 1024;
 
 /**
  * The one writer of an answer. A stream that stays silent gets its head and comments, so that no hop on the way gives
@@ -62,6 +65,7 @@ export class ClientReply implements Disposable {
   readonly #pulse = new AbortController();
   readonly #flushed = Promise.withResolvers<void>();
   #wroteAt: number;
+  #written = 0;
   #stall: Deadline | undefined;
   #drained: (() => void) | undefined;
   #wasCut = false;
@@ -122,12 +126,12 @@ export class ClientReply implements Disposable {
   }
 
   end(last?: Buffer): void {
-    const { outgoing, clock, times } = this.#options;
+    const { outgoing } = this.#options;
     this.#pulse.abort('quiet');
     if (outgoing.writableEnded || outgoing.destroyed) return;
+    this.#written += last?.length ?? 0;
     outgoing.end(last);
-    if (outgoing.writableLength > 0)
-      this.#stall ??= new Deadline(clock, times.clientStallTimeoutMs, () => this.#cutStalled());
+    if (outgoing.writableLength > 0) this.#watchStall();
   }
 
   /** Relays an engine's answer; a refusal in the shape of the client's API. */
@@ -192,16 +196,24 @@ export class ClientReply implements Disposable {
   }
 
   #write(chunks: readonly Buffer[]): boolean {
-    const { outgoing, clock, times } = this.#options;
+    const { outgoing, clock } = this.#options;
     if (outgoing.destroyed) return true;
     this.#wroteAt = clock.monotonic();
     if (chunks.length > 1) outgoing.cork();
-    for (const chunk of chunks) outgoing.write(chunk);
+    for (const chunk of chunks) {
+      this.#written += chunk.length;
+      outgoing.write(chunk);
+    }
     if (chunks.length > 1) outgoing.uncork();
     // What a corked write says is not it: when the socket takes all at the uncorking, `drain` has come and gone by now.
     const flows = !outgoing.writableNeedDrain;
-    if (!flows) this.#stall ??= new Deadline(clock, times.clientStallTimeoutMs, () => this.#cutStalled());
+    if (!flows) this.#watchStall();
     return flows;
+  }
+
+  /** Bytes that the client's side has taken. */
+  #taken(): number {
+    return this.#written - this.#options.outgoing.writableLength;
   }
 
   #onDrain(): void {
@@ -222,9 +234,16 @@ export class ClientReply implements Disposable {
     this.#onFlushed();
   }
 
-  #cutStalled(): void {
-    this.#leave('client_stalled');
-    this.#options.outgoing.destroy();
+  #watchStall(): void {
+    const { outgoing, clock, times } = this.#options;
+    if (this.#stall !== undefined) return;
+    const taken = this.#taken();
+    this.#stall = new Deadline(clock, times.clientStallTimeoutMs, () => {
+      this.#stall = undefined;
+      if (this.#taken() > taken) return this.#watchStall();
+      this.#leave('client_stalled');
+      outgoing.destroy();
+    });
   }
 
   #leave(reason: GoneReason): void {

@@ -4,7 +4,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { answerKey } from '../access/answer-key.ts';
 import type { Caller } from '../access/authenticate.ts';
-import type { SharedRoom } from '../admit/shared-room.ts';
+import type { BodyRoom, ReplayCopy } from '../admit/body-room.ts';
 import type { Dialect, Splice } from '../dialects/dialect.ts';
 import { engineNameOf } from '../edge/pool-directory.ts';
 import type { KeptAnswer } from '../replicas/kept-answers.ts';
@@ -28,7 +28,7 @@ export interface RequestDeps {
   /** Longest wait for a replica that a client may ask for. */
   readonly capacityTimeoutMaxMs: number;
   /** Memory of bodies, shared out between endpoints. */
-  readonly memory: SharedRoom;
+  readonly memory: BodyRoom;
   readonly replies: OpenReplies;
   readonly metrics: RouterMetrics;
   readonly clock: Clock;
@@ -58,6 +58,8 @@ export class InferenceRequest implements Disposable {
   #pool: PoolDocument | undefined;
   #work: Work | undefined;
   #pieces: readonly Uint8Array[] = [];
+  #copy: ReplayCopy | undefined;
+  #isGivenUp = false;
   #firstTokenAt: number | undefined;
   #lastTokenAt = 0;
   #tokens = 0;
@@ -172,6 +174,24 @@ export class InferenceRequest implements Disposable {
     return this.#scan?.stream === true;
   }
 
+  /** An engine has got all of it: what is kept for another attempt is the first to go when memory is short. */
+  sent(): void {
+    if (this.#pieces.length === 0) return;
+    this.#copy = { endpointId: this.pool.endpointId, giveUp: () => this.#giveUp() };
+    this.#deps.memory.addCopy(this.#copy);
+  }
+
+  /** Another attempt could be made. */
+  get repeatable(): boolean {
+    return !this.#isGivenUp;
+  }
+
+  /** Another attempt is made: false when what it needs was given up; else it stays. */
+  again(): boolean {
+    if (this.#copy !== undefined) this.#deps.memory.removeCopy(this.#copy);
+    return this.repeatable;
+  }
+
   /** What goes to an engine; gone once the answer has begun. */
   get pieces(): readonly Uint8Array[] {
     return this.#pieces;
@@ -179,6 +199,7 @@ export class InferenceRequest implements Disposable {
 
   /** From here on the request belongs to one replica: no other attempt will need its body. */
   committed(): void {
+    if (this.#copy !== undefined) this.#deps.memory.removeCopy(this.#copy);
     this.#pieces = [];
     this.body[Symbol.dispose]();
   }
@@ -229,6 +250,13 @@ export class InferenceRequest implements Disposable {
     this.committed();
     this.reply[Symbol.dispose]();
     this.#deps.replies.delete(this.reply);
+  }
+
+  #giveUp(): void {
+    this.#isGivenUp = true;
+    this.#deps.metrics.copiesGivenUp.inc();
+    this.note({ copy: 'given_up' });
+    this.committed();
   }
 
   #headers(): Record<string, string> {

@@ -8,7 +8,7 @@ const tokenBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 /** What the gauges read when they are asked. */
 export interface RouterGauges {
   readonly brain: () => BrainFigures;
-  readonly bodies: () => { readonly bytes: number; readonly waiting: number };
+  readonly bodies: () => { readonly bytes: number; readonly unread: number; readonly unscanned: number };
   readonly ledgerUp: () => boolean;
   readonly ledgerDropped: () => number;
   readonly edgeDoubts: () => number;
@@ -21,6 +21,7 @@ export class RouterMetrics {
   readonly picks: Counter<'reason'>;
   readonly losses: Counter<'reason'>;
   readonly cut: Counter<'reason'>;
+  readonly copiesGivenUp: Counter;
   readonly clientRetries: Counter<'route'>;
   readonly certificates: Counter<'result'>;
   readonly scrapes: Counter<'result'>;
@@ -57,6 +58,11 @@ export class RouterMetrics {
       'Certificates read anew; failed: looks at files that do not fit.',
       ['result'],
     );
+    this.copiesGivenUp = counter(
+      'replay_copies_given_up_total',
+      'Bodies that were kept for another attempt, dropped for want of memory: their requests are tried once.',
+      [],
+    );
     this.scrapes = counter('scrapes_total', 'Looks at replicas; denied: one refuses its pool’s key.', ['result']);
     this.tokens = counter('tokens_total', 'Tokens as engines report them.', ['kind']);
     this.hits = counter('cache_hit_tokens_total', 'Prompt tokens out of caches, predicted and reported.', ['kind']);
@@ -86,7 +92,8 @@ export class RouterMetrics {
     gauge('in_flight_requests', 'Requests that have a slot.', () => brain().inFlight);
     gauge('queued_requests', 'Requests that wait for a turn or a replica.', () => brain().waiting);
     gauge('body_bytes', 'Request bodies held in memory.', () => gauges.bodies().bytes);
-    gauge('scan_waiting_bodies', 'Bodies whose next bytes wait to be scanned.', () => gauges.bodies().waiting);
+    gauge('waiting_bodies', 'Request bodies that wait unread for memory.', () => gauges.bodies().unread);
+    gauge('scan_waiting_bodies', 'Bodies whose next bytes wait to be scanned.', () => gauges.bodies().unscanned);
     gauge(
       'cluster_in_flight_requests',
       'On replicas, of all routers, as the ledger says.',

@@ -30,7 +30,7 @@ export async function readRequest(
   };
   body.belongTo(caller.endpointId);
   const bytesMax = caller.kind === 'proof' ? Math.min(probeBytesMax, limits.bytesMax) : limits.bytesMax;
-  await readBody(incoming, { ...limits, bytesMax }, { body, grown });
+  await readBody(incoming, { ...limits, bytesMax }, { body, grown, gone: request.reply.gone });
   const scan = await scanning.end();
   if (!scan.ok) throw problemOf(scan);
   const pool = choosePool(gate.pools, caller, { model: scan.model, param: dialect.modelField });

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { AppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { Deadline } from '#shared/runtime/deadline.ts';
-import type { SharedRoom } from '../admit/shared-room.ts';
+import type { BodyRoom } from '../admit/body-room.ts';
 import type { Splice } from '../dialects/dialect.ts';
 
 /** Pieces below this length are copied together: a piece of one byte costs 220 bytes of memory as a Buffer. */
@@ -10,23 +10,30 @@ const copiedBytesMax = 16 * 1024;
 /** Room for copied pieces is made in steps of at least and at most so many bytes, growing with the body. */
 const [roomBytesMin, roomBytesMax] = [1024, 64 * 1024];
 
+const nothing = Buffer.alloc(0);
+
 /** A request body in pieces; the memory that they take is booked until it is disposed. */
 export class RequestBody implements Disposable {
-  readonly #memory: SharedRoom;
+  readonly #memory: BodyRoom;
   #endpointId = '';
   #pieces: Buffer[] = [];
   #bytes = 0;
   #booked = 0;
-  /** Where small pieces are copied to, and how much of it is used; the last piece is its used part. */
+  /** Booked for bytes that are still to come. */
+  #reserved = 0;
+  /** Where small pieces are copied to, and how much of it is used; the last piece is its used part, once they are asked for. */
   #room: Buffer | undefined;
   #used = 0;
 
   /** `memory`: all that the process holds of bodies, shared out between endpoints. */
-  constructor(memory: SharedRoom) {
+  constructor(memory: BodyRoom) {
     this.#memory = memory;
   }
 
   get pieces(): readonly Buffer[] {
+    const last = this.#pieces.length - 1;
+    if (this.#room !== undefined && this.#pieces[last]?.length !== this.#used)
+      this.#pieces[last] = this.#room.subarray(0, this.#used);
     return this.#pieces;
   }
 
@@ -39,46 +46,62 @@ export class RequestBody implements Disposable {
     this.#endpointId = endpointId;
   }
 
+  /** Waits in line for room for a whole body. False when there is none in time; rejects as the signal does. */
+  async reserve(bytes: number, signal: AbortSignal): Promise<boolean> {
+    if (!(await this.#memory.reserve(this.#endpointId, bytes, signal))) return false;
+    this.#booked += bytes;
+    this.#reserved += bytes;
+    return true;
+  }
+
   /** False when there is no room for the piece. */
   add(piece: Buffer): boolean {
-    const fits = piece.length < copiedBytesMax ? this.#copy(piece) : this.#book(piece.length);
-    if (!fits) return false;
-    if (piece.length >= copiedBytesMax) {
-      this.#pieces.push(piece);
-      this.#room = undefined;
-    }
+    const rest = this.#fill(piece);
+    if (rest.length > 0 && !this.#extend(rest)) return false;
     this.#bytes += piece.length;
     return true;
   }
 
   /** Forgets the pieces: no attempt needs them any more. Safe to call twice. */
   [Symbol.dispose](): void {
-    if (this.#booked > 0) this.#memory.giveBack(this.#endpointId, this.#booked);
+    const booked = this.#booked;
     this.#pieces = [];
     this.#room = undefined;
     this.#bytes = 0;
     this.#booked = 0;
+    this.#reserved = 0;
+    if (booked > 0) this.#memory.giveBack(this.#endpointId, booked);
   }
 
   #book(bytes: number): boolean {
-    if (!this.#memory.take(this.#endpointId, bytes)) return false;
-    this.#booked += bytes;
+    const more = bytes - this.#reserved;
+    if (more > 0 && !this.#memory.take(this.#endpointId, more)) return false;
+    this.#booked += Math.max(0, more);
+    this.#reserved = Math.max(0, -more);
     return true;
   }
 
-  #copy(piece: Buffer): boolean {
-    let room = this.#room;
-    if (room === undefined || room.length - this.#used < piece.length) {
-      const length = Math.max(piece.length, Math.min(roomBytesMax, Math.max(roomBytesMin, this.#bytes)));
-      if (!this.#book(length)) return false;
-      room = Buffer.allocUnsafeSlow(length);
-      this.#room = room;
-      this.#used = 0;
-      this.#pieces.push(room);
-    }
-    room.set(piece, this.#used);
-    this.#used += piece.length;
-    this.#pieces[this.#pieces.length - 1] = room.subarray(0, this.#used);
+  /** Copies what there is room for behind the last piece, and gives the rest. */
+  #fill(piece: Buffer): Buffer {
+    const room = this.#room;
+    const left = (room?.length ?? 0) - this.#used;
+    if (room === undefined || left === 0) return piece;
+    const isAll = piece.length <= left;
+    room.set(isAll ? piece : piece.subarray(0, left), this.#used);
+    this.#used += isAll ? piece.length : left;
+    return isAll ? nothing : piece.subarray(left);
+  }
+
+  #extend(piece: Buffer): boolean {
+    const isCopied = piece.length < copiedBytesMax;
+    const step = Math.min(roomBytesMax, Math.max(roomBytesMin, this.#bytes), this.#reserved || roomBytesMax);
+    const length = isCopied ? Math.max(piece.length, step) : piece.length;
+    if (!this.#book(length)) return false;
+    const { length: count } = this.pieces;
+    this.#room = isCopied ? Buffer.allocUnsafeSlow(length) : undefined;
+    this.#used = 0;
+    this.#pieces[count] = this.#room ?? piece;
+    if (isCopied) this.#fill(piece);
     return true;
   }
 }
@@ -96,18 +119,34 @@ export interface BodyLimits {
 }
 
 /**
- * Reads a body piece by piece into `body` and tells of each. Node's stream is left flowing after an error, so that
- * the answer can be read: whoever answers bounds that with `discardRest`.
+ * Reads a body piece by piece into `body` and tells of each. One whose length is known is not read before there is room for
+ * all of it. Node's stream is left flowing after an error, so that the answer can be read: whoever answers bounds that with
+ * `discardRest`.
  * @throws AppError `request_too_large`, `overloaded`, `body_timeout`; BodyAbortedError when the client leaves; what `grown` throws.
  */
-export function readBody(
+export async function readBody(
   incoming: IncomingMessage,
   limits: BodyLimits,
-  into: { body: RequestBody; grown: () => void },
+  into: { body: RequestBody; grown: () => void; gone: AbortSignal },
 ): Promise<void> {
-  const { bytesMax, timeoutMs, clock } = limits;
-  const { body, grown } = into;
-  if (Number(incoming.headers['content-length'] ?? 0) > bytesMax) return Promise.reject(tooLarge(bytesMax));
+  const length = Number(incoming.headers['content-length'] ?? 0);
+  if (length > limits.bytesMax) throw tooLarge(limits.bytesMax);
+  // What the socket brings meanwhile stays in the kernel.
+  incoming.socket.pause();
+  const placing = into.body.reserve(length, into.gone).finally(() => incoming.socket.resume());
+  const isPlaced = await placing.catch((error: unknown) => {
+    if (into.gone.aborted) throw leftEarly();
+    throw error;
+  });
+  if (!isPlaced) throw noRoom();
+  await takePieces(incoming, limits, into);
+}
+
+function takePieces(
+  incoming: IncomingMessage,
+  { bytesMax, timeoutMs, clock }: BodyLimits,
+  { body, grown }: { body: RequestBody; grown: () => void },
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (error?: unknown): void => {
       deadline[Symbol.dispose]();
@@ -126,7 +165,7 @@ export function readBody(
       }
     };
     const onEnd = (): void => settle();
-    const onClose = (): void => settle(new BodyAbortedError('the client left before its body was whole'));
+    const onClose = (): void => settle(leftEarly());
     const deadline = new Deadline(clock, timeoutMs, () =>
       settle(new AppError('body_timeout', { message: `The body was not sent within ${timeoutMs} ms.` })),
     );
@@ -174,6 +213,10 @@ function tooLarge(bytesMax: number): AppError {
   return new AppError('request_too_large', {
     message: `The body is longer than ${bytesMax} bytes. Send a shorter one.`,
   });
+}
+
+function leftEarly(): BodyAbortedError {
+  return new BodyAbortedError('the client left before its body was whole');
 }
 
 function noRoom(): AppError {

@@ -37,6 +37,7 @@ beforeAll(async () => {
       env: {
         FAIRWAY_CLIENT_STALL_TIMEOUT_MS: '300',
         FAIRWAY_BODY_BYTES_MAX: '900000',
+        FAIRWAY_BODY_WAIT_MS: '200',
         FAIRWAY_BODY_BUDGET_BYTES: '1000000',
       },
     }),

@@ -226,7 +226,7 @@ describe('bodies', () => {
     }
   });
 
-  it('that do not fit into the process get a 503, and its memory is given back', async () => {
+  it('that engines have got make room for others; then others wait unread, and get a 503', async () => {
     const waiting = Promise.withResolvers<void>();
     upstream.script = async (seen) => {
       await waiting.promise;
@@ -235,13 +235,19 @@ describe('bodies', () => {
     const send = () =>
       ask({ url: router.url, headers: auth(endpoint), body: chat('alias-a', { padding: 'x'.repeat(120_000) }) });
     const before = upstream.seen.length;
-    const first = [send(), send()];
-    await eventually(() => expect(upstream.seen.length).toBe(before + 2));
-    const refused = await send();
-    expect([refused.status, errorOf(refused.text).code]).toEqual([503, 'overloaded']);
-    expect(Number(refused.headers['retry-after'])).toBeLessThanOrEqual(60);
+    const sent = [send(), send(), send(), send()];
+    await eventually(() => expect(upstream.seen.length).toBe(before + 4));
+    const text = await (await fetch(`${router.adminUrl}/metrics`)).text();
+    expect(text).toMatch(/^fairway_router_replay_copies_given_up_total\S* [1-9]/m);
+    const { authorization = '' } = auth(endpoint);
+    const head = `host: 127.0.0.1\r\nauthorization: ${authorization}\r\ncontent-length: 120000`;
+    const held = [1, 2, 3].map(() => connect(Number(new URL(router.url).port), '127.0.0.1'));
+    for (const socket of held) socket.write(`POST /v1/chat/completions HTTP/1.1\r\n${head}\r\n\r\n{`);
+    const [answer] = (await Promise.race(held.map((socket) => once(socket, 'data')))) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 503 [\s\S]*retry-after: \d\d?\r\n[\s\S]*"overloaded"/);
+    for (const socket of held) socket.destroy();
     waiting.resolve();
-    expect((await Promise.all(first)).map(({ status }) => status)).toEqual([200, 200]);
+    expect((await Promise.all(sent)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     expect((await send()).status).toBe(200);
     upstream.script = answerJson(200, { id: 'x', choices: [] });
   });

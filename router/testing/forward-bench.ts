@@ -4,7 +4,7 @@ import { Registry } from 'prom-client';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { poolDocument } from '#shared/testing/documents.ts';
-import { SharedRoom } from '../admit/shared-room.ts';
+import { BodyRoom } from '../admit/body-room.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { chatCompletions } from '../dialects/openai/routes.ts';
 import { forward, type ForwardOutcome } from '../forward/forward.ts';
@@ -50,6 +50,7 @@ export interface BenchOptions {
   readonly dialect?: Dialect;
   readonly attemptsMax?: number;
   readonly room?: number;
+  readonly memory?: BodyRoom;
 }
 
 /** Times of the bench, milliseconds. */
@@ -95,7 +96,7 @@ function requestOf(options: BenchOptions, outgoing: MemoryOutgoing): InferenceRe
   const deps = {
     times: benchTimes,
     capacityTimeoutMaxMs: 600_000,
-    memory: new SharedRoom(1e6),
+    memory: options.memory ?? new BodyRoom(1e6, 0, clock),
     replies: new OpenReplies(),
     metrics: new RouterMetrics(new Registry()),
     clock,

@@ -69,6 +69,11 @@ export class MemoryOutgoing extends EventEmitter implements Outgoing {
     else this.emit('drain');
   }
 
+  /** The client takes a part of what waits. */
+  sip(bytes: number): void {
+    this.room = Math.min(0, this.room + bytes);
+  }
+
   #finish(): void {
     if (this.writableLength > 0) return;
     this.writableFinished = true;

@@ -86,6 +86,8 @@ class ScriptedCall implements UpstreamCall, SentMessage {
   }
 
   async run(steps: readonly UpstreamStep[]): Promise<void> {
+    await Promise.resolve();
+    this.#handler.onSent();
     for (const step of steps) {
       await Promise.resolve();
       if (this.paused) await new Promise<void>((resolve) => (this.#resumed = resolve));
