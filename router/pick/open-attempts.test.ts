@@ -55,6 +55,14 @@ describe('a first content that is late', () => {
     expect(moved).toHaveLength(1);
   });
 
+  it('moves off a replica that its pool does not name any more', async () => {
+    const { lab, send, moved } = await make();
+    const slot = await send();
+    lab.change({ replicas: lab.pool.replicas.filter((one) => one !== slot.replica) });
+    await lab.advance(30_000);
+    expect(moved).toHaveLength(1);
+  });
+
   it('is never early: three seconds are none for any prompt', async () => {
     const { lab, send, moved, serve } = await make({ learned: false });
     for (let i = 0; i < 20; i += 1) await serve(0.01);

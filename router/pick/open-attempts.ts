@@ -108,6 +108,7 @@ export class OpenAttempts {
     busy.begun.add(attempt);
   }
 
+  /** It is over. */
   delete(attempt: OpenAttempt): void {
     const busy = this.#replicas.get(attempt.replica.replicaId);
     busy?.waiting.delete(attempt);
@@ -151,7 +152,8 @@ export class OpenAttempts {
     }
     if (tried.lateMoves >= lateMovesMax || !this.#isLate(busy, attempt, now)) return;
     const here = this.#parts.view(attempt.work.pool, now).find(({ id }) => id === attempt.replica.replicaId);
-    const isQueued = here === undefined || (hasQueue(here) && now - busy.heardAt < this.#parts.lateAfterMs);
+    // Of a replica that its pool does not name any more nothing is known.
+    const isQueued = here !== undefined && hasQueue(here) && now - busy.heardAt < this.#parts.lateAfterMs;
     if (isQueued || !this.#others(attempt, now, false).some(this.#isFaster(attempt, now))) return;
     tried.lateMoves += 1;
     attempt.move('late');
