@@ -29,9 +29,7 @@ beforeAll(async () => {
     upstreams.map(({ port }) => port),
     ['org/big', 'claude-sonnet'],
   );
-  router = await started.use(
-    edge.startRouter({ env: { FAIRWAY_HEARTBEAT_AFTER_MS: '100', FAIRWAY_HEARTBEAT_MS: '50' } }),
-  );
+  router = await started.use(edge.startRouter());
 });
 beforeEach(() => scriptAll(playing(whole)));
 
@@ -104,11 +102,13 @@ describe('POST /v1/messages', () => {
       await waited.promise;
       response.end(stream.body);
     });
-    const response = await start(request(message({ stream: true }))).response;
+    const env = { FAIRWAY_HEARTBEAT_AFTER_MS: '100', FAIRWAY_HEARTBEAT_MS: '50' };
+    const { url } = await started.use(edge.startRouter({ env }));
+    const response = await start(request(message({ stream: true }), { url })).response;
     response.setEncoding('utf8');
     let text = '';
     response.on('data', (chunk: string) => (text += chunk));
-    await eventually(() => expect(text).toBe(': keep-alive\n\n: keep-alive\n\n'));
+    await eventually(() => expect(text).toMatch(/^(: keep-alive\n\n){2,}$/));
     waited.resolve();
     await once(response, 'end');
     expect(text.replaceAll(': keep-alive\n\n', '')).toBe(stream.body.trimEnd() + '\n\n');
