@@ -173,12 +173,15 @@ function takePieces(
   });
 }
 
-/** After an answer to a body that was not read: keeps reading and discarding for a while, then closes the connection. */
+/**
+ * After an answer to a body that was not read: keeps reading and discarding for a while, then closes the connection in
+ * stages: a client that still sends would get a reset in place of the answer.
+ */
 export function discardRest(incoming: IncomingMessage, clock: Clock, ms: number): void {
   if (incoming.complete || incoming.destroyed) return;
   incoming.on('error', () => {});
   incoming.resume();
-  const deadline = new Deadline(clock, ms, () => incoming.destroy());
+  const deadline = new Deadline(clock, ms, () => incoming.socket.destroySoon());
   incoming.once('close', () => deadline[Symbol.dispose]());
   incoming.once('end', () => deadline[Symbol.dispose]());
 }
