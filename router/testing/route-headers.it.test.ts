@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+import { ask } from './client.ts';
+import { startEdge } from './router-fixture.ts';
+import { answerJson, startScriptedUpstream, streamWords } from './scripted-upstream.ts';
+
+const body = (stream: boolean): string =>
+  JSON.stringify({ model: 'test-model', stream, messages: [{ role: 'user', content: 'hi' }] });
+
+it.each([
+  ['whole', false, answerJson(200, { choices: [{ message: { content: 'hi' }, finish_reason: 'stop' }] })],
+  ['streamed', true, streamWords('hi')],
+])('an endpoint that asks for it hears on %s answers where they come from and why', async (_, stream, answer) => {
+  await using edge = await startEdge();
+  await using upstream = await startScriptedUpstream(answer);
+  const silent = await edge.addEndpoint([upstream.port]);
+  const telling = await edge.addEndpoint([upstream.port]);
+  telling.document = { ...telling.document, routing: { reasonHeader: true } };
+  await edge.publish(telling);
+  await using router = await edge.startRouter();
+  const headersOf = async (token: string): Promise<unknown[]> => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const reply = await ask({
+      url: router.url,
+      method: 'POST',
+      path: '/v1/chat/completions',
+      headers,
+      body: body(stream),
+    });
+    expect(reply.status).toBe(200);
+    return ['route-reason', 'replica', 'queue-ms'].map((name) => reply.headers[`x-fairway-${name}`]);
+  };
+  const [replica] = telling.document.replicas;
+  expect(await headersOf(telling.token)).toEqual([
+    'least_in_flight',
+    replica?.replicaId,
+    expect.stringMatching(/^\d+$/),
+  ]);
+  expect(await headersOf(silent.token)).toEqual([undefined, undefined, undefined]);
+});
