@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { desiredSchema, type SpecDocument } from '#shared/contract/desired.ts';
+import { accessDocumentSchema, desiredSchema, type SpecDocument } from '#shared/contract/desired.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import type { ChildServer } from '#shared/testing/child-server.ts';
@@ -8,7 +8,7 @@ import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import { isPubAck, startTcpProxy, type TcpProxy } from '#shared/testing/tcp-proxy.ts';
 import { createBody } from '../testing/create-body.ts';
-import { startTestRegion, type TestReply, type TestRegion } from '../testing/region-fixture.ts';
+import { startTestRegion, testVpcId, type TestReply, type TestRegion } from '../testing/region-fixture.ts';
 
 const collection = '/v2/dedicated-inferences';
 const apiCount = 3;
@@ -71,6 +71,25 @@ describe('commits over a broken network', () => {
     expect(stored.spec.intents).toHaveLength(1);
     const list = await region.call(1, { path: `${collection}?name=ack-lost` });
     expect(list.body.meta?.total).toBe(1);
+  });
+
+  it('makes one token, and shows its own value, when the PubAck is lost and others make theirs', async () => {
+    const id = idOf(await create(0, 'token-ack-lost'));
+    // The next PubAck is the token's, not that of the create's audit line.
+    await eventually(async () =>
+      expect(await readLast(region.nats, streams.audit.name, subjects.audit(id))).not.toBeNull(),
+    );
+    const before = proxyOf(0).swallowed();
+    proxyOf(0).swallow(1, isPubAck);
+    const add = (index: number, name: string): Promise<TestReply> =>
+      region.call(index, { method: 'POST', path: `${collection}/${id}/tokens`, body: { name } });
+    const [mine, other] = await Promise.all([add(0, 'mine'), add(1, 'other')]);
+    expect([mine.status, other.status, proxyOf(0).swallowed()]).toEqual([202, 202, before + 1]);
+    const last = await readLast(region.nats, streams.desired.name, subjects.access(testVpcId, id));
+    const { tokens } = accessDocumentSchema.parse(last?.body);
+    const ids = [mine, other].map(({ body }) => body.token?.id);
+    expect(tokens).toHaveLength(3);
+    expect(new Set(tokens.slice(1).map(({ tokenId }) => tokenId))).toEqual(new Set(ids));
   });
 
   it('keeps its own revision when a second writer came after the lost PubAck', async () => {
