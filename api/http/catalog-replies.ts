@@ -12,7 +12,7 @@ export function sizesReply(enabled: readonly Region[]): SizesReply {
   return { enabled_regions: [...enabled], sizes };
 }
 
-/** The models that are known to run, and on which sizes of the given regions. */
+/** The models of the catalogue, and which sizes of the given regions hold them. */
 export function gpuModelConfigReply(enabled: readonly Region[]): GpuModelConfigReply {
   const configs = modelConfigs.map((model) => ({
     model_slug: model.slug,

@@ -16,7 +16,7 @@ export interface GpuSize {
   regions: readonly Region[];
 }
 
-/** A model that is known to run, and what it takes. */
+/** A model of the catalogue, and what it takes. */
 export interface ModelConfig {
   /** Its repository at Hugging Face. */
   slug: string;

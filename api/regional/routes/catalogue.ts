@@ -21,7 +21,10 @@ export const gpuModelConfigRoute: Route = {
   operationId: 'dedicatedInferences_get_gpu_model_config',
   summary: 'List models with the accelerators that hold them',
   scope: 'dedicated_inference:read',
-  success: { status: 200, description: 'Every model that is known to run; others may run too.' },
+  success: {
+    status: 200,
+    description: 'Every model of the catalogue, with the sizes that hold its weights; others may be deployed too.',
+  },
   failures: [401, 403, 503],
   handle: async (_c, { context }) => ({ status: 200, revision: null, body: gpuModelConfigReply([context.region]) }),
 };
