@@ -145,7 +145,7 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
     if (this.#over) return;
     const length = body.reduce((sum, piece) => sum + piece.length, 0);
     const [first] = body;
-    const content = body.length === 1 && first ? first : Readable.from(body, { objectMode: false });
+    const content = body.length === 1 && first ? first : Readable.from(oneByOne(body), { objectMode: false });
     const sized = length > 0 || method === 'POST' ? { ...headers, 'content-length': String(length) } : headers;
     this.#connection.filter.expectHead();
     this.#connection.client.dispatch(
@@ -244,6 +244,12 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
       },
     });
   }
+}
+
+/** Forgets each piece with the next one: undici keeps what it is given until the answer has ended. */
+function* oneByOne(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
+  const rest = [...pieces];
+  for (let piece = rest.shift(); piece !== undefined; piece = rest.shift()) yield piece;
 }
 
 /**
