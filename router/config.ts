@@ -68,7 +68,7 @@ export const routerConfigSchema = z.object({
   FAIRWAY_IN_FLIGHT_MAX: count(1).default(2048).describe('requests that are forwarded at once'),
   FAIRWAY_QUEUE_MAX: count(0).default(1024).describe('requests that wait for a turn'),
   FAIRWAY_QUEUE_BYTES_MAX: count(0)
-    .default(192 * mebibyte)
+    .default(128 * mebibyte)
     .describe('bytes of bodies that wait for a turn'),
   FAIRWAY_TURN_TIMEOUT_MS: count(0).default(30_000).describe('how long a request waits for a turn'),
   FAIRWAY_CAPACITY_TIMEOUT_MS: count(0).default(30_000).describe('how long a request waits for a replica'),
