@@ -1,5 +1,5 @@
 /**
- * Set-up and start in one: `node setup.mjs [--no-servers] <target.ts> [args…]`, or `node setup.mjs --clean`.
+ * Set-up and start in one: `node setup.mjs [--no-dev] [--no-servers] <target.ts> [args…]`, or `node setup.mjs --clean`.
  *
  * Plain JavaScript without dependencies, so that any Node from 20 on can run it. It installs the packages, gets Node 24,
  * nats-server and Valkey when they are missing, and starts the target with FAIRWAY_NATS_SERVER and FAIRWAY_REDIS_SERVER
@@ -16,7 +16,7 @@ import { ensurePackages } from './setup/packages.mjs';
 import { SetupError, say } from './setup/say.mjs';
 import { findServers } from './setup/servers.mjs';
 
-const usage = 'Usage: node setup.mjs [--no-servers] <target.ts> [args…], or node setup.mjs --clean';
+const usage = 'Usage: node setup.mjs [--no-dev] [--no-servers] <target.ts> [args…], or node setup.mjs --clean';
 
 async function main(args) {
   refuseUnknownSystems();
@@ -24,15 +24,18 @@ async function main(args) {
   const interrupt = new AbortController();
   const context = { root, env: { ...env }, cache: cacheFolder(env), signal: interrupt.signal };
   if (args[0] === '--clean') return clean(context);
+  const noDev = args[0] === '--no-dev';
+  if (noDev) args.shift();
   const noServers = args[0] === '--no-servers';
-  const [target, ...rest] = noServers ? args.slice(1) : args;
+  if (noServers) args.shift();
+  const [target, ...rest] = args;
   if (!target || target.startsWith('-')) throw new SetupError(usage);
-  const { node, servers } = await prepare(context, { interrupt, noServers });
+  const { node, servers } = await prepare(context, { interrupt, noDev, noServers });
   process.exitCode = await launch(context, { node, target, args: rest, extraEnv: servers });
 }
 
 /** All parts at once; the first that fails stops the others, and so does a signal. */
-async function prepare(context, { interrupt, noServers }) {
+async function prepare(context, { interrupt, noDev, noServers }) {
   let killedBy;
   const stop = (signal) => {
     killedBy = signal;
@@ -40,7 +43,7 @@ async function prepare(context, { interrupt, noServers }) {
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) process.on(signal, stop);
-  const parts = [ensurePackages(context), ensureNode(context), ...(noServers ? [] : findServers(context))];
+  const parts = [ensurePackages(context, { noDev }), ensureNode(context), ...(noServers ? [] : findServers(context))];
   try {
     const [, node, ...servers] = await Promise.all(parts);
     return { node, servers: Object.fromEntries(servers.filter(Boolean)) };

@@ -56,7 +56,7 @@ export class Checkout implements Disposable {
 
   /**
    * `none`: a project without packages, so that npm is not called, and a PATH with Node alone; `one`: a single small
-   * package; `all`: those of Fairway; both with everything on the PATH but the servers.
+   * package, and another one for tests; `all`: those of Fairway; both with everything on the PATH but the servers.
    */
   constructor(packages: 'none' | 'one' | 'all') {
     mkdirSync(this.bin);
@@ -91,13 +91,17 @@ export class Checkout implements Disposable {
       packages: Record<string, { version: string }>;
     };
     const ulid = lock.packages['node_modules/ulid'];
-    if (ulid === undefined) throw new Error('package-lock.json has no ulid, which these tests install');
-    const wanted = { none: {}, one: { dependencies: { ulid: ulid.version } }, all: { dependencies, devDependencies } }[
-      packages
-    ];
+    const zod = lock.packages['node_modules/zod'];
+    if (ulid === undefined || zod === undefined)
+      throw new Error('package-lock.json has no ulid or zod, which these tests install');
+    const one = { dependencies: { ulid: ulid.version }, devDependencies: { zod: zod.version } };
+    const wanted = { none: {}, one, all: { dependencies, devDependencies } }[packages];
     const start = 'exec node setup.mjs --no-servers target.ts';
     const project = { name: 'fairway', version: '0.1.0', private: true, type: 'module', scripts: { start }, ...wanted };
-    const small = { '': project, ...(packages === 'one' ? { 'node_modules/ulid': ulid } : {}) };
+    const small = {
+      '': project,
+      ...(packages === 'one' && { 'node_modules/ulid': ulid, 'node_modules/zod': { ...zod, dev: true } }),
+    };
     this.#write('package.json', project);
     this.#write(
       'package-lock.json',

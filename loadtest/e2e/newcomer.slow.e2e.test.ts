@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -40,6 +40,25 @@ describe('an older Node and nothing else', () => {
     expect(code).toBe(0);
     expect(output).toContain('nats-server: it is version 2.10.7, at least 2.12.5 is needed');
     expect(targetReport(output).nats).toContain(checkout.cache);
+  });
+});
+
+describe('packages that only tests need', () => {
+  test('come when they are needed, beside those that are there, and then stay', async () => {
+    using checkout = new Checkout('one');
+    const packages = (): string[] =>
+      readdirSync(path.join(checkout.folder, 'node_modules')).filter((one) => !one.startsWith('.'));
+    const dev = [...setup, '--no-dev', '--no-servers', 'target.ts'];
+    const tests = [...setup, '--no-servers', 'target.ts'];
+    const first = await checkout.run(dev);
+    expect([first.code, packages()]).toEqual([0, ['ulid']]);
+    const lock = readFileSync(path.join(checkout.folder, 'package-lock.json'), 'utf8');
+    const second = await checkout.run(tests);
+    expect([second.code, packages()]).toEqual([0, ['ulid', 'zod']]);
+    expect(second.output).toContain('(npm install): done in');
+    for (const command of [dev, tests])
+      expect(await checkout.run(command)).toMatchObject({ code: 0, output: expect.not.stringContaining('done in') });
+    expect(readFileSync(path.join(checkout.folder, 'package-lock.json'), 'utf8')).toBe(lock);
   });
 });
 
