@@ -56,6 +56,11 @@ export const routerConfigSchema = z.object({
   FAIRWAY_BODY_BUDGET_BYTES: count(1024)
     .default(192 * mebibyte)
     .describe('memory for request bodies, shared out between endpoints'),
+  FAIRWAY_ANSWER_BUDGET_BYTES: count(0)
+    .default(64 * mebibyte)
+    .describe(
+      'memory for whole answers that may still be retried or wait for their client, shared out between endpoints',
+    ),
   FAIRWAY_BODY_WAIT_MS: count(0).default(5000).describe('how long a request body waits unread for memory'),
   FAIRWAY_BODY_TIMEOUT_MS: count(10).default(60_000).describe('how long a client may take to send its body'),
   FAIRWAY_CHOICES_MAX: count(1).default(128).describe('most choices of one request, where its endpoint does not say'),

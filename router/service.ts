@@ -12,6 +12,7 @@ import { startFixedEdgeSource } from './edge/fixed-edge-source.ts';
 import { NatsEdgeSource } from './edge/nats-edge-source.ts';
 import { readEdgeFile, StateFile, type EdgeMemory } from './edge/state-file.ts';
 import { BodyRoom } from './admit/body-room.ts';
+import { SharedRoom } from './admit/shared-room.ts';
 import { createApp, createListener, tell, type AppDeps } from './app.ts';
 import { anthropic } from './dialects/anthropic/routes.ts';
 import { openAi } from './dialects/openai/routes.ts';
@@ -83,6 +84,7 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
   metrics.watch({
     brain: () => brain.figures(),
     bodies: () => ({ bytes: deps.memory.total, unread: deps.memory.waiting, unscanned: deps.scans.waiting }),
+    answerBytes: () => deps.answers.total,
     ledgerUp: () => ledger.up(),
     ledgerDropped: () => ledger.counts?.().dropped ?? 0,
     edgeDoubts: () => edge.doubts().length,
@@ -184,6 +186,7 @@ function appDeps(
     gate: { access, pools, tokenHashKey: hashKey },
     hashKey,
     memory: new BodyRoom(config.FAIRWAY_BODY_BUDGET_BYTES, config.FAIRWAY_BODY_WAIT_MS, clock),
+    answers: new SharedRoom(config.FAIRWAY_ANSWER_BUDGET_BYTES),
     scans: new ScanQueue(config.FAIRWAY_VOLATILE_MEMBERS),
     bodyLimits: {
       bytesMax: config.FAIRWAY_BODY_BYTES_MAX,

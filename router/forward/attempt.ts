@@ -156,6 +156,7 @@ export class Attempt implements UpstreamHandler {
     this.#call?.pause();
     this.rest();
     this.request.reply.onDrain(() => {
+      this.request.answerTaken();
       if (this.over) return;
       this.watch(ms);
       this.#call?.resume();

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createTestClock } from '#shared/testing/test-clock.ts';
 import { BodyRoom } from '../admit/body-room.ts';
+import { SharedRoom } from '../admit/shared-room.ts';
 import { contentOf, eventsOf, frames } from '../testing/chat-frames.ts';
-import { benchTimes, startForward, type Scripts } from '../testing/forward-bench.ts';
+import { benchTimes, startForward, type BenchOptions, type Scripts } from '../testing/forward-bench.ts';
 import type { UpstreamStep } from '../testing/memory-upstream.ts';
 
 const opening: UpstreamStep[] = [{ head: 200 }, { data: frames.role }];
@@ -10,10 +11,7 @@ const ending: UpstreamStep[] = [{ data: frames.finish }, { data: frames.done }, 
 const good: UpstreamStep[] = [...opening, { data: frames.text('hi') }, ...ending];
 const disconnected = 'upstream_disconnected';
 
-function run(
-  scripts: Scripts,
-  more: { streamed?: boolean; hideUsage?: boolean; attemptsMax?: number; room?: number } = {},
-) {
+function run(scripts: Scripts, more: Omit<BenchOptions, 'scripts' | 'clock'> = {}) {
   const clock = createTestClock();
   return { clock, ...startForward({ scripts, clock, ...more }) };
 }
@@ -313,6 +311,42 @@ describe('answers that are not streamed', () => {
     const bench = run({ a: [{ head: 200 }, long, { wait: true }], b: whole }, { streamed: false });
     await bench.clock.advance(benchTimes.tokenIdleTimeoutMs);
     expect(await bench.outcome).toMatchObject({ kind: 'broken', reason: 'timeout' });
+  });
+
+  describe('where memory is short', () => {
+    const piece = 'x'.repeat(20_000);
+    const reset: UpstreamStep[] = [{ head: 200, type: 'application/json' }, { data: piece }, { fail: 'reset' }];
+
+    it('are relayed from there on as they come, tried once, and counted until their client has them', async () => {
+      const answers = new SharedRoom(30_000);
+      const long: UpstreamStep[] = [{ head: 200 }, { data: piece }, { data: piece }, { data: '}' }];
+      const bench = run({ a: [...long, { end: true }], b: whole }, { streamed: false, answers, room: 1000 });
+      await bench.clock.advance(1);
+      expect([bench.outgoing.text.length, bench.upstream.sent[0]?.paused, answers.total]).toEqual([
+        40_000,
+        true,
+        20_000,
+      ]);
+      bench.outgoing.take(1e6);
+      expect(answers.total).toBe(0);
+      expect(await bench.outcome).toMatchObject({ kind: 'done' });
+      expect(bench.outgoing.text).toBe(`${piece}${piece}}`);
+    });
+
+    it('are retried while there was room, and give it back before that', async () => {
+      const answers = new SharedRoom(30_000);
+      const bench = run({ a: reset, b: whole }, { streamed: false, answers });
+      expect(await bench.outcome).toMatchObject({ kind: 'done' });
+      expect([bench.upstream.sent.length, answers.total]).toEqual([2, 51]);
+      bench.request[Symbol.dispose]();
+      expect(answers.total).toBe(0);
+    });
+
+    it('break when the replica is lost after that', async () => {
+      const bench = run({ a: reset, b: whole }, { streamed: false, answers: new SharedRoom(10_000) });
+      expect(await bench.outcome).toMatchObject({ kind: 'broken', reason: 'reset' });
+      expect([bench.upstream.sent.length, bench.outgoing.destroyed]).toEqual([1, true]);
+    });
   });
 
   it('are relayed piece by piece when they are long, and cut when they break then', async () => {

@@ -3,12 +3,12 @@ import { answerOf } from './attempt.ts';
 import { lossEnd } from './outcome.ts';
 import type { UpstreamHead } from './upstream.ts';
 
-/** An answer up to this length is held until it is whole, so that a replica lost in its middle is still retried. */
+/** An answer up to this length is held until it is whole, where there is room, so that a replica lost in its middle is still retried. */
 const heldBytesMax = 1024 * 1024;
 /** Where usage stands: at the end of the answer. */
 const tailBytes = 16 * 1024;
 
-/** Takes an answer that is not streamed. It has one time to be whole in; one too long to be held may pause in it, as streams may. */
+/** Takes an answer that is not streamed. It has one time to be whole in; one that is not held may pause in it, as streams may. */
 export class WholeAnswer implements AnswerTaker {
   readonly timeoutMs: number;
   readonly #attempt: Attempt;
@@ -36,12 +36,13 @@ export class WholeAnswer implements AnswerTaker {
     if (this.#relaying) this.#attempt.touch();
     this.#bytes += chunk.length;
     this.#chunks.push(chunk);
-    if (this.#relaying || this.#bytes > heldBytesMax) this.#relay();
+    if (this.#relaying || this.#bytes > heldBytesMax || !this.#attempt.request.holdAnswer(chunk.length)) this.#relay();
   }
 
   onEnd(): void {
     const { request } = this.#attempt;
     const body = this.#relaying ? this.#tail : Buffer.concat(this.#chunks);
+    this.#chunks = [];
     if (this.#bytes === 0) return this.onLost({ reason: 'truncated', detail: 'the answer was empty', again: false });
     if (isCutShort(this.#attempt.head, body))
       return this.onLost({ reason: 'truncated', detail: 'the connection ended inside of the answer', again: false });
@@ -75,9 +76,11 @@ export class WholeAnswer implements AnswerTaker {
     this.#relaying = true;
     const chunks = this.#chunks;
     this.#chunks = [];
-    for (const chunk of chunks) this.#tail = Buffer.concat([this.#tail, chunk]).subarray(-tailBytes);
+    for (const chunk of chunks)
+      this.#tail = Buffer.concat([this.#tail, chunk.subarray(-tailBytes)]).subarray(-tailBytes);
     const flows = request.reply.writePart(answerOf(head, this.#tail), chunks);
-    if (!flows) this.#attempt.holdBack(this.#times.tokenIdleTimeoutMs);
+    if (flows) request.answerTaken();
+    else this.#attempt.holdBack(this.#times.tokenIdleTimeoutMs);
   }
 }
 

@@ -5,21 +5,23 @@ import type { Logger } from '#shared/runtime/log.ts';
 import { answerKey } from '../access/answer-key.ts';
 import type { Caller } from '../access/authenticate.ts';
 import type { BodyRoom, ReplayCopy } from '../admit/body-room.ts';
-import type { Dialect, Splice } from '../dialects/dialect.ts';
+import { HeldAnswer } from '../admit/held-answer.ts';
+import type { SharedRoom } from '../admit/shared-room.ts';
+import type { Dialect } from '../dialects/dialect.ts';
 import { engineNameOf } from '../edge/pool-directory.ts';
 import type { KeptAnswer } from '../replicas/kept-answers.ts';
 import type { Usage } from '../replicas/usage.ts';
 import type { Work } from '../pick/picker.ts';
 import { prefixHashes } from '../scan/prefix-hash.ts';
-import { noBody, type ByteRange, type ScannedBody } from '../scan/scanned-body.ts';
+import { noBody, type ScannedBody } from '../scan/scanned-body.ts';
 import { ClientReply, type Outgoing, type ReplyTimes } from './client-reply.ts';
 import { cacheSaltOf, namespaceOf } from './cache-namespace.ts';
 import type { RouterMetrics } from './metrics.ts';
 import type { OpenReplies } from './open-replies.ts';
 import { flowOf } from './flow.ts';
 import { patienceOf } from './patience.ts';
-import { applySplices, RequestBody } from './request-body.ts';
-import { clientIdOf, idHeaders } from './request-ids.ts';
+import { applySplices, cutOut, markSplice, RequestBody } from './request-body.ts';
+import { clientIdOf, idHeaders, routeHeaders } from './request-ids.ts';
 import { sessionOf } from './session.ts';
 
 /** What every request shares with the others. */
@@ -29,6 +31,8 @@ export interface RequestDeps {
   readonly capacityTimeoutMaxMs: number;
   /** Memory of bodies, shared out between endpoints. */
   readonly memory: BodyRoom;
+  /** Memory of whole answers, in bytes by endpoint. */
+  readonly answers: SharedRoom;
   readonly replies: OpenReplies;
   readonly metrics: RouterMetrics;
   readonly clock: Clock;
@@ -60,6 +64,7 @@ export class InferenceRequest implements Disposable {
   #pieces: readonly Uint8Array[] = [];
   #copy: ReplayCopy | undefined;
   #isGivenUp = false;
+  #held: HeldAnswer | undefined;
   #firstTokenAt: number | undefined;
   #lastTokenAt = 0;
   #tokens = 0;
@@ -188,6 +193,7 @@ export class InferenceRequest implements Disposable {
 
   /** Another attempt is made: false when what it needs was given up; else it stays. */
   again(): boolean {
+    this.answerTaken();
     if (this.#copy !== undefined) this.#deps.memory.removeCopy(this.#copy);
     return this.repeatable;
   }
@@ -202,6 +208,20 @@ export class InferenceRequest implements Disposable {
     if (this.#copy !== undefined) this.#deps.memory.removeCopy(this.#copy);
     this.#pieces = [];
     this.body[Symbol.dispose]();
+  }
+
+  /** Takes room for bytes of an answer that no client sees yet; without it they have to go out, and there is no other attempt. */
+  holdAnswer(bytes: number): boolean {
+    this.#held ??= new HeldAnswer(this.#deps.answers, this.pool.endpointId);
+    if (this.#held.grow(bytes)) return true;
+    this.#deps.metrics.answersNotHeld.inc();
+    this.note({ answer: 'not_held' });
+    return false;
+  }
+
+  /** What was held of its answer is with the client, or was thrown away. */
+  answerTaken(): void {
+    this.#held?.giveBack();
   }
 
   /** Adds facts to the request's line in the log; ids and numbers only, never a body or a secret. */
@@ -248,6 +268,7 @@ export class InferenceRequest implements Disposable {
 
   [Symbol.dispose](): void {
     this.committed();
+    this.answerTaken();
     this.reply[Symbol.dispose]();
     this.#deps.replies.delete(this.reply);
   }
@@ -270,25 +291,6 @@ export class InferenceRequest implements Disposable {
   #sinceStartMs(): number {
     return Math.round(this.#deps.clock.monotonic() - this.#startedAt);
   }
-}
-
-/** Where a request went and why, for those who look into it; an answer that began before that was known has none. */
-function routeHeaders({ replicaId, reason, queueMs }: Readonly<Record<string, unknown>>): Record<string, string> {
-  if (typeof reason !== 'string') return {};
-  return {
-    'x-fairway-replica': String(replicaId),
-    'x-fairway-route-reason': reason,
-    'x-fairway-queue-ms': String(queueMs),
-  };
-}
-
-/** A byte order mark before the body stays here: not every engine passes over it. */
-function markSplice(pieces: readonly Buffer[]): Splice[] {
-  return pieces[0]?.[0] === 0xef ? [cutOut({ start: 0, end: 3 })] : [];
-}
-
-function cutOut({ start, end }: ByteRange): Splice {
-  return { start, end, bytes: Buffer.alloc(0) };
 }
 
 function known<T>(value: T | undefined): T {

@@ -9,6 +9,7 @@ const tokenBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 export interface RouterGauges {
   readonly brain: () => BrainFigures;
   readonly bodies: () => { readonly bytes: number; readonly unread: number; readonly unscanned: number };
+  readonly answerBytes: () => number;
   readonly ledgerUp: () => boolean;
   readonly ledgerDropped: () => number;
   readonly edgeDoubts: () => number;
@@ -22,6 +23,7 @@ export class RouterMetrics {
   readonly losses: Counter<'reason'>;
   readonly cut: Counter<'reason'>;
   readonly copiesGivenUp: Counter;
+  readonly answersNotHeld: Counter;
   readonly clientRetries: Counter<'route'>;
   readonly certificates: Counter<'result'>;
   readonly scrapes: Counter<'result'>;
@@ -63,6 +65,11 @@ export class RouterMetrics {
       'Bodies that were kept for another attempt, dropped for want of memory: their requests are tried once.',
       [],
     );
+    this.answersNotHeld = counter(
+      'answers_not_held_total',
+      'Whole answers that went out as they came for want of memory: their requests are tried once.',
+      [],
+    );
     this.scrapes = counter('scrapes_total', 'Looks at replicas; denied: one refuses its pool’s key.', ['result']);
     this.tokens = counter('tokens_total', 'Tokens as engines report them.', ['kind']);
     this.hits = counter('cache_hit_tokens_total', 'Prompt tokens out of caches, predicted and reported.', ['kind']);
@@ -92,6 +99,7 @@ export class RouterMetrics {
     gauge('in_flight_requests', 'Requests that have a slot.', () => brain().inFlight);
     gauge('queued_requests', 'Requests that wait for a turn or a replica.', () => brain().waiting);
     gauge('body_bytes', 'Request bodies held in memory.', () => gauges.bodies().bytes);
+    gauge('answer_bytes', 'Whole answers held in memory.', gauges.answerBytes);
     gauge('waiting_bodies', 'Request bodies that wait unread for memory.', () => gauges.bodies().unread);
     gauge('scan_waiting_bodies', 'Bodies whose next bytes wait to be scanned.', () => gauges.bodies().unscanned);
     gauge(

@@ -4,6 +4,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import { Deadline } from '#shared/runtime/deadline.ts';
 import type { BodyRoom } from '../admit/body-room.ts';
 import type { Splice } from '../dialects/dialect.ts';
+import type { ByteRange } from '../scan/scanned-body.ts';
 
 /** Pieces below this length are copied together: a piece of one byte costs 220 bytes of memory as a Buffer. */
 const copiedBytesMax = 16 * 1024;
@@ -184,6 +185,15 @@ export function discardRest(incoming: IncomingMessage, clock: Clock, ms: number)
   const deadline = new Deadline(clock, ms, () => incoming.socket.destroySoon());
   incoming.once('close', () => deadline[Symbol.dispose]());
   incoming.once('end', () => deadline[Symbol.dispose]());
+}
+
+/** A byte order mark before the body stays here: not every engine passes over it. */
+export function markSplice(pieces: readonly Buffer[]): Splice[] {
+  return pieces[0]?.[0] === 0xef ? [cutOut({ start: 0, end: 3 })] : [];
+}
+
+export function cutOut({ start, end }: ByteRange): Splice {
+  return { start, end, bytes: nothing };
 }
 
 /** The pieces of a body with all edits made; pieces that no edit touches are the same buffers. */

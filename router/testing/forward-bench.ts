@@ -5,6 +5,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { poolDocument } from '#shared/testing/documents.ts';
 import { BodyRoom } from '../admit/body-room.ts';
+import { SharedRoom } from '../admit/shared-room.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { chatCompletions } from '../dialects/openai/routes.ts';
 import { forward, type ForwardOutcome } from '../forward/forward.ts';
@@ -51,6 +52,7 @@ export interface BenchOptions {
   readonly attemptsMax?: number;
   readonly room?: number;
   readonly memory?: BodyRoom;
+  readonly answers?: SharedRoom;
 }
 
 /** Times of the bench, milliseconds. */
@@ -97,6 +99,7 @@ function requestOf(options: BenchOptions, outgoing: MemoryOutgoing): InferenceRe
     times: benchTimes,
     capacityTimeoutMaxMs: 600_000,
     memory: options.memory ?? new BodyRoom(1e6, 0, clock),
+    answers: options.answers ?? new SharedRoom(1e7),
     replies: new OpenReplies(),
     metrics: new RouterMetrics(new Registry()),
     clock,

@@ -59,9 +59,11 @@ export function memoryContract({ env, bytesMax, ...crowd }: Crowd): void {
       await peers.next();
       const stalled = () => router.metric('fairway_router_errors_total{code="client_stalled"');
       await eventually(async () => expect(await stalled()).toBeGreaterThanOrEqual(crowd.cut), { timeoutMs: 150_000 });
-      told(`${crowd.readers} stalled readers`, router.peakBytes(), { cut: await stalled() });
+      const notHeld = await router.metric('fairway_router_answers_not_held_total');
+      told(`${crowd.readers} stalled readers`, router.peakBytes(), { cut: await stalled(), notHeld });
       await peers.kill();
       await eventually(async () => expect(await router.metric('fairway_router_in_flight_requests')).toBe(0));
+      await eventually(async () => expect(await router.metric('fairway_router_answer_bytes')).toBe(0));
       expect(router.peakBytes()).toBeLessThan(bytesMax);
     });
 

@@ -28,6 +28,8 @@ const chat = (bytes: number, stream: boolean): string => {
 
 /** More than the kernel keeps for a reader that takes nothing (4 MB by default on Linux). */
 const wholeBytes = 6e6;
+/** One for all: a thousand copies are more than the engine's heap. */
+const whole = Buffer.from(`{"id":"x","choices":[],"y":"${'y'.repeat(wholeBytes)}"}`);
 
 /**
  * Answers a long prompt half a second after it has it; a short one with more than its reader takes, as a stream without end
@@ -46,8 +48,7 @@ async function serveEngine(): Promise<void> {
       const json = { 'content-type': 'application/json' };
       if (bytes > 10_000)
         return void setTimeout(() => response.writeHead(200, json).end('{"id":"x","choices":[]}'), 500);
-      if (!begin.includes('"stream":true'))
-        return void response.writeHead(200, json).end(`{"id":"x","choices":[],"y":"${'y'.repeat(wholeBytes)}"}`);
+      if (!begin.includes('"stream":true')) return void response.writeHead(200, json).end(whole);
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       if (begin.includes('"user":"short"'))
         return void response.end(frames.role + frames.text('hi') + frames.finish + frames.done);
