@@ -6,38 +6,49 @@ import { connectNats } from '#shared/runtime/nats/nats.ts';
 import { lookAt } from '#loadtest/cluster/client/kubeconfig.ts';
 import { kubeconfigOf, type StackPlan } from '#loadtest/stack/processes.ts';
 
-/** Where an endpoint's id or its namespace still stands: one line per find. Audit, events and tombstones are allowed. */
-export async function findLeftovers(plan: StackPlan, needles: readonly string[]): Promise<string[]> {
+/**
+ * Where an endpoint's id or its namespace still stands: one line per find. Audit, events and tombstones are allowed; with
+ * `everywhere` nothing is, and values in Redis are looked at, too.
+ */
+export async function findLeftovers(
+  plan: StackPlan,
+  needles: readonly string[],
+  everywhere = false,
+): Promise<string[]> {
   const found = await Promise.all([
-    inNats(plan, needles),
-    inRedis(plan, needles),
+    inNats(plan, needles, everywhere),
+    inRedis(plan, needles, everywhere),
     inClusters(plan, needles),
     inProcesses(needles),
   ]);
   return found.flat();
 }
 
-async function inNats(plan: StackPlan, needles: readonly string[]): Promise<string[]> {
+async function inNats(plan: StackPlan, needles: readonly string[], everywhere: boolean): Promise<string[]> {
   await using nats = await connectNats({ url: plan.nats.url, name: 'leftovers', log: silentLogger() });
   const found: string[] = [];
-  for (const stream of [streams.desired, streams.status, streams.edge, streams.infra, streams.leases]) {
+  const { desired, status, edge, infra, leases } = streams;
+  for (const stream of everywhere ? Object.values(streams) : [desired, status, edge, infra, leases]) {
     const { state } = await nats.jsm.streams.info(stream.name, { subjects_filter: '>' });
     for (const subject of Object.keys(state.subjects ?? {})) {
       const message = await nats.jsm.streams.getMessage(stream.name, { last_by_subj: subject });
       const text = message === null ? '' : message.string();
       const mentioned = needles.some((needle) => subject.includes(needle) || text.includes(needle));
-      const ends = text === '' || /"kind":"(tombstone|revoked|released)"|"state":"gone"/.test(text);
+      const ends = !everywhere && (text === '' || /"kind":"(tombstone|revoked|released)"|"state":"gone"/.test(text));
       if (mentioned && !ends) found.push(`NATS ${stream.name} ${subject}: ${text.slice(0, 200)}`);
     }
   }
   return found;
 }
 
-async function inRedis(plan: StackPlan, needles: readonly string[]): Promise<string[]> {
+async function inRedis(plan: StackPlan, needles: readonly string[], values: boolean): Promise<string[]> {
   const redis = new Redis(plan.redisUrl);
   try {
     const keys = await redis.keys('*');
-    return keys.filter((key) => needles.some((needle) => key.includes(needle))).map((key) => `Redis ${key}`);
+    const dumps = await Promise.all(keys.map(async (key) => (values ? await redis.dumpBuffer(key) : null)));
+    const has = (key: string, index: number): boolean =>
+      needles.some((needle) => key.includes(needle) || dumps[index]?.includes(needle) === true);
+    return keys.filter(has).map((key) => `Redis ${key}`);
   } finally {
     redis.disconnect();
   }
