@@ -1,3 +1,5 @@
+import { parseJson } from '#shared/runtime/parse-json.ts';
+
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 const blankLine = Buffer.from('\n\n');
@@ -132,6 +134,12 @@ export function dataOf(frame: Buffer, field: Buffer): Buffer | undefined {
 /** The word that many streams end with, whatever blanks stand around it. */
 export function isDone(data: Buffer): boolean {
   return data.length < 64 && /^\s*\[DONE\]/.test(data.toString('latin1'));
+}
+
+/** An event that its stream's end has cut off counts if its data is whole: JSON, or the last word. */
+export function isWhole(frame: Buffer, field: Buffer): boolean {
+  const data = dataOf(frame, field);
+  return data !== undefined && (isDone(data) || parseJson(data.toString()) !== undefined);
 }
 
 function startsWith(frame: Buffer, at: number, field: Buffer): boolean {

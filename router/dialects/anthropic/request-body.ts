@@ -1,9 +1,7 @@
 import { AppError } from '#shared/contract/errors.ts';
 import { isRecord } from '#shared/runtime/is-record.ts';
 import type { BodyRules, FieldReader } from '../../scan/body-rules.ts';
-import type { ScannedBody } from '../../scan/scanned-body.ts';
-import { cacheSaltField, cacheSaltSplices } from '../cache-salt.ts';
-import type { Splice } from '../dialect.ts';
+import { cacheSaltField } from '../cache-salt.ts';
 
 const model: FieldReader = (value) => (typeof value === 'string' ? { model: value } : 'wrong_type');
 const stream: FieldReader = (value) => (typeof value === 'boolean' ? { stream: value } : 'wrong_type');
@@ -35,14 +33,6 @@ export const messageRules: BodyRules = {
 
 /** A count reads the same prompt and computes nothing: no replica keeps any of it. */
 export const countRules: BodyRules = { ...common, fields: new Map([['model', model], cacheSaltField]), spans: [] };
-
-/** A model's other name becomes the one that its engine knows, and the cache's salt is the router's. */
-export function splices(body: ScannedBody, engineModel: string, cacheSalt?: string): Splice[] {
-  const salted = cacheSaltSplices(body, cacheSalt);
-  const asked = body.fields.get('model');
-  if (asked === undefined || body.model === engineModel) return salted;
-  return [{ ...asked, bytes: Buffer.from(JSON.stringify(engineModel)) }, ...salted];
-}
 
 /** @throws AppError `invalid_body` */
 export function probeBody(body: Buffer): Buffer {

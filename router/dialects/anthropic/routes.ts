@@ -1,7 +1,8 @@
+import { commonSplices } from '../common-splices.ts';
 import type { Api, Dialect, ServedModel } from '../dialect.ts';
 import { endMark, MessageReader } from './answer-reader.ts';
 import { errors } from './errors.ts';
-import { countRules, messageRules, probeBody, splices } from './request-body.ts';
+import { countRules, messageRules, probeBody } from './request-body.ts';
 import { usageOf } from './usage.ts';
 
 /** POST /v1/messages. */
@@ -17,7 +18,7 @@ export const messages: Dialect = {
   heartbeat: Buffer.from(': keep-alive\n\n'),
   endMark,
   errors,
-  splices,
+  splices: commonSplices,
   probeBody,
   reader: () => new MessageReader(),
   usageOf,

@@ -3,7 +3,7 @@ import { parseJson } from '#shared/runtime/parse-json.ts';
 import type { Usage } from '../../replicas/usage.ts';
 import type { AnswerReader, TakeEvent } from '../dialect.ts';
 import { membersOf } from '../json-members.ts';
-import { SseFrames, dataOf, isDone } from '../sse-frames.ts';
+import { SseFrames, dataOf, isDone, isWhole } from '../sse-frames.ts';
 import { tellsError } from './errors.ts';
 import { findUsage, UsageTally } from './usage.ts';
 
@@ -73,9 +73,7 @@ export class OpenAiReader implements AnswerReader {
 
   end(take: TakeEvent): void {
     this.#frames.end((frame) => {
-      const data = dataOf(frame, dataField);
-      // Half an event is none.
-      if (data !== undefined && (isDone(data) || parseJson(data.toString()) !== undefined)) this.#onFrame(frame, take);
+      if (isWhole(frame, dataField)) this.#onFrame(frame, take);
     });
     this.flush(take);
   }

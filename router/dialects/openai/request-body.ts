@@ -1,9 +1,10 @@
+import { commonSplices } from '../common-splices.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import { isRecord } from '#shared/runtime/is-record.ts';
 import type { BodyRules, FieldReader } from '../../scan/body-rules.ts';
 import type { ScannedBody } from '../../scan/scanned-body.ts';
 import type { Splice } from '../dialect.ts';
-import { cacheSaltField, cacheSaltSplices } from '../cache-salt.ts';
+import { cacheSaltField } from '../cache-salt.ts';
 import { membersOf } from '../json-members.ts';
 
 export const model: FieldReader = (value) => (typeof value === 'string' ? { model: value } : 'wrong_type');
@@ -57,14 +58,6 @@ export function usageAsked(body: ScannedBody): { atEnd: boolean; everywhere: boo
 export function splices(body: ScannedBody, engineModel: string, cacheSalt?: string): Splice[] {
   const isUsageAsked = body.stream !== true || usageAsked(body).atEnd;
   return [...(isUsageAsked ? [] : [usageSplice(body)]), ...commonSplices(body, engineModel, cacheSalt)];
-}
-
-/** A model's other name becomes the one that its engine knows, and the cache's salt is the router's. */
-export function commonSplices(body: ScannedBody, engineModel: string, cacheSalt?: string): Splice[] {
-  const salted = cacheSaltSplices(body, cacheSalt);
-  const asked = body.fields.get('model');
-  if (asked === undefined || body.model === engineModel) return salted;
-  return [{ ...asked, bytes: Buffer.from(JSON.stringify(engineModel)) }, ...salted];
 }
 
 /** @throws AppError `invalid_body` */

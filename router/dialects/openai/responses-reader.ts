@@ -2,7 +2,7 @@ import { isRecord } from '#shared/runtime/is-record.ts';
 import { parseJson } from '#shared/runtime/parse-json.ts';
 import type { Usage } from '../../replicas/usage.ts';
 import type { AnswerReader, TakeEvent } from '../dialect.ts';
-import { SseFrames, dataOf, isDone } from '../sse-frames.ts';
+import { SseFrames, dataOf, isDone, isWhole } from '../sse-frames.ts';
 import { dataField, frameBytesMax, isEmpty, nameField } from './answer-reader.ts';
 import { tellsError } from './errors.ts';
 import { failedEnd, type SeenOfStream } from './responses-end.ts';
@@ -50,9 +50,7 @@ export class ResponsesReader implements AnswerReader {
 
   end(take: TakeEvent): void {
     this.#frames.end((frame) => {
-      const data = dataOf(frame, dataField);
-      // Half an event is none.
-      if (data !== undefined && parseJson(data.toString()) !== undefined) this.#onFrame(frame, take);
+      if (isWhole(frame, dataField)) this.#onFrame(frame, take);
     });
   }
 

@@ -1,10 +1,11 @@
+import { commonSplices } from '../common-splices.ts';
 import { isRecord } from '#shared/runtime/is-record.ts';
 import { parseJson } from '#shared/runtime/parse-json.ts';
 import type { FieldReader } from '../../scan/body-rules.ts';
 import { cacheSaltField } from '../cache-salt.ts';
 import type { Dialect, ErrorVoice } from '../dialect.ts';
 import { errors, tellsError } from './errors.ts';
-import { bodyRules, commonSplices, maxTokens, model, session, stream } from './request-body.ts';
+import { bodyRules, maxTokens, model, session, stream } from './request-body.ts';
 import { failedEnd } from './responses-end.ts';
 import { ResponsesReader } from './responses-reader.ts';
 import { findUsage } from './usage.ts';

@@ -1,10 +1,11 @@
+import { commonSplices } from '../common-splices.ts';
 import type { SpanKind } from '../../scan/body-rules.ts';
 import type { Api, Dialect, ServedModel } from '../dialect.ts';
 import { isRecord } from '#shared/runtime/is-record.ts';
 import { cacheSaltField } from '../cache-salt.ts';
 import { OpenAiReader, type HasContent } from './answer-reader.ts';
 import { endMark, errors } from './errors.ts';
-import { bodyRules, model, commonSplices, probeBody, splices, usageAsked } from './request-body.ts';
+import { bodyRules, model, probeBody, splices, usageAsked } from './request-body.ts';
 import { responsesRoutes } from './responses.ts';
 import { findUsage } from './usage.ts';
 
