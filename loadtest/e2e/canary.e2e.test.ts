@@ -22,7 +22,7 @@ describe('what is secret', () => {
     return files.flatMap(({ name }, index) => (needles.some((needle) => texts[index]?.includes(needle)) ? [name] : []));
   };
 
-  it('stands in no stream, key, log, process argument or object but the Secret: tokens, prompts, answers', async () => {
+  it('stands in no stream, key, log, process argument or object but the Secret: tokens and prompts', async () => {
     const canary = (what: string): string => `canary-${what}-${randomBytes(12).toString('hex')}`;
     const [huggingFace, later, prompt] = ['hugging-face', 'later', 'prompt'].map(canary) as [string, string, string];
     const made = await fairway.api('POST', '', {

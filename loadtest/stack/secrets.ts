@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { formatToken } from '#shared/runtime/access-token.ts';
-import { makeAuthority, readAuthority } from '#shared/runtime/tls/authority-files.ts';
+import { hasAuthority, makeAuthority, readAuthority } from '#shared/runtime/tls/authority-files.ts';
 import { renewLeaf, wildcardOf } from '#shared/runtime/tls/leaf-files.ts';
 import { createSealKeys } from '#shared/runtime/seal.ts';
 
@@ -50,8 +50,7 @@ export function certificateFolders(folder: string): { authority: string; leaf: s
 /** Makes both where they are missing, so that routers need not wait for a provisioner. */
 export async function makeCertificates(folder: string, now: number): Promise<void> {
   const { authority, leaf } = certificateFolders(folder);
-  const known = await readAuthority(authority).catch(() => undefined);
-  if (known === undefined) await makeAuthority(authority, 'Fairway development', now);
-  const { signer } = known ?? (await readAuthority(authority));
+  if (!(await hasAuthority(authority))) await makeAuthority(authority, 'Fairway development', now);
+  const { signer } = await readAuthority(authority);
   await renewLeaf(leaf, signer, { hosts: [wildcardOf(hostDomain)], now });
 }

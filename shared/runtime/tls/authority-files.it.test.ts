@@ -1,4 +1,4 @@
-import { mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -37,6 +37,12 @@ describe('the authority in a folder', () => {
     expect(await rotateAuthority(dir, 'Fairway', now)).toBe('retired');
     expect((await readAuthority(dir)).published).toEqual([second]);
     expect(await rotateAuthority(dir, 'Fairway', now)).toBe('published');
+  });
+
+  it('is not read without what is there and cannot be read', async () => {
+    await makeAuthority(dir, 'Fairway', now);
+    await mkdir(join(dir, 'previous.pem'));
+    await expect(readAuthority(dir)).rejects.toThrow('EISDIR');
   });
 
   it('goes on with a change that was interrupted', async () => {

@@ -1,4 +1,4 @@
-import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError } from '../config-error.ts';
 import { createAuthority, type Validity } from './certificates.ts';
@@ -26,8 +26,13 @@ const files = (dir: string) => ({
 export async function readAuthority(dir: string): Promise<RegionAuthority> {
   const { cert, key, nextCert, previous } = files(dir);
   const signer = await readTlsFiles({ certFile: cert, keyFile: key });
-  const others = await Promise.all([nextCert, previous].map((file) => readFile(file, 'utf8').catch(() => undefined)));
+  const others = await Promise.all([nextCert, previous].map((file) => unlessMissing(readFile(file, 'utf8'))));
   return { signer, published: [signer.cert, ...others.filter((text) => text !== undefined)] };
+}
+
+/** Whether a folder has one. */
+export function hasAuthority(dir: string): Promise<boolean> {
+  return isThere(files(dir).cert);
 }
 
 /** Makes the first authority in a folder that has none. @throws ConfigError when it has one. */
@@ -73,9 +78,16 @@ async function write(identity: TlsIdentity, to: { cert: string; key: string }): 
   await writeFile(to.cert, identity.cert);
 }
 
-function isThere(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
+/** What is there and cannot be read is no reason to go on without it: clients would stop trusting what they should. */
+async function unlessMissing<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return (await unlessMissing(stat(file))) !== undefined;
 }
