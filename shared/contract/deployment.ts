@@ -38,6 +38,11 @@ const nameSchema = z
   .max(255)
   .regex(/^[a-zA-Z0-9_-]+$/, 'may hold letters, digits, "_" and "-" only');
 
+const endpointName = nameSchema.meta({
+  description: 'Name of the endpoint, unique in the team; letters, digits, "_" and "-".',
+  example: 'coding-assistant',
+});
+
 /**
  * Names of models: what Hugging Face and the catalogue have, with a tag or a revision at most. They end in command lines,
  * labels and paths, so that nothing may look like an option, a parent folder or a second line.
@@ -54,56 +59,101 @@ const sizeSlugs = gpuSizes.map((size) => size.slug);
 
 const scaleSchema = z.int().min(1, 'must be at least 1').max(scaleMax);
 
+const readOver = z.unknown().optional().describe('From a reply; read over.');
+
 /** Members that replies carry and that clients send back unchanged; they are read over. */
 const echoed = {
-  id: z.unknown().optional(),
-  dedicated_inference_id: z.unknown().optional(),
-  state: z.unknown().optional(),
-  status: z.unknown().optional(),
-  created_at: z.unknown().optional(),
-  updated_at: z.unknown().optional(),
+  id: readOver,
+  dedicated_inference_id: readOver,
+  state: readOver,
+  status: readOver,
+  created_at: readOver,
+  updated_at: readOver,
 };
 
-const acceleratorRequest = z.strictObject({
-  ...echoed,
-  accelerator_id: z.string().optional(),
-  scale: scaleSchema.meta({ example: 2 }),
-  type: z.enum(['prefill_decode', 'prefill', 'decode']).meta({ example: 'prefill_decode' }),
-  accelerator_slug: z.enum(sizeSlugs).meta({ example: 'gpu-mi300x1-192gb' }),
+const acceleratorRequest = z
+  .strictObject({
+    ...echoed,
+    accelerator_id: z.string().optional().describe('Which group this is, from a reply; a new one has none.'),
+    scale: scaleSchema.meta({ description: 'Replicas of the model in this group.', example: 2 }),
+    type: z.enum(['prefill_decode', 'prefill', 'decode']).meta({
+      description: 'What its replicas do. `prefill` and `decode` come together.',
+      example: 'prefill_decode',
+    }),
+    accelerator_slug: z.enum(sizeSlugs).meta({
+      description: 'Size of the accelerators of one replica, from `/sizes`.',
+      example: 'gpu-mi300x1-192gb',
+    }),
+  })
+  .meta({ id: 'AcceleratorGroup', description: 'Equal replicas of a model.' });
+
+const providerSchema = z
+  .enum(['hugging_face', 'modelcatalog'])
+  .describe('Where the weights come from. Hugging Face when left out.');
+
+const modelRequest = z
+  .strictObject({
+    model_id: z.string().optional().describe('Which model this is, from a reply; a new one has none.'),
+    model_slug: modelName.optional().meta({
+      description: 'Name of the model, as clients send it in `model`; its `provider_model_id` when left out.',
+      example: 'mistral/mistral-7b-instruct-v3',
+    }),
+    model_provider: providerSchema.default('hugging_face'),
+    provider_model_id: modelName.optional().meta({
+      description: 'Name of the model at its provider; its `model_slug` when left out.',
+      example: 'mistralai/Mistral-7B-Instruct-v0.3',
+    }),
+    workload_config: z.looseObject({}).nullable().optional().describe('Holds nothing yet: empty or left out.'),
+    accelerators: z.array(acceleratorRequest).min(1).max(8).describe('Groups of equal replicas.'),
+  })
+  .meta({ id: 'ModelDeployment', description: 'A model, and what it runs on.' });
+
+const vpcRequest = z.strictObject({
+  uuid: z
+    .union([uuidSchema, z.literal('')])
+    .describe('Id of a VPC of the team; empty takes the default of the region.'),
 });
 
-const modelRequest = z.strictObject({
-  model_id: z.string().optional(),
-  model_slug: modelName.optional().meta({ example: 'mistral/mistral-7b-instruct-v3' }),
-  model_provider: z.enum(['hugging_face', 'modelcatalog']).default('hugging_face'),
-  provider_model_id: modelName.optional(),
-  workload_config: z.looseObject({}).nullable().optional(),
-  accelerators: z.array(acceleratorRequest).min(1).max(8),
-});
-
-const vpcRequest = z.strictObject({ uuid: z.union([uuidSchema, z.literal('')]) });
-
-const specRequest = z.strictObject({
-  ...echoed,
-  vpc_config: z.unknown().optional(),
-  version: z.int().min(0).optional(),
-  name: nameSchema.meta({ example: 'coding-assistant' }),
-  region: regionSchema,
-  vpc: vpcRequest.nullable().optional(),
-  enable_public_endpoint: z.boolean().default(true),
-  model_deployments: z.array(modelRequest).min(1).max(8),
-});
+const specRequest = z
+  .strictObject({
+    ...echoed,
+    vpc_config: readOver,
+    version: z.int().min(0).optional().describe('From a reply; read over. `If-Match` guards against others’ changes.'),
+    name: endpointName,
+    region: regionSchema.describe('Where the endpoint is; this stays.'),
+    vpc: vpcRequest.nullable().optional().describe('The network of the endpoint; this stays.'),
+    enable_public_endpoint: z
+      .boolean()
+      .default(true)
+      .describe('Whether the endpoint has an address outside of its VPC, too; this stays.'),
+    model_deployments: z.array(modelRequest).min(1).max(8).describe('The models that it serves.'),
+  })
+  .meta({ id: 'Spec', description: 'What is wanted.' });
 
 const secretLine = z
   .string()
   .max(512)
   .regex(/^[\x21-\x7e]*$/, 'must be printable ASCII without spaces');
 
-const secretsRequest = z.strictObject({ hugging_face_token: secretLine.optional() }).nullable().optional();
+const secretsOf = (description: string) =>
+  z
+    .strictObject({
+      hugging_face_token: secretLine
+        .optional()
+        .describe('Token for gated models of Hugging Face. It is stored sealed, and no reply shows it.'),
+    })
+    .nullable()
+    .optional()
+    .describe(description);
+
+const secrets = {
+  access_tokens: secretsOf('Secrets for the providers of models.'),
+  secrets: secretsOf('The same under the name by which DigitalOcean’s Go client sends it.'),
+};
 
 /** Body of POST /v2/dedicated-inferences; `secrets` is godo's name of `access_tokens`. */
 export const createRequestSchema = z
-  .strictObject({ spec: specRequest, access_tokens: secretsRequest, secrets: secretsRequest })
+  .strictObject({ spec: specRequest, ...secrets })
   .meta({ id: 'CreateDedicatedInference' });
 
 /** A create as validated. */
@@ -115,23 +165,19 @@ export const patchRequestSchema = z
     spec: z
       .strictObject({
         ...specRequest.shape,
-        name: nameSchema.optional(),
-        region: regionSchema.optional(),
-        enable_public_endpoint: z.boolean().optional(),
+        name: endpointName.optional(),
+        region: specRequest.shape.region.optional(),
+        enable_public_endpoint: z.boolean().optional().describe('As it is: this stays.'),
         model_deployments: z
-          .array(
-            z.strictObject({
-              ...modelRequest.shape,
-              model_provider: z.enum(['hugging_face', 'modelcatalog']).optional(),
-            }),
-          )
+          .array(z.strictObject({ ...modelRequest.shape, model_provider: providerSchema.optional() }))
           .min(1)
           .max(8)
-          .optional(),
+          .optional()
+          .describe('All models that it is to serve: one that is left out is removed.'),
       })
-      .optional(),
-    access_tokens: secretsRequest,
-    secrets: secretsRequest,
+      .optional()
+      .describe('What is to change; what is left out stays.'),
+    ...secrets,
   })
   .meta({ id: 'UpdateDedicatedInference' });
 
@@ -141,22 +187,33 @@ export type PatchRequest = z.infer<typeof patchRequestSchema>;
 /** Body of POST /v2/dedicated-inferences/{id}/tokens. */
 export const tokenRequestSchema = z
   .strictObject({
-    name: nameSchema.meta({ example: 'continuous-integration' }),
-    models: z.array(z.string().min(1).max(255)).min(1).max(32).optional(),
-    expires_at: z.iso.datetime().optional(),
+    name: nameSchema.meta({
+      description: 'Name of the token, unique on its endpoint.',
+      example: 'continuous-integration',
+    }),
+    models: z
+      .array(z.string().min(1).max(255))
+      .min(1)
+      .max(32)
+      .optional()
+      .describe('Models that it may use; all when left out.'),
+    expires_at: z.iso.datetime().optional().describe('From then on it is refused; never when left out.'),
     networks: z
       .array(z.union([z.cidrv4(), z.cidrv6()]))
       .min(1)
       .max(32)
-      .optional(),
+      .optional()
+      .describe('Networks that it may be used from (CIDR); everywhere when left out.'),
     group: z
       .string()
       .regex(/^[A-Za-z0-9_-]{1,64}$/, 'may hold letters, digits, "_" and "-" only')
-      .optional(),
+      .optional()
+      .describe('Tokens of one group share caches and stored responses; one group for all when left out.'),
     flow_header: z
       .string()
       .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'must be a header name in lower case')
-      .optional(),
+      .optional()
+      .describe('Many people use this token: the request header that tells them apart where requests take turns.'),
   })
   .meta({ id: 'CreateDedicatedInferenceToken' });
 
@@ -165,28 +222,30 @@ export type TokenRequest = z.infer<typeof tokenRequestSchema>;
 
 /** Which page of a list; numbers arrive as text. */
 export const pageQuerySchema = z.object({
-  page: z.coerce.number().int().min(1).max(1_000_000).default(1),
-  per_page: z.coerce.number().int().min(1).max(200).default(20),
+  page: z.coerce.number().int().min(1).max(1_000_000).default(1).describe('Which page, from 1.'),
+  per_page: z.coerce.number().int().min(1).max(200).default(20).describe('Items of one page.'),
 });
 
 /** A page as validated. */
 export type PageQuery = z.infer<typeof pageQuerySchema>;
 
 /** Query of an endpoint's accelerators. */
-export const acceleratorsQuerySchema = pageQuerySchema.extend({ slug: z.string().max(255).optional() });
+export const acceleratorsQuerySchema = pageQuerySchema.extend({
+  slug: z.string().max(255).optional().describe('Those of this size alone.'),
+});
 
 /** Their query as validated. */
 export type AcceleratorsQuery = z.infer<typeof acceleratorsQuerySchema>;
 
 /** Query of a list of endpoints. */
 export const listQuerySchema = pageQuerySchema.extend({
-  region: regionSchema.optional(),
-  name: z.string().max(255).optional(),
-  /** What the page begins behind: a creation time and an id, as the link to the next page has it. */
+  region: regionSchema.optional().describe('Those of this region alone.'),
+  name: z.string().max(255).optional().describe('The one of this name alone.'),
   after: z
     .string()
     .regex(/^\d{4}-[\d-]+T[\d:.]+Z_[0-9a-f-]{36}$/, 'must be taken from a link to the next page')
-    .optional(),
+    .optional()
+    .describe('What the page begins behind: a creation time and an id, as the link to the next page has them.'),
 });
 
 /** A list's query as validated. */
@@ -194,8 +253,14 @@ export type ListQuery = z.infer<typeof listQuerySchema>;
 
 /** A timeline's query: what comes behind the event with that id, oldest first. */
 export const eventsQuerySchema = z.object({
-  after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
-  per_page: z.coerce.number().int().min(1).max(200).default(50),
+  after: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(Number.MAX_SAFE_INTEGER)
+    .default(0)
+    .describe('Id of the event that the page begins behind.'),
+  per_page: z.coerce.number().int().min(1).max(200).default(50).describe('Events of one page.'),
 });
 
 /** A timeline's query as validated. */

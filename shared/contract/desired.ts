@@ -29,21 +29,24 @@ export type ModelDeployment = z.infer<typeof modelDeploymentSchema>;
 
 /** How routers treat the requests of an endpoint; what is left out is as routers do it by themselves. */
 export const routingSchema = z.object({
-  /** Whether a conversation returns to the replica that has its cache, or every request goes where the least are in flight. */
-  policy: z.enum(['affinity', 'least_in_flight']).optional(),
-  /** Request header, in lower case, that names a conversation beside those that routers know. */
+  policy: z
+    .enum(['affinity', 'least_in_flight'])
+    .optional()
+    .describe(
+      'Whether a conversation returns to the replica that has its cache, or goes where the least are in flight.',
+    ),
   sessionHeader: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'must be a header name in lower case')
-    .optional(),
-  /** Take Claude Code's billing block, which is another one in each request, out of the body. */
-  stripBillingBlock: z.boolean().optional(),
-  /** Answers say in `x-fairway-route-reason` why their replica was taken. */
-  reasonHeader: z.boolean().optional(),
-  /** Most choices that one request may ask for (`n`, `best_of`). */
-  choicesMax: z.int().min(1).optional(),
-  /** Most output tokens that one request may ask for. */
-  outputTokensMax: z.int().min(1).optional(),
+    .optional()
+    .describe('Request header, in lower case, that names a conversation beside those that routers know.'),
+  stripBillingBlock: z
+    .boolean()
+    .optional()
+    .describe('Take Claude Code’s billing block, which is another one in each request, out of the body.'),
+  reasonHeader: z.boolean().optional().describe('Answers say in `x-fairway-route-reason` why their replica was taken.'),
+  choicesMax: z.int().min(1).optional().describe('Most choices that one request may ask for (`n`, `best_of`).'),
+  outputTokensMax: z.int().min(1).optional().describe('Most output tokens that one request may ask for.'),
 });
 
 /** Routing settings of an endpoint. */

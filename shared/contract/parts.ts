@@ -1,33 +1,38 @@
 import { z } from 'zod';
 import { routingSchema } from './desired.ts';
 import { regionSchema, uuidSchema } from './ids.ts';
-import { linksSchema, tokenReplySchema } from './resource.ts';
+import { linksSchema, listMetaSchema, tokenReplySchema } from './resource.ts';
 
 /** What the management API answers about the parts of an endpoint and about the catalogue. */
 
 /** A group of equal replicas; its id is the `accelerator_id` of the spec. */
 export const acceleratorReplySchema = z
   .object({
-    id: uuidSchema,
-    name: z.string(),
-    slug: z.string(),
-    role: z.string(),
-    status: z.enum(['new', 'provisioning', 'active']),
-    created_at: z.iso.datetime(),
+    id: uuidSchema.describe('Id of the group: the `accelerator_id` of the spec.'),
+    name: z.string().describe('Name of the group.'),
+    slug: z.string().describe('Size of the accelerators of one replica.'),
+    role: z.string().describe('What its replicas do.'),
+    status: z.enum(['new', 'provisioning', 'active']).describe('How far it is.'),
+    created_at: z.iso.datetime().describe('When it was created.'),
   })
   .meta({ id: 'DedicatedInferenceAccelerator' });
 
 /** One accelerator. */
 export type AcceleratorReply = z.infer<typeof acceleratorReplySchema>;
 
-const listParts = { links: linksSchema, meta: z.object({ total: z.int() }) };
+const listParts = { links: linksSchema, meta: listMetaSchema };
 
 /** Reply of an endpoint's accelerators. */
-export const acceleratorsReplySchema = z.object({ accelerators: z.array(acceleratorReplySchema), ...listParts });
+export const acceleratorsReplySchema = z.object({
+  accelerators: z.array(acceleratorReplySchema).describe('The groups of the page.'),
+  ...listParts,
+});
 
 /** Reply of an endpoint's tokens: never with a value. */
 export const tokensReplySchema = z.object({
-  tokens: z.array(tokenReplySchema.omit({ value: true }).meta({ id: 'DedicatedInferenceTokenWithoutValue' })),
+  tokens: z
+    .array(tokenReplySchema.omit({ value: true }).meta({ id: 'DedicatedInferenceTokenWithoutValue' }))
+    .describe('The tokens of the page.'),
   ...listParts,
 });
 
@@ -35,37 +40,58 @@ export const tokensReplySchema = z.object({
 export const newTokenReplySchema = z.object({ token: tokenReplySchema });
 
 /** Reply of an endpoint's CA: certificates in PEM, in base 64. */
-export const caReplySchema = z.object({ cert: z.base64() });
+export const caReplySchema = z.object({ cert: z.base64().describe('Certificates in PEM, in base 64.') });
 
 const sizeReply = z.object({
-  gpu_slug: z.string(),
-  price_per_hour: z.string().regex(/^\d+\.\d+$/),
-  currency: z.literal('USD'),
-  region: regionSchema,
-  regions: z.array(regionSchema),
-  cpu: z.int().min(0),
-  memory: z.int().min(0),
-  gpu: z.object({ count: z.int().min(0), vram_gb: z.int().min(0), slug: z.string() }),
-  size_category: z.object({ name: z.string(), fleet_name: z.string() }),
-  disks: z.array(z.object({ type: z.string(), size_gb: z.int().min(0) })),
+  gpu_slug: z.string().describe('The `accelerator_slug` of specs.'),
+  price_per_hour: z
+    .string()
+    .regex(/^\d+\.\d+$/)
+    .describe('Price of one replica, per hour.'),
+  currency: z.literal('USD').describe('What the price is in.'),
+  region: regionSchema.describe('The first of `regions`.'),
+  regions: z.array(regionSchema).describe('Where it is offered.'),
+  cpu: z.int().min(0).describe('Virtual CPUs.'),
+  memory: z.int().min(0).describe('Main memory, MiB.'),
+  gpu: z
+    .object({
+      count: z.int().min(0).describe('How many accelerators.'),
+      vram_gb: z.int().min(0).describe('Memory of all of them, GB.'),
+      slug: z.string().describe('The same as `gpu_slug`.'),
+    })
+    .describe('The accelerators.'),
+  size_category: z
+    .object({
+      name: z.string().describe('Model of the accelerator.'),
+      fleet_name: z.string().describe('Name of the fleet.'),
+    })
+    .describe('What kind of machine it is.'),
+  disks: z
+    .array(z.object({ type: z.string().describe('`Local` or `Scratch`.'), size_gb: z.int().min(0).describe('GB.') }))
+    .describe('The disks.'),
 });
 
 /** Reply of the sizes: a row per accelerator, with its regions in both dialects. */
-export const sizesReplySchema = z.object({ enabled_regions: z.array(regionSchema), sizes: z.array(sizeReply) });
+export const sizesReplySchema = z.object({
+  enabled_regions: z.array(regionSchema).describe('The regions of this installation.'),
+  sizes: z.array(sizeReply).describe('What there is.'),
+});
 
 /** What sizes are answered with. */
 export type SizesReply = z.infer<typeof sizesReplySchema>;
 
 const modelConfigReply = z.object({
-  model_slug: z.string(),
-  model_name: z.string(),
-  gpu_slugs: z.array(z.string()),
-  is_gated_model: z.boolean(),
-  is_model_gated: z.boolean(),
+  model_slug: z.string().describe('The `model_slug` of specs.'),
+  model_name: z.string().describe('Name for people.'),
+  gpu_slugs: z.array(z.string()).describe('Sizes that hold its weights and leave room for its cache.'),
+  is_gated_model: z.boolean().describe('Whether a Hugging Face token is needed.'),
+  is_model_gated: z.boolean().describe('The same.'),
 });
 
 /** Reply of the GPU model configurations. */
-export const gpuModelConfigReplySchema = z.object({ gpu_model_configs: z.array(modelConfigReply) });
+export const gpuModelConfigReplySchema = z.object({
+  gpu_model_configs: z.array(modelConfigReply).describe('The models of the catalogue.'),
+});
 
 /** What GPU model configurations are answered with. */
 export type GpuModelConfigReply = z.infer<typeof gpuModelConfigReplySchema>;
@@ -80,7 +106,7 @@ export const routingRequestSchema = z
     choices_max: routingSchema.shape.choicesMax,
     output_tokens_max: routingSchema.shape.outputTokensMax,
   })
-  .meta({ id: 'Routing' });
+  .meta({ id: 'Routing', description: 'How routers treat the requests of an endpoint.' });
 
 /** Routing settings as asked for. */
 export type RoutingRequest = z.infer<typeof routingRequestSchema>;

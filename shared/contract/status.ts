@@ -86,14 +86,14 @@ export const eventDocumentSchema = z.object({
   v: z.literal(1),
   endpointId: uuidSchema,
   team: z.string(),
-  at: z.iso.datetime(),
-  actor: z.string(),
-  type: z.string(),
-  phase: z.string(),
-  reason: z.string(),
-  message: z.string(),
-  hint: z.string(),
-  revision: z.int(),
+  at: z.iso.datetime().describe('When.'),
+  actor: z.string().describe('Who did it: an API token’s id, or a part of Fairway.'),
+  type: z.string().describe('What happened.'),
+  phase: z.string().describe('Where the change stood.'),
+  reason: z.string().describe('Why, in one word for programs.'),
+  message: z.string().describe('What happened, in a sentence for people.'),
+  hint: z.string().describe('What to do; often nothing.'),
+  revision: z.int().describe('The revision that it happened to.'),
 });
 
 /** One event. */
