@@ -128,6 +128,7 @@ export const tokenReplySchema = z
     networks: z.array(z.string()).optional().describe('Networks that it may be used from (CIDR).'),
     group: z.string().optional().describe('Tokens of one group share caches and stored responses.'),
     flow_header: z.string().optional().describe('The request header that tells the people apart who use it.'),
+    replaced_by: uuidSchema.optional().describe('The token that has taken its place; this one ends when it expires.'),
   })
   .meta({ id: 'DedicatedInferenceToken', description: 'A token for inference at one endpoint.' });
 
