@@ -6,13 +6,10 @@ import { nextIntents, type IntentMark } from '../endpoints/intents.ts';
 import type { Call, RegionContext } from '../endpoints/region-context.ts';
 import type { EndpointAccess } from './read-access.ts';
 
-/** One token as stored. */
-export type StoredToken = WrittenAccess['tokens'][number];
-
 /** The next access of an endpoint, with other tokens. */
 export function planTokens(
   { access, revision }: EndpointAccess,
-  tokens: StoredToken[],
+  tokens: WrittenAccess['tokens'],
   mark: IntentMark,
 ): PreparedIntent<WrittenAccess> {
   const intents = nextIntents({ intents: access.intents, revision }, mark);
