@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { AuditDocument } from '#shared/contract/audit.ts';
 import { apiTokenDocumentSchema, vpcDocumentSchema } from '#shared/contract/identity.ts';
 import { wordDocumentSchema } from '#shared/contract/infra.ts';
 import { readStamp } from '#shared/contract/stream-stamp.ts';
@@ -157,6 +158,52 @@ describe('a stream that was made anew', () => {
     expect((await admin(`sweep ${vpcId} e`)).code).toBe(0);
     const word = await readLast(nats, 'KV_infra', subjects.word(vpcId, 'e'));
     expect(wordDocumentSchema.parse(word?.body)).toMatchObject({ word: 'sweep' });
+  });
+});
+
+describe('the audit log', () => {
+  const endpointId = '00000000-0000-8001-8000-000000000001';
+  const line = (document: 'spec' | 'access', parts: Partial<AuditDocument>) => {
+    const at = '2026-11-26T12:00:00.000Z';
+    const common = { v: 1, document, endpointId, team: 'demo', at, actor: 'demo-1', intentId: 'i', requestId: 'r-1' };
+    const body = { ...common, action: 'update', revision: 1, summary: 'said so', before: null, after: null, ...parts };
+    return writeDocuments(nats, [{ subject: subjects.audit(document, endpointId), body }], '');
+  };
+
+  it('tells who changed what at an endpoint, in order, and where a change went past the API', async () => {
+    await admin('streams');
+    await line('spec', { action: 'create', revision: 3, after: 'aaaa', actor: 'demo-2' });
+    await line('spec', { revision: 9, before: 'bbbb', after: 'cccc' });
+    await line('access', { action: 'create_token', revision: 5, before: 'dddd', after: 'eeee' });
+    const at = '2026-11-26T12:00:00.000Z';
+    expect((await admin(`audit ${endpointId}`)).text.trimEnd().split('\n')).toEqual([
+      `${at}  3  demo-2  create: said so (request r-1)  [spec nothing → aaaa]`,
+      `${at}  5  demo-1  create_token: said so (request r-1)  [access dddd → eeee]`,
+      '  ! spec: changed past the API, or a line is missing',
+      `${at}  9  demo-1  update: said so (request r-1)  [spec bbbb → cccc]`,
+    ]);
+    for (const [other, said] of [
+      [elsewhere, 'no line of endpoint'],
+      ['*', "is no endpoint's id"],
+    ] as const)
+      expect(await admin(`audit ${other}`)).toEqual({ code: 1, text: expect.stringContaining(said) });
+  });
+
+  it('tells what operators asked for, none of it secret, and lets nothing happen without', async () => {
+    await prepare();
+    const token = (await admin('token add demo --scope dedicated_inference:read')).text.trim();
+    const { text } = await admin('audit operators');
+    const asked = text.trimEnd().split('\n');
+    expect(asked.map((one) => one.replace(/^\S+Z {2}/, ''))).toEqual([
+      'admin  streams',
+      'admin  team add demo',
+      `admin  vpc add ${vpcId} --team demo`,
+      'admin  token add demo --scope dedicated_inference:read',
+    ]);
+    expect(text).not.toContain(token);
+    await nats.jsm.streams.update('AUDIT', { max_msg_size: 1 });
+    expect(await admin('team add other')).toEqual({ code: 1, text: expect.stringContaining('took no line') });
+    expect(await readLast(nats, 'IDENTITY', subjects.team('other'))).toBeNull();
   });
 });
 

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { ConfigError } from '#shared/runtime/config-error.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
+import { audited } from './admin/audit.ts';
 import { adminCommands, usage, type AdminCommand } from './admin/commands.ts';
 import { readAdminConfig } from './config.ts';
 import { openAdmin } from './service.ts';
@@ -50,7 +51,8 @@ async function runCommand(command: AdminCommand, rest: string[], { env }: CliOut
     const why = `NATS did not let this command in within ${connectTimeoutMs / 1000} s`;
     throw new ConfigError(`${why}: is FAIRWAY_NATS_URL right, and is its user "admin"?`, { cause });
   });
-  return await command.run({ ...input, config }, admin);
+  const run = (): Promise<string[]> => command.run({ ...input, config }, admin);
+  return await (command.words[0] === 'audit' ? run() : audited(admin, [...command.words, ...rest].join(' '), run));
 }
 
 /** A command line that is not understood. */

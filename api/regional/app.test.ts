@@ -7,7 +7,6 @@ import type { TokenLookup } from '../http/api-tokens.ts';
 import { createRateLimits } from '../http/rate-limits.ts';
 import { createRequestMetrics } from '../http/request-scope.ts';
 import { createApp } from './app.ts';
-import { Auditor } from './commit/auditor.ts';
 import { Committer } from './commit/committer.ts';
 import { MemoryDesiredLog } from './testing/memory-desired-log.ts';
 import { createApiMetrics } from './commit/metrics.ts';
@@ -23,7 +22,16 @@ function startApp(lookup: TokenLookup) {
   const registry = new Registry();
   const metrics = createApiMetrics(registry);
   const bounds = { budgetMs: 15_000, pendingMax: 4, batchesMax: 4 };
-  const committer = new Committer({ log, clock, metrics, newBatchId: () => 'b', random: () => 0.5, ...bounds });
+  const auditor = { tell: () => {}, settle: () => Promise.resolve(), settleOrTell: () => Promise.resolve() };
+  const committer = new Committer({
+    log,
+    auditor,
+    clock,
+    metrics,
+    newBatchId: () => 'b',
+    random: () => 0.5,
+    ...bounds,
+  });
   const context: RegionContext = {
     region: 'atl1',
     keys: new RegionKeys('atl1', new Uint8Array(32), ''),
@@ -46,18 +54,6 @@ function startApp(lookup: TokenLookup) {
     },
     vpcs: { problem: () => null, mayExist: () => true },
     events: { page: () => Promise.reject(new AppError('unavailable')), async *follow() {} },
-    auditor: new Auditor({
-      drainTimeoutMs: 2000,
-      auditLog: {
-        write: () => Promise.resolve({ kind: 'stored', seqs: [1] }),
-        last: () => Promise.resolve(null),
-        onRefused: () => {},
-      },
-      clock,
-      log: silentLogger(),
-      random: () => 0.5,
-      due: { set: () => {} },
-    }),
     clock,
     newId: () => '00000000-0000-8001-8000-000000000001',
   };

@@ -9,7 +9,7 @@ import type { Logger } from '#shared/runtime/log.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
 import { askLeader } from '#shared/runtime/nats/ask-leader.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
-import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
+import { writeDocuments, type StoredDocument } from '#shared/runtime/nats/nats-publish.ts';
 import { verifyStreams } from '#shared/runtime/nats/nats-streams.ts';
 import { within } from '#shared/runtime/within.ts';
 import { startApiTokens } from '../http/api-tokens.ts';
@@ -28,6 +28,7 @@ import { RegionKeys } from './endpoints/region-keys.ts';
 import { startVpcs } from './endpoints/vpcs.ts';
 import { startCommands } from './routes/commands.ts';
 import { EventStreams } from './routes/event-streams.ts';
+import { startAccessChanges } from './view/access-changes.ts';
 import { startEndpointView } from './view/endpoint-view.ts';
 import { EventLog } from './view/event-log.ts';
 
@@ -148,7 +149,12 @@ function startContext(base: Base, stack: AsyncDisposableStack) {
       onDesired: (desired) => auditor.look(desired),
     }),
   );
-  const desired = stack.use(new NatsDesiredLog({ nats, clock, log, onSeen: (document) => view.learn(document) }));
+  const accesses = stack.use(startAccessChanges({ nats, clock, log, onChanged: (access) => auditor.look(access) }));
+  const onSeen = (document: StoredDocument): void => {
+    view.learn(document);
+    accesses.learn(document);
+  };
+  const desired = stack.use(new NatsDesiredLog({ nats, clock, log, onSeen }));
   const newId = createIdFactory({ now: () => clock.now(), random });
   const context = {
     region: config.FAIRWAY_REGION,
@@ -163,15 +169,14 @@ function startContext(base: Base, stack: AsyncDisposableStack) {
     address: addressOf(config),
     newId: () => newId(config.FAIRWAY_REGION),
     desired,
-    committer: createCommitter(base, desired),
+    committer: createCommitter(base, desired, auditor),
     view,
     vpcs,
     events: new EventLog(nats),
-    auditor,
     clock,
   } satisfies RegionContext;
   const onRefused = (): void => metrics.refusedKeys.inc({ queue: 'finish-deletes' });
-  const finishDeletes = stack.use(startFinishDeletes({ context, log, newBatchId: randomUUID, onRefused }));
+  const finishDeletes = stack.use(startFinishDeletes({ context, auditor, log, newBatchId: randomUUID, onRefused }));
   watched.onChange = (endpointId) => finishDeletes.look(endpointId);
   return context;
 }
@@ -188,9 +193,10 @@ function createEventStreams({ config, clock, metrics }: Base): EventStreams {
   return new EventStreams(limits, clock);
 }
 
-function createCommitter({ config, clock, metrics, random }: Base, log: NatsDesiredLog): Committer {
+function createCommitter({ config, clock, metrics, random }: Base, log: NatsDesiredLog, auditor: Auditor): Committer {
   return new Committer({
     log,
+    auditor,
     clock,
     metrics,
     random,

@@ -2,13 +2,18 @@ import { z } from 'zod';
 import { intentVerbs, teamSchema } from './desired.ts';
 import { uuidSchema } from './ids.ts';
 
-/** One accepted mutation, on `fairway.audit.<endpointId>`: who changed what, and which revision came of it. No secrets. */
+/**
+ * One accepted mutation of an endpoint, on `fairway.audit.<document>.<endpointId>`: who changed what, and which revision
+ * came of it. No secrets. `before` of a line is `after` of the one before it on the same document, unless somebody went
+ * past the API.
+ */
 export const auditDocumentSchema = z.object({
   v: z.literal(1),
+  document: z.enum(['spec', 'access']),
   endpointId: uuidSchema,
   team: teamSchema,
   at: z.iso.datetime(),
-  /** Id of the API token. */
+  /** Id of the API token; `fairway` for what the region does by itself. */
   actor: z.string(),
   action: z.enum(intentVerbs),
   intentId: z.string(),
@@ -16,7 +21,19 @@ export const auditDocumentSchema = z.object({
   revision: z.int(),
   /** The change in one line. */
   summary: z.string(),
+  /** SHA-256 of the document's content before the change and after it; null where there was none. */
+  before: z.string().nullable(),
+  after: z.string().nullable(),
 });
 
-/** One line of the audit log. */
+/** What an operator asked for, on `fairway.audit.operator.<region>`: written before it is done. No secrets. */
+export const operatorLineSchema = z.object({
+  v: z.literal(1),
+  at: z.iso.datetime(),
+  actor: z.string(),
+  /** The command as it was given. */
+  command: z.string(),
+});
+
+/** One line about an endpoint. */
 export type AuditDocument = z.infer<typeof auditDocumentSchema>;

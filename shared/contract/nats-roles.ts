@@ -44,8 +44,13 @@ function looking(rows: readonly { name: string }[]): string[] {
 
 const { desired, status, events, audit, edge, infra, leases, identity } = streams;
 
-/** What operators say: who is who, what may be swept, which router is gone. */
-const operatorWrites = [...identity.subjects, subjects.everyWord, subjects.routersOfVpc('*')];
+/** What operators say: who is who, what may be swept, which router is gone, and that they said so. */
+const operatorWrites = [
+  ...identity.subjects,
+  subjects.everyWord,
+  subjects.routersOfVpc('*'),
+  subjects.audit('operator', '*'),
+];
 
 /** The user of a role, with nothing that it does not need. */
 export function natsUser(role: NatsRole): NatsUser {
@@ -87,7 +92,7 @@ export function natsUser(role: NatsRole): NatsUser {
           `${controlApi}.STREAM.MSG.GET.${audit.name}`,
           ...desired.subjects,
           subjects.event('*'),
-          subjects.audit('*'),
+          ...(['spec', 'access'] as const).map((document) => subjects.audit(document, '*')),
         ],
         subscribe: [subjects.commandsOfRegion(role.region)],
         answers: true,
@@ -98,7 +103,7 @@ export function natsUser(role: NatsRole): NatsUser {
       return user('admin', {
         publish: [
           ...['CREATE', 'UPDATE', 'DELETE', 'INFO'].map((verb) => `${controlApi}.STREAM.${verb}.*`),
-          ...reading(controlApi, [identity, infra]),
+          ...reading(controlApi, [identity, infra, audit]),
           ...operatorWrites,
         ],
       });

@@ -52,6 +52,7 @@ export function intentEntry(parts: Partial<IntentEntry> & { intentId: string }):
     summary: 'made for a test',
     bodyHash: 'hash',
     previousHash: null,
+    contentHash: 'content',
     revision: null,
     at: 77,
     ...parts,

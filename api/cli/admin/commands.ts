@@ -7,6 +7,7 @@ import { ConfigError } from '#shared/runtime/config-error.ts';
 import { makeAuthority, rotateAuthority } from '#shared/runtime/tls/authority-files.ts';
 import type { AdminConfig } from '../config.ts';
 import type { AdminContext } from './admin-context.ts';
+import { tellEndpoint, tellOperators } from './audit.ts';
 import { addTeam, addToken, addVpc } from './identities.ts';
 import { loginAdvice, loginOf, loginsOf } from './logins.ts';
 import { forgetRouters } from './routers.ts';
@@ -161,6 +162,25 @@ export const adminCommands: AdminCommand[] = [
       await sweepEndpoint(admin, vpcId, endpointId);
       return [`The provisioners of VPC ${vpcId} are told to remove what is left of endpoint ${endpointId}.`];
     },
+  },
+  {
+    words: ['audit', 'operators'],
+    names: [],
+    flags: [],
+    connects: true,
+    help: ['show what operators have asked for in the region: every command here but these two'],
+    run: (_, admin) => tellOperators(admin),
+  },
+  {
+    words: ['audit'],
+    names: ['ENDPOINT_ID'],
+    flags: [],
+    connects: true,
+    help: [
+      'show who changed what at an endpoint, its tokens included, also of one that is deleted: time, revision, API token,',
+      'change, request, and hashes of the document before and after; says where a change was not made by the API',
+    ],
+    run: ({ names: [endpointId = ''] }, admin) => tellEndpoint(admin, endpointId),
   },
 ];
 

@@ -3,10 +3,11 @@ import { auditDocumentSchema } from '#shared/contract/audit.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { createLogger } from '#shared/runtime/log.ts';
 import type { DocumentWrite, WriteOutcome } from '#shared/runtime/nats/nats-publish.ts';
-import { intentEntry, specDocument } from '#shared/testing/documents.ts';
+import { accessDocument, intentEntry, specDocument } from '#shared/testing/documents.ts';
 import { createTestClock } from '#shared/testing/test-clock.ts';
 import { MemoryDesiredLog } from '../testing/memory-desired-log.ts';
-import { Auditor, type AuditedDocument } from './auditor.ts';
+import type { AuditedDocument } from './audit-lines.ts';
+import { Auditor } from './auditor.ts';
 
 const uuid = (number: number): string => `00000000-0000-8001-8000-${String(number).padStart(12, '0')}`;
 const endpointId = uuid(1);
@@ -46,11 +47,25 @@ function start(store = new MemoryDesiredLog()) {
   };
   const told = (): (string | number)[][] =>
     store.history
-      .filter(({ subject }) => subject === subjects.audit(endpointId))
+      .filter(({ subject }) => subject.startsWith('fairway.audit.'))
       .map(({ body }) => auditDocumentSchema.parse(body))
       .map(({ action, revision }) => [action, revision]);
   const events = (): number => store.history.filter(({ subject }) => subject === subjects.event(endpointId)).length;
   return { lines, clock, auditor, document, told, events, outcomes, store, due: () => due };
+}
+
+/** Access of which three tokens were made, at revisions 15, 25 and 35. */
+function changedAccess(at: number, count = 3): AuditedDocument {
+  const intents = Array.from({ length: count }, (_, index) =>
+    intentEntry({
+      intentId: uuid(50 + index),
+      verb: 'create_token',
+      at,
+      revision: index === count - 1 ? null : 15 + 10 * index,
+    }),
+  );
+  const access = accessDocument({ endpointId, vpcId: uuid(2), hashes: [] });
+  return { document: { ...access, intents }, revision: 5 + 10 * count };
 }
 
 describe('the auditor', () => {
@@ -69,6 +84,32 @@ describe('the auditor', () => {
       ['scale', 30],
     ]);
     expect([events(), due()]).toEqual([3, 0]);
+  });
+
+  it('follows each document of an endpoint by itself, and tells what is due of both in their order', async () => {
+    const { clock, auditor, document, told, store } = start();
+    auditor.tell(document(2));
+    await clock.advance(0);
+    auditor.tell(changedAccess(clock.now(), 1));
+    await clock.advance(0);
+    expect(told().map(([, revision]) => revision)).toEqual([10, 20, 15]);
+    auditor.look(document(4));
+    auditor.look(changedAccess(clock.now()));
+    await clock.advance(60_000);
+    expect(told().map(([, revision]) => revision)).toEqual([10, 20, 15, 25, 30, 35, 40]);
+    for (const kind of ['spec', 'access'] as const) {
+      const lines = store.history.filter(({ subject }) => subject === subjects.audit(kind, endpointId));
+      expect(lines.map(({ body }) => auditDocumentSchema.parse(body).document)).toEqual(lines.map(() => kind));
+    }
+  });
+
+  it('waits for a newer version where it cannot read how far the lines have got', async () => {
+    const { auditor, document, store } = start();
+    store.store([{ subject: subjects.audit('spec', endpointId), body: { v: 2 } }]);
+    await expect(auditor.settle(document(2))).rejects.toMatchObject({ code: 'unavailable' });
+    store.store([{ subject: subjects.audit('spec', endpointId), body: { v: 2, revision: 10 } }]);
+    await auditor.settle(document(2));
+    expect(store.history.at(-1)?.body).toMatchObject({ revision: 20 });
   });
 
   it('writes what the process that stored an intent did not live to write', async () => {
@@ -114,7 +155,7 @@ describe('the auditor', () => {
     const ended = auditor[Symbol.asyncDispose]();
     await clock.advance(2000);
     await ended;
-    expect(lines.join('')).toContain('"endpoints":1');
+    expect(lines.join('')).toContain('"documents":1');
   });
 
   it('leaves out what may have left the log by age, and what was told by a writer of an older version', async () => {

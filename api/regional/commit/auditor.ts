@@ -1,5 +1,4 @@
-import { auditDocumentSchema } from '#shared/contract/audit.ts';
-import type { DesiredDocument } from '#shared/contract/desired.ts';
+import { z } from 'zod';
 import { AppError } from '#shared/contract/errors.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
@@ -8,13 +7,7 @@ import type { Logger } from '#shared/runtime/log.ts';
 import type { DocumentWrite, StoredDocument, WriteOutcome } from '#shared/runtime/nats/nats-publish.ts';
 import { startLoop, type Loop } from '#shared/runtime/loop.ts';
 import { endsWithin } from '#shared/runtime/within.ts';
-import { auditLines, type AuditLine } from './audit-lines.ts';
-
-/** A document of desired state, with the sequence it stands at. */
-export interface AuditedDocument {
-  document: DesiredDocument;
-  revision: number;
-}
+import { auditLines, auditSubject, type AuditedDocument, type AuditLine } from './audit-lines.ts';
 
 /** One whose lines are due; those of others once this monotonic time has come, milliseconds. */
 type Due = AuditedDocument & { own: boolean; from: number };
@@ -42,10 +35,14 @@ const dayMs = 24 * 60 * 60 * 1000;
 /** Endpoints whose lines are due: all of a region after a start. */
 const keysMax = 200_000;
 
+/** All that counts of the last line, of whatever version. */
+const toldSchema = z.object({ revision: z.int() });
+
 /**
  * Writes the audit lines and events of whatever is in the log of desired state. The stored intents are the truth: what a
- * process did not get to write before it died, the others write. The last line of an endpoint tells how far it got, and
- * the expected sequence lets one writer win: every intent has its line once, in order.
+ * process did not get to write before it died, the others write. The last line of a document tells how far it got, and
+ * the expected sequence lets one writer win: every intent has its line once, in the order of its document. What is due of
+ * both documents of an endpoint at one process is written in their common order.
  */
 export class Auditor implements AsyncDisposable {
   readonly #log: AuditLog;
@@ -53,6 +50,7 @@ export class Auditor implements AsyncDisposable {
   readonly #drainTimeoutMs: number;
   readonly #clock: Clock;
   readonly #random: () => number;
+  /** By subject of the audit log. */
   readonly #due = new Map<string, Due>();
   readonly #queue: KeyedQueue;
   readonly #sweep: Loop;
@@ -70,7 +68,7 @@ export class Auditor implements AsyncDisposable {
     clock: Clock;
     log: Logger;
     random: () => number;
-    /** Shows how many endpoints are due. */
+    /** Shows how many documents are due. */
     due: { set(count: number): void };
   }) {
     this.#gauge = due;
@@ -83,10 +81,9 @@ export class Auditor implements AsyncDisposable {
     this.#queue = startKeyedQueue(
       { ...from, name: 'audit', concurrency: 16, backoff, keysMax, onRefused: () => auditLog.onRefused() },
       async (endpointId) => {
-        const present = this.#due.get(endpointId);
-        if (present === undefined) return;
-        await this.#write(present);
-        if (this.#due.get(endpointId) === present) this.#due.delete(endpointId);
+        const present = this.#dueOf(endpointId);
+        await this.#write(endpointId, present);
+        for (const one of present) if (this.#due.get(auditSubject(one)) === one) this.#due.delete(auditSubject(one));
         due.set(this.#due.size);
       },
     );
@@ -96,18 +93,17 @@ export class Auditor implements AsyncDisposable {
 
   /** This process has stored the document: its lines are written now. */
   tell(document: AuditedDocument): void {
-    const { endpointId } = document.document;
-    this.#due.set(endpointId, { ...document, own: true, from: 0 });
+    this.#due.set(auditSubject(document), { ...document, own: true, from: 0 });
     this.#gauge.set(this.#due.size);
-    this.#queue.add(endpointId);
+    this.#queue.add(document.document.endpointId);
   }
 
   /** The document is in the log: whoever stored it has probably written its lines. */
   look(document: AuditedDocument): void {
-    const { endpointId } = document.document;
-    if ((this.#due.get(endpointId)?.revision ?? 0) >= document.revision) return;
+    const subject = auditSubject(document);
+    if ((this.#due.get(subject)?.revision ?? 0) >= document.revision) return;
     const from = this.#clock.monotonic() + othersAfterMs * (1 + this.#random() / 2);
-    this.#due.set(endpointId, { ...document, own: false, from });
+    this.#due.set(subject, { ...document, own: false, from });
     this.#gauge.set(this.#due.size);
   }
 
@@ -117,7 +113,7 @@ export class Auditor implements AsyncDisposable {
    */
   async settle(document: AuditedDocument): Promise<void> {
     try {
-      await this.#write({ ...document, own: false, from: 0 });
+      await this.#write(document.document.endpointId, [{ ...document, own: false, from: 0 }]);
     } catch (cause) {
       throw new AppError('unavailable', { message: 'The audit log cannot be written right now.', cause });
     }
@@ -135,41 +131,57 @@ export class Auditor implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#sweep[Symbol.asyncDispose]();
     await endsWithin(this.#queue.idle(), this.#drainTimeoutMs, { clock: this.#clock });
-    const endpoints = this.#due
+    const documents = this.#due
       .values()
       .filter(({ own }) => own)
       .toArray().length;
-    if (endpoints > 0) this.#logger.warn({ endpoints }, 'audit.left_to_others');
+    if (documents > 0) this.#logger.warn({ documents }, 'audit.left_to_others');
     await this.#queue[Symbol.asyncDispose]();
   }
 
   #wakeLeft(): void {
     const now = this.#clock.monotonic();
-    for (const [endpointId, { own, from }] of this.#due) if (!own && from <= now) this.#queue.add(endpointId);
+    for (const { document, own, from } of this.#due.values())
+      if (!own && from <= now) this.#queue.add(document.endpointId);
   }
 
-  async #write(due: Due): Promise<void> {
-    const { endpointId, kind, intents } = due.document;
-    // Nobody can have told of what was made just here: no need to look.
-    const isNew = due.own && kind === 'spec' && intents.length === 1;
-    const since = this.#clock.now() - streams.audit.maxAgeMs + dayMs;
+  #dueOf(endpointId: string): Due[] {
+    const now = this.#clock.monotonic();
+    return (['spec', 'access'] as const)
+      .map((document) => this.#due.get(subjects.audit(document, endpointId)))
+      .filter((due) => due !== undefined)
+      .filter(({ from }) => from <= now);
+  }
+
+  async #write(endpointId: string, dues: readonly Due[]): Promise<void> {
     for (let round = 0; round < roundsMax; round += 1) {
-      const last = isNew && round === 0 ? null : await this.#log.last(subjects.audit(endpointId));
-      const told = auditDocumentSchema.safeParse(last?.body).data?.revision ?? 0;
-      if (await this.#append(auditLines(due, told, since), last?.seq ?? 0)) return;
+      const untold = await Promise.all(dues.map((due) => this.#untold(due, round)));
+      const lines = untold.flatMap((one) => one.lines).toSorted((a, b) => a.audit.revision - b.audit.revision);
+      if (await this.#append(lines, new Map(untold.map(({ subject, seq }) => [subject, seq])))) return;
     }
     throw new Error(`the audit lines of ${endpointId} are written elsewhere all the time`);
   }
 
+  /** The lines that a document still lacks, and the sequence of the last one that it has. @throws when the log does not say. */
+  async #untold(due: Due, round: number): Promise<{ subject: string; seq: number; lines: AuditLine[] }> {
+    const subject = auditSubject(due);
+    const { kind, intents } = due.document;
+    // Nobody can have told of what was made just here: no need to look.
+    const isNew = due.own && kind !== 'tombstone' && intents.length === 1;
+    const last = isNew && round === 0 ? null : await this.#log.last(subject);
+    const told = last === null ? 0 : toldSchema.parse(last.body).revision;
+    const since = this.#clock.now() - streams.audit.maxAgeMs + dayMs;
+    return { subject, seq: last?.seq ?? 0, lines: auditLines(due, told, since) };
+  }
+
   /** False when somebody else has written one in between. @throws when it is not known whether one is stored. */
-  async #append(lines: readonly AuditLine[], lastSeq: number): Promise<boolean> {
-    let expectedSeq = lastSeq;
-    for (const { audit, event } of lines) {
+  async #append(lines: readonly AuditLine[], lastSeqs: Map<string, number>): Promise<boolean> {
+    for (const { subject, audit, event } of lines) {
       const messageId = `event-${audit.intentId}-${audit.revision}`;
       await this.#store({ subject: subjects.event(event.endpointId), messageId, body: event });
-      const seq = await this.#store({ subject: subjects.audit(audit.endpointId), body: audit, expectedSeq });
+      const seq = await this.#store({ subject, body: audit, expectedSeq: lastSeqs.get(subject) ?? 0 });
       if (seq === undefined) return false;
-      expectedSeq = seq;
+      lastSeqs.set(subject, seq);
     }
     return true;
   }

@@ -26,6 +26,7 @@ function prepare(log: MemoryDesiredLog, intentId = uuid(1)): PreparedIntent {
       body: specDocument({ intents: [...carried, entry(intentId)].slice(-32) }),
       expectedSeq: previous?.seq ?? 0,
     },
+    leaving: null,
   };
 }
 

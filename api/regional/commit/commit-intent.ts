@@ -3,6 +3,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import type { DocumentWrite, WriteOutcome } from '#shared/runtime/nats/nats-publish.ts';
 import { fullJitter } from '#shared/runtime/retry.ts';
 import { OverdueError, within } from '#shared/runtime/within.ts';
+import type { AuditedDocument } from './audit-lines.ts';
 import type { DesiredLog } from './desired-log.ts';
 import { judgeIntent, type IntentVerdict } from './judge-intent.ts';
 
@@ -16,6 +17,8 @@ export interface PreparedIntent<Carrier extends SpecDocument | WrittenAccess = S
   carrier: GuardedWrite & { body: Carrier };
   /** Stored with the carrier or not at all. */
   others: GuardedWrite[];
+  /** The document before it, when an intent leaves its list with this write; `anyway`: also without its audit line. */
+  leaving: (AuditedDocument & { anyway: boolean }) | null;
 }
 
 /**

@@ -77,7 +77,7 @@ describe('commits over a broken network', () => {
     const id = idOf(await create(0, 'token-ack-lost'));
     // The next PubAck is the token's, not that of the create's audit line.
     await eventually(async () =>
-      expect(await readLast(region.nats, streams.audit.name, subjects.audit(id))).not.toBeNull(),
+      expect(await readLast(region.nats, streams.audit.name, subjects.audit('spec', id))).not.toBeNull(),
     );
     const before = proxyOf(0).swallowed();
     proxyOf(0).swallow(1, isPubAck);

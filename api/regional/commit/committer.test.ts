@@ -1,8 +1,10 @@
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
+import { AppError } from '#shared/contract/errors.ts';
 import { createTestClock } from '#shared/testing/test-clock.ts';
 import { createApiMetrics } from './metrics.ts';
 import { intentEntry, specDocument } from '#shared/testing/documents.ts';
+import type { AuditedDocument } from './audit-lines.ts';
 import type { PreparedIntent } from './commit-intent.ts';
 import { Committer } from './committer.ts';
 import { MemoryDesiredLog } from '../testing/memory-desired-log.ts';
@@ -13,9 +15,15 @@ function startCommitter(bounds: { pendingMax?: number; batchesMax?: number } = {
   const log = new MemoryDesiredLog();
   const clock = createTestClock();
   const metrics = createApiMetrics(new Registry());
-  const options = { log, clock, metrics, budgetMs, newBatchId: () => 'b', random: () => 0.5 };
+  const told: AuditedDocument[] = [];
+  const auditor = {
+    tell: (document: AuditedDocument) => void told.push(document),
+    settle: () => Promise.reject(new AppError('unavailable')),
+    settleOrTell: () => Promise.resolve(),
+  };
+  const options = { log, clock, metrics, auditor, budgetMs, newBatchId: () => 'b', random: () => 0.5 };
   const committer = new Committer({ ...options, pendingMax: 256, batchesMax: 16, ...bounds });
-  return { log, clock, metrics, committer };
+  return { log, clock, metrics, committer, told };
 }
 
 function create(number: number): PreparedIntent {
@@ -26,6 +34,7 @@ function create(number: number): PreparedIntent {
     bodyHash: 'h',
     others: [{ subject: `fairway.name.alpha.${number}`, body: {}, expectedSeq: 0 }],
     carrier: { subject: `fairway.spec.${number}`, body: spec, expectedSeq: 0 },
+    leaving: null,
   };
 }
 
@@ -87,6 +96,26 @@ describe('a committer', () => {
     await clock.advance(0);
     letGo();
     expect((await next).kind).toBe('committed');
+  });
+
+  it('has the line of a stored intent written, but not where another process has stored it', async () => {
+    const { committer, log, told } = startCommitter();
+    const intent = create(1);
+    await committer.commit(intent);
+    expect(told).toEqual([{ document: intent.carrier.body, revision: 2 }]);
+    log.faults = ['ackLost'];
+    expect(await committer.commit(create(2))).toMatchObject({ kind: 'committed', at: 77 });
+    expect(told).toHaveLength(1);
+  });
+
+  it('lets no intent leave without its line, unless the change is accepted in any case', async () => {
+    const { committer, log } = startCommitter();
+    const leaving = { document: specDocument(), revision: 1 };
+    const refused = { ...create(1), leaving: { ...leaving, anyway: false } };
+    await expect(committer.commit(refused)).rejects.toMatchObject({ code: 'unavailable' });
+    expect(log.history).toEqual([]);
+    await committer.commit({ ...refused, leaving: { ...leaving, anyway: true } });
+    expect(log.history).toHaveLength(2);
   });
 
   it('refuses creates and updates above 80 % of the log', () => {

@@ -1,5 +1,6 @@
 import { AppError } from '#shared/contract/errors.ts';
 import { desiredFullRatio } from '#shared/contract/subjects.ts';
+import type { Auditor } from './auditor.ts';
 import type { ApiMetrics } from './metrics.ts';
 import { commitIntent, type CommitOptions, type CommitResult, type PreparedIntent } from './commit-intent.ts';
 
@@ -10,12 +11,13 @@ export interface CommitterOptions extends CommitOptions {
   /** Most atomic batches in flight: nats-server allows 50 per stream, and other processes share them. */
   batchesMax: number;
   metrics: ApiMetrics;
+  auditor: Pick<Auditor, 'tell' | 'settle' | 'settleOrTell'>;
 }
 
 /** A commit as use cases see it: certain, or an AppError. */
 export type Committed = Extract<CommitResult, { kind: 'committed' | 'moved' | 'mismatch' }>;
 
-/** Every commit of the process goes through here: bounded, counted, its doubts turned into errors. */
+/** Every commit of the process goes through here: bounded, counted, audited, its doubts turned into errors. */
 export class Committer {
   readonly #options: CommitterOptions;
   readonly #waiting = new Set<() => void>();
@@ -41,7 +43,8 @@ export class Committer {
   /**
    * Commits one intent.
    * @throws AppError `overloaded` when too many are pending, `store_full` when the log refused it, `outcome_unknown` with
-   * the intent's id when the budget was spent without certainty.
+   * the intent's id when the budget was spent without certainty, `unavailable` when an intent would leave its document
+   * without its audit line.
    */
   async commit(intent: PreparedIntent): Promise<Committed> {
     const { metrics, pendingMax } = this.#options;
@@ -50,14 +53,23 @@ export class Committer {
     metrics.pending.set(this.#pending);
     const end = metrics.commitSeconds.startTimer();
     try {
+      await this.#settle(intent);
       const result = await this.#commitInTurn(intent);
       metrics.commits.inc({ result: result.kind });
+      // What was found there may have been stored by another process, at another time: then the document itself tells.
+      if (result.kind === 'committed' && result.at === null)
+        this.#options.auditor.tell({ document: intent.carrier.body, revision: result.revision });
       return this.#certain(result, intent);
     } finally {
       end();
       this.#pending -= 1;
       metrics.pending.set(this.#pending);
     }
+  }
+
+  async #settle({ leaving }: PreparedIntent): Promise<void> {
+    const { auditor } = this.#options;
+    if (leaving !== null) await (leaving.anyway ? auditor.settleOrTell(leaving) : auditor.settle(leaving));
   }
 
   async #commitInTurn(intent: PreparedIntent): Promise<CommitResult> {

@@ -3,9 +3,10 @@ import { AppError } from '#shared/contract/errors.ts';
 import type { CreateReply } from '#shared/contract/resource.ts';
 import type { CreateOrder } from './create-order.ts';
 import { keyedIds, keyGenerationsMax, keylessRetryMs } from './idempotency.ts';
-import { buildFirstSpec, firstTokenName, keyHonouredMs, planCreate, type CreateFacts } from './intents.ts';
+import { buildFirstSpec, firstTokenName, planCreate, type CreateFacts } from './intents.ts';
+import { keyHonouredMs } from './next-document.ts';
 import { project } from './project.ts';
-import { accessSeqOf, readDesired, readName, type DesiredState } from './read-desired.ts';
+import { readAccessOf, readDesired, readName, type DesiredState } from './read-desired.ts';
 import type { Answer, Call, RegionContext } from './region-context.ts';
 import type { NewToken } from './region-keys.ts';
 
@@ -52,7 +53,7 @@ export async function createEndpoint(
   const facts = { ...factsOf(attempt, ids, context.clock.now()), sealedHuggingFaceToken: sealed || null };
   const spec = buildFirstSpec(order, facts);
   // Only ids that derive from a key can have been in use before.
-  const access = call.idempotencyKey === undefined ? 0 : await accessSeqOf(context.desired, spec);
+  const access = call.idempotencyKey === undefined ? 0 : (await readAccessOf(context.desired, spec)).revision;
   for (let round = 0; round < roundsMax; round += 1) {
     const name = await readName(context.desired, call.principal.team, order.name);
     if (name.document?.kind === 'name') return answerHolder(attempt, ids, name.document.endpointId);
@@ -74,7 +75,6 @@ function committed(
   const { endpointId, mark } = facts;
   const stored = at === null ? facts : factsOf(attempt, { ...mark, endpointId }, at);
   const spec = buildFirstSpec(order, stored);
-  if (at === null) context.auditor.tell({ document: spec, revision });
   return replyOf(context, stored, { spec, revision });
 }
 

@@ -1,9 +1,9 @@
-import { intentsMax } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import type { Answer, Call, RegionContext } from './region-context.ts';
 import { seekIntent } from './idempotency.ts';
 import { requireMatch } from './if-match.ts';
-import { planDeletion, type IntentMark } from './intents.ts';
+import { planDeletion } from './intents.ts';
+import type { IntentMark } from './next-document.ts';
 import { readSpec } from './read-desired.ts';
 
 /** Rounds against writers who change the spec at the same time: a delete is always accepted. */
@@ -37,14 +37,9 @@ export async function deleteEndpoint(context: RegionContext, call: Call, order: 
       requestId: call.requestId,
       summary: `asked for the deletion of ${previous.spec.name}`,
     };
-    // Its oldest intent leaves the list, with its line if that can be written now: a delete is always accepted.
-    if (previous.spec.intents.length >= intentsMax)
-      await context.auditor.settleOrTell({ document: previous.spec, revision: previous.revision });
-    const intent = planDeletion(previous, mark);
-    const result = await context.committer.commit(intent);
+    const result = await context.committer.commit(planDeletion(previous, mark));
     if (result.kind === 'mismatch') throw new AppError('idempotency_mismatch');
     if (result.kind === 'moved') continue;
-    context.auditor.tell({ document: intent.carrier.body, revision: result.revision });
     return { status: 202, body: null, revision: result.revision };
   }
   throw new AppError('conflict');

@@ -1,14 +1,16 @@
 import { startKeyedQueue } from '#shared/runtime/keyed-queue.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';
+import type { Auditor } from '../commit/auditor.ts';
 import type { ViewedEndpoint } from '../view/endpoint-view.ts';
 import { planRelease } from './intents.ts';
-import { accessSeqOf, readDesired, readName } from './read-desired.ts';
+import { readAccessOf, readDesired, readName } from './read-desired.ts';
 import type { RegionContext } from './region-context.ts';
 
 /** What finishing deletes runs on. */
 export interface FinishDeletesOptions {
   context: RegionContext;
+  auditor: Pick<Auditor, 'settle' | 'tell'>;
   log: Logger;
   newBatchId: () => string;
   /** Called for each endpoint for which the queue has no room; the sweep comes back to it. */
@@ -64,17 +66,18 @@ function isOver({ desired: { spec }, status }: ViewedEndpoint, { vpcs, clock }: 
   return clock.now() - lastHeard >= silentAfterMs && !vpcs.mayExist(spec.vpcId);
 }
 
-async function release(endpointId: string, { context, log, newBatchId }: FinishDeletesOptions): Promise<void> {
-  const { desired, clock, auditor } = context;
+async function release(endpointId: string, { context, auditor, log, newBatchId }: FinishDeletesOptions): Promise<void> {
+  const { desired, clock } = context;
   const { document: spec, revision } = await readDesired(desired, endpointId);
   if (spec?.kind !== 'spec' || spec.deletion === undefined) return;
+  const access = await readAccessOf(desired, spec);
   await auditor.settle({ document: spec, revision });
+  if (access.document !== null) await auditor.settle({ ...access, document: access.document });
   const claim = await readName(desired, spec.team, spec.name);
   const own = claim.document?.kind === 'name' && claim.document.endpointId === endpointId;
-  const access = await accessSeqOf(desired, spec);
   const writes = planRelease(
     { spec, revision },
-    { accessSeq: access === 0 ? null : access, name: own ? claim : null },
+    { accessSeq: access.revision === 0 ? null : access.revision, name: own ? claim : null },
     {
       intentId: context.newId(),
       bodyHash: '',

@@ -1,6 +1,6 @@
 import type { IntentEntry } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
-import { keyHonouredMs } from './intents.ts';
+import { keyHonouredMs } from './next-document.ts';
 import type { Call, RegionContext } from './region-context.ts';
 
 /** How often one key may be used again after its day; then it counts as used up. */

@@ -9,19 +9,13 @@ import {
 import { releaseTtlMs, subjects, tombstoneTtlMs } from '#shared/contract/subjects.ts';
 import { intentEntry, specDocument } from '#shared/testing/documents.ts';
 import type { CreateOrder } from './create-order.ts';
-import {
-  buildFirstSpec,
-  keyHonouredMs,
-  planCreate,
-  planDeletion,
-  planRelease,
-  planUpdate,
-  type CreateFacts,
-} from './intents.ts';
+import { buildFirstSpec, planCreate, planDeletion, planRelease, planUpdate, type CreateFacts } from './intents.ts';
+import { contentHash, keyHonouredMs } from './next-document.ts';
 
 const uuid = (number: number): string => `00000000-0000-8001-8000-${String(number).padStart(12, '0')}`;
 const {
   previousHash: _before,
+  contentHash: _after,
   revision: _none,
   ...mark
 } = {
@@ -68,7 +62,7 @@ describe('a create', () => {
       vpcId: uuid(3),
       vpcGiven: false,
       version: 1,
-      intents: [{ revision: null, at: mark.at }],
+      intents: [{ revision: null, at: mark.at, previousHash: null, contentHash: contentHash(spec) }],
     });
     const plan = planCreate(spec, facts, {
       name: { subject: subjects.name('alpha', 'h'), seq: 17 },
@@ -104,8 +98,17 @@ describe('a change', () => {
     expect(carrier.body).toMatchObject({ version: 2, updatedAt: '2026-11-22T00:00:00.000Z' });
     expect(carrier.body.intents).toEqual([
       { ...first, revision: 31 },
-      { ...mark, previousHash: 'h0', revision: null },
+      { ...mark, previousHash: contentHash(previous.spec), contentHash: contentHash(carrier.body), revision: null },
     ]);
+  });
+
+  it('knows a document by what it says, secrets sealed, and not by the changes that led to it', () => {
+    const spec = specDocument();
+    const sealed = { ...spec, sealedHuggingFaceToken: { enc: 'e', ct: 'c' } };
+    const reversed = Object.fromEntries(Object.entries(sealed).toReversed());
+    expect(contentHash(reversed)).toBe(contentHash(sealed));
+    expect(contentHash({ ...spec, intents: [first] })).toBe(contentHash(spec));
+    expect(new Set([spec, sealed, { ...sealed, name: 'other' }].map(contentHash)).size).toBe(3);
   });
 
   it.each([
@@ -162,7 +165,9 @@ describe('a release', () => {
       [6, releaseTtlMs],
     ]);
     expect(Object.keys(Object(writes[0]?.body))).toEqual(['v', 'kind', 'endpointId', 'team', 'deletedAt', 'intents']);
-    expect(writes[0].body.intents).toEqual([{ ...mark, previousHash: null, revision: null }]);
+    const { body } = writes[0];
+    const hashes = { previousHash: contentHash(previous.spec), contentHash: contentHash(body) };
+    expect(body.intents).toEqual([{ ...mark, ...hashes, revision: null }]);
   });
 
   it('leaves alone what is not its own', () => {

@@ -1,12 +1,10 @@
-import {
-  intentsMax,
-  type AccessDocument,
-  type IntentEntry,
-  type NameDocument,
-  type RevisedSpec,
-  type Routing,
-  type SpecDocument,
-  type TombstoneDocument,
+import type {
+  AccessDocument,
+  NameDocument,
+  RevisedSpec,
+  Routing,
+  SpecDocument,
+  TombstoneDocument,
 } from '#shared/contract/desired.ts';
 import { hostLabel, type Region } from '#shared/contract/ids.ts';
 import type { SpecContent } from '#shared/contract/spec-changes.ts';
@@ -14,15 +12,10 @@ import { releaseTtlMs, subjects, tombstoneTtlMs } from '#shared/contract/subject
 import type { Sealed } from '#shared/runtime/seal.ts';
 import type { GuardedWrite, PreparedIntent } from '../commit/commit-intent.ts';
 import type { CreateOrder } from './create-order.ts';
-
-/** How long an Idempotency-Key is honoured. */
-export const keyHonouredMs = 24 * 60 * 60 * 1000;
+import { contentHash, nextDocument, type IntentMark } from './next-document.ts';
 
 /** The name of the token that comes with an endpoint: DigitalOcean's. */
 export const firstTokenName = 'auto-generated-during-provisioning';
-
-/** What a mutation is known by, and what its audit line says. */
-export type IntentMark = Required<Omit<IntentEntry, 'revision' | 'previousHash'>>;
 
 /** What a create is made of beside the order; all of it derived or looked up before. */
 export interface CreateFacts {
@@ -42,7 +35,7 @@ export interface CreateFacts {
 export function buildFirstSpec(order: CreateOrder, facts: CreateFacts): SpecDocument {
   const { mark } = facts;
   const at = isoTime(mark.at);
-  return {
+  const content = {
     v: 1,
     kind: 'spec',
     endpointId: facts.endpointId,
@@ -65,7 +58,10 @@ export function buildFirstSpec(order: CreateOrder, facts: CreateFacts): SpecDocu
     updatedAt: at,
     createdBy: mark.actor,
     ...(facts.sealedHuggingFaceToken !== null && { sealedHuggingFaceToken: facts.sealedHuggingFaceToken }),
-    intents: [{ ...mark, previousHash: null, revision: null }],
+  } as const;
+  return {
+    ...content,
+    intents: [{ ...mark, previousHash: null, contentHash: contentHash(content), revision: null }],
   };
 }
 
@@ -109,6 +105,7 @@ export function planCreate(
       { subject: subjects.access(vpcId, endpointId), body: access, expectedSeq: expected.access },
     ],
     carrier: { subject: subjects.spec(endpointId), body: spec, expectedSeq: expected.spec },
+    leaving: null,
   };
 }
 
@@ -124,10 +121,10 @@ export function planUpdate(
   { next, move }: { next: SpecContent & Pick<SpecDocument, 'sealedHuggingFaceToken'>; move: NameMove | null },
   mark: IntentMark,
 ): PreparedIntent<SpecDocument> {
-  const spec = { ...withIntent(previous, mark), ...next, version: previous.spec.version + 1 };
-  const plan = replaceSpec(previous, spec, mark);
+  const { endpointId, version } = previous.spec;
+  const plan = nextSpec(previous, { ...previous.spec, ...next, version: version + 1 }, mark);
   if (move === null) return plan;
-  const claim: NameDocument = { v: 1, kind: 'name', endpointId: spec.endpointId, name: spec.name };
+  const claim: NameDocument = { v: 1, kind: 'name', endpointId, name: next.name };
   const release: NameDocument = { v: 1, kind: 'released' };
   plan.others.push({ subject: move.claim.subject, body: claim, expectedSeq: move.claim.seq });
   if (move.old !== null)
@@ -137,14 +134,14 @@ export function planUpdate(
 
 /** The next spec with other routing settings; they are no part of what its version counts. */
 export function planRouting(previous: RevisedSpec, routing: Routing, mark: IntentMark): PreparedIntent<SpecDocument> {
-  return replaceSpec(previous, { ...withIntent(previous, mark), routing }, mark);
+  return nextSpec(previous, { ...previous.spec, routing }, mark);
 }
 
 /** The last spec: deletion is asked for, and its secrets go at once. */
 export function planDeletion(previous: RevisedSpec, mark: IntentMark): PreparedIntent<SpecDocument> {
-  const { sealedHuggingFaceToken: _secret, ...rest } = withIntent(previous, mark);
+  const { sealedHuggingFaceToken: _secret, ...rest } = previous.spec;
   const deletion = { requestedAt: isoTime(mark.at), requestedBy: mark.actor };
-  return replaceSpec(previous, { ...rest, deletion }, mark);
+  return nextSpec(previous, { ...rest, deletion }, mark);
 }
 
 /** What is left once nothing of the endpoint runs; `access` and `name` are left out when they are gone or not its own. */
@@ -154,11 +151,12 @@ export function planRelease(
   mark: IntentMark,
 ): [GuardedWrite & { body: TombstoneDocument }, ...GuardedWrite[]] {
   const { endpointId, team, vpcId } = previous.spec;
-  const intents = [{ ...mark, previousHash: previous.spec.intents.at(-1)?.bodyHash ?? null, revision: null }];
+  const left = { v: 1, kind: 'tombstone', endpointId, team, deletedAt: isoTime(mark.at) } as const;
+  const hashes = { previousHash: contentHash(previous.spec), contentHash: contentHash(left) };
   const writes: ReturnType<typeof planRelease> = [
     {
       subject: subjects.spec(endpointId),
-      body: { v: 1, kind: 'tombstone', endpointId, team, deletedAt: isoTime(mark.at), intents },
+      body: { ...left, intents: [{ ...mark, ...hashes, revision: null }] },
       expectedSeq: previous.revision,
       ttlMs: tombstoneTtlMs,
     },
@@ -180,32 +178,10 @@ export function planRelease(
   return writes;
 }
 
-function replaceSpec(previous: RevisedSpec, next: SpecDocument, mark: IntentMark): PreparedIntent<SpecDocument> {
-  return {
-    intentId: mark.intentId,
-    bodyHash: mark.bodyHash,
-    others: [],
-    carrier: { subject: subjects.spec(next.endpointId), body: next, expectedSeq: previous.revision },
-  };
-}
-
-function withIntent({ spec, revision }: RevisedSpec, mark: IntentMark): SpecDocument {
-  return { ...spec, updatedAt: isoTime(mark.at), intents: nextIntents({ intents: spec.intents, revision }, mark) };
-}
-
-/**
- * Carries the intents forward: the previous write's own entry learns its revision, and when the list is full the oldest
- * one falls out. The first one, a create's, stays for a day, since an Idempotency-Key is honoured that long.
- */
-export function nextIntents(
-  { intents, revision }: { intents: readonly IntentEntry[]; revision: number },
-  mark: IntentMark,
-): IntentEntry[] {
-  const known = intents.map((entry) => ({ ...entry, revision: entry.revision ?? revision }));
-  const [first] = known;
-  const all = [...known, { ...mark, previousHash: known.at(-1)?.bodyHash ?? null, revision: null }];
-  const pinned = all.length > intentsMax && first !== undefined && mark.at - first.at < keyHonouredMs;
-  return pinned ? [first, ...all.slice(1 - intentsMax)] : all.slice(-intentsMax);
+function nextSpec(previous: RevisedSpec, next: SpecDocument, mark: IntentMark): PreparedIntent<SpecDocument> {
+  const subject = subjects.spec(next.endpointId);
+  const content = { ...next, updatedAt: isoTime(mark.at) };
+  return nextDocument({ document: previous.spec, revision: previous.revision }, { subject, content }, mark);
 }
 
 function isoTime(at: number): string {

@@ -1,9 +1,13 @@
 import {
+  accessTombstoneSchema,
   desiredSchema,
   nameSchema,
+  writtenAccessSchema,
   type DesiredDocument,
   type NameDocument,
   type RevisedSpec,
+  type SpecDocument,
+  type WrittenAccess,
 } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import { subjects } from '#shared/contract/subjects.ts';
@@ -53,13 +57,28 @@ export async function readName(log: DesiredLog, team: string, name: string): Pro
   return { subject, seq: last.seq, document: parsed.data };
 }
 
-/** The sequence that a write of an endpoint's access must expect. @throws AppError `unavailable`. */
-export async function accessSeqOf(log: DesiredLog, { vpcId, endpointId }: RevisedSpec['spec']): Promise<number> {
-  return (await readLeader(log, subjects.access(vpcId, endpointId)))?.seq ?? 0;
+/** The access of an endpoint; null when there is none. `revision` is what the next write must expect. */
+export interface AccessState {
+  document: WrittenAccess | null;
+  revision: number;
+}
+
+/** Reads it from the leader. @throws AppError `unavailable`. */
+export async function readAccessOf(
+  log: DesiredLog,
+  { vpcId, endpointId }: Pick<SpecDocument, 'vpcId' | 'endpointId'>,
+): Promise<AccessState> {
+  const last = await readLeader(log, subjects.access(vpcId, endpointId));
+  const revision = last?.seq ?? 0;
+  if (last === null || last.deleted || accessTombstoneSchema.safeParse(last.body).success)
+    return { document: null, revision };
+  const parsed = writtenAccessSchema.safeParse(last.body);
+  if (!parsed.success) throw newerVersion(last.subject, parsed.error);
+  return { document: parsed.data, revision };
 }
 
 /** The last message of a subject. @throws AppError `unavailable` when the leader is silent. */
-export async function readLeader(log: DesiredLog, subject: string): Promise<StoredDocument | null> {
+async function readLeader(log: DesiredLog, subject: string): Promise<StoredDocument | null> {
   try {
     return await log.last(subject);
   } catch (cause) {

@@ -1,7 +1,6 @@
 import type { Principal } from '#shared/contract/identity.ts';
 import type { Region } from '#shared/contract/ids.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
-import type { Auditor } from '../commit/auditor.ts';
 import type { Committer } from '../commit/committer.ts';
 import type { DesiredLog } from '../commit/desired-log.ts';
 import type { EndpointView } from '../view/endpoint-view.ts';
@@ -24,7 +23,6 @@ export interface RegionContext {
   view: EndpointView;
   vpcs: Vpcs;
   events: Pick<EventLog, 'page' | 'follow'>;
-  auditor: Auditor;
   clock: Clock;
   newId: () => string;
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { intentsMax, type Routing } from '#shared/contract/desired.ts';
+import type { Routing } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import type { RoutingReply, RoutingRequest } from '#shared/contract/parts.ts';
 import { seekIntent } from './idempotency.ts';
@@ -35,7 +35,7 @@ export async function putRouting(
   call: Call,
   { endpointId, ifMatch, request }: RoutingOrder,
 ): Promise<Answer<RoutingReply>> {
-  const { committer, auditor, clock, desired, keys } = context;
+  const { committer, clock, desired, keys } = context;
   const previous = await readSpec(desired, endpointId, call.principal.team);
   const { spec, revision } = previous;
   const bodyHash = keys.requestHash('routing', [endpointId, request]);
@@ -46,7 +46,6 @@ export async function putRouting(
   requireMatch(ifMatch, revision);
   if (isDeepStrictEqual(routing, spec.routing ?? {})) return { status: 202, revision, body: replyOf(routing) };
   committer.requireRoom();
-  if (spec.intents.length >= intentsMax) await auditor.settle({ document: spec, revision });
   const intent = planRouting(previous, routing, {
     intentId: sought.intentId,
     bodyHash,
@@ -59,7 +58,6 @@ export async function putRouting(
   const result = await committer.commit(intent);
   if (result.kind === 'mismatch') throw new AppError('idempotency_mismatch');
   if (result.kind === 'moved') throw new AppError('conflict');
-  auditor.tell({ document: intent.carrier.body, revision: result.revision });
   return { status: 202, revision: result.revision, body: replyOf(routing) };
 }
 

@@ -1,6 +1,6 @@
 import type { PatchRequest } from '#shared/contract/deployment.ts';
 import type { DedicatedInference } from '#shared/contract/resource.ts';
-import { intentsMax, type RevisedSpec, type SpecDocument } from '#shared/contract/desired.ts';
+import type { RevisedSpec, SpecDocument } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import type { SpecContent } from '#shared/contract/spec-changes.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
@@ -33,7 +33,7 @@ interface Present extends RevisedSpec {
  * `overloaded`, `outcome_unknown`, `unavailable`.
  */
 export async function updateEndpoint(context: RegionContext, call: Call, order: UpdateOrder): Promise<ResourceAnswer> {
-  const { committer, auditor, clock, keys } = context;
+  const { committer, clock, keys } = context;
   const status = await context.view.readStatus(order.endpointId);
   const present = { ...(await readSpec(context.desired, order.endpointId, call.principal.team)), status };
   const bodyHash = keys.requestHash('update', [order.endpointId, order.request]);
@@ -47,7 +47,6 @@ export async function updateEndpoint(context: RegionContext, call: Call, order: 
   const { content, token, scaled } = decided;
   const move = content.name === spec.name ? null : await moveName(context, spec, content.name);
   const secret = token === null ? undefined : await keys.seal(token, spec.endpointId);
-  if (spec.intents.length >= intentsMax) await auditor.settle({ document: spec, revision });
   const next = { ...content, ...(secret !== undefined && { sealedHuggingFaceToken: secret }) };
   const intent = planUpdate(
     { spec, revision },
@@ -66,7 +65,6 @@ export async function updateEndpoint(context: RegionContext, call: Call, order: 
   if (result.kind === 'mismatch') throw new AppError('idempotency_mismatch');
   if (result.kind === 'moved') throw new AppError('conflict');
   const revised = { spec: intent.carrier.body, revision: result.revision };
-  auditor.tell({ document: revised.spec, revision: result.revision });
   return answerWith(context, revised, result.revision);
 }
 

@@ -111,7 +111,7 @@ describe('the end of an endpoint', () => {
     const id = (await create('told')).body.dedicated_inference?.id ?? '';
     await remove(id);
     await eventually(async () => {
-      const audit = await readLast(region.nats, streams.audit.name, subjects.audit(id));
+      const audit = await readLast(region.nats, streams.audit.name, subjects.audit('spec', id));
       expect(auditDocumentSchema.parse(audit?.body)).toMatchObject({ action: 'delete', actor: 'token-of-alpha' });
       const event = await readLast(region.nats, streams.events.name, subjects.event(id));
       expect(eventDocumentSchema.parse(event?.body)).toMatchObject({ type: 'endpoint.delete_requested' });

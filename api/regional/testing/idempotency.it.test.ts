@@ -57,7 +57,7 @@ describe('at most once', () => {
     expect([mismatch.status, mismatch.body.id]).toEqual([422, 'idempotency_mismatch']);
     expect((await send(['GET', `${collection}?name=keyed`])).body.meta?.total).toBe(1);
     // More intents than a spec remembers, and a line of each.
-    const subject = subjects.audit(idOf(first));
+    const subject = subjects.audit('spec', idOf(first));
     await eventually(async () => {
       const { state } = await region.nats.jsm.streams.info(streams.audit.name, { subjects_filter: subject });
       expect(state.subjects).toEqual({ [subject]: 41 });

@@ -2,27 +2,21 @@ import type { IntentEntry, WrittenAccess } from '#shared/contract/desired.ts';
 import { subjects } from '#shared/contract/subjects.ts';
 import type { PreparedIntent } from '../commit/commit-intent.ts';
 import { keylessRetryMs, seekIntent, type SoughtCall } from '../endpoints/idempotency.ts';
-import { nextIntents, type IntentMark } from '../endpoints/intents.ts';
+import { nextDocument, type IntentMark } from '../endpoints/next-document.ts';
 import type { Call, RegionContext } from '../endpoints/region-context.ts';
 import type { EndpointAccess } from './read-access.ts';
+
+/** One token as stored. */
+export type StoredToken = WrittenAccess['tokens'][number];
 
 /** The next access of an endpoint, with other tokens. */
 export function planTokens(
   { access, revision }: EndpointAccess,
-  tokens: WrittenAccess['tokens'],
+  tokens: StoredToken[],
   mark: IntentMark,
 ): PreparedIntent<WrittenAccess> {
-  const intents = nextIntents({ intents: access.intents, revision }, mark);
-  return {
-    intentId: mark.intentId,
-    bodyHash: mark.bodyHash,
-    carrier: {
-      subject: subjects.access(access.vpcId, access.endpointId),
-      body: { ...access, tokens, intents },
-      expectedSeq: revision,
-    },
-    others: [],
-  };
+  const subject = subjects.access(access.vpcId, access.endpointId);
+  return nextDocument({ document: access, revision }, { subject, content: { ...access, tokens } }, mark);
 }
 
 /**
