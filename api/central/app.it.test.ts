@@ -7,7 +7,7 @@ import { connectNats } from '#shared/runtime/nats/nats.ts';
 import { statusDocument } from '#shared/testing/documents.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { ownTimeOf } from '#shared/testing/own-time.ts';
-import { freePort } from '#shared/testing/child-server.ts';
+import { freePort } from '#shared/runtime/http/free-port.ts';
 import { natsUrlOf, startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import { startTcpProxy } from '#shared/testing/tcp-proxy.ts';

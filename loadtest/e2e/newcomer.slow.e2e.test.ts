@@ -88,8 +88,11 @@ describe('two at once, and kills', () => {
   test('two at once: one installs, the other waits for it and says so', async () => {
     using checkout = new Checkout('one');
     const both = await Promise.all([1, 2].map(() => checkout.run([...setup, 'target.ts'])));
-    expect(both.map((one) => one.code)).toEqual([0, 0]);
     const outputs = both.map((one) => one.output).join('');
+    expect(
+      both.map((one) => one.code),
+      outputs,
+    ).toEqual([0, 0]);
     expect(outputs.split('(npm ci): done in')).toHaveLength(2);
     expect(outputs).toContain('waiting for another set-up');
     expect(readdirSync(path.join(checkout.cache, 'tmp'))).toEqual([]);

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { environment } from '#shared/runtime/environment.ts';
 import { createSealKeys } from '#shared/runtime/seal.ts';
-import { freePort } from '#shared/testing/child-server.ts';
+import { freePort } from '#shared/runtime/http/free-port.ts';
 import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { endAfterEach } from '#shared/testing/started.ts';
 

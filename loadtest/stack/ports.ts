@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
+import { holdFreePort } from '#shared/runtime/http/free-port.ts';
 import { ConfigError } from '#shared/runtime/read-config.ts';
 
 /** Ports of one stack. What a person pastes stands on fixed ports; the rest takes free ones. */
@@ -39,11 +40,9 @@ export async function choosePorts(request: {
 }): Promise<StackPorts> {
   const held: Server[] = [];
   const hold = async (port: number): Promise<number> => {
-    const server = createServer();
-    const listening = once(server, 'listening');
-    server.listen(port, '127.0.0.1');
+    const server = port === 0 ? (await holdFreePort()).held : createServer().listen(port, '127.0.0.1');
     try {
-      await listening;
+      if (!server.listening) await once(server, 'listening');
     } catch (error) {
       throw takenError(port, request.first, error);
     }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { freePort } from '#shared/testing/child-server.ts';
+import { freePort } from '#shared/runtime/http/free-port.ts';
 import { answerJson, startScriptedUpstream, type Script } from '../testing/scripted-upstream.ts';
 import type { UpstreamStep } from '../testing/memory-upstream.ts';
 import { readFailure, UndiciUpstream } from './undici-upstream.ts';

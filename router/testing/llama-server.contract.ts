@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import OpenAI from 'openai';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { PoolDocument } from '#shared/contract/replica.ts';
-import { freePort } from '#shared/testing/child-server.ts';
+import { freePort } from '#shared/runtime/http/free-port.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { pauseProcess } from '#shared/testing/process-signals.ts';

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ChildServer } from '#shared/testing/child-server.ts';
-import { freePort } from '#shared/testing/child-server.ts';
+import { freePort } from '#shared/runtime/http/free-port.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { startRedisServer } from '#shared/testing/redis-server.ts';

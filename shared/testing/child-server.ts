@@ -1,20 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { accessSync, constants, existsSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { delimiter, join } from 'node:path';
+import { freePort } from '../runtime/http/free-port.ts';
 import { eventually } from './eventually.ts';
 import { killChild, pauseProcess } from './process-signals.ts';
-
-/** A free TCP port on 127.0.0.1. Somebody else may take it before it is used: callers try again. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Starts a server on a free port; on another one when somebody took that port first. @throws the third failure. */
 export async function onFreePort<T>(start: (port: number) => Promise<T>): Promise<T> {

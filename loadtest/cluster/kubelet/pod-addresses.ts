@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { freePort } from '#shared/runtime/http/free-port.ts';
 
 /** Where a pod's server listens. */
 export interface PodAddress {
@@ -72,16 +73,4 @@ async function tryListen(host: string, port: number): Promise<'free' | 'taken' |
   } finally {
     server.close();
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host: '127.0.0.1', port: 0 }, resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('No port is free on 127.0.0.1.');
-  return address.port;
 }

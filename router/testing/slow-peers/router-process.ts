@@ -9,7 +9,7 @@ import { formatToken } from '#shared/runtime/access-token.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';
-import { freePort } from '#shared/testing/child-server.ts';
+import { freePort } from '#shared/runtime/http/free-port.ts';
 import { accessDocument, poolDocument, replicaAt } from '#shared/testing/documents.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { killChild } from '#shared/testing/process-signals.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ChildServer } from '#shared/testing/child-server.ts';
-import { freePort } from '#shared/testing/child-server.ts';
+import { freePort } from '#shared/runtime/http/free-port.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
