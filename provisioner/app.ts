@@ -5,6 +5,7 @@ import type { StepContext, StepEffect } from './act/step-context.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { Clusters } from './cluster/clusters.ts';
 import { MovedOnError } from './desired/documents.ts';
+import type { PastChanges } from './desired/past-changes.ts';
 import { clusterKey, endpointKey, readKey, type QueueKey } from './desired/queue-key.ts';
 import { kindOf } from './kube/kinds.ts';
 import { KubeError } from './kube/kube-error.ts';
@@ -24,6 +25,7 @@ import { report, reportHeld, type ReportContext } from './report/report.ts';
 /** Everything that a look at any endpoint needs, wherever it is. */
 export interface Reconciler extends ReportContext, Observers {
   proofs: ProofDesk;
+  pastChanges: PastChanges;
   refusals: Refusals;
   metrics: ProvisionerMetrics;
   wake: (key: QueueKey) => void;

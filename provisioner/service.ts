@@ -16,6 +16,7 @@ import type { ProvisionerConfig } from './config.ts';
 import { startSpecConsumer } from './desired/consumer.ts';
 import { DesiredMap, type SpecMessage } from './desired/desired-map.ts';
 import { createEndpointDocuments } from './desired/documents.ts';
+import { PastChanges } from './desired/past-changes.ts';
 import { prefixSaltOf, proofKeyOf, upstreamKeyOf } from './proof/proof-key.ts';
 import { createProver, type Prover } from './proof/prover.ts';
 import { startProofDesk } from './proof/proof-desk.ts';
@@ -66,7 +67,7 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
   const certificates = await startCertificates(config, { clock, log, onChange: () => late.resync?.wake() }, stack);
   const published = (): readonly string[] => certificates?.published() ?? [];
   const reconciler = createReconciler(config, { nats, context, log, clock, metrics, wake, published }, stack);
-  const { desired } = reconciler;
+  const { desired, pastChanges } = reconciler;
   const onLoss = (): void => late.resync?.wake();
   const clusters = stack.use(clustersOf(config, { nats, context, log, clock, metrics, wake, onLoss, desired }));
   late.clusters = clusters;
@@ -75,7 +76,8 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
 
   const take = takeInto(desired, { log, metrics, wake });
   stack.use(startSpecConsumer({ nats, clock, log, instanceId: config.FAIRWAY_INSTANCE_ID, take }));
-  const round = resyncRound({ nats, clock, log, desired, take, wake }, clusters);
+  const onPastChanges: ResyncOptions['onPastChanges'] = (all) => pastChanges.replace(all);
+  const round = resyncRound({ nats, clock, log, desired, take, wake, onPastChanges }, clusters);
   let rounds = 0;
   const turn = async (signal: AbortSignal): Promise<void> => {
     // The first round finds everything new, which corrects nothing.
@@ -151,7 +153,7 @@ function clustersOf(config: ProvisionerConfig, parts: Parts & Pick<ClustersOptio
 
 /** One comparison of everything that is desired with everything that is. */
 function resyncRound(
-  parts: Pick<ResyncOptions, 'nats' | 'clock' | 'log' | 'desired' | 'take'> & Pick<Parts, 'wake'>,
+  parts: Pick<ResyncOptions, 'nats' | 'clock' | 'log' | 'desired' | 'take' | 'onPastChanges'> & Pick<Parts, 'wake'>,
   clusters: Clusters,
 ) {
   return (onCorrected: ResyncOptions['onCorrected'], signal: AbortSignal): Promise<void> =>
@@ -207,6 +209,7 @@ function createReconciler(
     wake,
     proofs: stack.use(proofs),
     desired: new DesiredMap(),
+    pastChanges: new PastChanges(),
     documents: createEndpointDocuments(nats),
     refusals: new Refusals(),
     sealPrivateKey: config.FAIRWAY_SEAL_PRIVATE_KEY ?? null,

@@ -17,8 +17,9 @@ export function authenticate(authorization: string | undefined, lookup: TokenLoo
   return { tokenId: document.tokenId, team: document.team, scopes: document.scopes };
 }
 
-/** @throws AppError `forbidden` when the caller's token lacks the scope. */
-export function requireScope(principal: Principal, scope: Scope): void {
-  if (!principal.scopes.includes(scope))
-    throw new AppError('forbidden', { message: `The API token lacks the scope ${scope}.` });
+/** @throws AppError `forbidden` when the caller's token lacks the scope, or one of several. */
+export function requireScope(principal: Principal, needed: Scope | readonly Scope[]): void {
+  for (const scope of [needed].flat())
+    if (!principal.scopes.includes(scope))
+      throw new AppError('forbidden', { message: `The API token lacks the scope ${scope}.` });
 }

@@ -40,6 +40,12 @@ export async function readJsonBody(request: Request, maxBytes: number): Promise<
   return parseJsonObject(body);
 }
 
+/** As `readJsonBody`; no body is an empty object. */
+export async function readOptionalJsonBody(request: Request, maxBytes: number): Promise<object> {
+  const announced = Number(request.headers.get('content-length') ?? 0) > 0 || request.headers.has('transfer-encoding');
+  return announced ? readJsonBody(request, maxBytes) : {};
+}
+
 /** A JSON object in UTF-8. @throws AppError `invalid_body`. */
 export function parseJsonObject(bytes: Uint8Array): object {
   let value: unknown;

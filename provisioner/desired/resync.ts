@@ -1,4 +1,4 @@
-import { statusDocumentSchema } from '#shared/contract/status.ts';
+import { statusDocumentSchema, type PastChange } from '#shared/contract/status.ts';
 import { lastToken, streams, subjects } from '#shared/contract/subjects.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
@@ -18,6 +18,8 @@ export interface ResyncOptions {
   vpcIds: () => readonly string[];
   wake: (endpointId: string) => void;
   onCorrected: (what: Correction) => void;
+  /** Hears how long changes took, as all statuses tell. */
+  onPastChanges: (all: readonly PastChange[]) => void;
 }
 
 /** What a status says for resync's purposes. */
@@ -25,6 +27,8 @@ export interface StatusMark {
   observedRevision: number;
   state: string;
 }
+
+const statusMarkSchema = statusDocumentSchema.pick({ observedRevision: true, state: true, pastChanges: true });
 
 /**
  * One round: reads all desired state and every status from the streams, and wakes the endpoints whose status is behind,
@@ -44,10 +48,14 @@ export async function resync(options: ResyncOptions, signal: AbortSignal): Promi
   });
   desired.retain(present, state.last_seq);
   const statuses = new Map<string, StatusMark>();
+  const past: PastChange[] = [];
   await readAll(options, { stream: streams.status.name, subject: subjects.everyStatus, signal }, (message) => {
-    const parsed = statusDocumentSchema.pick({ observedRevision: true, state: true }).safeParse(json(message.text));
-    if (parsed.success) statuses.set(lastToken(message.subject), parsed.data);
+    const parsed = statusMarkSchema.safeParse(json(message.text));
+    if (!parsed.success) return;
+    statuses.set(lastToken(message.subject), parsed.data);
+    past.push(...(parsed.data.pastChanges ?? []));
   });
+  options.onPastChanges(past);
   const objects = options.endpointsInClusters();
   const pools = new Set<string>();
   for (const vpcId of options.vpcIds())

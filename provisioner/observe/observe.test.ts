@@ -32,7 +32,8 @@ async function look(made: { status?: number; pool?: number; resource?: number },
   const caches = { objects, children: () => [] } as Partial<Caches> as Caches;
   const drains = { gates: () => new Map(), listeners: () => ({ public: [], private: [] }), silence: () => null };
   const proofs = { outcomes: () => new Map(), since: () => 0 };
-  const observers = { desired, documents, proofs, clock: systemClock, sealPrivateKey: null };
+  const pastChanges = { near: () => [] };
+  const observers = { desired, documents, proofs, pastChanges, clock: systemClock, sealPrivateKey: null };
   const observed = await observe(observers, { vpcId, caches, drains, renewing: new Set() }, endpointId);
   return { asked, revision: observed.desired.kind === 'spec' ? observed.desired.revision : 0, ...observed };
 }

@@ -1,9 +1,11 @@
+import { groupsOf } from '#shared/contract/time-to-ready.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { open } from '#shared/runtime/seal.ts';
 import type { Caches } from './caches.ts';
 import { viewPod } from './pod-view.ts';
 import type { DesiredEntry, DesiredMap } from '../desired/desired-map.ts';
 import type { EndpointDocuments } from '../desired/documents.ts';
+import type { PastChanges } from '../desired/past-changes.ts';
 import type { DrainRegistry } from '../drain/drain-registry.ts';
 import type { DrainQuestion } from '../drain/decide-drain.ts';
 import { kinds } from '../kube/kinds.ts';
@@ -16,6 +18,7 @@ export interface Observers {
   desired: DesiredMap;
   documents: EndpointDocuments;
   proofs: Pick<ProofDesk, 'outcomes' | 'since'>;
+  pastChanges: Pick<PastChanges, 'near'>;
   clock: Clock;
   /** Opens sealed secrets; null on a provisioner without a key. */
   sealPrivateKey: string | null;
@@ -32,7 +35,7 @@ export interface Place {
 
 /** Looks at everything that concerns one endpoint. Reads only. @throws when NATS does not answer. */
 export async function observe(observers: Observers, place: Place, endpointId: string): Promise<ObservedState> {
-  const { documents, proofs, clock } = observers;
+  const { documents, proofs, pastChanges, clock } = observers;
   const { vpcId, caches, drains } = place;
   const [status, pools] = await Promise.all([documents.status(endpointId), documents.pools(vpcId, endpointId)]);
   const resource = caches.objects(kinds.dedicatedInference, endpointId)[0] ?? null;
@@ -67,6 +70,7 @@ export async function observe(observers: Observers, place: Place, endpointId: st
     quarantine: unknown ? await documents.quarantine(vpcId, endpointId) : { document: null, seq: 0 },
     word: unknown ? await documents.word(vpcId, endpointId) : { document: null, seq: 0 },
     failure: token.failure === undefined ? null : { revision: unknown ? 0 : desired.revision, ...token.failure },
+    pastChanges: desired.kind === 'spec' ? pastChanges.near(groupsOf(desired.spec.deployments)) : [],
     renew: place.renewing.has(endpointId),
     huggingFaceToken: token.value,
     now: clock.now(),

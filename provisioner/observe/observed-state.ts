@@ -1,7 +1,7 @@
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { QuarantineDocument, WordDocument } from '#shared/contract/infra.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
-import type { StatusDocument } from '#shared/contract/status.ts';
+import type { PastChange, StatusDocument } from '#shared/contract/status.ts';
 import type { PodView } from './pod-view.ts';
 import type { DrainVerdict } from '../drain/decide-drain.ts';
 import { endpointPrefix, proofKeys, type ProofRecord } from '../proof/proof-record.ts';
@@ -45,6 +45,8 @@ export interface ObservedState {
   quarantine: Sequenced<QuarantineDocument>;
   word: Sequenced<WordDocument>;
   failure: PermanentFailure | null;
+  /** How long changes took, of this and other endpoints, as far as they say something about this one. */
+  pastChanges: readonly PastChange[];
   /** It is the endpoint's turn to get the pod templates that this build writes. */
   renew: boolean;
   huggingFaceToken: string | undefined;

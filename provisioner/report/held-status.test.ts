@@ -25,6 +25,11 @@ describe('heldStatus', () => {
     ]);
   });
 
+  it('tells no progress: nothing is under way', () => {
+    const progress = { passed: 4, steps: 7 };
+    expect(held(sampleStatus({ state: 'updating', progress }))).not.toHaveProperty('progress');
+  });
+
   it('says it once, and a new reason without a new transition', () => {
     const after = held(active);
     expect(held(after, '2026-03-01T00:00:00.000Z')).toBeNull();

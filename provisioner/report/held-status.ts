@@ -29,7 +29,7 @@ export function heldStatus(input: HeldInput): StatusDocument | null {
     observedRevision: before?.observedRevision ?? 0,
     lastTransitionTime: known?.status === 'True' ? known.lastTransitionTime : at,
   };
-  const base = before ?? unbegun(input);
+  const { progress: _onHold, ...base } = before ?? unbegun(input);
   const conditions = [...base.conditions.filter(({ type }) => type !== 'Stalled'), stalled];
   const next = { ...base, reason, message, conditions };
   return isDeepStrictEqual(before, next) ? null : { ...next, updatedAt: at, writer };

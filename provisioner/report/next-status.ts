@@ -5,6 +5,7 @@ import type { Phase, StatusDocument } from '#shared/contract/status.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PlanSettings } from '../plan/settings.ts';
 import { chooseSpec, hostsOf } from '../plan/choose-spec.ts';
+import { changeProgress, pastChangesOf } from './change-progress.ts';
 import { conditionsOf } from './conditions.ts';
 import { nextLifecycle } from './next-lifecycle.ts';
 import type { Progress } from '../plan/progress.ts';
@@ -55,13 +56,29 @@ export function nextStatus(
     updatedAt: at,
     writer: settings.writer,
   };
+  const { deployments } = spec;
+  const change = changeProgress(document, {
+    before,
+    deployments,
+    pastChanges: observed.pastChanges,
+    now: observed.now,
+  });
+  if (change !== undefined) document.progress = change;
+  const past = pastChangesOf(document, before, events.includes('proved'));
+  if (past !== undefined) document.pastChanges = past;
   document.conditions = conditionsOf({ document, progress, before, silence: observed.silence, at });
   return before !== null && isSameStatus(before, document) ? null : { document, events };
 }
 
-/** While an endpoint serves, its phase says so; what is still missing stands in the conditions. */
+/**
+ * While an endpoint serves, its phase says so; what is still missing stands in the conditions. Until it has answered for a
+ * change, that change is not done, however ready its replicas are.
+ */
 function shownStage(state: StatusDocument['state'], { stage, complete }: Progress): Progress['stage'] {
-  if (state !== 'active') return stage;
+  if (state !== 'active')
+    return stage.phase === 'done'
+      ? { phase: 'proof', reason: 'Proving', message: 'Waiting for a first answer through every listener.' }
+      : stage;
   return complete
     ? { phase: 'done', reason: 'Active', message: 'The endpoint answers.' }
     : { phase: 'done', reason: 'Degraded', message: stage.message };

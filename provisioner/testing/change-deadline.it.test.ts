@@ -11,7 +11,7 @@ describe('a change that does not come about', () => {
   const started = endAfterAll();
   beforeAll(async () => {
     lab = await started.use(startProvisionerLab());
-    await started.use(lab.start({ FAIRWAY_CHANGE_DEADLINE_MS: '6000' }));
+    await started.use(lab.start({ FAIRWAY_CHANGE_DEADLINE_MS: '6000', FAIRWAY_RESYNC_MS: '500' }));
   });
   const create = (spec: SpecDocument): Promise<number> => lab.create(spec);
   const isActive = (spec: SpecDocument, revision: number): Promise<void> => lab.isActive(spec.endpointId, revision);
@@ -23,7 +23,14 @@ describe('a change that does not come about', () => {
     const spec = lab.newSpec();
     const live = await create(spec);
     const revision = await lab.publish(scaled(spec, 9));
-    await eventually(async () => expect(await lab.status(spec.endpointId)).toMatchObject({ phase: 'node' }));
+    const estimate = { likeness: 'model', changes: 1 };
+    await eventually(async () =>
+      expect(await lab.status(spec.endpointId)).toMatchObject({
+        phase: 'node',
+        progress: { passed: 1, estimate },
+        pastChanges: [{ stepMs: { capacity: expect.any(Number) } }],
+      }),
+    );
     await eventually(async () =>
       expect(await lab.status(spec.endpointId)).toMatchObject({
         state: 'active',

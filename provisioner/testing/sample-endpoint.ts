@@ -173,6 +173,7 @@ export function sampleObserved(parts: Partial<ObservedState> = {}): ObservedStat
     quarantine: { document: null, seq: 0 },
     word: { document: null, seq: 0 },
     failure: null,
+    pastChanges: [],
     renew: false,
     huggingFaceToken: undefined,
     now: sampleNow,

@@ -27,6 +27,7 @@ export const partPaths = {
   routing: `${itemPath}/routing`,
   tokens: `${itemPath}/tokens`,
   token: `${itemPath}/tokens/{token_id}`,
+  rotation: `${itemPath}/tokens/{token_id}/rotate`,
 } as const;
 
 /** Most replicas of one accelerator group. */
@@ -219,6 +220,28 @@ export const tokenRequestSchema = z
 
 /** A token as asked for. */
 export type TokenRequest = z.infer<typeof tokenRequestSchema>;
+
+/** Longest overlap of two tokens, seconds: 30 days. */
+const overlapMax = 30 * 24 * 60 * 60;
+
+/** Body of POST /v2/dedicated-inferences/{id}/tokens/{token_id}/rotate. */
+export const rotationRequestSchema = z
+  .strictObject({
+    overlap_seconds: z
+      .int()
+      .min(0)
+      .max(overlapMax)
+      .default(24 * 60 * 60)
+      .describe('How long the replaced token stays good beside its successor, seconds; 0 revokes it at once.'),
+    expires_at: z.iso
+      .datetime()
+      .optional()
+      .describe('Until when the successor is good; left out, for as long as the replaced one was.'),
+  })
+  .meta({ id: 'RotateDedicatedInferenceToken', description: 'How a token is replaced.' });
+
+/** A rotation as asked for. */
+export type RotationRequest = z.infer<typeof rotationRequestSchema>;
 
 /** Which page of a list; numbers arrive as text. */
 export const pageQuerySchema = z.object({

@@ -53,7 +53,16 @@ export const routingSchema = z.object({
 export type Routing = z.infer<typeof routingSchema>;
 
 /** What an intent does. `release` is the region's own: nothing of the endpoint is left. */
-export const intentVerbs = ['create', 'scale', 'update', 'delete', 'release', 'create_token', 'revoke_token'] as const;
+export const intentVerbs = [
+  'create',
+  'scale',
+  'update',
+  'delete',
+  'release',
+  'create_token',
+  'rotate_token',
+  'revoke_token',
+] as const;
 
 /**
  * One accepted mutation, as remembered by the spec itself. `revision` is null in the entry of the write that carries
@@ -155,6 +164,8 @@ export const accessTokenSchema = z.object({
   group: z.string().min(1).max(64).optional(),
   /** Many people use it: this request header, in lower case, tells them apart where requests take turns. */
   flowHeader: z.string().optional(),
+  /** The token that has taken its place: it is good until it expires, and is then gone. */
+  replacedBy: uuidSchema.optional(),
 });
 
 /** Who may call an endpoint, and under which host names; on `fairway.access.<vpcId>.<endpointId>`. */

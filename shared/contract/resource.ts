@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { regionSchema, uuidSchema } from './ids.ts';
 import { wireStatuses } from './lifecycle.ts';
-import { eventDocumentSchema, phases } from './status.ts';
+import { eventDocumentSchema, likenesses, phases } from './status.ts';
 
 /** What the management API answers: DigitalOcean's shapes in both dialects, and what is finer in members of its own. */
 
@@ -66,6 +66,21 @@ const conditionReply = z.object({
   last_transition_time: z.iso.datetime().describe('Since when.'),
 });
 
+const progressReply = z.object({
+  passed: z.int().describe('Steps that are behind all replicas of the change.'),
+  steps: z.int().describe('Steps in all.'),
+  since: z.iso.datetime().describe('When the change was taken up.'),
+  estimate: z
+    .object({
+      ready_at: z.iso.datetime().describe('Half of the earlier changes like it were ready after no longer.'),
+      ready_by: z.iso.datetime().describe('Nine of ten were.'),
+      likeness: z.enum(likenesses).describe('What those have in common with it: model and GPU, GPU, or nothing.'),
+      changes: z.int().describe('How many those are, of the whole region.'),
+    })
+    .optional()
+    .describe('When it should be ready; absent where no earlier change says anything.'),
+});
+
 /** The resource that clients see: `project(lastSpec, lastStatus)`. */
 export const dedicatedInferenceSchema = z
   .object({
@@ -90,6 +105,7 @@ export const dedicatedInferenceSchema = z
     lifecycle_seq: z.int().describe('Grows by one with each change of `status`.'),
     phase: z.enum(phases).describe('Where the present change stands.'),
     phase_since: z.iso.datetime().optional().describe('Since when.'),
+    progress: progressReply.optional().describe('How far the present change is; absent when none is under way.'),
     reason: z.string().describe('Why it stands there, in one word for programs.'),
     message: z.string().describe('Why, in a sentence for people.'),
     conditions: z.array(conditionReply).describe('The same as Kubernetes has it.'),
@@ -128,6 +144,7 @@ export const tokenReplySchema = z
     networks: z.array(z.string()).optional().describe('Networks that it may be used from (CIDR).'),
     group: z.string().optional().describe('Tokens of one group share caches and stored responses.'),
     flow_header: z.string().optional().describe('The request header that tells the people apart who use it.'),
+    replaced_by: uuidSchema.optional().describe('The token that has taken its place; this one ends when it expires.'),
   })
   .meta({ id: 'DedicatedInferenceToken', description: 'A token for inference at one endpoint.' });
 

@@ -3,8 +3,14 @@ import { modelDeploymentSchema } from './desired.ts';
 import { uuidSchema } from './ids.ts';
 import { lifecycleStates } from './lifecycle.ts';
 
+/** What the replicas of a change pass, in order. */
+export const changeSteps = ['capacity', 'node', 'image', 'weights', 'load', 'warm', 'proof'] as const;
+
+/** One of these steps. */
+export type ChangeStep = (typeof changeSteps)[number];
+
 /** Where a pending change stands, in order. */
-export const phases = ['capacity', 'node', 'image', 'weights', 'load', 'warm', 'proof', 'done', 'teardown'] as const;
+export const phases = [...changeSteps, 'done', 'teardown'] as const;
 
 /** A phase's name. */
 export type Phase = (typeof phases)[number];
@@ -50,6 +56,51 @@ export const rejectionSchema = z.object({
   at: z.iso.datetime(),
 });
 
+/** What replicas of a change are of: a GPU size and the model on it. In one region the model says which engine serves it. */
+const changeGroupSchema = z.object({ accelerator: z.string(), model: z.string() });
+
+/** One kind of replicas. */
+export type ChangeGroup = z.infer<typeof changeGroupSchema>;
+
+/** How like an earlier change is to the present one: the same models on the same GPUs, the same GPUs, or any. */
+export const likenesses = ['model', 'accelerator', 'any'] as const;
+
+/** One degree of it. */
+export type Likeness = (typeof likenesses)[number];
+
+/** A change that came about, and how long each step took it, milliseconds; a step that it was never seen in is left out. */
+export const pastChangeSchema = z.object({
+  at: z.iso.datetime(),
+  groups: z.array(changeGroupSchema),
+  stepMs: z.partialRecord(z.enum(changeSteps), z.int().min(0)),
+});
+
+/** One of them. */
+export type PastChange = z.infer<typeof pastChangeSchema>;
+
+/** When a change should be ready, judged by earlier ones: half of those were by then, and nine of ten. */
+const readyEstimateSchema = z.object({
+  readyAt: z.iso.datetime(),
+  readyBy: z.iso.datetime(),
+  likeness: z.enum(likenesses),
+  /** How many earlier changes say so. */
+  changes: z.int().min(1),
+});
+
+/** When a change should be ready. */
+export type ReadyEstimate = z.infer<typeof readyEstimateSchema>;
+
+/** How far the present change is: steps that every replica has passed, of how many. */
+export const changeProgressSchema = z.object({
+  passed: z.int(),
+  steps: z.int(),
+  /** Absent while no earlier change says anything. */
+  estimate: readyEstimateSchema.optional(),
+});
+
+/** How far a change is. */
+export type ChangeProgress = z.infer<typeof changeProgressSchema>;
+
 /** One self-contained document by the provisioner, on `fairway.status.<endpointId>`. */
 export const statusDocumentSchema = z.object({
   v: z.literal(1),
@@ -63,6 +114,8 @@ export const statusDocumentSchema = z.object({
   phaseSince: z.iso.datetime(),
   /** When the present change was taken up: its deadline counts from here. */
   changeSince: z.iso.datetime(),
+  /** Absent when no change is under way. */
+  progress: changeProgressSchema.optional(),
   reason: z.string(),
   message: z.string(),
   conditions: z.array(conditionSchema),
@@ -73,6 +126,8 @@ export const statusDocumentSchema = z.object({
   /** Certificates, in PEM, that a client of the private listener trusts: the present CA, and the next one before it is used. */
   caCertificates: z.array(z.string()).optional(),
   history: z.array(z.object({ phase: z.enum(phases), at: z.iso.datetime(), reason: z.string() })).max(64),
+  /** The newest changes of the endpoint that came about: what estimates in the whole region are made from. */
+  pastChanges: z.array(pastChangeSchema).max(8).optional(),
   updatedAt: z.iso.datetime(),
   /** The provisioner that wrote it. */
   writer: z.string(),

@@ -24,6 +24,7 @@ const eventTypes = {
   delete: 'endpoint.delete_requested',
   release: 'endpoint.deleted',
   create_token: 'token.created',
+  rotate_token: 'token.rotated',
   revoke_token: 'token.revoked',
 } as const;
 

@@ -131,6 +131,24 @@ describe('the resource', () => {
     expect(project({ spec: specDocument({ deletion }), revision: 8 }, ready, https).replicas.desired).toBe(0);
   });
 
+  it('shows how far a change is, and when it should be ready where that is known', () => {
+    const at = '2026-11-22T12:00:00.000Z';
+    const revised = { spec: specDocument(), revision: 8 };
+    expect(project(revised, null, https).progress).toEqual({ passed: 0, steps: 7, since: at });
+    const progress = { passed: 4, steps: 7 };
+    const loading = status({ observedRevision: 8, phase: 'load', progress });
+    expect(project(revised, loading, https).progress).toEqual({ ...progress, since: at });
+    const estimate = { readyAt: at, readyBy: at, likeness: 'model', changes: 3 } as const;
+    expect(project(revised, { ...loading, progress: { ...progress, estimate } }, https).progress).toEqual({
+      ...progress,
+      since: at,
+      estimate: { ready_at: at, ready_by: at, likeness: 'model', changes: 3 },
+    });
+    // A status of the change before says nothing about this one, and a deletion has no steps.
+    expect(project(revised, { ...loading, observedRevision: 4 }, https).progress).toMatchObject({ passed: 0 });
+    expect(project({ spec: specDocument({ deletion }), revision: 8 }, null, https).progress).toBeUndefined();
+  });
+
   it('shows why a change was given up', () => {
     const rejected = status({ state: 'active', observedRevision: 8, live: liveAt(4), rejection });
     expect(project({ spec: specDocument(), revision: 8 }, rejected, https).last_rejection).toEqual(rejection);

@@ -1,7 +1,7 @@
 import type { DedicatedInference, SpecReply } from '#shared/contract/resource.ts';
 import type { RevisedSpec, SpecDocument } from '#shared/contract/desired.ts';
 import type { WireStatus } from '#shared/contract/lifecycle.ts';
-import type { StatusDocument } from '#shared/contract/status.ts';
+import { changeSteps, type ChangeProgress, type StatusDocument } from '#shared/contract/status.ts';
 
 /** How endpoints are reached: DigitalOcean shows https without a port. */
 export interface EndpointAddress {
@@ -76,15 +76,32 @@ function progressOf(
   spec: SpecDocument,
   status: StatusDocument | null,
   observed: boolean,
-): Pick<DedicatedInference, 'phase' | 'phase_since' | 'reason' | 'message'> {
-  if (status !== null && observed)
-    return { phase: status.phase, phase_since: status.phaseSince, reason: status.reason, message: status.message };
+): Pick<DedicatedInference, 'phase' | 'phase_since' | 'progress' | 'reason' | 'message'> {
+  if (status !== null && observed) {
+    const { phase, phaseSince, reason, message, progress, changeSince } = status;
+    return {
+      phase,
+      phase_since: phaseSince,
+      ...(progress !== undefined && { progress: progressReply(progress, changeSince) }),
+      reason,
+      message,
+    };
+  }
+  const since = spec.updatedAt;
   return {
-    phase: spec.deletion === undefined ? 'capacity' : 'teardown',
-    phase_since: spec.updatedAt,
+    ...(spec.deletion === undefined
+      ? { phase: 'capacity', progress: { passed: 0, steps: changeSteps.length, since } }
+      : { phase: 'teardown' }),
+    phase_since: since,
     reason: 'Accepted',
     message: 'The change is stored and waits to be taken up.',
   };
+}
+
+function progressReply({ passed, steps, estimate }: ChangeProgress, since: string): DedicatedInference['progress'] {
+  if (estimate === undefined) return { passed, steps, since };
+  const { readyAt, readyBy, likeness, changes } = estimate;
+  return { passed, steps, since, estimate: { ready_at: readyAt, ready_by: readyBy, likeness, changes } };
 }
 
 function pendingState(status: WireStatus, live: boolean): { state: string; status: string } {

@@ -27,6 +27,7 @@ describe('openapi.json', () => {
       'get /{id}/ca': 'dedicated_inference:read',
       'get /{id}/tokens': 'dedicated_inference_tokens:read',
       'post /{id}/tokens': 'dedicated_inference_tokens:create',
+      'post /{id}/tokens/{token_id}/rotate': 'dedicated_inference_tokens:create,dedicated_inference_tokens:delete',
       'delete /{id}/tokens/{token_id}': 'dedicated_inference_tokens:delete',
       'get /{id}/routing': 'dedicated_inference:read',
       'put /{id}/routing': 'dedicated_inference:update',

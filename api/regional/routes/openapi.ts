@@ -26,7 +26,7 @@ import { patchRoute } from './patch.ts';
 import { describeRoute } from './route-doc.ts';
 import type { Route } from './route.ts';
 import { putRoutingRoute, routingRoute } from './routing.ts';
-import { createTokenRoute, deleteTokenRoute, tokensRoute } from './tokens.ts';
+import { createTokenRoute, deleteTokenRoute, rotateTokenRoute, tokensRoute } from './tokens.ts';
 
 /**
  * Every operation of the management API in the order of the document, with what it answers. Paths without an id come before
@@ -46,6 +46,7 @@ const operations: readonly [route: Route, reply?: z.ZodType][] = [
   [caRoute, caReplySchema],
   [tokensRoute, tokensReplySchema],
   [createTokenRoute, newTokenReplySchema],
+  [rotateTokenRoute, newTokenReplySchema],
   [deleteTokenRoute],
   [routingRoute, routingReplySchema],
   [putRoutingRoute, routingReplySchema],

@@ -46,7 +46,7 @@ export function describeRoute(route: Route, reply: z.ZodType | undefined): Route
     path,
     operationId: route.operationId,
     summary: route.summary,
-    security: [{ bearer: [route.scope] }],
+    security: [{ bearer: [route.scope].flat() }],
     request: {
       ...(ids.length > 0 && { params: z.object(Object.fromEntries(ids.map((name) => [name, uuidSchema]))) }),
       ...(query && { query }),
@@ -57,7 +57,7 @@ export function describeRoute(route: Route, reply: z.ZodType | undefined): Route
           ...([itemPath, partPaths.routing].includes(path) && { 'If-Match': ifMatch }),
         }),
       }),
-      ...(body && { body: { required: true, content: json(body) } }),
+      ...(body && { body: { required: route.bodyOptional !== true, content: json(body) } }),
     },
     responses: {
       [success.status]: {

@@ -32,9 +32,11 @@ export interface Route {
   path: string;
   operationId: string;
   summary: string;
-  scope: Scope;
+  scope: Scope | readonly Scope[];
   query?: z.ZodObject;
   body?: z.ZodType;
+  /** A request without a body asks for what is usual. */
+  bodyOptional?: boolean;
   success: { status: 200 | 202 | 204; description: string };
   failures: number[];
   handle: (c: Context<ApiEnv>, options: RouteOptions) => Promise<Answer<unknown> | Response>;

@@ -1,8 +1,9 @@
-import { pageQuerySchema, partPaths, tokenRequestSchema } from '#shared/contract/deployment.ts';
-import { parseInput, readJsonBody } from '../../http/read-input.ts';
+import { pageQuerySchema, partPaths, rotationRequestSchema, tokenRequestSchema } from '#shared/contract/deployment.ts';
+import { parseInput, readJsonBody, readOptionalJsonBody } from '../../http/read-input.ts';
 import { createToken } from '../tokens/create-token.ts';
 import { deleteToken } from '../tokens/delete-token.ts';
 import { listTokens } from '../tokens/list-tokens.ts';
+import { rotateToken } from '../tokens/rotate-token.ts';
 import { endpointIdOf, idOf, listUrlOf, type Route } from './route.ts';
 
 /** GET /v2/dedicated-inferences/{id}/tokens */
@@ -35,6 +36,24 @@ export const createTokenRoute: Route = {
     const endpointId = endpointIdOf(c);
     const request = parseInput(tokenRequestSchema, await readJsonBody(c.req.raw, bodyMaxBytes));
     return createToken(context, c.get('call'), { endpointId, ...request });
+  },
+};
+
+/** POST /v2/dedicated-inferences/{id}/tokens/{token_id}/rotate */
+export const rotateTokenRoute: Route = {
+  method: 'post',
+  path: partPaths.rotation,
+  operationId: 'dedicatedInferences_rotate_token',
+  summary: 'Replace a token of an endpoint; both are good during the overlap',
+  scope: ['dedicated_inference_tokens:create', 'dedicated_inference_tokens:delete'],
+  body: rotationRequestSchema,
+  bodyOptional: true,
+  success: { status: 202, description: 'The successor; its value is shown here alone.' },
+  failures: [400, 401, 403, 404, 409, 413, 415, 422, 503],
+  handle: async (c, { context, bodyMaxBytes }) => {
+    const address = { endpointId: endpointIdOf(c), tokenId: idOf(c, 'token_id') };
+    const request = parseInput(rotationRequestSchema, await readOptionalJsonBody(c.req.raw, bodyMaxBytes));
+    return rotateToken(context, c.get('call'), { ...address, ...request });
   },
 };
 

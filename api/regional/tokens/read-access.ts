@@ -7,16 +7,27 @@ import type { Call, RegionContext } from '../endpoints/region-context.ts';
 export interface EndpointAccess {
   spec: RevisedSpec['spec'];
   access: WrittenAccess;
+  /** The same with every token that stands in the document. */
+  stored: WrittenAccess;
   revision: number;
 }
 
 /**
- * The access of a team's endpoint, from the leader.
+ * The access of a team's endpoint, from the leader, without tokens whose rotation is over: the next change leaves them out.
  * @throws AppError `not_found` when there is no such endpoint in the team, `unavailable`.
  */
-export async function readAccess({ desired }: RegionContext, call: Call, endpointId: string): Promise<EndpointAccess> {
+export async function readAccess(
+  { desired, clock }: RegionContext,
+  call: Call,
+  endpointId: string,
+): Promise<EndpointAccess> {
   const { spec } = await readSpec(desired, endpointId, call.principal.team);
-  const { document: access, revision } = await readAccessOf(desired, spec);
-  if (access === null) throw new AppError('not_found');
-  return { spec, access, revision };
+  const { document: stored, revision } = await readAccessOf(desired, spec);
+  if (stored === null) throw new AppError('not_found');
+  const tokens = stored.tokens.filter((token) => !isOver(token, clock.now()));
+  return { spec, access: { ...stored, tokens }, stored, revision };
+}
+
+function isOver({ replacedBy, expiresAt }: WrittenAccess['tokens'][number], now: number): boolean {
+  return replacedBy !== undefined && expiresAt !== undefined && Date.parse(expiresAt) <= now;
 }

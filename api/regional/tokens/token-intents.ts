@@ -6,17 +6,14 @@ import { nextDocument, type IntentMark } from '../endpoints/next-document.ts';
 import type { Call, RegionContext } from '../endpoints/region-context.ts';
 import type { EndpointAccess } from './read-access.ts';
 
-/** One token as stored. */
-export type StoredToken = WrittenAccess['tokens'][number];
-
 /** The next access of an endpoint, with other tokens. */
 export function planTokens(
-  { access, revision }: EndpointAccess,
-  tokens: StoredToken[],
+  { access, stored, revision }: EndpointAccess,
+  tokens: WrittenAccess['tokens'],
   mark: IntentMark,
 ): PreparedIntent<WrittenAccess> {
   const subject = subjects.access(access.vpcId, access.endpointId);
-  return nextDocument({ document: access, revision }, { subject, content: { ...access, tokens } }, mark);
+  return nextDocument({ document: stored, revision }, { subject, content: { ...access, tokens } }, mark);
 }
 
 /**

@@ -25,7 +25,7 @@ export function storedScope({
 
 /** A token as replies show it, without its value. */
 export function tokenReply(token: Omit<AccessToken, 'hash'>): TokenReply {
-  const { tokenId: id, name, managed, createdAt, models, expiresAt, networks, group, flowHeader } = token;
+  const { tokenId: id, name, managed, createdAt, models, expiresAt, networks, group, flowHeader, replacedBy } = token;
   return {
     id,
     name,
@@ -36,5 +36,6 @@ export function tokenReply(token: Omit<AccessToken, 'hash'>): TokenReply {
     ...(networks !== undefined && { networks }),
     ...(group !== undefined && { group }),
     ...(flowHeader !== undefined && { flow_header: flowHeader }),
+    ...(replacedBy !== undefined && { replaced_by: replacedBy }),
   };
 }
