@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { routingSchema, teamSchema } from './desired.ts';
 import { uuidSchema } from './ids.ts';
+import { changeSteps } from './status.ts';
 
 /** One routing target of a pool: address and port. `revision` is the hash of the pod template it runs. */
 export const poolReplicaSchema = z.object({
@@ -57,6 +58,11 @@ export const poolDocumentSchema = z.object({
   upstreamKey: z.string(),
   /** Secret of the pool's routers that prefix keys are salted with: nobody else can tell which prompts share one. */
   prefixSalt: z.string().min(1).optional(),
+  /**
+   * While the pool has no replica that is ready: where the endpoint's change stands, and when it should be ready,
+   * milliseconds since the epoch.
+   */
+  starting: z.object({ phase: z.enum(changeSteps), readyAt: z.int().optional() }).optional(),
   /** The endpoint is being deleted: nothing waits for a replica of it any more. */
   deleting: z.boolean().optional(),
   /** Ed25519 public key (raw, base64url) that probe credentials are checked with. */
