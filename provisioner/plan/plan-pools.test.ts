@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { PoolDocument } from '#shared/contract/replica.ts';
+import type { StatusDocument } from '#shared/contract/status.ts';
 import { appliedSpec } from '../manifests/applied-spec.ts';
 import { plannedPools, planReplicas } from './plan-pools.ts';
 import {
@@ -11,6 +12,7 @@ import {
   sampleReplica,
   sampleSettings,
   sampleSpec,
+  sampleStatus,
 } from '../testing/sample-endpoint.ts';
 import { proofKeys, type ProofRecord } from '../proof/proof-record.ts';
 import type { PodView } from '../observe/pod-view.ts';
@@ -33,6 +35,25 @@ const plan = ({ previous, victims: chosen = new Set(), ...parts }: Given) => {
   return planReplicas(sampleIds.pool, sampleObserved({ pods: [pod], pools, ...parts }), { victims: chosen, settings });
 };
 const victims = new Set([pod.replicaId]);
+
+describe('a pool without a ready replica', () => {
+  const startingOf = (status: StatusDocument | null, proofs = new Map<string, ProofRecord>()) => {
+    const observed = sampleObserved({ pods: [pod], proofs, status: { document: status, seq: 1 } });
+    const pools = plannedPools(appliedSpec(sampleSpec(1), 1), observed, { victims: new Set(), settings });
+    return pools.get(sampleIds.pool)?.starting;
+  };
+  const readyAt = new Date(sampleNow + 60_000).toISOString();
+  const estimate = { readyAt, readyBy: readyAt, likeness: 'any' as const, changes: 1 };
+  const loading = sampleStatus({ phase: 'load', progress: { passed: 4, steps: 7, estimate } });
+
+  it('tells routers what the status says, and nothing once it has one', () => {
+    expect(startingOf(loading)).toEqual({ phase: 'load', readyAt: sampleNow + 60_000 });
+    expect(startingOf(sampleStatus({ state: 'error', phase: 'node' }))).toEqual({ phase: 'node' });
+    expect(startingOf(loading, ok)).toBeUndefined();
+    expect(startingOf(null)).toBeUndefined();
+    expect(startingOf(sampleStatus({ state: 'active', phase: 'done' }))).toBeUndefined();
+  });
+});
 
 describe('planReplicas', () => {
   it('lists a ready pod as proving, and as ready once it has answered', () => {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
+import { changeSteps, type StatusDocument } from '#shared/contract/status.ts';
 import { modelNames } from '../manifests/engine-deployment.ts';
 import type { AppliedSpec } from '../manifests/applied-spec.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
@@ -26,6 +27,8 @@ export function plannedPools(spec: AppliedSpec, observed: ObservedState, context
     const pool = deployment.modelId;
     const { name: profile, ...read } = context.settings.manifests.engineOf(deployment);
     const { healthPath, metricsPath, metrics, kvTokens, blockTokens, contextTokensMax } = read;
+    const replicas = planReplicas(pool, observed, context);
+    const starting = replicas.some(({ state }) => state === 'ready') ? undefined : startingOf(observed.status.document);
     planned.set(pool, {
       v: 1,
       endpointId: spec.endpointId,
@@ -50,7 +53,8 @@ export function plannedPools(spec: AppliedSpec, observed: ObservedState, context
       upstreamKey: context.settings.upstreamKeyOf(pool),
       prefixSalt: context.settings.prefixSaltOf(pool),
       proofKey: context.settings.proofKeyOf(pool),
-      replicas: planReplicas(pool, observed, context),
+      ...(starting !== undefined && { starting }),
+      replicas,
     });
   }
   for (const [pool, { document }] of observed.pools) {
@@ -59,6 +63,14 @@ export function plannedPools(spec: AppliedSpec, observed: ObservedState, context
     if (replicas.length > 0) planned.set(pool, { ...document, replicas });
   }
   return planned;
+}
+
+/** What the status says of a change that is on its way: routers hear it when people do, and no more often. */
+function startingOf(status: StatusDocument | null): PoolDocument['starting'] {
+  const phase = changeSteps.find((step) => step === status?.phase);
+  if (status === null || phase === undefined) return undefined;
+  const readyAt = status.progress?.estimate?.readyAt;
+  return { phase, ...(readyAt !== undefined && { readyAt: Date.parse(readyAt) }) };
 }
 
 /**

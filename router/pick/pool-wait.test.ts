@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { PoolDocument } from '#shared/contract/replica.ts';
 import { createTestClock } from '#shared/testing/test-clock.ts';
 import { replicaAt } from '#shared/testing/documents.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
@@ -17,10 +18,12 @@ function make(more: Partial<WaitLimits> = {}) {
     ['p', [replicaAt(1)]],
     ['q', [replicaAt(2)]],
   ]);
+  const starts = new Map<string, PoolDocument['starting']>();
   const limits = { inFlightMax: 1, queueMax: 4, queueBytesMax: 100, turnTimeoutMs: 1000, capacityTimeoutMs: 500 };
   const wait: PoolWait = new PoolWait(
     {
-      stateOf: (pool) => (replicas.has(pool) ? 'serving' : 'removed'),
+      stateOf: (pool) => (starts.has(pool) ? 'starting' : replicas.has(pool) ? 'serving' : 'removed'),
+      startOf: (pool) => starts.get(pool),
       place: (work, tried, excluded) => {
         const replica = replicas.get(work.pool)?.find(({ replicaId }) => !excluded.has(replicaId));
         if (replica === undefined) return undefined;
@@ -36,7 +39,7 @@ function make(more: Partial<WaitLimits> = {}) {
     { pool = 'p', flow = 'a', bytes = 10, tried }: { pool?: string; flow?: string; bytes?: number; tried?: Tried } = {},
     signal = never,
   ): Promise<Slot> => wait.acquire({ pool, flow, bytes, prompt, maxTokens: 0 }, signal, tried);
-  return { clock, wait, replicas, acquire };
+  return { clock, wait, replicas, starts, acquire };
 }
 
 /** The order in which requests were served; each gives its slot back at once. */
@@ -171,6 +174,24 @@ describe('the wait for a turn', () => {
     wait.changed();
     await clock.advance(500);
     await refused;
+  });
+});
+
+describe('a pool that starts', () => {
+  const loading = 'The endpoint is starting: phase load';
+  const unknown = { publicMessage: `${loading}, it is not known when it will be ready.`, retryAfterMs: 5000 };
+  it.each<[what: string, readyInMs: number | undefined, told: object]>([
+    ['when it should be ready', 90_000, { publicMessage: `${loading}, ready in about 90 s.`, retryAfterMs: 90_000 }],
+    ['that this is not known', undefined, unknown],
+    ['no time that has passed', -1000, unknown],
+  ])('says where it stands, and %s', async (_what, readyInMs, told) => {
+    const { acquire, clock, replicas, starts } = make();
+    replicas.set('p', []);
+    const readyAt = readyInMs === undefined ? {} : { readyAt: clock.now() + 500 + readyInMs };
+    starts.set('p', { phase: 'load', ...readyAt });
+    const late = expect(acquire()).rejects.toMatchObject({ code: 'endpoint_starting', ...told });
+    await clock.advance(500);
+    await late;
   });
 });
 

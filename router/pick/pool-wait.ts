@@ -1,4 +1,5 @@
 import { AppError } from '#shared/contract/errors.ts';
+import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { endsWithin } from '#shared/runtime/within.ts';
 import { SharedRoom } from '../admit/shared-room.ts';
@@ -23,6 +24,8 @@ export type PoolState = 'removed' | 'deleting' | 'starting' | 'serving';
 /** Who picks for those whose turn it is. */
 export interface Placer {
   stateOf(pool: string): PoolState;
+  /** How far a pool is that starts, as far as that is known. */
+  startOf(pool: string): PoolDocument['starting'];
   /** Picks and books at once; undefined when no replica can take the request now. */
   place(work: Work, tried: Tried, excluded: ReadonlySet<string>): Slot | undefined;
 }
@@ -158,8 +161,8 @@ export class PoolWait {
 
   #late({ work }: Waiter, want: Want, ms: number): AppError {
     if (want === 'turn') return this.#busy('overloaded', work.pool, `No turn came within ${ms} ms.`);
-    const isStarting = this.#placer.stateOf(work.pool) === 'starting';
-    return new AppError(isStarting ? 'endpoint_starting' : 'no_replica', { retryAfterMs });
+    if (this.#placer.stateOf(work.pool) !== 'starting') return new AppError('no_replica', { retryAfterMs });
+    return stillStarting(this.#placer.startOf(work.pool), this.#clock.now());
   }
 
   /** To be tried again when those who wait have had their turn. */
@@ -222,6 +225,15 @@ function tell(waiter: Waiter, want: Want): void {
   if (waiter.want === want) return;
   waiter.want = want;
   waiter.wake();
+}
+
+/** Says how far it is, and to come back when it should be ready: no earlier, and not later than clients heed. */
+function stillStarting(start: PoolDocument['starting'], now: number): AppError {
+  if (start === undefined) return new AppError('endpoint_starting', { retryAfterMs });
+  const leftMs = start.readyAt === undefined ? 0 : start.readyAt - now;
+  const when = leftMs > 0 ? `ready in about ${Math.ceil(leftMs / 1000)} s` : 'it is not known when it will be ready';
+  const message = `The endpoint is starting: phase ${start.phase}, ${when}.`;
+  return new AppError('endpoint_starting', { message, retryAfterMs: leftMs > 0 ? leftMs : retryAfterMs });
 }
 
 function isGone(state: PoolState): boolean {

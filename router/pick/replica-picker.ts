@@ -87,6 +87,10 @@ export class ReplicaPicker implements Placer {
     return known.replicas.some(({ state }) => state === 'ready') ? 'serving' : 'starting';
   }
 
+  startOf(pool: string): PoolDocument['starting'] {
+    return this.#parts.pools.get(pool)?.starting;
+  }
+
   place(work: Work, tried: Tried, excluded: ReadonlySet<string>): Slot | undefined {
     const pool = this.#parts.pools.get(work.pool);
     if (pool === undefined) return undefined;

@@ -27,7 +27,9 @@ beforeAll(async () => {
   [scoped, expired] = [addToken({ models: ['small'] }), addToken({ expiresAt: '2026-01-01T00:00:00.000Z' })];
   endpoint.document = { ...endpoint.document, routing: { choicesMax: 4, outputTokensMax: 100 } };
   starting = await edge.addEndpoint([], ['big']);
-  starting.document = { ...starting.document, replicas: [replicaAt(upstream.port, 'proving')] };
+  const readyAt = Date.now() + 600_000;
+  const replicas = [replicaAt(upstream.port, 'proving')];
+  starting.document = { ...starting.document, replicas, starting: { phase: 'load', readyAt } };
   deleting = await edge.addEndpoint([upstream.port], ['big']);
   deleting.document = { ...deleting.document, deleting: true };
   for (const one of [endpoint, starting, deleting]) await edge.publish(one);
@@ -242,6 +244,13 @@ describe.each(Object.entries(voices))('a client of %s is told of', (name, voice)
     expect(Number(reply.headers['retry-after-ms']) > 0).toBe(row.retry === 'later');
     expect(Number(reply.headers['retry-after'] ?? 0)).toBeLessThanOrEqual(60);
     if (name === 'messages') expect([envelope, id]).toEqual(['error', reply.headers['x-request-id']]);
+  });
+
+  it('how far an endpoint is that starts, and to come back within a minute, the longest that SDKs heed', async () => {
+    const reply = await tell({ send: () => ({ token: starting.token }) }, voice);
+    const { error } = JSON.parse(reply.text) as { error: { message: string } };
+    expect(error.message).toMatch(/^The endpoint is starting: phase load, ready in about \d{3} s\.$/);
+    expect(reply.headers['retry-after']).toBe('60');
   });
 
   it('too much output, by the name that its API has for it', async () => {

@@ -152,7 +152,7 @@ function pickerOf(
     booked.push(slot);
     return slot;
   };
-  const wait = new PoolWait({ stateOf: () => 'serving', place }, limits, clock);
+  const wait = new PoolWait({ stateOf: () => 'serving', startOf: () => undefined, place }, limits, clock);
   const picker: Picker = {
     acquire: (work, signal, tried) => wait.acquire(work, signal, tried),
     keptAt: () => Promise.resolve(undefined),
