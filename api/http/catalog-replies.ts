@@ -1,4 +1,5 @@
-import { gpuSizes, modelConfigs, sizesFor, type GpuSize } from '#shared/contract/catalog.ts';
+import { gpuSizes, modelConfigs, type GpuSize } from '#shared/contract/catalogue/catalog.ts';
+import { sizesFor } from '#shared/contract/catalogue/fit.ts';
 import type { Region } from '#shared/contract/ids.ts';
 import type { GpuModelConfigReply, SizesReply } from '#shared/contract/parts.ts';
 

@@ -1,4 +1,4 @@
-import { gpuSize } from '#shared/contract/catalog.ts';
+import { gpuSize } from '#shared/contract/catalogue/catalog.ts';
 import type { ModelDeployment } from '#shared/contract/desired.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
 import type { EngineProfile } from '../engines/engine-profile.ts';

@@ -1,4 +1,4 @@
-import { gpuSize } from '#shared/contract/catalog.ts';
+import { gpuSize } from '#shared/contract/catalogue/catalog.ts';
 import type { KubeObject, ObjectMeta } from '../kube/kube-object.ts';
 import { poolScale } from './pool-objects.ts';
 import type { AppliedSpec } from './applied-spec.ts';

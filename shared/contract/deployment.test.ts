@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
-import { gpuSizes } from './catalog.ts';
+import { gpuSizes } from './catalogue/catalog.ts';
 import { createRequestSchema, listQuerySchema, patchRequestSchema, scaleMax } from './deployment.ts';
 import { dedicatedInferenceSchema } from './resource.ts';
 import { wireStatuses } from './lifecycle.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { gpuSizes } from './catalog.ts';
+import { gpuSizes } from './catalogue/catalog.ts';
 import { regionSchema, uuidSchema } from './ids.ts';
 
 /** What the management API is asked: DigitalOcean's shapes, both dialects accepted. */

@@ -70,6 +70,15 @@ describe('a create is read', () => {
       paths: ['spec.model_deployments.1.model_slug'],
     },
     {
+      what: 'a model that its second group cannot hold, though prefill is missing too',
+      body: models({
+        model_slug: 'coder',
+        provider_model_id: 'Qwen/Qwen3-Coder-30B-A3B-Instruct',
+        accelerators: [{ ...Object(group('decode')), accelerator_slug: 'gpu-mi300x1-192gb' }, group('decode')],
+      }),
+      paths: ['spec.model_deployments.0.accelerators', 'spec.model_deployments.0.accelerators.1.accelerator_slug'],
+    },
+    {
       what: 'a secret that is a number',
       body: { ...createBody('n'), secrets: { hugging_face_token: 5 } },
       paths: ['secrets.hugging_face_token'],

@@ -1,4 +1,5 @@
-import { gpuSize } from '#shared/contract/catalog.ts';
+import { gpuSize } from '#shared/contract/catalogue/catalog.ts';
+import { misfit } from '#shared/contract/catalogue/fit.ts';
 import { createRequestSchema, type CreateRequest } from '#shared/contract/deployment.ts';
 import { AppError, type InputProblem } from '#shared/contract/errors.ts';
 import type { Region } from '#shared/contract/ids.ts';
@@ -89,6 +90,10 @@ function meaningProblems(body: unknown, region: Region): InputProblem[] {
     else if (names.has(name)) problems.push({ path: `${path}.model_slug`, message: `${name} is deployed twice` });
     names.add(name);
     problems.push(...modelProblems(model, path, region));
+    for (const [position, { accelerator_slug: size }] of model.accelerators.entries()) {
+      const why = misfit(model.provider_model_id || name, size ?? '', region);
+      if (why !== null) problems.push({ path: `${path}.accelerators.${position}.accelerator_slug`, message: why });
+    }
   }
   return problems;
 }

@@ -25,6 +25,7 @@ const present = specDocument({
     },
   ],
 });
+const coder = 'Qwen/Qwen3-Coder-30B-A3B-Instruct';
 const prefill = (scale: number, more = {}) => ({
   scale,
   type: 'prefill',
@@ -171,11 +172,39 @@ describe('a change of a spec', () => {
       paths: ['spec.model_deployments.0.accelerators'],
     },
     {
+      what: 'a model that its GPUs cannot hold',
+      spec: {
+        model_deployments: [
+          first,
+          second,
+          { model_slug: coder, accelerators: [whole(1), whole(1, { accelerator_slug: 'gpu-h100x1-80gb' })] },
+        ],
+      },
+      paths: ['spec.model_deployments.2.accelerators.1.accelerator_slug'],
+    },
+    {
       what: 'an engine setting',
       spec: { model_deployments: [{ ...first, workload_config: { a: 1 } }, second] },
       paths: ['spec.model_deployments.0.workload_config'],
     },
   ])('refuses $what and says so', ({ spec, paths }) => {
     expect(change(spec).paths).toEqual(expect.arrayContaining(paths));
+  });
+
+  it('leaves alone what is there, whatever the catalogue thinks of it', () => {
+    const [, model] = present.deployments;
+    const accelerators = [
+      { acceleratorId: id('e'), slug: 'gpu-h100x1-80gb', type: 'prefill_decode' as const, scale: 1 },
+    ];
+    const spec = {
+      ...present,
+      deployments: model ? [{ ...model, slug: coder, providerModelId: coder, accelerators }] : [],
+    };
+    const asked = (slug: string) =>
+      patchRequestSchema.parse({
+        spec: { model_deployments: [{ accelerators: [whole(4, { accelerator_slug: slug })] }] },
+      });
+    expect(changeSpec(asked('gpu-h100x1-80gb'), spec, (part) => part)).toMatchObject({ kinds: new Set(['scale']) });
+    expect(changeSpec(asked('gpu-mi300x1-192gb'), spec, (part) => part)).toHaveProperty('content');
   });
 });

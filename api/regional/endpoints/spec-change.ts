@@ -1,6 +1,7 @@
 import type { PatchRequest } from '#shared/contract/deployment.ts';
 import type { ModelDeployment, SpecDocument } from '#shared/contract/desired.ts';
 import type { InputProblem } from '#shared/contract/errors.ts';
+import { misfit } from '#shared/contract/catalogue/fit.ts';
 import { notCarriedOut, specChanges, type ChangeKind, type SpecContent } from '#shared/contract/spec-changes.ts';
 import { modelProblems } from './create-order.ts';
 
@@ -38,12 +39,25 @@ export function changeSpec({ spec: wanted }: PatchRequest, present: SpecDocument
   };
   for (const [index, model] of (models ?? []).entries())
     problems.push(...modelProblems(model, `${at}.${index}`, present.region));
+  problems.push(...newMisfits(present, content));
   const changes = specChanges(present, content);
   for (const { kind, path } of changes) {
     const why = notCarriedOut[kind];
     if (why !== null) problems.push({ path, message: why });
   }
   return problems.length > 0 ? { problems } : { content, kinds: new Set(changes.map(({ kind }) => kind)) };
+}
+
+/** Groups that the change brings and that their model does not fit; one that is there has shown what it can. */
+function newMisfits({ deployments, region }: SpecDocument, content: SpecContent): InputProblem[] {
+  const present = new Set(deployments.flatMap(({ accelerators }) => accelerators.map((group) => group.acceleratorId)));
+  return content.deployments.flatMap(({ providerModelId, accelerators }, index) =>
+    accelerators.flatMap(({ acceleratorId, slug }, position) => {
+      const message = present.has(acceleratorId) ? null : misfit(providerModelId, slug, region);
+      if (message === null) return [];
+      return [{ path: `${at}.${index}.accelerators.${position}.accelerator_slug`, message }];
+    }),
+  );
 }
 
 interface Matching {

@@ -1,9 +1,10 @@
-import type { Region } from './ids.ts';
+import type { Region } from '../ids.ts';
 
 /** One GPU size as DigitalOcean sells it; prices are US dollars per hour of one accelerator group of scale 1. */
 export interface GpuSize {
   slug: string;
   gpuCount: number;
+  /** Of all its GPUs together, GiB; DigitalOcean calls them GB. */
   vramGb: number;
   model: string;
   /** The fleet's name in DigitalOcean's size lists. */
@@ -25,13 +26,12 @@ export interface ModelConfig {
   gated: boolean;
   /** Memory of the weights as they are published, 10⁹ bytes. */
   weightsGb: number;
-  /** Memory of one token in the KV cache, 16 bits a value: 2 · layers · KV heads · head size · 2. */
-  kvBytesPerToken: number;
+  /** Layers whose KV cache keeps the whole context, the KV heads of each, and the values of a head. */
+  layers: number;
+  kvHeads: number;
+  headSize: number;
   contextTokensMax: number;
 }
-
-/** The share of accelerators' memory that weights may take: engines leave a tenth free, and the rest is the KV cache. */
-const weightsShareMax = 0.8;
 
 const everywhere = ['atl1', 'nyc2', 'tor1'] as const;
 
@@ -49,26 +49,44 @@ const mi350x = { model: 'AMD MI350X', fleet: 'do:compute-fleet:gpu-amd-mi350x' }
 const h100 = { model: 'NVIDIA H100', fleet: 'do:compute-fleet:gpu-nvidia-h100' };
 
 /**
- * GPU slugs as in DigitalOcean's public repositories; prices as transcribed in September 2026; CPUs, memory and disks as
- * GPU Droplets with one or eight of them have (those of MI350X are taken for the same).
+ * GPU slugs as in DigitalOcean's public repositories. Where the figures are from, looked up in November 2026:
+ * prices: a third party's transcription of DigitalOcean's list of 9 September 2026; that of eight MI350X is eight times one.
+ * CPUs, memory and boot disk: lists of GPU Droplets with the same GPUs in public repositories. Not verified: scratch disks,
+ * and that every region has every size.
  */
 export const gpuSizes: readonly GpuSize[] = [
   { slug: 'gpu-mi300x1-192gb', vramGb: 192, pricePerHour: '2.59', ...mi300x, ...single },
   { slug: 'gpu-mi300x8-1536gb', vramGb: 1536, pricePerHour: '20.70', ...mi300x, ...eight },
   { slug: 'gpu-h100x1-80gb', vramGb: 80, pricePerHour: '4.41', ...h100, ...single },
   { slug: 'gpu-h100x8-640gb', vramGb: 640, pricePerHour: '30.32', ...h100, ...eight },
-  { slug: 'gpu-mi350x1-288gb', vramGb: 288, pricePerHour: '6.89', ...mi350x, ...single },
-  { slug: 'gpu-mi350x8-2304gb', vramGb: 2304, pricePerHour: '55.12', ...mi350x, ...eight },
+  { slug: 'gpu-mi350x1-288gb', vramGb: 288, pricePerHour: '6.89', ...mi350x, ...single, cpus: 24, memoryMb: 262_144 },
+  {
+    slug: 'gpu-mi350x8-2304gb',
+    vramGb: 2304,
+    pricePerHour: '55.12',
+    ...mi350x,
+    ...eight,
+    cpus: 192,
+    memoryMb: 2_097_152,
+  },
 ];
 
-/** Models by what their repositories say: sizes of the weight files, and `config.json` for layers, KV heads and head size. */
+/** Shape of attention that most of the models have. */
+const heads = { kvHeads: 8, headSize: 128 };
+
+/**
+ * Models by what their repositories say, each figure looked up in copies of them in November 2026. Weights are `total_size`
+ * of `model.safetensors.index.json`; those of the 480B model, whose index was not to be had, are computed from its
+ * 480,184,064,000 published values: 8 bits each, 16 for embeddings, head and routers. The rest is from `config.json`.
+ */
 export const modelConfigs: readonly ModelConfig[] = [
   {
     slug: 'mistralai/Mistral-7B-Instruct-v0.3',
     name: 'Mistral 7B Instruct v0.3',
     gated: false,
     weightsGb: 14.5,
-    kvBytesPerToken: 131_072,
+    layers: 32,
+    ...heads,
     contextTokensMax: 32_768,
   },
   {
@@ -76,7 +94,8 @@ export const modelConfigs: readonly ModelConfig[] = [
     name: 'Llama 3.1 8B Instruct',
     gated: true,
     weightsGb: 16.1,
-    kvBytesPerToken: 131_072,
+    layers: 32,
+    ...heads,
     contextTokensMax: 131_072,
   },
   {
@@ -84,7 +103,8 @@ export const modelConfigs: readonly ModelConfig[] = [
     name: 'Qwen2.5 14B Instruct',
     gated: false,
     weightsGb: 29.5,
-    kvBytesPerToken: 196_608,
+    layers: 48,
+    ...heads,
     contextTokensMax: 32_768,
   },
   {
@@ -92,7 +112,9 @@ export const modelConfigs: readonly ModelConfig[] = [
     name: 'Qwen3 Coder 30B A3B Instruct',
     gated: false,
     weightsGb: 61.1,
-    kvBytesPerToken: 98_304,
+    layers: 48,
+    ...heads,
+    kvHeads: 4,
     contextTokensMax: 262_144,
   },
   {
@@ -100,15 +122,19 @@ export const modelConfigs: readonly ModelConfig[] = [
     name: 'Qwen3 32B',
     gated: false,
     weightsGb: 65.5,
-    kvBytesPerToken: 262_144,
+    layers: 64,
+    ...heads,
     contextTokensMax: 40_960,
   },
   {
     slug: 'openai/gpt-oss-120b',
     name: 'gpt-oss 120B',
     gated: false,
-    weightsGb: 65.3,
-    kvBytesPerToken: 73_728,
+    weightsGb: 65.2,
+    // Every other one of its 36 layers keeps 128 tokens alone.
+    layers: 18,
+    ...heads,
+    headSize: 64,
     contextTokensMax: 131_072,
   },
   {
@@ -116,15 +142,17 @@ export const modelConfigs: readonly ModelConfig[] = [
     name: 'Llama 3.3 70B Instruct',
     gated: true,
     weightsGb: 141.1,
-    kvBytesPerToken: 327_680,
+    layers: 80,
+    ...heads,
     contextTokensMax: 131_072,
   },
   {
     slug: 'Qwen/Qwen3-Coder-480B-A35B-Instruct-FP8',
     name: 'Qwen3 Coder 480B A35B Instruct FP8',
     gated: false,
-    weightsGb: 482.2,
-    kvBytesPerToken: 253_952,
+    weightsGb: 482.1,
+    layers: 62,
+    ...heads,
     contextTokensMax: 262_144,
   },
 ];
@@ -134,7 +162,8 @@ export function gpuSize(slug: string): GpuSize | undefined {
   return gpuSizes.find((size) => size.slug === slug);
 }
 
-/** The sizes that hold a model's weights and leave room for its KV cache. */
-export function sizesFor({ weightsGb }: ModelConfig): GpuSize[] {
-  return gpuSizes.filter(({ vramGb }) => weightsGb <= vramGb * weightsShareMax);
+/** The model of a repository, or undefined when it is not in the catalogue. Hugging Face tells no capitals from small letters. */
+export function modelConfig(repository: string): ModelConfig | undefined {
+  const name = repository.toLowerCase();
+  return modelConfigs.find(({ slug }) => slug.toLowerCase() === name);
 }
