@@ -1,10 +1,12 @@
 import { Hono, type Context } from 'hono';
+import { dryRunQuerySchema } from '#shared/contract/dry-run.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { authenticate, requireScope } from '../http/authenticate.ts';
 import type { RateLimits } from '../http/rate-limits.ts';
+import { parseInput } from '../http/read-input.ts';
 import { answerErrors, countRequest, requestScope, type RequestMetrics } from '../http/request-scope.ts';
-import { heldAnswer, waitOf } from './endpoints/prefer-wait.ts';
+import { heldAnswer, waitOf } from './routes/prefer-wait.ts';
 import { entityTag } from './endpoints/if-match.ts';
 import type { Answer } from './endpoints/region-context.ts';
 import { apiRoutes, openApiDocument } from './routes/openapi.ts';
@@ -34,7 +36,8 @@ export function createApp(options: AppOptions): ApiApp {
         countRequest(c, options.limits, principal.tokenId);
         const idempotencyKey = idempotencyKeyOf(c.req.header('idempotency-key'));
         requireScope(principal, route.scope);
-        c.set('call', { principal, requestId: c.get('requestId'), idempotencyKey });
+        const dryRun = dryRunOf(c.req.queries('dry_run') ?? [], route);
+        c.set('call', { principal, requestId: c.get('requestId'), idempotencyKey, dryRun });
         const answer = await route.handle(c, options);
         return answer instanceof Response ? answer : send(c, await preferred(c, answer, context));
       });
@@ -73,6 +76,22 @@ function send(c: Context<ApiEnv>, { status, body, revision }: Answer<unknown>): 
   if (body === null || status === 204) return c.body(null, status);
   c.header('content-type', 'application/json');
   return c.body(JSON.stringify(body), status);
+}
+
+/**
+ * Whether a change is to be tried out. What has no dry run is refused rather than carried out, and so is what is neither
+ * true nor false.
+ * @throws AppError `unprocessable`, `bad_request`.
+ */
+function dryRunOf(given: string[], route: Route): boolean {
+  if (route.method === 'get' || given.length === 0) return false;
+  if (route.dryRun)
+    return parseInput(dryRunQuerySchema, { dry_run: given.length > 1 ? given : given[0] }).dry_run === 'true';
+  if (given.every((value) => value === 'false')) return false;
+  throw new AppError('bad_request', {
+    message: 'This operation has no dry run. Nothing has been done.',
+    problems: [{ path: 'dry_run', message: 'is known to create and PATCH alone' }],
+  });
 }
 
 /** The Idempotency-Key header. @throws AppError `bad_request`. */

@@ -11,11 +11,12 @@ export type CommandVerb = (typeof commandVerbs)[number];
 /** Every command carries the caller's API token: who may publish on a team's subjects is not yet who may act for it. */
 const envelope = { v: z.literal(1), token: z.string().min(1) };
 
-/** Requests by verb. `idempotencyKey` works as the HTTP header does. */
+/** Requests by verb. `idempotencyKey` works as the HTTP header does, `dryRun` as the query. */
 export const commandSchemas = {
   create: z.strictObject({
     ...envelope,
     idempotencyKey: z.string().min(1).max(255).optional(),
+    dryRun: z.boolean().optional(),
     body: createRequestSchema,
   }),
   get: z.strictObject({ ...envelope, id: uuidSchema }),

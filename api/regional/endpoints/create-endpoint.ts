@@ -1,7 +1,9 @@
 import type { RevisedSpec, SpecDocument } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import type { CreateReply } from '#shared/contract/resource.ts';
+import type { DryRunReply } from '#shared/contract/dry-run.ts';
 import type { CreateOrder } from './create-order.ts';
+import { dryRunAnswer } from './dry-run.ts';
 import { keyedIds, keyGenerationsMax, keylessRetryMs } from './idempotency.ts';
 import { buildFirstSpec, firstTokenName, planCreate, type CreateFacts } from './intents.ts';
 import { keyHonouredMs } from './next-document.ts';
@@ -15,6 +17,8 @@ const summaryLengthMax = 500;
 
 /** Rounds of "the name's state moved on meanwhile". */
 const roundsMax = 4;
+
+type CreateAnswer = Answer<CreateReply | DryRunReply>;
 
 /** A create under way. */
 interface Attempt {
@@ -33,15 +37,12 @@ interface Ids {
 }
 
 /**
- * Stores a new endpoint: name claim, spec and access with the first token, all or none.
+ * Stores a new endpoint: name claim, spec and access with the first token, all or none; a dry run goes the same way up to
+ * where it would be stored.
  * @throws AppError `unprocessable` for a VPC that is not the team's, `name_taken`, `idempotency_mismatch`, `store_full`,
  * `overloaded`, `outcome_unknown`, `unavailable`.
  */
-export async function createEndpoint(
-  context: RegionContext,
-  call: Call,
-  order: CreateOrder,
-): Promise<Answer<CreateReply>> {
+export async function createEndpoint(context: RegionContext, call: Call, order: CreateOrder): Promise<CreateAnswer> {
   const attempt: Attempt = { context, call, order, bodyHash: context.keys.requestHash('create', order) };
   const sought = await seekIds(attempt);
   if ('body' in sought) return sought;
@@ -57,6 +58,7 @@ export async function createEndpoint(
   for (let round = 0; round < roundsMax; round += 1) {
     const name = await readName(context.desired, call.principal.team, order.name);
     if (name.document?.kind === 'name') return answerHolder(attempt, ids, name.document.endpointId);
+    if (call.dryRun) return dryRunAnswer(context, spec, null);
     const result = await context.committer.commit(planCreate(spec, facts, { name, access, spec: specSeq }));
     if (result.kind === 'mismatch') throw new AppError('idempotency_mismatch');
     if (result.kind === 'committed') return committed(attempt, facts, result);
@@ -70,16 +72,15 @@ function committed(
   attempt: Attempt,
   facts: Facts,
   { revision, at }: { revision: number; at: number | null },
-): Answer<CreateReply> {
-  const { order, context } = attempt;
+): CreateAnswer {
   const { endpointId, mark } = facts;
   const stored = at === null ? facts : factsOf(attempt, { ...mark, endpointId }, at);
-  const spec = buildFirstSpec(order, stored);
-  return replyOf(context, stored, { spec, revision });
+  const spec = buildFirstSpec(attempt.order, stored);
+  return replyOf(attempt, stored, { spec, revision });
 }
 
 /** New ids, or the answer that the same Idempotency-Key got before. */
-async function seekIds(attempt: Attempt): Promise<{ ids: Ids; specSeq: number } | Answer<CreateReply>> {
+async function seekIds(attempt: Attempt): Promise<{ ids: Ids; specSeq: number } | CreateAnswer> {
   const { context, call } = attempt;
   if (call.idempotencyKey === undefined)
     return { ids: { endpointId: context.newId(), intentId: context.newId() }, specSeq: 0 };
@@ -94,7 +95,7 @@ async function seekIds(attempt: Attempt): Promise<{ ids: Ids; specSeq: number } 
   throw new AppError('idempotency_mismatch', { message: 'This Idempotency-Key is used up. Send a new one.' });
 }
 
-function replayKeyed(attempt: Attempt, ids: Ids, { document, revision }: DesiredState): Answer<CreateReply> {
+function replayKeyed(attempt: Attempt, ids: Ids, { document, revision }: DesiredState): CreateAnswer {
   if (document?.kind !== 'spec')
     throw new AppError('endpoint_deleting', {
       message: 'The endpoint that was created with this Idempotency-Key has been deleted. Send a new key.',
@@ -106,7 +107,7 @@ function replayKeyed(attempt: Attempt, ids: Ids, { document, revision }: Desired
 }
 
 /** The name has a holder: ourselves in an earlier attempt, an equal request without a key, or somebody else. */
-async function answerHolder(attempt: Attempt, ids: Ids, holderId: string): Promise<Answer<CreateReply>> {
+async function answerHolder(attempt: Attempt, ids: Ids, holderId: string): Promise<CreateAnswer> {
   const found = await readDesired(attempt.context.desired, holderId);
   if (holderId === ids.endpointId) {
     if (found.document === null) throw new AppError('conflict');
@@ -134,11 +135,11 @@ function isRetry({ context, call, bodyHash }: Attempt, spec: SpecDocument): bool
 }
 
 /** The first answer again, byte for byte: everything in it derives from the order and the stored intent. */
-function replay(attempt: Attempt, ids: Ids, stored: RevisedSpec): Answer<CreateReply> {
+function replay(attempt: Attempt, ids: Ids, stored: RevisedSpec): CreateAnswer {
   const entry = stored.spec.intents.find(({ intentId }) => intentId === ids.intentId);
   const facts = { ...factsOf(attempt, ids, entry?.at ?? 0), defaultVpcId: stored.spec.vpcId };
   const spec = buildFirstSpec(attempt.order, facts);
-  return replyOf(attempt.context, facts, { spec, revision: entry?.revision ?? stored.revision });
+  return replyOf(attempt, facts, { spec, revision: entry?.revision ?? stored.revision });
 }
 
 function factsOf({ context, call, bodyHash, order }: Attempt, { endpointId, intentId }: Ids, at: number): Facts {
@@ -164,13 +165,14 @@ function factsOf({ context, call, bodyHash, order }: Attempt, { endpointId, inte
   };
 }
 
-function replyOf({ address }: RegionContext, { token }: Facts, revised: RevisedSpec): Answer<CreateReply> {
+function replyOf({ context, call }: Attempt, { token }: Facts, revised: RevisedSpec): CreateAnswer {
+  if (call.dryRun) return dryRunAnswer(context, revised.spec, { ...revised, status: null });
   const { tokenId: id, value } = token;
   return {
     status: 202,
     revision: revised.revision,
     body: {
-      dedicated_inference: project(revised, null, address),
+      dedicated_inference: project(revised, null, context.address),
       token: { id, name: firstTokenName, value, is_managed: true, created_at: revised.spec.createdAt },
     },
   };

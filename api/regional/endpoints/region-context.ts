@@ -32,6 +32,8 @@ export interface Call {
   principal: Principal;
   requestId: string;
   idempotencyKey: string | undefined;
+  /** Nothing is stored; the answer says what would be. */
+  dryRun: boolean;
 }
 
 /** A use case's answer; `revision` becomes the ETag, null where the answer is about no revision. */

@@ -1,4 +1,5 @@
 import type { PatchRequest } from '#shared/contract/deployment.ts';
+import type { DryRunReply } from '#shared/contract/dry-run.ts';
 import type { DedicatedInference } from '#shared/contract/resource.ts';
 import type { RevisedSpec, SpecDocument } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
@@ -6,6 +7,7 @@ import type { SpecContent } from '#shared/contract/spec-changes.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
 import type { Answer, Call, RegionContext } from './region-context.ts';
 import { keylessRetryMs, seekIntent } from './idempotency.ts';
+import { dryRunAnswer } from './dry-run.ts';
 import { requireMatch } from './if-match.ts';
 import { planUpdate, type NameMove } from './intents.ts';
 import { changeSpec } from './spec-change.ts';
@@ -19,7 +21,7 @@ export interface UpdateOrder {
   request: PatchRequest;
 }
 
-type ResourceAnswer = Answer<{ dedicated_inference: DedicatedInference }>;
+type ResourceAnswer = Answer<{ dedicated_inference: DedicatedInference } | DryRunReply>;
 
 /** The spec and the status that a change starts from. */
 interface Present extends RevisedSpec {
@@ -27,7 +29,8 @@ interface Present extends RevisedSpec {
 }
 
 /**
- * Changes an endpoint: name, models, accelerators, replica counts, Hugging Face token; all of it or nothing.
+ * Changes an endpoint: name, models, accelerators, replica counts, Hugging Face token; all of it or nothing. A dry run goes
+ * the same way up to where it would be stored.
  * @throws AppError `not_found`, `endpoint_deleting`, `version_mismatch`, `forbidden` while another change is pending and no
  * If-Match says that it may be superseded, `conflict`, `name_taken`, `unprocessable`, `idempotency_mismatch`, `store_full`,
  * `overloaded`, `outcome_unknown`, `unavailable`.
@@ -39,10 +42,13 @@ export async function updateEndpoint(context: RegionContext, call: Call, order: 
   const bodyHash = keys.requestHash('update', [order.endpointId, order.request]);
   const { spec, revision } = present;
   const sought = seekIntent(context, call, { intents: spec.intents, revision, bodyHash });
-  if (sought.replayed !== null) return answerWith(context, present, sought.replayed.revision);
-  if (isRetry(context, call, { ...present, bodyHash })) return answerWith(context, present, revision);
-  const decided = decide(order, present, (part) => keys.derivedId(`${part}\0${sought.intentId}`));
-  if (decided === null) return answerWith(context, present, revision);
+  const again = sought.replayed !== null || isRetry(context, call, { ...present, bodyHash });
+  const partId = (part: string): string => keys.derivedId(`${part}\0${sought.intentId}`);
+  const decided = again ? null : decide(order, present, partId);
+  if (decided === null)
+    return call.dryRun
+      ? dryRunAnswer(context, spec, present)
+      : answerWith(context, present, sought.replayed?.revision ?? revision);
   committer.requireRoom();
   const { content, token, scaled } = decided;
   const move = content.name === spec.name ? null : await moveName(context, spec, content.name);
@@ -61,6 +67,7 @@ export async function updateEndpoint(context: RegionContext, call: Call, order: 
       summary: summaryOf(spec, next),
     },
   );
+  if (call.dryRun) return dryRunAnswer(context, intent.carrier.body, present);
   const result = await committer.commit(intent);
   if (result.kind === 'mismatch') throw new AppError('idempotency_mismatch');
   if (result.kind === 'moved') throw new AppError('conflict');

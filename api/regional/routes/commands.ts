@@ -161,7 +161,7 @@ async function run(
   if (principal.team !== team) throw new AppError('forbidden', { message: `The API token is not of team ${team}.` });
   requireScope(principal, scopeOf[known]);
   const idempotencyKey = textOf(json, 'idempotencyKey') || undefined;
-  return carryOut(known, json, { context, call: { principal, requestId, idempotencyKey } });
+  return carryOut(known, json, { context, call: { principal, requestId, idempotencyKey, dryRun: false } });
 }
 
 async function carryOut(
@@ -171,8 +171,8 @@ async function carryOut(
 ): Promise<Answer<unknown>> {
   if (verb === 'create') {
     const order = readCreateOrder('body' in json ? json.body : undefined, context.region);
-    parseInput(commandSchemas.create, json);
-    return createEndpoint(context, call, order);
+    const { dryRun = false } = parseInput(commandSchemas.create, json);
+    return createEndpoint(context, { ...call, dryRun }, order);
   }
   const { id } = parseInput(commandSchemas[verb], json);
   if (verb === 'get') return getEndpoint(context, call, id);

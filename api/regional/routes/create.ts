@@ -12,6 +12,7 @@ export const createRoute: Route = {
   summary: 'Create an endpoint',
   scope: 'dedicated_inference:create',
   body: createRequestSchema,
+  dryRun: true,
   success: { status: 202, description: 'The endpoint is stored and will be provisioned.' },
   failures: [400, 401, 403, 409, 413, 415, 422, 503],
   handle: async (c, { context, bodyMaxBytes }) => {

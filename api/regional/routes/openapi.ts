@@ -1,4 +1,5 @@
 import { OpenAPIHono, type z } from '@hono/zod-openapi';
+import { dryRunReplySchema } from '#shared/contract/dry-run.ts';
 import {
   acceleratorReplySchema,
   acceleratorsReplySchema,
@@ -58,7 +59,8 @@ export const apiRoutes: readonly Route[] = operations.map(([route]) => route);
 /** The OpenAPI 3.1 document, made from the same schemas that requests are read with. */
 export function openApiDocument(): ReturnType<OpenAPIHono['getOpenAPI31Document']> {
   const app = new OpenAPIHono();
-  for (const [route, reply] of operations) app.openAPIRegistry.registerPath(describeRoute(route, reply));
+  for (const [route, reply] of operations)
+    app.openAPIRegistry.registerPath(describeRoute(route, { reply, dryRun: dryRunReplySchema }));
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
   return app.getOpenAPI31Document({
     openapi: '3.1.0',

@@ -11,6 +11,7 @@ export const patchRoute: Route = {
   summary: 'Change an endpoint: name, models, accelerators, replica counts, Hugging Face token',
   scope: 'dedicated_inference:update',
   body: patchRequestSchema,
+  dryRun: true,
   success: { status: 202, description: 'The change is stored and will be carried out.' },
   failures: [400, 401, 403, 404, 409, 412, 413, 415, 422, 503],
   handle: async (c, { context, bodyMaxBytes }) => {

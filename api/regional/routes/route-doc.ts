@@ -1,4 +1,5 @@
 import { createRoute, z, type RouteConfig } from '@hono/zod-openapi';
+import { dryRunQuerySchema } from '#shared/contract/dry-run.ts';
 import { itemPath, partPaths } from '#shared/contract/deployment.ts';
 import { errorReplySchema } from '#shared/contract/resource.ts';
 import { uuidSchema } from '#shared/contract/ids.ts';
@@ -29,8 +30,11 @@ const prefer = z.string().optional().meta({
 });
 const ifMatch = z.string().optional().meta({ description: 'The entity tag of the revision that was read.' });
 
-/** The OpenAPI description of an operation; `reply` is the schema of what a success answers. */
-export function describeRoute(route: Route, reply: z.ZodType | undefined): RouteConfig {
+/** The OpenAPI description of an operation; `reply` is the schema of what a success answers, `dryRun` of what a dry run does. */
+export function describeRoute(
+  route: Route,
+  { reply, dryRun }: { reply: z.ZodType | undefined; dryRun: z.ZodType },
+): RouteConfig {
   const { method, path, success, failures, body, query } = route;
   const mutates = method !== 'get';
   const ids = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = '']) => name);
@@ -50,6 +54,7 @@ export function describeRoute(route: Route, reply: z.ZodType | undefined): Route
     request: {
       ...(ids.length > 0 && { params: z.object(Object.fromEntries(ids.map((name) => [name, uuidSchema]))) }),
       ...(query && { query }),
+      ...(route.dryRun && { query: dryRunQuerySchema }),
       ...(mutates && {
         headers: z.object({
           'Idempotency-Key': idempotencyKey,
@@ -64,6 +69,9 @@ export function describeRoute(route: Route, reply: z.ZodType | undefined): Route
         description: success.description,
         ...(reply && { content: json(reply) }),
       },
+      ...(route.dryRun && {
+        200: { description: 'With `dry_run=true`: what would be. Nothing is stored.', content: json(dryRun) },
+      }),
       ...Object.fromEntries(failed),
     },
   });

@@ -37,6 +37,8 @@ export interface Route {
   body?: z.ZodType;
   /** A request without a body asks for what is usual. */
   bodyOptional?: boolean;
+  /** It can be tried out: `dry_run=true` stores nothing. */
+  dryRun?: true;
   success: { status: 200 | 202 | 204; description: string };
   failures: number[];
   handle: (c: Context<ApiEnv>, options: RouteOptions) => Promise<Answer<unknown> | Response>;

@@ -1,7 +1,7 @@
 import type { WireStatus } from '#shared/contract/lifecycle.ts';
 import type { DedicatedInference } from '#shared/contract/resource.ts';
-import { project } from './project.ts';
-import type { Answer, RegionContext } from './region-context.ts';
+import { project } from '../endpoints/project.ts';
+import type { Answer, RegionContext } from '../endpoints/region-context.ts';
 
 /** Longest time that an answer is held, seconds: less than a front door waits for one. */
 const waitMaxSeconds = 25;
