@@ -10,6 +10,7 @@ const config: KnipConfig = {
     'loadtest/bench/{figures,no-loss}.ts',
     'api/testing/clients/build.ts',
     '{k8s,docs}/write-*.ts',
+    'api/regional/testing/kills/kills.ts',
     'api/regional/testing/schemathesis.ts',
     '**/*.{test,bench}.ts',
     '.config/*.ts',
