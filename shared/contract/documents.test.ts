@@ -4,7 +4,13 @@ import { auditDocumentSchema } from './audit.ts';
 import { commandSchemas } from './commands.ts';
 import { accessSchema, desiredSchema, intentsMax, nameSchema } from './desired.ts';
 import { apiTokenDocumentSchema } from './identity.ts';
-import { drainReportSchema, poolDocumentSchema, routerRegistrationSchema } from './replica.ts';
+import {
+  drainReportSchema,
+  lastUseDocumentSchema,
+  poolDocumentSchema,
+  routerRegistrationSchema,
+  useReportSchema,
+} from './replica.ts';
 import { clusterDocumentSchema, infraResourceSchema, quarantineDocumentSchema, wordDocumentSchema } from './infra.ts';
 import { eventDocumentSchema, statusDocumentSchema } from './status.ts';
 
@@ -175,6 +181,8 @@ const documents: [name: string, schema: z.ZodType, document: Record<string, unkn
     },
   ],
   ['pool', poolDocumentSchema, pool],
+  ['report of used tokens', useReportSchema, { v: 1, day: '2026-11-22', tokens: { [id(1)]: [id(6)] } }],
+  ['last use', lastUseDocumentSchema, { v: 1, endpointId: id(1), days: { [id(6)]: '2026-11-22' } }],
   [
     'drain report',
     drainReportSchema,

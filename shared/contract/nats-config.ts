@@ -30,6 +30,7 @@ export function natsAccounts(logins: readonly NatsLogin[]): string {
       return `{ service: "$JS.API.${question}", accounts: [EDGE], response_type: ${kind} }`;
     }),
     `{ service: "${everyCommand}", accounts: [TEAMS] }`,
+    `{ service: "${subjects.everyUse}", accounts: [EDGE] }`,
     `{ stream: "${everyTeamEvent}", accounts: [TEAMS] }`,
   ];
   const drains = `{ stream: { account: EDGE, subject: "${subjects.everyDrain}" } }`;
@@ -40,7 +41,10 @@ export function natsAccounts(logins: readonly NatsLogin[]): string {
     ...account('CONTROL', logins, { jetstream: true, exports, imports: [drains] }),
     ...account('EDGE', logins, {
       exports: [`{ stream: "${subjects.everyDrain}", accounts: [CONTROL] }`],
-      imports: edgeQuestions.map((each) => fromControl('service', `$JS.API.${each}`, `${edgeApi}.${each}`)),
+      imports: [
+        ...edgeQuestions.map((each) => fromControl('service', `$JS.API.${each}`, `${edgeApi}.${each}`)),
+        fromControl('service', subjects.everyUse),
+      ],
     }),
     ...account('TEAMS', logins, {
       exports: [],

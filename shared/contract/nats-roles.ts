@@ -42,7 +42,12 @@ function looking(rows: readonly { name: string }[]): string[] {
   return rows.map(({ name }) => `${controlApi}.STREAM.INFO.${name}`);
 }
 
-const { desired, status, events, audit, edge, infra, leases, identity } = streams;
+/** What verifying a stream takes of which single documents are asked for. */
+function lookingUp(rows: readonly { name: string }[]): string[] {
+  return [...looking(rows), ...rows.map(({ name }) => `${controlApi}.STREAM.MSG.GET.${name}`)];
+}
+
+const { desired, status, events, audit, used, edge, infra, leases, identity } = streams;
 
 /** What operators say: who is who, what may be swept, which router is gone, and that they said so. */
 const operatorWrites = [
@@ -62,8 +67,8 @@ export function natsUser(role: NatsRole): NatsUser {
     case 'router': {
       const { vpcId } = role;
       const reads = reading(edgeApi, [edgeStreams.access(vpcId), edgeStreams.pools(vpcId)]);
-      const publish = [...reads, subjects.drain(vpcId, '*')];
-      return user(`router-${vpcId}`, { account: 'EDGE', publish });
+      const reports = [subjects.drain(vpcId, '*'), subjects.use(vpcId, '*')];
+      return user(`router-${vpcId}`, { account: 'EDGE', publish: [...reads, ...reports] });
     }
     case 'provisioner':
       return user('provisioner', {
@@ -87,14 +92,14 @@ export function natsUser(role: NatsRole): NatsUser {
       return user('regional', {
         publish: [
           ...reading(controlApi, [desired, status, identity, events]),
-          ...looking([audit]),
-          // How far the audit lines of an endpoint have got.
-          `${controlApi}.STREAM.MSG.GET.${audit.name}`,
+          // How far the audit lines of an endpoint have got, and when its tokens were used.
+          ...lookingUp([audit, used]),
           ...desired.subjects,
           subjects.event('*'),
           ...(['spec', 'access'] as const).map((document) => subjects.audit(document, '*')),
+          subjects.used('*'),
         ],
-        subscribe: [subjects.commandsOfRegion(role.region)],
+        subscribe: [subjects.commandsOfRegion(role.region), subjects.everyUse],
         answers: true,
       });
     case 'central':

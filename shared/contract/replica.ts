@@ -142,3 +142,33 @@ export const proofTtlMs = 60_000;
 
 /** What probe credentials start with. */
 export const proofPrefix = 'fairwayproof_';
+
+/** Most tokens of one report: about 40 KB. */
+export const usesPerReport = 1000;
+
+const tokenIds = z.array(uuidSchema).min(1).max(usesPerReport);
+
+/** Which tokens of which endpoints were used on a day (UTC), as a router says it on `fairway.use.<vpcId>.<routerId>`. */
+export const useReportSchema = z.object({
+  v: z.literal(1),
+  day: z.iso.date(),
+  tokens: z
+    .record(uuidSchema, tokenIds)
+    .refine(
+      (tokens) => Object.values(tokens).flat().length <= usesPerReport,
+      `names more than ${usesPerReport} tokens`,
+    ),
+});
+
+/** One report. */
+export type UseReport = z.infer<typeof useReportSchema>;
+
+/** The last day (UTC) on which each token of an endpoint was used, on `fairway.used.<endpointId>`. */
+export const lastUseDocumentSchema = z.object({
+  v: z.literal(1),
+  endpointId: uuidSchema,
+  days: z.record(uuidSchema, z.iso.date()),
+});
+
+/** The last days of one endpoint's tokens. */
+export type LastUseDocument = z.infer<typeof lastUseDocumentSchema>;

@@ -144,6 +144,10 @@ export const tokenReplySchema = z
     networks: z.array(z.string()).optional().describe('Networks that it may be used from (CIDR).'),
     group: z.string().optional().describe('Tokens of one group share caches and stored responses.'),
     flow_header: z.string().optional().describe('The request header that tells the people apart who use it.'),
+    last_used_on: z.iso
+      .date()
+      .optional()
+      .describe('The last day (UTC) on which it was used; absent when it never was.'),
     replaced_by: uuidSchema.optional().describe('The token that has taken its place; this one ends when it expires.'),
   })
   .meta({ id: 'DedicatedInferenceToken', description: 'A token for inference at one endpoint.' });

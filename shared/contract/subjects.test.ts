@@ -28,6 +28,7 @@ describe('every document has one stream', () => {
     [subjects.audit('spec', 'e'), 'AUDIT', undefined],
     [subjects.audit('access', 'e'), 'AUDIT', undefined],
     [subjects.audit('operator', 'r'), 'AUDIT', undefined],
+    [subjects.used('e'), 'USED', undefined],
     [subjects.apiToken('h'), 'IDENTITY', subjects.everyApiToken],
     [subjects.team('t'), 'IDENTITY', subjects.everyTeam],
     [subjects.vpc('v'), 'IDENTITY', subjects.everyVpc],

@@ -71,6 +71,9 @@ const documents = {
   member: subjects.member(own, 'i'),
   drain: subjects.drain(own, 'r'),
   drainElsewhere: subjects.drain(other, 'r'),
+  use: subjects.use(own, 'r'),
+  useElsewhere: subjects.use(other, 'r'),
+  used: subjects.used('e'),
   command: subjects.command('demo', region, 'create'),
   commandOfOthers: subjects.command('other', region, 'create'),
   teamEvent: subjects.teamEvent('demo', region, 'e'),
@@ -104,13 +107,14 @@ const heard = [
   '$KV.>',
   'fairway.>',
   subjects.everyDrain,
+  subjects.everyUse,
   '_R_.>',
 ].concat(
   roles.map((role) => `_INBOX_${natsUser(role).name}.x`),
   subjects.commandsOfRegion(region),
 );
 
-const { desired, status, events, audit, edge, infra, leases, identity } = streams;
+const { desired, status, events, audit, used, edge, infra, leases, identity } = streams;
 const read = (prefix: string, ...rows: { name: string }[]): string[] =>
   asked(
     prefix,
@@ -122,7 +126,10 @@ const d = documents;
 
 /** What each role needs, written down apart from the function that grants it. All else in the lists above is refused. */
 const needs: Record<NatsRole['role'], { publish: string[]; subscribe: string[] }> = {
-  router: { publish: [...read(edgeApi, edgeStreams.access(own), edgeStreams.pools(own)), d.drain], subscribe: [] },
+  router: {
+    publish: [...read(edgeApi, edgeStreams.access(own), edgeStreams.pools(own)), d.drain, d.use],
+    subscribe: [],
+  },
   provisioner: {
     publish: [
       ...read(api, desired, status, edge, infra, leases),
@@ -147,8 +154,8 @@ const needs: Record<NatsRole['role'], { publish: string[]; subscribe: string[] }
   regional: {
     publish: [
       ...read(api, desired, status, identity, events),
-      ...look(audit),
-      `${api}.STREAM.MSG.GET.${audit.name}`,
+      ...look(audit, used),
+      ...[audit, used].map(({ name }) => `${api}.STREAM.MSG.GET.${name}`),
       d.spec,
       d.access,
       d.accessElsewhere,
@@ -156,8 +163,16 @@ const needs: Record<NatsRole['role'], { publish: string[]; subscribe: string[] }
       d.event,
       d.auditSpec,
       d.auditAccess,
+      d.used,
     ],
-    subscribe: [d.command, d.commandOfOthers, subjects.commandsOfRegion(region)],
+    subscribe: [
+      d.command,
+      d.commandOfOthers,
+      d.use,
+      d.useElsewhere,
+      subjects.commandsOfRegion(region),
+      subjects.everyUse,
+    ],
   },
   central: { publish: read(edgeApi, identity), subscribe: [] },
   admin: {
