@@ -2,9 +2,10 @@ import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerRespo
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { Hono, type Context } from 'hono';
 import { AppError, toAppError } from '#shared/contract/errors.ts';
-import { authenticate, type Gate } from './access/authenticate.ts';
+import { authenticate, type Caller, type Gate } from './access/authenticate.ts';
 import type { Api, Dialect, ErrorVoice, ToldError } from './dialects/dialect.ts';
 import { forward, type ForwardDeps, type ForwardOutcome } from './forward/forward.ts';
+import type { TokenUse } from './edge/token-use.ts';
 import type { Asked } from './request/listeners.ts';
 import { ConnectionTurns } from './request/connection-turns.ts';
 import { askKeeper } from './request/kept-answer.ts';
@@ -21,6 +22,7 @@ import { modelNotFound, modelsOf } from './request/served-models.ts';
 export interface AppDeps extends RequestDeps {
   readonly apis: readonly [Api, ...Api[]];
   readonly gate: Gate;
+  readonly tokenUse: Pick<TokenUse, 'note'>;
   readonly scans: ScanQueue;
   readonly bodyLimits: { readonly bytesMax: number; readonly timeoutMs: number; readonly choicesMax: number };
   readonly forwarding: ForwardDeps;
@@ -107,7 +109,7 @@ async function serve(
 /** Who asks, what for, and then the answer. */
 async function pass(deps: AppDeps, request: InferenceRequest): Promise<ForwardOutcome> {
   const { gate, clock, bodyLimits, scans } = deps;
-  const caller = authenticate(gate, request.incoming, clock.now());
+  const caller = enter(deps, request.incoming);
   request.note({ endpointId: caller.endpointId, ...(caller.kind === 'token' && { tokenId: caller.tokenId }) });
   const lookup = { gate, picker: deps.forwarding.picker };
   if (request.dialect.aboutAnswer !== undefined) await askKeeper(request, caller, lookup);
@@ -118,12 +120,19 @@ async function pass(deps: AppDeps, request: InferenceRequest): Promise<ForwardOu
   return outcome;
 }
 
+/** Lets a caller in; a token's day is noted. @throws AppError `invalid_api_key`. */
+function enter({ gate, clock, tokenUse }: AppDeps, incoming: IncomingMessage): Caller {
+  const caller = authenticate(gate, incoming, clock.now());
+  if (caller.kind === 'token') tokenUse.note(caller);
+  return caller;
+}
+
 /** Where several APIs list models under one path, the caller's own answers. */
 function addModels(app: Hono<Bindings>, deps: AppDeps, path: string): void {
-  const { gate, clock, forwarding } = deps;
+  const { gate, forwarding } = deps;
   const listing = (c: Context<Bindings>) => {
     const { incoming } = c.env;
-    const caller = authenticate(gate, incoming, clock.now());
+    const caller = enter(deps, incoming);
     const served = modelsOf(gate.pools, caller, (pool) => forwarding.picker.isServing(pool));
     const models = apiFor(
       deps.apis.filter((api) => api.models?.path === path),

@@ -97,6 +97,9 @@ export const routerConfigSchema = z.object({
   FAIRWAY_KEPT_ANSWERS_TTL_MS: count(0)
     .default(24 * 60 * 60 * 1000)
     .describe('how long an answer can be asked for or gone on from by its id'),
+  FAIRWAY_USE_REPORT_MS: count(100)
+    .default(60_000)
+    .describe('time between two reports of the tokens that were used for the first time in a day'),
   FAIRWAY_SCRAPE_MS: count(10).default(1000).describe('time between two looks at a replica’s metrics'),
 });
 

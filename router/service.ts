@@ -18,6 +18,7 @@ import { anthropic } from './dialects/anthropic/routes.ts';
 import { openAi } from './dialects/openai/routes.ts';
 import { listenerPlaces, type RouterConfig } from './config.ts';
 import { DrainReporter } from './edge/drain-report.ts';
+import { TokenUse } from './edge/token-use.ts';
 import { UndiciUpstream } from './forward/undici-upstream.ts';
 import { letClientsGo } from './request/let-clients-go.ts';
 import { Listeners } from './request/listeners.ts';
@@ -80,7 +81,8 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
   stack.use(feedBrain(brain, config.FAIRWAY_SCRAPE_MS, { copy, upstream, metrics, clock, log }));
   const edge = await startEdge(config, overrides, { copy, routerId, clock, stack });
 
-  const deps = appDeps(config, { copy, upstream, picker: brain, metrics, clock, log, apis });
+  const tokenUse = stack.use(startTokenUse(config, { edge, routerId, metrics, clock, log }));
+  const deps = appDeps(config, { copy, upstream, picker: brain, tokenUse, metrics, clock, log, apis });
   metrics.watch({
     brain: () => brain.figures(),
     bodies: () => ({ bytes: deps.memory.total, unread: deps.memory.waiting, unscanned: deps.scans.waiting }),
@@ -163,6 +165,21 @@ async function startEdge(
   );
 }
 
+/** Tokens whose use of a day is remembered: about 10 MB. */
+const usesMax = 100_000;
+
+/** Tells the region which tokens are in use. */
+function startTokenUse(
+  config: RouterConfig,
+  parts: Pick<AppDeps, 'metrics' | 'clock' | 'log'> & { edge: EdgeSource; routerId: string },
+): TokenUse {
+  const { edge, routerId, metrics, clock, log } = parts;
+  const { FAIRWAY_VPC_ID: vpcId, FAIRWAY_USE_REPORT_MS: everyMs } = config;
+  const deliver: EdgeSource['deliver'] = (subject, text) => edge.deliver(subject, text);
+  const onDropped = (): void => metrics.usesDropped.inc();
+  return new TokenUse({ vpcId, routerId, everyMs, usesMax, deliver, onDropped, clock, log });
+}
+
 function podOf(config: RouterConfig): Pick<DrainReport, 'pod'> {
   const { FAIRWAY_POD_NAMESPACE: namespace, FAIRWAY_POD_NAME: name, FAIRWAY_POD_UID: uid } = config;
   const known = namespace !== undefined && name !== undefined && uid !== undefined;
@@ -175,15 +192,16 @@ function listenersOf(config: RouterConfig, { url, privateUrl }: Listeners): Drai
 
 function appDeps(
   config: RouterConfig,
-  parts: Pick<AppDeps, 'metrics' | 'clock' | 'log' | 'apis'> &
+  parts: Pick<AppDeps, 'tokenUse' | 'metrics' | 'clock' | 'log' | 'apis'> &
     Pick<AppDeps['forwarding'], 'upstream' | 'picker'> & { copy: EdgeCopy },
 ): AppDeps {
-  const { copy, upstream, picker, metrics, clock, log, apis } = parts;
+  const { copy, upstream, picker, tokenUse, metrics, clock, log, apis } = parts;
   const { access, pools } = copy;
   const hashKey = Buffer.from(config.FAIRWAY_TOKEN_HASH_KEY, 'base64url');
   return {
     apis,
     gate: { access, pools, tokenHashKey: hashKey },
+    tokenUse,
     hashKey,
     memory: new BodyRoom(config.FAIRWAY_BODY_BUDGET_BYTES, config.FAIRWAY_BODY_WAIT_MS, clock),
     answers: new SharedRoom(config.FAIRWAY_ANSWER_BUDGET_BYTES),

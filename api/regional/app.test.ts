@@ -54,6 +54,7 @@ function startApp(lookup: TokenLookup) {
     },
     vpcs: { problem: () => null, mayExist: () => true },
     events: { page: () => Promise.reject(new AppError('unavailable')), async *follow() {} },
+    lastUse: { daysOf: () => Promise.resolve({}), forget: () => Promise.resolve() },
     clock,
     newId: () => '00000000-0000-8001-8000-000000000001',
   };

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Registry } from 'prom-client';
 import { createIdFactory } from '#shared/contract/ids.ts';
 import { foreignStamp } from '#shared/contract/stream-stamp.ts';
 import { streams } from '#shared/contract/subjects.ts';
@@ -9,7 +10,7 @@ import type { Logger } from '#shared/runtime/log.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
 import { askLeader } from '#shared/runtime/nats/ask-leader.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
-import { writeDocuments, type StoredDocument } from '#shared/runtime/nats/nats-publish.ts';
+import { writeDocuments, type DocumentWrite, type StoredDocument } from '#shared/runtime/nats/nats-publish.ts';
 import { verifyStreams } from '#shared/runtime/nats/nats-streams.ts';
 import { within } from '#shared/runtime/within.ts';
 import { startApiTokens } from '../http/api-tokens.ts';
@@ -28,6 +29,8 @@ import { RegionKeys } from './endpoints/region-keys.ts';
 import { startVpcs } from './endpoints/vpcs.ts';
 import { startCommands } from './routes/commands.ts';
 import { EventStreams } from './routes/event-streams.ts';
+import { LastUse } from './usage/last-use.ts';
+import { startUseReports } from './usage/use-reports.ts';
 import { startAccessChanges } from './view/access-changes.ts';
 import { startEndpointView } from './view/endpoint-view.ts';
 import { EventLog } from './view/event-log.ts';
@@ -59,6 +62,7 @@ interface Base {
   nats: Nats;
   clock: Clock;
   log: Logger;
+  registry: Registry;
   metrics: ApiMetrics;
   random: () => number;
 }
@@ -78,7 +82,7 @@ export async function startRegionalApi(config: RegionalConfig, overrides: Region
   });
   stack.use(nats);
   await within(verifyAll(nats, config, signal), startTimeoutMs.streams, { clock, signal });
-  const base: Base = { config, nats, clock, log, metrics, random };
+  const base: Base = { config, nats, clock, log, registry, metrics, random };
   const tokens = stack.use(startApiTokens({ nats, clock, log }));
   const context = startContext(base, stack);
   const { view, vpcs } = context;
@@ -126,10 +130,10 @@ export async function startRegionalApi(config: RegionalConfig, overrides: Region
 }
 
 async function verifyAll(nats: Nats, config: RegionalConfig, signal: AbortSignal | undefined): Promise<void> {
-  const { desired, status, events, audit, identity } = streams;
+  const { desired, status, events, audit, used, identity } = streams;
   await verifyStreams(nats, [identity], { signal });
   const check = foreignStamp(config.FAIRWAY_REGION);
-  await verifyStreams(nats, [desired, status, events, audit], { check, signal });
+  await verifyStreams(nats, [desired, status, events, audit, used], { check, signal });
 }
 
 /** What every use case works on; view, log, auditor and the end of deletes hear of each other. */
@@ -155,6 +159,8 @@ function startContext(base: Base, stack: AsyncDisposableStack) {
     accesses.learn(document);
   };
   const desired = stack.use(new NatsDesiredLog({ nats, clock, log, onSeen }));
+  const lastUse = new LastUse({ log: documentsOf(base, streams.used.name), desired, clock });
+  stack.use(startUseReports(lastUse, base));
   const newId = createIdFactory({ now: () => clock.now(), random });
   const context = {
     region: config.FAIRWAY_REGION,
@@ -173,6 +179,7 @@ function startContext(base: Base, stack: AsyncDisposableStack) {
     view,
     vpcs,
     events: new EventLog(nats),
+    lastUse,
     clock,
   } satisfies RegionContext;
   const onRefused = (): void => metrics.refusedKeys.inc({ queue: 'finish-deletes' });
@@ -207,13 +214,20 @@ function createCommitter({ config, clock, metrics, random }: Base, log: NatsDesi
   });
 }
 
-function startAuditor({ config, nats, clock, log, metrics, random }: Base): Auditor {
-  const stream = streams.audit.name;
+function startAuditor(base: Base): Auditor {
+  const { config, clock, log, metrics, random } = base;
   const auditLog = {
-    write: (write: Parameters<typeof writeDocuments>[1][number]) => writeDocuments(nats, [write], ''),
-    last: (subject: string) => askLeader({ nats, clock, stream, subject, budgetMs: 5000 }),
+    ...documentsOf(base, streams.audit.name),
     onRefused: () => metrics.refusedKeys.inc({ queue: 'audit' }),
   };
   const drainTimeoutMs = config.FAIRWAY_NATS_DRAIN_TIMEOUT_MS;
   return new Auditor({ auditLog, drainTimeoutMs, clock, log, random, due: metrics.auditDue });
+}
+
+/** Single documents of a stream: their leader is asked, and written to. */
+function documentsOf({ nats, clock }: Base, stream: string) {
+  return {
+    write: (write: DocumentWrite) => writeDocuments(nats, [write], ''),
+    last: (subject: string) => askLeader({ nats, clock, stream, subject, budgetMs: 5000 }),
+  };
 }

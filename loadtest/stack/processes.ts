@@ -138,6 +138,7 @@ export function routerProcess(plan: StackPlan, vpc: number, index: number): Proc
       FAIRWAY_STATE_DIR: join(plan.folder, name),
       FAIRWAY_PROPAGATION_MS: String(routers.length > 1 ? noticedMs : 0),
       FAIRWAY_DRAIN_TIMEOUT_MS: String(plan.options.drainTimeoutMs),
+      FAIRWAY_USE_REPORT_MS: '2000',
     },
   });
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AccessDocument } from '#shared/contract/desired.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
+import { subjects } from '#shared/contract/subjects.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { accessDocument, poolDocument } from '#shared/testing/documents.ts';
@@ -50,6 +51,7 @@ export function describeEdgeSource(name: string, prepare: PrepareEdge): void {
       const { vpcId } = world();
       const source = (await prepare({ vpcId, access: [], pools: [] }))(new EdgeCopy({ vpcId, log: silentLogger() }));
       expect(typeof source.report(`fairway.drain.${vpcId}.r`, '{}')).toBe('boolean');
+      expect(typeof (await source.deliver(subjects.use(vpcId, 'r'), '{}'))).toBe('boolean');
       await source.flush();
       await source[Symbol.asyncDispose]();
     });

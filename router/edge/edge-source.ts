@@ -8,6 +8,8 @@ export interface EdgeSource extends AsyncDisposable {
   doubts(): string[];
   /** Sends a report without waiting; false when it cannot. A report that cannot go now is not worth keeping. */
   report(subject: string, text: string): boolean;
+  /** Sends a report and waits for the word that it is stored; false when nobody gives it. It is then told again. */
+  deliver(subject: string, text: string): Promise<boolean>;
   /** Waits until what was reported is on its way, within a second. */
   flush(): Promise<void>;
 }

@@ -2,7 +2,7 @@ import type { EdgeCopy } from './edge-copy.ts';
 import type { EdgeSource } from './edge-source.ts';
 import type { EdgeState } from './state-file.ts';
 
-/** A fixed list of pools and of who may call them, which never changes; reports go nowhere. */
+/** A fixed list of pools and of who may call them, which never changes; reports go nowhere, and nobody misses them. */
 export function startFixedEdgeSource(state: Pick<EdgeState, 'access' | 'pools'>, copy: EdgeCopy): EdgeSource {
   const message = (id: string, document: unknown) => ({
     subject: `fixed.${id}`,
@@ -18,6 +18,7 @@ export function startFixedEdgeSource(state: Pick<EdgeState, 'access' | 'pools'>,
     poolRevision: () => 1,
     doubts: () => [],
     report: () => false,
+    deliver: () => Promise.resolve(true),
     flush: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

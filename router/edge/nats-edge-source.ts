@@ -22,6 +22,9 @@ export interface NatsEdgeOptions {
   readonly log: Logger;
 }
 
+/** Longest wait for the word that a report is stored, milliseconds. */
+const deliveryMs = 5000;
+
 /**
  * Keeps an edge copy current from the two streams of its VPC. It connects in the background, for as long as it takes: a
  * router serves from its copy on disk meanwhile, and from memory whenever NATS is away later.
@@ -64,6 +67,14 @@ export class NatsEdgeSource implements EdgeSource {
     if (this.#nats?.up() !== true) return false;
     this.#nats.nc.publish(subject, text);
     return true;
+  }
+
+  async deliver(subject: string, text: string): Promise<boolean> {
+    if (this.#nats?.up() !== true) return false;
+    return this.#nats.nc.request(subject, text, { timeout: deliveryMs }).then(
+      () => true,
+      () => false,
+    );
   }
 
   async flush(): Promise<void> {

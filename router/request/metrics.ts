@@ -27,6 +27,7 @@ export class RouterMetrics {
   readonly clientRetries: Counter<'route'>;
   readonly certificates: Counter<'result'>;
   readonly scrapes: Counter<'result'>;
+  readonly usesDropped: Counter;
   readonly tokens: Counter<'kind'>;
   readonly hits: Counter<'kind'>;
   readonly firstToken: Histogram;
@@ -71,6 +72,11 @@ export class RouterMetrics {
       [],
     );
     this.scrapes = counter('scrapes_total', 'Looks at replicas; denied: one refuses its pool’s key.', ['result']);
+    this.usesDropped = counter(
+      'token_uses_dropped_total',
+      'Uses of tokens that are not told to the region: too many tokens in one day.',
+      [],
+    );
     this.tokens = counter('tokens_total', 'Tokens as engines report them.', ['kind']);
     this.hits = counter('cache_hit_tokens_total', 'Prompt tokens out of caches, predicted and reported.', ['kind']);
     this.firstToken = histogram('first_token_seconds', 'From arrival to the first content.', secondsBuckets);

@@ -73,6 +73,7 @@ async function release(endpointId: string, { context, auditor, log, newBatchId }
   const access = await readAccessOf(desired, spec);
   await auditor.settle({ document: spec, revision });
   if (access.document !== null) await auditor.settle({ ...access, document: access.document });
+  await context.lastUse.forget(endpointId);
   const claim = await readName(desired, spec.team, spec.name);
   const own = claim.document?.kind === 'name' && claim.document.endpointId === endpointId;
   const writes = planRelease(

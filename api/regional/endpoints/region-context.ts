@@ -4,6 +4,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import type { Committer } from '../commit/committer.ts';
 import type { DesiredLog } from '../commit/desired-log.ts';
 import type { EndpointView } from '../view/endpoint-view.ts';
+import type { LastUse } from '../usage/last-use.ts';
 import type { EventLog } from '../view/event-log.ts';
 import type { EndpointAddress } from './project.ts';
 import type { RegionKeys } from './region-keys.ts';
@@ -23,6 +24,7 @@ export interface RegionContext {
   view: EndpointView;
   vpcs: Vpcs;
   events: Pick<EventLog, 'page' | 'follow'>;
+  lastUse: Pick<LastUse, 'daysOf' | 'forget'>;
   clock: Clock;
   newId: () => string;
 }

@@ -4,9 +4,9 @@ import { commandSchemas, commandVerbs, type CommandReply, type CommandVerb } fro
 import { AppError, toAppError } from '#shared/contract/errors.ts';
 import type { Scope } from '#shared/contract/identity.ts';
 import { subjects } from '#shared/contract/subjects.ts';
-import { pause } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
+import { serveSubject, type ServedSubject } from '#shared/runtime/nats/serve-subject.ts';
 import type { TokenLookup } from '../../http/api-tokens.ts';
 import { authenticate, requireScope } from '../../http/authenticate.ts';
 import { renderError } from '../../http/error-reply.ts';
@@ -34,9 +34,6 @@ export interface CommandsOptions {
 /** Processes of a region share the commands. */
 const queueGroup = 'fairway-api-regional';
 
-/** Pause before a subscription that has ended is made anew, milliseconds. */
-const againMs = 1000;
-
 /** Where clients of NATS wait for replies, and where another account's replies arrive. */
 const replyForm = /^_(INBOX|R_)/;
 
@@ -46,84 +43,44 @@ const scopeOf: Record<CommandVerb, Scope> = {
   delete: 'dedicated_inference:delete',
 };
 
-/** Commands as they are served. */
-export interface Commands extends AsyncDisposable {
-  /** False while the server does not let this process listen. */
-  serving(): boolean;
-}
-
 /**
  * Serves `fairway.v1.<team>.<region>.cmd.<verb>`: request and reply, with the schemas and use cases of REST. The command
  * carries an API token; the team in the subject must be the token's. A command that nobody waits for is not carried out:
  * its answer, the only place where a token is shown, would be lost.
  */
-export function startCommands(options: CommandsOptions): Commands {
-  return new CommandServer(options);
+export function startCommands(options: CommandsOptions): ServedSubject {
+  const { nats, context, log } = options;
+  const { region, clock } = context;
+  const running = new Set<Promise<void>>();
+  const place = { nats, clock, log, subject: subjects.commandsOfRegion(region), queue: queueGroup };
+  const served = serveSubject(place, (message) => take(message, running, options));
+  return {
+    serving: () => served.serving(),
+    async [Symbol.asyncDispose]() {
+      await served[Symbol.asyncDispose]();
+      await Promise.all(running);
+    },
+  };
 }
 
-class CommandServer implements Commands {
-  readonly #options: CommandsOptions;
-  readonly #stop = new AbortController();
-  readonly #running = new Set<Promise<void>>();
-  readonly #listening: Promise<void>;
-  #serving = false;
-
-  constructor(options: CommandsOptions) {
-    this.#options = options;
-    this.#listening = this.#listen();
+function take(message: Msg, running: Set<Promise<void>>, options: CommandsOptions): void {
+  const { runningMax, log, answered } = options;
+  const [, , team = '', , , verb = ''] = message.subject.split('.');
+  const known = commandVerbs.find((name) => name === verb) ?? 'other';
+  if (message.reply === undefined || !replyForm.test(message.reply)) {
+    answered.inc({ verb: known, status: 'no_reply' });
+    log.warn({ team, verb }, 'command.without_reply');
+    return;
   }
-
-  serving(): boolean {
-    return this.#serving;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
-    await this.#listening;
-    await Promise.all(this.#running);
-  }
-
-  /** A subscription ends when the server refuses it, or takes the right away; it is asked for again, for ever. */
-  async #listen(): Promise<void> {
-    const { nats, context, log } = this.#options;
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      const subscription = nats.nc.subscribe(subjects.commandsOfRegion(context.region), {
-        queue: queueGroup,
-        callback: (error, message) => (error === null ? this.#take(message) : subscription.unsubscribe()),
-      });
-      this.#serving = true;
-      // A subscription that has just ended has nothing to drain.
-      const drain = (): void => void (nats.up() ? subscription.drain().catch(() => {}) : subscription.unsubscribe());
-      signal.addEventListener('abort', drain, { once: true });
-      const reason = await subscription.closed;
-      signal.removeEventListener('abort', drain);
-      this.#serving = false;
-      if (signal.aborted) return;
-      log.error({ reason: String(reason ?? 'closed') }, 'commands.failing');
-      await pause(context.clock, againMs, signal);
-    }
-  }
-
-  #take(message: Msg): void {
-    const { runningMax, log, answered } = this.#options;
-    const [, , team = '', , , verb = ''] = message.subject.split('.');
-    const known = commandVerbs.find((name) => name === verb) ?? 'other';
-    if (message.reply === undefined || !replyForm.test(message.reply)) {
-      answered.inc({ verb: known, status: 'no_reply' });
-      log.warn({ team, verb }, 'command.without_reply');
-      return;
-    }
-    const end = (result: CommandReply): void => {
-      answered.inc({ verb: known, status: String(result.status) });
-      reply(message, result);
-    };
-    if (this.#running.size >= runningMax) return end(failure(new AppError('overloaded'), ''));
-    const work = answer(message, { team, verb }, this.#options)
-      .then(end)
-      .finally(() => this.#running.delete(work));
-    this.#running.add(work);
-  }
+  const end = (result: CommandReply): void => {
+    answered.inc({ verb: known, status: String(result.status) });
+    reply(message, result);
+  };
+  if (running.size >= runningMax) return end(failure(new AppError('overloaded'), ''));
+  const work = answer(message, { team, verb }, options)
+    .then(end)
+    .finally(() => running.delete(work));
+  running.add(work);
 }
 
 async function answer(

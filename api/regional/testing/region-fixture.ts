@@ -76,8 +76,8 @@ export async function startTestRegion(options: {
 }): Promise<TestRegion> {
   await using stack = new AsyncDisposableStack();
   const nats = stack.use(await connectNats({ url: options.natsUrl, name: 'test', log: silentLogger() }));
-  const { desired, status, identity, events, audit } = streams;
-  await makeTestStreams(nats, [desired, status, identity, events, audit], options.env?.['FAIRWAY_REGION']);
+  const { desired, status, identity, events, audit, used } = streams;
+  await makeTestStreams(nats, [desired, status, identity, events, audit, used], options.env?.['FAIRWAY_REGION']);
   const seedToken = seeder(nats);
   await seedToken(alphaToken, { team: 'alpha' });
   await seedToken(betaToken, { team: 'beta' });
