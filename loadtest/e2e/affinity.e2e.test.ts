@@ -11,6 +11,8 @@ const seed = 7;
 /** All are in flight most of the time: an answer takes far longer than its client needs for the next question. */
 const users = 60;
 const turns = 10;
+/** Replicas; all of them under `npm test -- --all`. */
+const sizes = process.env['FAIRWAY_TEST_ALL'] === undefined ? [2, 4] : [2, 3, 4, 8];
 /** About 20,000 pseudo-tokens, common to all users, as a coding assistant's system prompt and tools are. */
 const commonBytes = 80_000;
 /** Only whole blocks are cached, and the last one of a prompt is always computed. */
@@ -35,7 +37,7 @@ describe('routing by prefix and load', () => {
     await fairway.untilActive(endpointId, 2);
   });
 
-  for (const replicas of [2, 3, 4, 8]) {
+  for (const replicas of sizes) {
     it(`${users} users × ${turns} turns return to their prefix on ${replicas} replicas, evenly (seed ${seed})`, async () => {
       await fairway.scale(endpointId, replicas);
       await fairway.untilActive(endpointId, replicas);

@@ -16,7 +16,7 @@ const vitestArgs = process.argv.slice(2).filter((argument) => argument !== '--al
 const work = mkdtempSync(path.join(tmpdir(), 'fairway-test-'));
 const skipsFile = path.join(work, 'skips.jsonl');
 const signal = stopSignal();
-const env = { FAIRWAY_SKIPS_FILE: skipsFile, ...(all ? { FAIRWAY_KUBELAB: 'build', FAIRWAY_REAL_TIME: 'on' } : {}) };
+const env = { FAIRWAY_SKIPS_FILE: skipsFile, ...(all ? { FAIRWAY_KUBELAB: 'build', FAIRWAY_TEST_ALL: 'on' } : {}) };
 
 /** A step beside the tests that went well counts as one of them. */
 const done: Tally = { passed: 1, failed: 0, skipped: 0, failures: [] };

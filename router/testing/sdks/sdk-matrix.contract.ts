@@ -78,7 +78,7 @@ export function sdkMatrix(sdks: readonly Sdk[], told: string): void {
     await expect(`${preface}\n\n${table.toString()}\n`).toMatchFileSnapshot(told);
   });
 
-  if (process.env['FAIRWAY_REAL_TIME'] === undefined) return;
+  if (process.env['FAIRWAY_TEST_ALL'] === undefined) return;
   describe.each(waitingCases.slice(0, 1))('in real time: $name', (one) => {
     const lab = withLab();
     let ends: Map<Sdk, End>;
