@@ -63,6 +63,7 @@ const conditionReply = z.object({
   status: z.string().describe('`True`, `False` or `Unknown`.'),
   reason: z.string().describe('Why, in one word for programs.'),
   message: z.string().describe('Why, in a sentence for people.'),
+  hint: z.string().optional().describe('What to do next, where something should be done.'),
   last_transition_time: z.iso.datetime().describe('Since when.'),
 });
 
@@ -108,6 +109,7 @@ export const dedicatedInferenceSchema = z
     progress: progressReply.optional().describe('How far the present change is; absent when none is under way.'),
     reason: z.string().describe('Why it stands there, in one word for programs.'),
     message: z.string().describe('Why, in a sentence for people.'),
+    hint: z.string().optional().describe('What to do next; absent while there is nothing to do but wait.'),
     conditions: z.array(conditionReply).describe('The same as Kubernetes has it.'),
     replicas: z
       .object({

@@ -15,12 +15,17 @@ export const phases = [...changeSteps, 'done', 'teardown'] as const;
 /** A phase's name. */
 export type Phase = (typeof phases)[number];
 
+/** What conditions are about, in the order in which they are told. */
+export const conditionTypes = ['Accepted', 'Scheduled', 'ReplicasReady', 'Reachable', 'Ready', 'Stalled'] as const;
+
 /** A condition as Kubernetes has them: `status` changes move `lastTransitionTime`, nothing else does. */
 export const conditionSchema = z.object({
-  type: z.enum(['Accepted', 'Scheduled', 'ReplicasReady', 'Reachable', 'Ready', 'Stalled']),
+  type: z.enum(conditionTypes),
   status: z.enum(['True', 'False', 'Unknown']),
   reason: z.string(),
   message: z.string(),
+  /** What to do next, where something should be done. */
+  hint: z.string().optional(),
   observedRevision: z.int(),
   lastTransitionTime: z.iso.datetime(),
 });
@@ -118,6 +123,8 @@ export const statusDocumentSchema = z.object({
   progress: changeProgressSchema.optional(),
   reason: z.string(),
   message: z.string(),
+  /** What a person should do next, in one line; absent while there is nothing to do but wait. */
+  hint: z.string().optional(),
   conditions: z.array(conditionSchema),
   replicas: z.object({ desired: z.int(), ready: z.int() }),
   replicaList: z.array(replicaStatusSchema).max(512),
