@@ -158,9 +158,9 @@ async function confirmGone({ kube, endpointId, signal }: StepContext): Promise<S
 /** Adds a line to the timeline, once: the stream drops a repeated key within its window of two minutes. */
 async function tellEvent(
   { nats, clock, endpointId }: StepContext,
-  step: { key: string; team: string; revision: number; type: string; message: string; hint?: string },
+  step: { key: string; team: string; revision: number; type: string; message: string; hint: string },
 ): Promise<StepEffect> {
-  const { key, team, revision, type, message, hint = '' } = step;
+  const { key, team, revision, type, message, hint } = step;
   const about = { endpointId, team, revision, type, message, reason: 'Unexpected', hint, phase: 'done' };
   const line: EventDocument = { v: 1, at: new Date(clock.now()).toISOString(), actor: 'provisioner', ...about };
   const body = new TextEncoder().encode(JSON.stringify(line));

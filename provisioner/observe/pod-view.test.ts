@@ -49,6 +49,18 @@ describe('viewPod', () => {
     expect(view(status).stage).toMatchObject({ phase, reason }),
   );
 
+  it('says that an engine lacked memory also while it is being started again, and what a container lacks', () => {
+    const waiting = (reason: string, message: string) => ({ state: { waiting: { reason, message } } });
+    const killed = { lastState: { terminated: { exitCode: 137, reason: 'OOMKilled' } } };
+    const again = { ...waiting('CrashLoopBackOff', 'back-off'), ...killed };
+    expect(view({ conditions: [scheduled], containerStatuses: [again] }).stage).toMatchObject({ reason: 'OOMKilled' });
+    const unmade = waiting('CreateContainerConfigError', 'secret "a" not found');
+    expect(view({ conditions: [scheduled], containerStatuses: [unmade] }).stage).toMatchObject({
+      phase: 'image',
+      message: 'secret "a" not found',
+    });
+  });
+
   it('says how an engine ended', () => {
     const status = {
       conditions: [scheduled],

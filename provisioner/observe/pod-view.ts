@@ -1,11 +1,12 @@
 import type { Phase } from '#shared/contract/status.ts';
+import { kubeReason, type Reason } from './reasons.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { deletionCostAnnotation, labels, podPortAnnotation } from '../manifests/names.ts';
 
 /** How far a pod has come on its way to serving, and why not further. */
 export interface PodStage {
   phase: Phase;
-  reason: string;
+  reason: Reason;
   message: string;
 }
 
@@ -103,25 +104,35 @@ export function unheardKubelets(pods: readonly KubeObject[]): string[] {
   return [`kubelets: the API server does not hear those of ${names}; ${unheard.length} replicas are asked directly.`];
 }
 
-const imageProblems = new Set(['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName', 'ErrImageNeverPull']);
+const imageProblems: ReadonlySet<string> = new Set([
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'InvalidImageName',
+  'ErrImageNeverPull',
+]);
 
 function stageOf(status: PodStatus): PodStage {
   const scheduled = conditionOf(status, 'PodScheduled');
   if (scheduled?.status !== 'True') {
-    const reason = scheduled?.reason ?? 'Scheduling';
+    const reason = kubeReason(scheduled?.reason, 'Scheduling');
     return { phase: 'node', reason, message: scheduled?.message ?? 'A node is being chosen.' };
   }
   const container = status.containerStatuses?.[0];
   const waiting = container?.state?.waiting;
-  if (waiting !== undefined && imageProblems.has(waiting.reason ?? ''))
-    return { phase: 'image', reason: waiting.reason ?? '', message: waiting.message ?? 'The image cannot be pulled.' };
+  const making: PodStage = {
+    phase: 'image',
+    reason: kubeReason(waiting?.reason, 'ContainerCreating'),
+    message: waiting?.message ?? 'The container is being made.',
+  };
+  if (imageProblems.has(making.reason)) return making;
   const ended = container?.state?.terminated ?? (waiting === undefined ? undefined : container?.lastState?.terminated);
   if (ended !== undefined) {
     const message = `The engine ended with code ${ended.exitCode ?? 'unknown'}${ended.message ? `: ${ended.message}` : ''}.`;
-    return { phase: 'load', reason: waiting?.reason ?? ended.reason ?? 'EngineEnded', message };
+    // That it lacked memory says more than that it is being started again.
+    const said = ended.reason === 'OOMKilled' ? ended.reason : (waiting?.reason ?? ended.reason);
+    return { phase: 'load', reason: kubeReason(said, 'EngineEnded'), message };
   }
-  if (container === undefined || waiting !== undefined)
-    return { phase: 'image', reason: waiting?.reason ?? 'ContainerCreating', message: 'The container is being made.' };
+  if (container === undefined || waiting !== undefined) return making;
   if (container.started !== true)
     return { phase: 'load', reason: 'Loading', message: 'The engine is loading the model.' };
   if (conditionOf(status, 'Ready')?.status !== 'True')

@@ -25,7 +25,7 @@ export interface ProofPlan {
 /** What was measured before proofs are looked at. */
 type Measured = Omit<Progress, 'proved' | 'unanswered'>;
 
-const proofStage = (reason: string, message: string): PodStage => ({ phase: 'proof', reason, message });
+const proofStage = (reason: PodStage['reason'], message: string): PodStage => ({ phase: 'proof', reason, message });
 const noRouter = proofStage('NoRouter', 'No router of this VPC has been heard; the proof needs one.');
 
 /** A replica that serves although Kubernetes does not take it for ready is asked this often, milliseconds. */

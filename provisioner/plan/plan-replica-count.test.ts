@@ -101,7 +101,7 @@ describe('planReplicaCount', () => {
     const then = { ...state, pods: [unready, second, third, released], gates: new Map([[newest.replicaId, go]]) };
     expect(planReplicaCount(then)).toMatchObject({ replicas: 4, victims: [{ name: 'engine-1' }] });
     expect(planReplicaCount({ ...then, pods: [oldest, second, third, released] }).replicas).toBe(3);
-    const pending = { ...second, ready: false, stage: { phase: 'node' as const, reason: '', message: '' } };
+    const pending = { ...second, ready: false, stage: { phase: 'node', reason: 'Scheduling', message: '' } as const };
     expect(names(planReplicaCount({ ...state, pods: [unready, pending, third, newest] }))).toEqual(['engine-2']);
   });
 

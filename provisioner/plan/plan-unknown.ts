@@ -72,7 +72,7 @@ function endOf({ status, now }: ObservedState, why: string): Step[] {
   const at = new Date(now).toISOString();
   const shown = { phase: 'teardown' as const, phaseSince: at, reason: 'Swept', message: why };
   const empty = { replicas: { desired: 0, ready: 0 }, replicaList: [], hosts: null, live: null, conditions: [] };
-  const { progress: _over, ...known } = before;
+  const { progress: _over, hint: _done, ...known } = before;
   const document: StatusDocument = { ...known, state, lifecycleSeq, ...shown, ...empty, updatedAt: at };
   return [{ kind: 'write-status', status: document, expectedSeq: status.seq, why }];
 }

@@ -138,6 +138,7 @@ function tellOfUnchosen({ team, intentSeq }: AppliedSpec, { plan: { victims }, e
     revision: intentSeq,
     type: 'replica.unchosen',
     message: `${pod.name} is going although ${waiting.map(({ name }) => name).join(', ')} was chosen to go.`,
+    hint: 'See in the cluster’s audit log who deletes pods of the endpoint: its requests in flight were cut.',
     why: 'a pod that was not chosen is being deleted during a scale-down',
   }));
 }

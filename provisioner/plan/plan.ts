@@ -15,6 +15,7 @@ import { customResource } from '../manifests/custom-resource.ts';
 import { supportObjects } from '../manifests/endpoint-objects.ts';
 import type { AppliedSpec, PoolSecrets } from '../manifests/applied-spec.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
+import type { PodStage } from '../observe/pod-view.ts';
 import type { PlanSettings } from './settings.ts';
 import type { Step } from './step.ts';
 import { labels } from '../manifests/names.ts';
@@ -62,7 +63,7 @@ function create(spec: AppliedSpec): Progress {
   const desired = spec.deployments
     .flatMap(({ accelerators }) => accelerators)
     .reduce((sum, { scale }) => sum + scale, 0);
-  const stage = { phase: 'capacity' as const, reason: 'Creating', message: 'The endpoint is being created.' };
+  const stage: PodStage = { phase: 'capacity', reason: 'Creating', message: 'The endpoint is being created.' };
   return { ...starting, replicas: { desired, ready: 0 }, stage, tornDown: false, proved: false };
 }
 
@@ -87,7 +88,7 @@ function takeDown(observed: ObservedState, settings: PlanSettings): Plan {
   const { steps, gone, message } = planTeardown(observed, options);
   const over = observed.status.document?.state === 'gone';
   const confirm: Step[] = gone && !over ? [{ kind: 'confirm-gone', why: 'the caches show nothing any more' }] : [];
-  const stage = { phase: 'teardown' as const, reason: gone ? 'TornDown' : 'Deleting', message };
+  const stage: PodStage = { phase: 'teardown', reason: gone ? 'TornDown' : 'Deleting', message };
   return { steps: [...steps, ...confirm], progress: { ...starting, stage, tornDown: gone, proved: false } };
 }
 

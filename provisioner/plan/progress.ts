@@ -2,6 +2,7 @@ import { phases, type StatusDocument } from '#shared/contract/status.ts';
 import type { PoolReplica } from '#shared/contract/replica.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
+import { kubeReason } from '../observe/reasons.ts';
 import type { CurrentGroup } from './current-groups.ts';
 import type { PlannedPools } from './plan-pools.ts';
 import type { PodStage, PodView } from '../observe/pod-view.ts';
@@ -101,7 +102,7 @@ function creationStage(name: string, { children }: ObservedState): PodStage {
     .find(({ type, status }) => type === 'ReplicaFailure' && status === 'True');
   return {
     phase: 'capacity',
-    reason: problem?.reason ?? 'Creating',
+    reason: kubeReason(problem?.reason, 'Creating'),
     message: problem?.message ?? 'The replicas are being created.',
   };
 }

@@ -31,7 +31,7 @@ export type DocumentStep = { why: string } & (
   | { kind: 'write-status'; status: StatusDocument; expectedSeq: number }
   | { kind: 'keep-quarantine'; quarantine: QuarantineDocument; expectedSeq: number }
   | { kind: 'remove-document'; subject: string; expectedSeq: number }
-  | { kind: 'tell'; key: string; team: string; revision: number; type: string; message: string; hint?: string }
+  | { kind: 'tell'; key: string; team: string; revision: number; type: string; message: string; hint: string }
 );
 
 /** One mutation, or a request for one, with the reason for it; what it acts on is its type. */

@@ -19,7 +19,7 @@ const waiting: Progress = {
   unanswered: null,
 };
 const serving: Progress = { ...waiting, replicas: { desired: 2, ready: 2 }, complete: true, serving: true };
-const in_ = (phase: PodStage['phase']): Progress => ({ ...waiting, stage: { phase, reason: 'Working', message: '' } });
+const in_ = (phase: PodStage['phase']): Progress => ({ ...waiting, stage: { phase, reason: 'Loading', message: '' } });
 const ready: Progress = { ...serving, stage: { phase: 'done', reason: 'Ready', message: '' } };
 
 const groups = [{ accelerator: 'gpu-mi300x1-192gb', model: 'mistralai/Mistral-7B-Instruct-v0.3' }];
@@ -95,6 +95,12 @@ describe('the progress of a change', () => {
     }
     expect(watched.document?.progress).toEqual({ passed: 4, steps: changeSteps.length });
     expect(watched.writes).toBeLessThan(10);
+  });
+
+  it('is not foreseen while something has to be mended first; nodes come by themselves', () => {
+    const stuck = (stage: PodStage) => new Watched([earlier(100)]).look(0, { ...waiting, stage }).progress?.estimate;
+    expect(stuck({ phase: 'image', reason: 'ImagePullBackOff', message: '' })).toBeUndefined();
+    expect(stuck({ phase: 'node', reason: 'Unschedulable', message: '' })).toBeDefined();
   });
 
   it('becomes known when other endpoints have told of theirs', () => {

@@ -33,6 +33,8 @@ export function changeProgress(next: StatusDocument, input: EstimateInput): Chan
 function estimateOf(next: StatusDocument, step: ChangeStep, input: EstimateInput): ReadyEstimate | undefined {
   const { before, deployments, pastChanges, now } = input;
   const inStepMs = now - Date.parse(next.phaseSince);
+  // Nodes come when they come; all else that somebody has to mend takes as long as that takes.
+  if (next.hint !== undefined && step !== 'node') return undefined;
   const time = timeToReady(pastChanges, { groups: groupsOf(deployments), step, inStepMs });
   if (time === null) return undefined;
   const { medianMs, p90Ms, likeness, changes } = time;

@@ -1,4 +1,6 @@
-import type { Condition, StatusDocument } from '#shared/contract/status.ts';
+import { conditionTypes, type Condition, type StatusDocument } from '#shared/contract/status.ts';
+import type { PodStage } from '../observe/pod-view.ts';
+import { hintFor } from '../observe/reasons.ts';
 import type { Progress } from '../plan/progress.ts';
 
 interface ConditionInput {
@@ -11,66 +13,70 @@ interface ConditionInput {
   at: string;
 }
 
-type Judged = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+/** Why a condition has its status, in words that have hints. */
+type Cause = Pick<PodStage, 'reason' | 'message'>;
+
+type Judged = Pick<Condition, 'status' | 'reason' | 'message' | 'hint'>;
 
 /** Kubernetes-style conditions; `lastTransitionTime` moves with `status` and never otherwise. Pure. */
 export function conditionsOf({ document, progress, before, silence, at }: ConditionInput): Condition[] {
-  const judged = [
-    accepted(document),
-    scheduled(progress),
-    replicasReady(progress),
-    reachable(document, progress, silence),
-    ...readiness(document, progress),
-  ];
-  return judged.map((condition) => {
-    const known = before?.conditions.find(({ type }) => type === condition.type);
-    const since = known?.status === condition.status ? known.lastTransitionTime : at;
-    return { ...condition, observedRevision: document.observedRevision, lastTransitionTime: since };
+  const judge = (status: Condition['status'], { reason, message }: Cause): Judged => {
+    const hint = hintFor({ phase: progress.stage.phase, reason, message });
+    return { status, reason, message, ...(hint !== '' && { hint }) };
+  };
+  const { rejection, observedRevision, state } = document;
+  const rejected = rejection?.revision === observedRevision ? rejection : null;
+  const judged: Record<Condition['type'], Judged> = {
+    Accepted: rejected === null ? judge('True', accepted) : refuse('False', rejected),
+    Scheduled: judge(...scheduled(progress)),
+    ReplicasReady: judge(...replicasReady(progress)),
+    Reachable: judge(...reachable(document, progress, silence)),
+    Ready: state === 'active' ? judge('True', answered) : judge('False', failure(progress) ?? progress.stage),
+    Stalled: rejected === null ? judge('False', progressing) : refuse('True', rejected),
+  };
+  return conditionTypes.map((type) => {
+    const known = before?.conditions.find((condition) => condition.type === type);
+    const since = known?.status === judged[type].status ? known.lastTransitionTime : at;
+    return { type, ...judged[type], observedRevision, lastTransitionTime: since };
   });
 }
 
-function accepted({ rejection, observedRevision }: StatusDocument): Judged {
-  if (rejection?.revision === observedRevision)
-    return { type: 'Accepted', status: 'False', reason: rejection.reason, message: rejection.message };
-  return { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'The newest spec was taken up.' };
+const accepted: Cause = { reason: 'Accepted', message: 'The newest spec was taken up.' };
+const answered: Cause = { reason: 'Answered', message: 'An inference was answered through every listener.' };
+const progressing: Cause = { reason: 'Progressing', message: '' };
+
+function refuse(
+  status: Condition['status'],
+  { reason, message, hint }: NonNullable<StatusDocument['rejection']>,
+): Judged {
+  return { status, reason, message, hint };
 }
 
-function scheduled({ stage, replicas }: Progress): Judged {
-  const waits = stage.phase === 'node' || stage.phase === 'capacity';
-  if (waits) return { type: 'Scheduled', status: 'False', reason: stage.reason, message: stage.message };
-  if (replicas.desired === 0) return { type: 'Scheduled', status: 'Unknown', reason: 'NoReplicas', message: '' };
-  return { type: 'Scheduled', status: 'True', reason: 'Scheduled', message: 'Every replica has a node.' };
+function scheduled({ stage, replicas }: Progress): [Condition['status'], Cause] {
+  if (stage.phase === 'node' || stage.phase === 'capacity') return ['False', stage];
+  if (replicas.desired === 0) return ['Unknown', { reason: 'NoReplicas', message: '' }];
+  return ['True', { reason: 'Scheduled', message: 'Every replica has a node.' }];
 }
 
-function replicasReady({ complete, replicas: { desired, ready }, stage, doubt }: Progress): Judged {
-  const message = `${ready} of ${desired} replicas are ready.`;
-  if (doubt !== null) return { type: 'ReplicasReady', status: 'Unknown', ...doubt };
-  if (complete) return { type: 'ReplicasReady', status: 'True', reason: 'AllReady', message };
-  return { type: 'ReplicasReady', status: 'False', reason: stage.reason, message };
+function replicasReady(progress: Progress): [Condition['status'], Cause] {
+  const { complete, replicas, stage, doubt } = progress;
+  const message = `${replicas.ready} of ${replicas.desired} replicas are ready.`;
+  if (doubt !== null) return ['Unknown', doubt];
+  return complete ? ['True', { reason: 'AllReady', message }] : ['False', { reason: stage.reason, message }];
 }
-
-const answered = { reason: 'Answered', message: 'An inference was answered through every listener.' };
 
 /** An active endpoint goes on being it while no router is heard: nothing is known against it. */
-function reachable({ state }: StatusDocument, { stage, unanswered }: Progress, silence: string | null): Judged {
-  if (unanswered !== null) return { type: 'Reachable', status: 'False', reason: 'ProofFailed', message: unanswered };
-  if (silence !== null) return { type: 'Reachable', status: 'Unknown', reason: 'NoRouter', message: silence };
-  if (state === 'active') return { type: 'Reachable', status: 'True', ...answered };
-  return { type: 'Reachable', status: 'Unknown', reason: stage.reason, message: stage.message };
+function reachable(
+  { state }: StatusDocument,
+  progress: Progress,
+  silence: string | null,
+): [Condition['status'], Cause] {
+  const failed = failure(progress);
+  if (failed !== null) return ['False', failed];
+  if (silence !== null) return ['Unknown', { reason: 'NoRouter', message: silence }];
+  return state === 'active' ? ['True', answered] : ['Unknown', progress.stage];
 }
 
-function readiness({ state, rejection, observedRevision }: StatusDocument, { stage, unanswered }: Progress): Judged[] {
-  const active = state === 'active';
-  const failed = unanswered === null ? stage : { reason: 'ProofFailed', message: unanswered };
-  const { reason, message } = active ? answered : failed;
-  const stalled = rejection?.revision === observedRevision;
-  return [
-    { type: 'Ready', status: active ? 'True' : 'False', reason, message },
-    {
-      type: 'Stalled',
-      status: stalled ? 'True' : 'False',
-      reason: stalled ? (rejection?.reason ?? 'Rejected') : 'Progressing',
-      message: stalled ? (rejection?.hint ?? '') : '',
-    },
-  ];
+function failure({ unanswered }: Progress): Cause | null {
+  return unanswered === null ? null : { reason: 'ProofFailed', message: unanswered };
 }

@@ -13,7 +13,7 @@ export interface StatusChange {
   events: readonly LifecycleEvent[];
 }
 
-/** The lines that a change adds to the timeline: one per lifecycle event, one per new phase. Pure. */
+/** The lines that a change adds to the timeline: one per lifecycle event, one per new phase or hint within one. Pure. */
 export function eventsOf({ spec, before, after, events }: StatusChange): EventDocument[] {
   const line = (type: string, about: { reason: string; message: string; hint: string }): EventDocument => ({
     v: 1,
@@ -26,14 +26,16 @@ export function eventsOf({ spec, before, after, events }: StatusChange): EventDo
     ...about,
     revision: after.observedRevision,
   });
-  const { reason, message } = after;
+  const { reason, message, hint = '' } = after;
   const lifecycle = events.map((event) =>
     event === 'rejected' && after.rejection !== null
       ? line('change.rejected', after.rejection)
-      : line(`endpoint.${names[event]}`, { reason, message, hint: '' }),
+      : line(`endpoint.${names[event]}`, { reason, message, hint }),
   );
-  const moved = before !== null && before.phase !== after.phase;
-  return moved ? [...lifecycle, line('phase.changed', { reason, message, hint: '' })] : lifecycle;
+  if (before === null) return lifecycle;
+  if (before.phase !== after.phase) return [...lifecycle, line('phase.changed', { reason, message, hint })];
+  const stuck = hint !== '' && hint !== before.hint;
+  return stuck ? [...lifecycle, line('phase.stuck', { reason, message, hint })] : lifecycle;
 }
 
 const names: Record<LifecycleEvent, string> = {

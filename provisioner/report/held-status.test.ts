@@ -12,13 +12,14 @@ describe('heldStatus', () => {
   it('keeps what the endpoint is and says why nothing is changed', () => {
     const after = held(active);
     expect(after).toMatchObject({ state: 'active', lifecycleSeq: 3, observedRevision: 1, live: { revision: 1 } });
-    expect(after).toMatchObject({ reason: 'Quarantined', message: hold.message });
+    expect(after).toMatchObject({ ...hold });
     expect(after?.conditions).toEqual([
       {
         type: 'Stalled',
         status: 'True',
         reason: 'Quarantined',
-        message: 'Nobody knows it. Say what becomes of it.',
+        message: hold.message,
+        hint: hold.hint,
         observedRevision: 1,
         lastTransitionTime: '2026-02-01T00:00:00.000Z',
       },

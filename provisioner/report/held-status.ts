@@ -20,18 +20,19 @@ export function heldStatus(input: HeldInput): StatusDocument | null {
   const { before, hold, at, writer } = input;
   if (before?.state === 'gone') return null;
   const known = before?.conditions.find(({ type }) => type === 'Stalled');
-  const { reason, message } = hold;
+  const { reason, message, hint } = hold;
   const stalled: Condition = {
     type: 'Stalled',
     status: 'True',
     reason,
-    message: hold.hint === '' ? message : `${message} ${hold.hint}`,
+    message,
+    ...(hint !== '' && { hint }),
     observedRevision: before?.observedRevision ?? 0,
     lastTransitionTime: known?.status === 'True' ? known.lastTransitionTime : at,
   };
-  const { progress: _onHold, ...base } = before ?? unbegun(input);
+  const { progress: _onHold, hint: _before, ...base } = before ?? unbegun(input);
   const conditions = [...base.conditions.filter(({ type }) => type !== 'Stalled'), stalled];
-  const next = { ...base, reason, message, conditions };
+  const next = { ...base, reason, message, ...(hint !== '' && { hint }), conditions };
   return isDeepStrictEqual(before, next) ? null : { ...next, updatedAt: at, writer };
 }
 

@@ -1,6 +1,7 @@
 import type { RevisedSpec } from '#shared/contract/desired.ts';
 import { initialLifecycle, transition, type Lifecycle, type LifecycleEvent } from '#shared/contract/lifecycle.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
+import { overdueHint } from '../observe/reasons.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { Progress } from '../plan/progress.ts';
 import { uncarried } from '../plan/uncarried.ts';
@@ -69,24 +70,5 @@ function rejectionOf({ desired, observed, progress, changeDeadlineMs }: Facts, f
   if (fresh || document === null || recovers || progress.proved) return null;
   if (now - Date.parse(document.changeSince) < changeDeadlineMs) return null;
   const { reason, message } = progress.stage;
-  return { revision: desired.revision, reason, message, hint: hintOf(progress), at };
-}
-
-/** What a person can do about a change that did not come about. */
-function hintOf({ stage }: Progress): string {
-  switch (stage.phase) {
-    case 'capacity':
-    case 'node':
-      return 'Ask for fewer replicas or for another accelerator, or add nodes; then change the endpoint again.';
-    case 'image':
-    case 'weights':
-      return 'Check the name of the model and, for a gated one, the Hugging Face token; then change the endpoint again.';
-    case 'proof':
-      return 'Check that routers of the VPC are running; then change the endpoint again.';
-    case 'load':
-    case 'warm':
-    case 'done':
-    case 'teardown':
-      return 'See the events of the endpoint; change it again to have it tried anew.';
-  }
+  return { revision: desired.revision, reason, message, hint: overdueHint(progress.stage), at };
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { statusDocumentSchema, type StatusDocument } from '#shared/contract/status.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
+import type { PodStage } from '../observe/pod-view.ts';
+import { kubeReason } from '../observe/reasons.ts';
 import { nextStatus } from './next-status.ts';
 import type { Progress } from '../plan/progress.ts';
 import {
@@ -122,7 +124,7 @@ describe('nextStatus', () => {
   });
 
   it('tells why the endpoint was lost, and that it is reachable again', () => {
-    const stage = { phase: 'proof' as const, reason: 'ProofFailed', message: 'no answer' };
+    const stage: PodStage = { phase: 'proof', reason: 'ProofFailed', message: 'no answer' };
     const unanswered = 'no answer';
     const lost = written(after(active, { ...ready, stage, unanswered }, { now: sampleNow + 10_000 }));
     const reachable = (status: StatusDocument) => status.conditions.find(({ type }) => type === 'Reachable');
@@ -136,7 +138,7 @@ describe('nextStatus', () => {
 
   it('goes on being active while no router is heard, and says that; likewise of kubelets', () => {
     const of = (status: StatusDocument, type: string) => status.conditions.find((condition) => condition.type === type);
-    const stage = { phase: 'proof' as const, reason: 'NoRouter', message: '' };
+    const stage: PodStage = { phase: 'proof', reason: 'NoRouter', message: '' };
     const silent = written(after(active, { ...ready, stage }, { silence: 'No router is heard.' }));
     expect(silent).toMatchObject({ state: 'active', reason: 'Active', lifecycleSeq: active.lifecycleSeq });
     expect(of(silent, 'Reachable')).toMatchObject({
@@ -145,10 +147,26 @@ describe('nextStatus', () => {
       message: 'No router is heard.',
     });
     expect(of(written(after(silent, ready)), 'Reachable')).toMatchObject({ status: 'True' });
-    const doubt = { reason: 'KubeletNotHeard', message: 'cut' };
+    const doubt = { reason: 'KubeletNotHeard', message: 'cut' } as const;
     const cut = written(after(active, { ...ready, doubt }));
     expect(cut).toMatchObject({ state: 'active', reason: 'Active' });
     expect(of(cut, 'ReplicasReady')).toMatchObject({ status: 'Unknown', ...doubt });
+  });
+
+  it('says what to do where waiting does not help, in a line of its own and beside each condition', () => {
+    const of = (status: StatusDocument, type: string) => status.conditions.find((condition) => condition.type === type);
+    expect(first).not.toHaveProperty('hint');
+    const stage: PodStage = { phase: 'image', reason: 'ImagePullBackOff', message: 'no such image' };
+    const stuck = written(after(first, { ...loading, stage }));
+    expect(stuck).toMatchObject({ reason: 'ImagePullBackOff', hint: expect.stringContaining('registry') });
+    expect(of(stuck, 'Ready')?.hint).toBe(stuck.hint);
+    expect(of(stuck, 'Scheduled')).not.toHaveProperty('hint');
+    const degraded = written(after(active, { ...ready, complete: false, stage }));
+    expect(degraded).toMatchObject({ state: 'active', reason: 'Degraded', hint: stuck.hint });
+    expect(written(after(stuck, loading))).not.toHaveProperty('hint');
+    const rejected = written(after(stuck, { ...loading, stage }, { now: sampleNow + 901_000 }));
+    expect(rejected.rejection?.hint).toBe(`${stuck.hint} Then change the endpoint again.`);
+    expect(of(rejected, 'Stalled')).toMatchObject({ status: 'True', hint: rejected.rejection?.hint });
   });
 
   it('bounds its history', () => {
@@ -156,7 +174,7 @@ describe('nextStatus', () => {
     for (let round = 1; round <= 100; round += 1) {
       const stage = {
         phase: round % 2 === 0 ? ('load' as const) : ('warm' as const),
-        reason: String(round),
+        reason: kubeReason(String(round), 'Loading'),
         message: '',
       };
       status = written(after(status, { ...loading, stage }));

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { RevisedSpec } from '#shared/contract/desired.ts';
 import type { LifecycleEvent } from '#shared/contract/lifecycle.ts';
 import type { Phase, StatusDocument } from '#shared/contract/status.ts';
+import { hintFor } from '../observe/reasons.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PlanSettings } from '../plan/settings.ts';
 import { chooseSpec, hostsOf } from '../plan/choose-spec.ts';
@@ -31,6 +32,7 @@ export function nextStatus(
   if (before?.state === 'gone') return null;
   const { spec, of } = chooseSpec(desired, observed);
   const shown = shownStage(lifecycle.state, progress);
+  const hint = hintFor(lifecycle.state === 'active' && progress.complete ? shown : progress.stage);
   const moved = before === null || before.phase !== shown.phase;
   const began = events.some((event) => event === 'accepted' || event === 'lost' || event === 'deleteRequested');
   const observedRevision = Math.max(desired.revision, before?.observedRevision ?? 0);
@@ -46,6 +48,7 @@ export function nextStatus(
     changeSince: before === null || began ? at : before.changeSince,
     reason: shown.reason,
     message: shown.message,
+    ...(hint !== '' && { hint }),
     conditions: [],
     replicas: progress.replicas,
     replicaList: progress.replicaList.slice(0, 512),

@@ -73,8 +73,9 @@ async function mirror(
   const { apiVersion, kind, metadata } = resource;
   // What was looked at; an apply of this same look is the next one's.
   const { generation: observedGeneration = 0 } = metadata;
-  const conditions = after.conditions.map(({ observedRevision: _revision, ...condition }) => ({
+  const conditions = after.conditions.map(({ observedRevision: _revision, hint, ...condition }) => ({
     ...condition,
+    message: hint === undefined ? condition.message : `${condition.message} ${hint}`,
     observedGeneration,
   }));
   const { state, phase, observedRevision, replicas } = after;

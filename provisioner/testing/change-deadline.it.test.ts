@@ -23,10 +23,12 @@ describe('a change that does not come about', () => {
     const spec = lab.newSpec();
     const live = await create(spec);
     const revision = await lab.publish(scaled(spec, 9));
+    const fewer = expect.stringMatching(/fewer replicas.* change the endpoint again/);
     const estimate = { likeness: 'model', changes: 1 };
     await eventually(async () =>
       expect(await lab.status(spec.endpointId)).toMatchObject({
         phase: 'node',
+        hint: expect.stringContaining('fewer replicas'),
         progress: { passed: 1, estimate },
         pastChanges: [{ stepMs: { capacity: expect.any(Number) } }],
       }),
@@ -36,7 +38,7 @@ describe('a change that does not come about', () => {
         state: 'active',
         observedRevision: revision,
         live: { revision: live },
-        rejection: { revision, reason: 'Unschedulable', message: expect.stringContaining('Insufficient') },
+        rejection: { revision, reason: 'Unschedulable', message: expect.stringContaining('Insufficient'), hint: fewer },
         replicas: { desired: 2, ready: 2 },
       }),
     );

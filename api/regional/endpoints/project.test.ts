@@ -149,6 +149,22 @@ describe('the resource', () => {
     expect(project({ spec: specDocument({ deletion }), revision: 8 }, null, https).progress).toBeUndefined();
   });
 
+  it('says what to do next where the status does, of the change and of each condition', () => {
+    const revised = { spec: specDocument(), revision: 8 };
+    const condition = {
+      type: 'Ready' as const,
+      status: 'False' as const,
+      reason: 'OOMKilled',
+      message: '',
+      hint: 'take less',
+      observedRevision: 8,
+      lastTransitionTime: '2026-11-22T12:00:00.000Z',
+    };
+    const stuck = status({ observedRevision: 8, hint: 'take less', conditions: [condition] });
+    expect(project(revised, stuck, https)).toMatchObject({ hint: 'take less', conditions: [{ hint: 'take less' }] });
+    expect(project(revised, status({ observedRevision: 8 }), https)).not.toHaveProperty('hint');
+  });
+
   it('shows why a change was given up', () => {
     const rejected = status({ state: 'active', observedRevision: 8, live: liveAt(4), rejection });
     expect(project({ spec: specDocument(), revision: 8 }, rejected, https).last_rejection).toEqual(rejection);

@@ -39,13 +39,16 @@ export function project(
     observed_revision: status?.observedRevision ?? 0,
     lifecycle_seq: status?.lifecycleSeq ?? 0,
     ...progressOf(spec, status, observed),
-    conditions: (status?.conditions ?? []).map(({ type, status: value, reason, message, lastTransitionTime }) => ({
-      type,
-      status: value,
-      reason,
-      message,
-      last_transition_time: lastTransitionTime,
-    })),
+    conditions: (status?.conditions ?? []).map(
+      ({ type, status: value, reason, message, hint, lastTransitionTime }) => ({
+        type,
+        status: value,
+        reason,
+        message,
+        ...(hint !== undefined && { hint }),
+        last_transition_time: lastTransitionTime,
+      }),
+    ),
     replicas: { desired: replicasOf(spec), ready: status?.replicas.ready ?? 0 },
     ...(status?.rejection && { last_rejection: status.rejection }),
   };
@@ -76,15 +79,16 @@ function progressOf(
   spec: SpecDocument,
   status: StatusDocument | null,
   observed: boolean,
-): Pick<DedicatedInference, 'phase' | 'phase_since' | 'progress' | 'reason' | 'message'> {
+): Pick<DedicatedInference, 'phase' | 'phase_since' | 'progress' | 'reason' | 'message' | 'hint'> {
   if (status !== null && observed) {
-    const { phase, phaseSince, reason, message, progress, changeSince } = status;
+    const { phase, phaseSince, reason, message, hint, progress, changeSince } = status;
     return {
       phase,
       phase_since: phaseSince,
       ...(progress !== undefined && { progress: progressReply(progress, changeSince) }),
       reason,
       message,
+      ...(hint !== undefined && { hint }),
     };
   }
   const since = spec.updatedAt;
