@@ -88,7 +88,9 @@ function mountRoutes(app: Hono<CentralEnv>, options: AppOptions): void {
       requireScope(c.get('principal'), 'dedicated_inference:read');
       return c.json(reply(regions));
     });
-  app.all(collectionPath, (c) => forwardTo(c, options, { region: regions[0] }));
+  // What is left on these is no operation: a region says which there are.
+  for (const path of [collectionPath, ...Object.values(cataloguePaths)])
+    app.all(path, (c) => forwardTo(c, options, { region: regions[0] }));
   app.patch(`${collectionPath}/:id`, async (c) => {
     c.set('operation', 'patch');
     const region = regionIn(c.req.param('id'), regions);

@@ -56,6 +56,7 @@ function startApp(lookup: TokenLookup) {
     events: { page: () => Promise.reject(new AppError('unavailable')), async *follow() {} },
     lastUse: { daysOf: () => Promise.resolve({}), forget: () => Promise.resolve() },
     clock,
+    log: silentLogger(),
     newId: () => '00000000-0000-8001-8000-000000000001',
   };
   const app = createApp({

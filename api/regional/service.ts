@@ -181,6 +181,7 @@ function startContext(base: Base, stack: AsyncDisposableStack) {
     events: new EventLog(nats),
     lastUse,
     clock,
+    log,
   } satisfies RegionContext;
   const onRefused = (): void => metrics.refusedKeys.inc({ queue: 'finish-deletes' });
   const finishDeletes = stack.use(startFinishDeletes({ context, auditor, log, newBatchId: randomUUID, onRefused }));

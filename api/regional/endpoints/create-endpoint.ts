@@ -47,8 +47,7 @@ export async function createEndpoint(context: RegionContext, call: Call, order: 
   const sought = await seekIds(attempt);
   if ('body' in sought) return sought;
   const { ids, specSeq } = sought;
-  const problem = context.vpcs.problem(order.vpcId ?? context.defaultVpcId, call.principal.team);
-  if (problem !== null) throw new AppError('unprocessable', { problems: [problem] });
+  requireVpc(context, call, order.vpcId ?? context.defaultVpcId);
   context.committer.requireRoom();
   const sealed = order.huggingFaceToken && (await context.keys.seal(order.huggingFaceToken, ids.endpointId));
   const facts = { ...factsOf(attempt, ids, context.clock.now()), sealedHuggingFaceToken: sealed || null };
@@ -65,6 +64,18 @@ export async function createEndpoint(context: RegionContext, call: Call, order: 
     if (result.subject !== name.subject) return answerHolder(attempt, ids, ids.endpointId);
   }
   throw new AppError('conflict', { message: 'The name is claimed and released all the time. Try again.' });
+}
+
+/** @throws AppError `unprocessable` for a VPC that is not the team's; the log has a line of one that is another's. */
+function requireVpc(
+  { vpcs, log }: RegionContext,
+  { principal: { team, tokenId }, requestId }: Call,
+  vpcId: string,
+): void {
+  const problem = vpcs.problem(vpcId, team);
+  if (problem === null) return;
+  if (vpcs.mayExist(vpcId)) log.warn({ requestId, tokenId, team, vpcId }, 'vpc.foreign');
+  throw new AppError('unprocessable', { problems: [problem] });
 }
 
 /** An equal request elsewhere may have stored the intent first: then its time counts, and what derives from it. */

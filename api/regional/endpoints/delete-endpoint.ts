@@ -22,7 +22,7 @@ export interface DeleteOrder {
 export async function deleteEndpoint(context: RegionContext, call: Call, order: DeleteOrder): Promise<Answer<null>> {
   const bodyHash = context.keys.requestHash('delete', order.endpointId);
   for (let round = 0; round < roundsMax; round += 1) {
-    const previous = await readSpec(context.desired, order.endpointId, call.principal.team);
+    const previous = await readSpec(context, call, order.endpointId);
     const sought = seekIntent(context, call, { ...previous, intents: previous.spec.intents, bodyHash });
     if (sought.replayed !== null || previous.spec.deletion !== undefined)
       return { status: 202, body: null, revision: sought.replayed?.revision ?? previous.revision };

@@ -14,6 +14,7 @@ import { subjects } from '#shared/contract/subjects.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
 import type { StoredDocument } from '#shared/runtime/nats/nats-publish.ts';
 import type { DesiredLog } from '../commit/desired-log.ts';
+import type { Call, RegionContext } from './region-context.ts';
 
 /** The newest desired document of an endpoint; null when there is none. `revision` is what the next write must expect. */
 export interface DesiredState {
@@ -31,11 +32,18 @@ export async function readDesired(log: DesiredLog, endpointId: string): Promise<
 }
 
 /**
- * The spec of a team's endpoint, from the leader.
+ * The spec of an endpoint of the caller's team, from the leader. Whoever reaches for another team's is told what is told of
+ * one that was never there, and the log has a line of it.
  * @throws AppError `not_found` when there is none or it is another team's, `unavailable` when the leader is silent.
  */
-export async function readSpec(log: DesiredLog, endpointId: string, team: string): Promise<RevisedSpec> {
-  const { document, revision } = await readDesired(log, endpointId);
+export async function readSpec(
+  { desired, log }: Pick<RegionContext, 'desired' | 'log'>,
+  { principal: { team, tokenId }, requestId }: Call,
+  endpointId: string,
+): Promise<RevisedSpec> {
+  const { document, revision } = await readDesired(desired, endpointId);
+  if (document !== null && document.team !== team)
+    log.warn({ requestId, tokenId, team, endpointId, owner: document.team }, 'endpoint.foreign');
   if (document?.kind !== 'spec' || document.team !== team) throw new AppError('not_found');
   return { spec: document, revision };
 }

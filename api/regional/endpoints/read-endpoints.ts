@@ -16,7 +16,7 @@ export async function getEndpoint(
   endpointId: string,
 ): Promise<Answer<{ dedicated_inference: DedicatedInference }>> {
   const status = await context.view.readStatus(endpointId);
-  const desired = await readSpec(context.desired, endpointId, call.principal.team);
+  const desired = await readSpec(context, call, endpointId);
   const resource = project(desired, status, context.address);
   return { status: 200, revision: resource.revision, body: { dedicated_inference: resource } };
 }

@@ -9,12 +9,12 @@ import type { Answer, Call, RegionContext } from './region-context.ts';
  * @throws AppError `not_found`, also for another team's; `unavailable`.
  */
 export async function listEvents(
-  { desired, events }: RegionContext,
-  { principal }: Call,
+  context: RegionContext,
+  call: Call,
   { endpointId, query, url }: { endpointId: string; query: EventsQuery; url: string },
 ): Promise<Answer<EventsReply>> {
-  await readSpec(desired, endpointId, principal.team);
-  const { events: found, total } = await events.page(endpointId, { after: query.after, limit: query.per_page });
+  await readSpec(context, call, endpointId);
+  const { events: found, total } = await context.events.page(endpointId, { after: query.after, limit: query.per_page });
   const last = found.at(-1);
   const next = last !== undefined && found.length < total ? `${url}?per_page=${query.per_page}&after=${last.seq}` : '';
   return {
@@ -26,13 +26,13 @@ export async function listEvents(
 
 /** One endpoint's events behind `after`, and each as it comes, until the endpoint is gone. @throws as `listEvents`. */
 export async function followEvents(
-  { desired, events }: RegionContext,
-  { principal }: Call,
+  context: RegionContext,
+  call: Call,
   { endpointId, after }: { endpointId: string; after: number },
 ): Promise<(signal: AbortSignal) => AsyncIterable<EventReply>> {
-  await readSpec(desired, endpointId, principal.team);
+  await readSpec(context, call, endpointId);
   return async function* told(signal) {
-    for await (const placed of events.follow(endpointId, after, signal)) {
+    for await (const placed of context.events.follow(endpointId, after, signal)) {
       yield eventReply(placed);
       if (placed.event.type === 'endpoint.deleted') return;
     }

@@ -42,7 +42,7 @@ export async function getCa(
   endpointId: string,
 ): Promise<Answer<z.infer<typeof caReplySchema>>> {
   const status = await context.view.readStatus(endpointId);
-  await readSpec(context.desired, endpointId, call.principal.team);
+  await readSpec(context, call, endpointId);
   const certificates = status?.caCertificates ?? [];
   if (certificates.length === 0)
     throw new AppError('not_found', { message: 'No CA certificate has been issued for this endpoint yet.' });
@@ -52,7 +52,7 @@ export async function getCa(
 
 async function readAccelerators(context: RegionContext, call: Call, endpointId: string): Promise<AcceleratorReply[]> {
   const status = await context.view.readStatus(endpointId);
-  const { spec } = await readSpec(context.desired, endpointId, call.principal.team);
+  const { spec } = await readSpec(context, call, endpointId);
   return acceleratorsOf(spec, status);
 }
 

@@ -1,6 +1,7 @@
 import type { Principal } from '#shared/contract/identity.ts';
 import type { Region } from '#shared/contract/ids.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
+import type { Logger } from '#shared/runtime/log.ts';
 import type { Committer } from '../commit/committer.ts';
 import type { DesiredLog } from '../commit/desired-log.ts';
 import type { EndpointView } from '../view/endpoint-view.ts';
@@ -26,6 +27,7 @@ export interface RegionContext {
   events: Pick<EventLog, 'page' | 'follow'>;
   lastUse: Pick<LastUse, 'daysOf' | 'forget'>;
   clock: Clock;
+  log: Logger;
   newId: () => string;
 }
 

@@ -17,11 +17,11 @@ export interface RoutingOrder {
 
 /** An endpoint's routing settings. @throws AppError `not_found`, also for another team's; `unavailable`. */
 export async function getRouting(
-  { desired }: RegionContext,
-  { principal }: Call,
+  context: RegionContext,
+  call: Call,
   endpointId: string,
 ): Promise<Answer<RoutingReply>> {
-  const { spec, revision } = await readSpec(desired, endpointId, principal.team);
+  const { spec, revision } = await readSpec(context, call, endpointId);
   return { status: 200, revision, body: replyOf(spec.routing) };
 }
 
@@ -35,8 +35,8 @@ export async function putRouting(
   call: Call,
   { endpointId, ifMatch, request }: RoutingOrder,
 ): Promise<Answer<RoutingReply>> {
-  const { committer, clock, desired, keys } = context;
-  const previous = await readSpec(desired, endpointId, call.principal.team);
+  const { committer, clock, keys } = context;
+  const previous = await readSpec(context, call, endpointId);
   const { spec, revision } = previous;
   const bodyHash = keys.requestHash('routing', [endpointId, request]);
   const sought = seekIntent(context, call, { intents: spec.intents, revision, bodyHash });

@@ -38,7 +38,7 @@ interface Present extends RevisedSpec {
 export async function updateEndpoint(context: RegionContext, call: Call, order: UpdateOrder): Promise<ResourceAnswer> {
   const { committer, clock, keys } = context;
   const status = await context.view.readStatus(order.endpointId);
-  const present = { ...(await readSpec(context.desired, order.endpointId, call.principal.team)), status };
+  const present = { ...(await readSpec(context, call, order.endpointId)), status };
   const bodyHash = keys.requestHash('update', [order.endpointId, order.request]);
   const { spec, revision } = present;
   const sought = seekIntent(context, call, { intents: spec.intents, revision, bodyHash });

@@ -106,7 +106,7 @@ async function answer(
 async function run(
   message: Msg,
   { team, verb, requestId }: { team: string; verb: string; requestId: string },
-  { context, lookup, limits }: CommandsOptions,
+  { context, lookup, limits, log }: CommandsOptions,
 ): Promise<Answer<unknown>> {
   const known = commandVerbs.find((name) => name === verb);
   if (known === undefined)
@@ -115,7 +115,10 @@ async function run(
   const principal = authenticate(`Bearer ${textOf(json, 'token')}`, lookup, context.clock.now());
   const { refusal } = limits.take(principal.tokenId);
   if (refusal !== null) throw refusal;
-  if (principal.team !== team) throw new AppError('forbidden', { message: `The API token is not of team ${team}.` });
+  if (principal.team !== team) {
+    log.warn({ requestId, tokenId: principal.tokenId, team: principal.team, verb, owner: team }, 'command.foreign');
+    throw new AppError('forbidden', { message: `The API token is not of team ${team}.` });
+  }
   requireScope(principal, scopeOf[known]);
   const idempotencyKey = textOf(json, 'idempotencyKey') || undefined;
   return carryOut(known, json, { context, call: { principal, requestId, idempotencyKey, dryRun: false } });

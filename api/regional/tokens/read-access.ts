@@ -16,15 +16,11 @@ export interface EndpointAccess {
  * The access of a team's endpoint, from the leader, without tokens whose rotation is over: the next change leaves them out.
  * @throws AppError `not_found` when there is no such endpoint in the team, `unavailable`.
  */
-export async function readAccess(
-  { desired, clock }: RegionContext,
-  call: Call,
-  endpointId: string,
-): Promise<EndpointAccess> {
-  const { spec } = await readSpec(desired, endpointId, call.principal.team);
-  const { document: stored, revision } = await readAccessOf(desired, spec);
+export async function readAccess(context: RegionContext, call: Call, endpointId: string): Promise<EndpointAccess> {
+  const { spec } = await readSpec(context, call, endpointId);
+  const { document: stored, revision } = await readAccessOf(context.desired, spec);
   if (stored === null) throw new AppError('not_found');
-  const tokens = stored.tokens.filter((token) => !isOver(token, clock.now()));
+  const tokens = stored.tokens.filter((token) => !isOver(token, context.clock.now()));
   return { spec, access: { ...stored, tokens }, stored, revision };
 }
 
