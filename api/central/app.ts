@@ -62,7 +62,7 @@ export function createApp(options: AppOptions): Hono<CentralEnv> {
 /** Every route, in order. */
 function mountRoutes(app: Hono<CentralEnv>, options: AppOptions): void {
   const { regions, forwarder, lookup, clock } = options;
-  app.get('/openapi.json', (c) => forwardTo(c, options, { region: regions[0] }));
+  app.on('GET', ['/openapi.json', '/docs'], (c) => forwardTo(c, options, { region: regions[0] }));
   app.use('/v2/*', async (c, next) => {
     const principal = authenticate(c.req.header('authorization'), lookup, clock.now());
     countRequest(c, options.limits, principal.tokenId);

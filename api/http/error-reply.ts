@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { AppError, errorTable, unreadableCodes } from '#shared/contract/errors.ts';
 import type { ClientErrorStatus } from '#shared/runtime/http/client-errors.ts';
-import type { ErrorReply } from '#shared/contract/resource.ts';
+import type { ErrorReply, ProblemReply } from '#shared/contract/resource.ts';
 
 /** An error of the management API, ready to be sent. */
 export interface RenderedError {
@@ -45,21 +45,23 @@ export function renderError(error: AppError, requestId: string): RenderedError {
 /** The media type of RFC 9457, and the value by which a client asks for it. */
 const problemType = 'application/problem+json';
 
-/**
- * The same as headers and text; with the members of RFC 9457 added where `accept`, the header of that name, names
- * `application/problem+json`. `type` is `about:blank` as long as no page explains the code, so `title` is the status's.
- */
+/** With the members of RFC 9457. `type` is `about:blank` as long as no page explains the code, so `title` is the status's. */
+export function problemOf({ status, body }: RenderedError): ProblemReply {
+  return { type: 'about:blank', title: STATUS_CODES[status] ?? '', status, detail: body.message, ...body };
+}
+
+/** The same as headers and text; as a problem where `accept`, the header of that name, names `application/problem+json`. */
 export function renderText(
   error: AppError,
   requestId: string,
   accept = '',
 ): { headers: Record<string, string>; body: string } {
-  const { status, headers, body } = renderError(error, requestId);
+  const rendered = renderError(error, requestId);
   const asProblem = accept.toLowerCase().includes(problemType);
-  const problem = { type: 'about:blank', title: STATUS_CODES[status], status, detail: body.message };
+  const type = asProblem ? problemType : 'application/json';
   return {
-    headers: { ...headers, 'content-type': asProblem ? problemType : 'application/json', 'x-request-id': requestId },
-    body: JSON.stringify(asProblem ? { ...problem, ...body } : body),
+    headers: { ...rendered.headers, 'content-type': type, 'x-request-id': requestId },
+    body: JSON.stringify(asProblem ? problemOf(rendered) : rendered.body),
   };
 }
 

@@ -6,10 +6,11 @@ import { authenticate, requireScope } from '../http/authenticate.ts';
 import type { RateLimits } from '../http/rate-limits.ts';
 import { parseInput } from '../http/read-input.ts';
 import { answerErrors, countRequest, requestScope, type RequestMetrics } from '../http/request-scope.ts';
-import { heldAnswer, waitOf } from './routes/prefer-wait.ts';
+import { docsPaths, serveDocs } from './docs/serve-docs.ts';
 import { entityTag } from './endpoints/if-match.ts';
 import type { Answer } from './endpoints/region-context.ts';
 import { apiRoutes, openApiDocument } from './routes/openapi.ts';
+import { heldAnswer, waitOf } from './routes/prefer-wait.ts';
 import { idempotencyKeyForm, type ApiApp, type ApiEnv, type Route, type RouteOptions } from './routes/route.ts';
 
 /** What the app is made of. */
@@ -26,8 +27,8 @@ export function createApp(options: AppOptions): ApiApp {
   const app: ApiApp = new Hono<ApiEnv>();
   const document = openApiDocument();
   app.use(requestScope<ApiEnv>(clock, log, options.metrics));
-  app.get('/openapi.json', (c) => c.json(document));
-  app.all('/openapi.json', () => refuseMethod(['GET']));
+  serveDocs(app, document);
+  for (const path of docsPaths) app.all(path, () => refuseMethod(['GET']));
   for (const [path, routes] of byPath()) {
     for (const route of routes)
       app.on(route.method.toUpperCase(), path, async (c) => {

@@ -155,7 +155,7 @@ const secrets = {
 /** Body of POST /v2/dedicated-inferences; `secrets` is godo's name of `access_tokens`. */
 export const createRequestSchema = z
   .strictObject({ spec: specRequest, ...secrets })
-  .meta({ id: 'CreateDedicatedInference' });
+  .meta({ id: 'CreateDedicatedInference', description: 'An endpoint as asked for.' });
 
 /** A create as validated. */
 export type CreateRequest = z.infer<typeof createRequestSchema>;
@@ -180,7 +180,7 @@ export const patchRequestSchema = z
       .describe('What is to change; what is left out stays.'),
     ...secrets,
   })
-  .meta({ id: 'UpdateDedicatedInference' });
+  .meta({ id: 'UpdateDedicatedInference', description: 'A change of an endpoint.' });
 
 /** A change as validated. */
 export type PatchRequest = z.infer<typeof patchRequestSchema>;
@@ -216,7 +216,7 @@ export const tokenRequestSchema = z
       .optional()
       .describe('Many people use this token: the request header that tells them apart where requests take turns.'),
   })
-  .meta({ id: 'CreateDedicatedInferenceToken' });
+  .meta({ id: 'CreateDedicatedInferenceToken', description: 'A token as asked for.' });
 
 /** A token as asked for. */
 export type TokenRequest = z.infer<typeof tokenRequestSchema>;

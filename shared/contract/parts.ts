@@ -15,7 +15,7 @@ export const acceleratorReplySchema = z
     status: z.enum(['new', 'provisioning', 'active']).describe('How far it is.'),
     created_at: z.iso.datetime().describe('When it was created.'),
   })
-  .meta({ id: 'DedicatedInferenceAccelerator' });
+  .meta({ id: 'DedicatedInferenceAccelerator', description: 'A group of equal replicas.' });
 
 /** One accelerator. */
 export type AcceleratorReply = z.infer<typeof acceleratorReplySchema>;
@@ -31,7 +31,11 @@ export const acceleratorsReplySchema = z.object({
 /** Reply of an endpoint's tokens: never with a value. */
 export const tokensReplySchema = z.object({
   tokens: z
-    .array(tokenReplySchema.omit({ value: true }).meta({ id: 'DedicatedInferenceTokenWithoutValue' }))
+    .array(
+      tokenReplySchema
+        .omit({ value: true })
+        .meta({ id: 'DedicatedInferenceTokenWithoutValue', description: 'A token as it is shown later.' }),
+    )
     .describe('The tokens of the page.'),
   ...listParts,
 });

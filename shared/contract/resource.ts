@@ -212,7 +212,7 @@ export type ListReply = z.infer<typeof listReplySchema>;
 export const eventReplySchema = eventDocumentSchema
   .pick({ type: true, at: true, actor: true, phase: true, reason: true, message: true, hint: true, revision: true })
   .extend({ id: z.string().describe('Orders events; what a page or a stream goes on behind.') })
-  .meta({ id: 'Event' });
+  .meta({ id: 'Event', description: 'One line of an endpoint’s timeline.' });
 
 /** One event as clients see it. */
 export type EventReply = z.infer<typeof eventReplySchema>;
@@ -248,3 +248,16 @@ export const errorReplySchema = z
 
 /** An error as clients see it. */
 export type ErrorReply = z.infer<typeof errorReplySchema>;
+
+/** An error for whoever asks for RFC 9457 by `Accept: application/problem+json`. */
+export const problemReplySchema = errorReplySchema
+  .extend({
+    type: z.literal('about:blank').describe('No page explains the problem: `id` is the code.'),
+    title: z.string().describe('The status in words.'),
+    status: z.int().describe('The status.'),
+    detail: z.string().describe('The same as `message`.'),
+  })
+  .meta({ id: 'Problem', description: 'An error with the members of RFC 9457.' });
+
+/** An error with the members of RFC 9457. */
+export type ProblemReply = z.infer<typeof problemReplySchema>;

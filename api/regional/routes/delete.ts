@@ -8,9 +8,12 @@ export const deleteRoute: Route = {
   path: itemPath,
   operationId: 'dedicatedInferences_delete',
   summary: 'Delete an endpoint',
+  description:
+    'A delete is always accepted, whatever else is pending; asking twice is the same as once. Reads answer 404 when nothing is left of it.',
   scope: 'dedicated_inference:delete',
   success: { status: 202, description: 'The deletion is stored and will be carried out.' },
-  failures: [401, 403, 404, 412, 503],
+  revised: true,
+  conditional: true,
   handle: (c, { context }) =>
     deleteEndpoint(context, c.get('call'), { endpointId: endpointIdOf(c), ifMatch: c.req.header('if-match') }),
 };

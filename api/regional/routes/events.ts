@@ -13,13 +13,15 @@ export const eventsRoute: Route = {
   path: eventsPath,
   operationId: 'dedicatedInferences_events',
   summary: 'What happened to an endpoint, and what happens to it now',
+  description:
+    'A page of the timeline; or, with `Accept: text/event-stream`, server-sent events: those behind `after` or `Last-Event-ID`, then each as it happens.',
   scope,
   query: eventsQuerySchema,
   success: {
     status: 200,
     description: 'One page, oldest first; as text/event-stream everything that is still to come.',
   },
-  failures: [401, 403, 404, 422, 503],
+  streams: true,
   handle: async (c, { context, eventStreams, lookup }) => {
     const call = c.get('call');
     const endpointId = endpointIdOf(c);

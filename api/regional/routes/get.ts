@@ -8,8 +8,9 @@ export const getRoute: Route = {
   path: itemPath,
   operationId: 'dedicatedInferences_get',
   summary: 'Show an endpoint',
+  description: 'Sees every change that was answered before, by whichever process.',
   scope: 'dedicated_inference:read',
   success: { status: 200, description: 'The endpoint as it is now.' },
-  failures: [401, 403, 404, 503],
+  revised: true,
   handle: (c, { context }) => getEndpoint(context, c.get('call'), endpointIdOf(c)),
 };

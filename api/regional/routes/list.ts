@@ -9,10 +9,11 @@ export const listRoute: Route = {
   path: collectionPath,
   operationId: 'dedicatedInferences_list',
   summary: 'List the endpoints of the team',
+  description:
+    'The link to the next page goes on behind the last item of this one, so that nothing is missed when endpoints go meanwhile.',
   scope: 'dedicated_inference:read',
   query: listQuerySchema,
   success: { status: 200, description: 'One page, oldest first.' },
-  failures: [401, 403, 422, 503],
   handle: async (c, { context }) => {
     const query = parseInput(listQuerySchema, c.req.query());
     return listEndpoints(context, c.get('call'), { query, listUrl: listUrlOf(c) });

@@ -8,12 +8,16 @@ export const patchRoute: Route = {
   method: 'patch',
   path: itemPath,
   operationId: 'dedicatedInferences_patch',
-  summary: 'Change an endpoint: name, models, accelerators, replica counts, Hugging Face token',
+  summary: 'Change an endpoint',
+  description:
+    'Name, models, accelerators, replica counts, Hugging Face token; what is left out stays. While a change is being carried out another one is refused with 403, unless `If-Match` says that it may take its place.',
   scope: 'dedicated_inference:update',
   body: patchRequestSchema,
   dryRun: true,
   success: { status: 202, description: 'The change is stored and will be carried out.' },
-  failures: [400, 401, 403, 404, 409, 412, 413, 415, 422, 503],
+  revised: true,
+  conditional: true,
+  failures: ['name_taken', 'endpoint_deleting'],
   handle: async (c, { context, bodyMaxBytes }) => {
     const endpointId = endpointIdOf(c);
     const request = parseInput(patchRequestSchema, await readJsonBody(c.req.raw, bodyMaxBytes));

@@ -1,78 +1,119 @@
 import { createRoute, z, type RouteConfig } from '@hono/zod-openapi';
 import { dryRunQuerySchema } from '#shared/contract/dry-run.ts';
-import { itemPath, partPaths } from '#shared/contract/deployment.ts';
-import { errorReplySchema } from '#shared/contract/resource.ts';
 import { uuidSchema } from '#shared/contract/ids.ts';
+import { failureDocs } from './failure-doc.ts';
+import { successHeaders } from './header-doc.ts';
 import { idempotencyKeyForm, type Route } from './route.ts';
 
-const errors: Record<number, string> = {
-  400: 'The request cannot be understood.',
-  401: 'The API token is missing, unknown, expired or revoked.',
-  403: 'The API token lacks the scope; to a PATCH without If-Match also: another change is pending.',
-  404: 'There is no such endpoint in the team.',
-  409: 'The change does not fit the present state; it has not taken effect.',
-  412: 'If-Match names another revision.',
-  413: 'The body is too large.',
-  415: 'The body is not application/json.',
-  422: 'The values cannot be accepted; every problem is listed with its path.',
-  429: 'The API token has sent too many requests.',
-  503: 'It cannot be done right now; try again after the time in Retry-After.',
-};
+/** One call of an operation as the API answered it: `path` is that of the request, `stream` how a stream of it begins, `dryRun` the answer to a dry run. */
+export interface RouteExample {
+  path: string;
+  request?: unknown;
+  reply?: unknown;
+  stream?: string;
+  dryRun?: unknown;
+}
 
-const idempotencyKey = z
-  .string()
-  .regex(idempotencyKeyForm)
-  .optional()
-  .meta({ description: 'A retry with the same key gets the same answer, for 24 hours.' });
+/** What is known of an operation beside its route: what a success and a dry run answer, and a call of it. */
+export interface RouteReplies {
+  reply: z.ZodType | undefined;
+  dryRun: z.ZodType;
+  example: RouteExample | undefined;
+}
+
+const idempotencyKey = z.string().regex(idempotencyKeyForm).optional().meta({
+  description: 'A retry with the same key gets the same answer, for 24 hours.',
+  example: '8e03978e-40d5-43e8-bc93-6894a57f9324',
+});
 const prefer = z.string().optional().meta({
   description:
     '`wait=N` holds the answer for up to N seconds (at most 25), until the change has been carried out or given up.',
+  example: 'wait=25',
 });
-const ifMatch = z.string().optional().meta({ description: 'The entity tag of the revision that was read.' });
+const ifMatch = z.string().optional().meta({
+  description: 'Change this revision alone: the `ETag` of what was read, or `*` for whichever it is.',
+  example: '"3"',
+});
+const lastEventId = z.string().optional().meta({
+  description: 'Id of the last event that was read: the stream goes on behind it.',
+  example: '1',
+});
 
-/** The OpenAPI description of an operation; `reply` is the schema of what a success answers, `dryRun` of what a dry run does. */
-export function describeRoute(
-  route: Route,
-  { reply, dryRun }: { reply: z.ZodType | undefined; dryRun: z.ZodType },
-): RouteConfig {
-  const { method, path, success, failures, body, query } = route;
-  const mutates = method !== 'get';
-  const ids = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = '']) => name);
-  const json = (schema: z.ZodType) => ({ 'application/json': { schema } });
-  // The key of a change may be none, and everybody is counted.
-  const statuses = new Set([...(mutates ? [400] : []), ...failures, 429]);
-  const failed = Array.from(statuses, (status) => [
-    status,
-    { description: errors[status] ?? '', content: json(errorReplySchema) },
-  ]);
+const pathIds: Record<string, string> = {
+  id: 'Id of the endpoint.',
+  accelerator_id: 'Id of the accelerator group, as its `accelerator_id` in the spec.',
+  token_id: 'Id of the token.',
+};
+
+/** The OpenAPI description of an operation. */
+export function describeRoute(route: Route, replies: RouteReplies): RouteConfig {
+  const { method, path, body, query } = route;
+  const { example } = replies;
+  const params = pathParameters(path, example);
+  const headers = requestHeaders(route);
   return createRoute({
     method,
     path,
     operationId: route.operationId,
     summary: route.summary,
+    description: route.description,
     security: [{ bearer: [route.scope].flat() }],
     request: {
-      ...(ids.length > 0 && { params: z.object(Object.fromEntries(ids.map((name) => [name, uuidSchema]))) }),
+      ...(Object.keys(params).length > 0 && { params: z.object(params) }),
       ...(query && { query }),
       ...(route.dryRun && { query: dryRunQuerySchema }),
-      ...(mutates && {
-        headers: z.object({
-          'Idempotency-Key': idempotencyKey,
-          Prefer: prefer,
-          ...([itemPath, partPaths.routing].includes(path) && { 'If-Match': ifMatch }),
-        }),
+      ...(Object.keys(headers).length > 0 && { headers: z.object(headers) }),
+      ...(body && {
+        body: {
+          required: route.bodyOptional !== true,
+          content: { 'application/json': { schema: body, example: example?.request } },
+        },
       }),
-      ...(body && { body: { required: route.bodyOptional !== true, content: json(body) } }),
     },
-    responses: {
-      [success.status]: {
-        description: success.description,
-        ...(reply && { content: json(reply) }),
-      },
-      ...(route.dryRun && {
-        200: { description: 'With `dry_run=true`: what would be. Nothing is stored.', content: json(dryRun) },
-      }),
-      ...Object.fromEntries(failed),
-    },
+    responses: { ...successDocs(route, replies), ...failureDocs(route) },
   });
+}
+
+function successDocs(route: Route, { reply, dryRun, example }: RouteReplies): RouteConfig['responses'] {
+  const { method, revised, success } = route;
+  return {
+    [success.status]: {
+      description: success.description,
+      headers: successHeaders({ method, revised }),
+      ...(reply && {
+        content: {
+          'application/json': { schema: reply, example: example?.reply },
+          ...(route.streams && { 'text/event-stream': { schema: z.string(), example: example?.stream } }),
+        },
+      }),
+    },
+    ...(route.dryRun && {
+      200: {
+        description: 'With `dry_run=true`: what would be. Nothing is stored.',
+        headers: successHeaders({ method, revised: undefined }),
+        content: { 'application/json': { schema: dryRun, example: example?.dryRun } },
+      },
+    }),
+  };
+}
+
+/** The ids in a path; those of the example's are examples. */
+function pathParameters(path: string, example: RouteExample | undefined): Record<string, z.ZodType> {
+  const values = example?.path.split('/') ?? [];
+  const places = path.split('/').map((part, index) => [/^\{(\w+)\}$/.exec(part)?.[1], values[index]] as const);
+  return Object.fromEntries(
+    places.flatMap(([name, value]) =>
+      name === undefined ? [] : [[name, uuidSchema.meta({ description: pathIds[name], example: value })]],
+    ),
+  );
+}
+
+function requestHeaders({ method, revised, conditional, streams }: Route): Record<string, z.ZodType> {
+  const changes = method !== 'get';
+  return {
+    ...(changes && { 'Idempotency-Key': idempotencyKey }),
+    ...(changes && revised && { Prefer: prefer }),
+    ...(conditional && { 'If-Match': ifMatch }),
+    ...(streams && { 'Last-Event-ID': lastEventId }),
+  };
 }

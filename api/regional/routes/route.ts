@@ -1,6 +1,6 @@
 import type { Context, Hono } from 'hono';
 import type { z } from 'zod';
-import { AppError } from '#shared/contract/errors.ts';
+import { AppError, type ErrorCode } from '#shared/contract/errors.ts';
 import { uuidSchema } from '#shared/contract/ids.ts';
 import type { Scope } from '#shared/contract/identity.ts';
 import type { TokenLookup } from '../../http/api-tokens.ts';
@@ -32,6 +32,8 @@ export interface Route {
   path: string;
   operationId: string;
   summary: string;
+  /** What a person has to know beside the summary, in sentences. */
+  description: string;
   scope: Scope | readonly Scope[];
   query?: z.ZodObject;
   body?: z.ZodType;
@@ -40,7 +42,14 @@ export interface Route {
   /** It can be tried out: `dry_run=true` stores nothing. */
   dryRun?: true;
   success: { status: 200 | 202 | 204; description: string };
-  failures: number[];
+  /** The answer has a revision: an `ETag`, and a change can be waited for. */
+  revised?: true;
+  /** `If-Match` is obeyed. */
+  conditional?: true;
+  /** Who asks for `text/event-stream` gets one. */
+  streams?: true;
+  /** What it may answer beside that which every operation of its kind may. */
+  failures?: ErrorCode[];
   handle: (c: Context<ApiEnv>, options: RouteOptions) => Promise<Answer<unknown> | Response>;
 }
 

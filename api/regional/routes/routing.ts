@@ -10,9 +10,10 @@ export const routingRoute: Route = {
   path: partPaths.routing,
   operationId: 'dedicatedInferences_get_routing',
   summary: 'Show how requests of an endpoint are routed',
+  description: 'Settings of its routers.',
   scope: 'dedicated_inference:read',
   success: { status: 200, description: 'What was set; what is absent is as routers do it by themselves.' },
-  failures: [401, 403, 404, 503],
+  revised: true,
   handle: (c, { context }) => getRouting(context, c.get('call'), endpointIdOf(c)),
 };
 
@@ -22,10 +23,13 @@ export const putRoutingRoute: Route = {
   path: partPaths.routing,
   operationId: 'dedicatedInferences_put_routing',
   summary: 'Say how requests of an endpoint are routed',
+  description: 'Takes the place of all settings: what is left out is as routers do it by themselves.',
   scope: 'dedicated_inference:update',
   body: routingRequestSchema,
   success: { status: 202, description: 'The settings are stored; routers follow.' },
-  failures: [400, 401, 403, 404, 409, 412, 413, 415, 422, 503],
+  revised: true,
+  conditional: true,
+  failures: ['endpoint_deleting'],
   handle: async (c, { context, bodyMaxBytes }) => {
     const endpointId = endpointIdOf(c);
     const request = parseInput(routingRequestSchema, await readJsonBody(c.req.raw, bodyMaxBytes));

@@ -11,11 +11,11 @@ export const tokensRoute: Route = {
   method: 'get',
   path: partPaths.tokens,
   operationId: 'dedicatedInferences_list_tokens',
-  summary: 'List the tokens of an endpoint, without their values',
+  summary: 'List the tokens of an endpoint',
+  description: 'Without their values, which are stored nowhere.',
   scope: 'dedicated_inference_tokens:read',
   query: pageQuerySchema,
   success: { status: 200, description: 'One page, oldest first.' },
-  failures: [401, 403, 404, 422, 503],
   handle: async (c, { context }) => {
     const query = parseInput(pageQuerySchema, c.req.query());
     return listTokens(context, c.get('call'), { endpointId: endpointIdOf(c), query, listUrl: listUrlOf(c) });
@@ -28,10 +28,11 @@ export const createTokenRoute: Route = {
   path: partPaths.tokens,
   operationId: 'dedicatedInferences_create_tokens',
   summary: 'Create a token of an endpoint',
+  description: 'Routers know it within a second. Its value is shown here alone; a name is unique on its endpoint.',
   scope: 'dedicated_inference_tokens:create',
   body: tokenRequestSchema,
   success: { status: 202, description: 'The token; its value is shown here alone.' },
-  failures: [400, 401, 403, 404, 409, 413, 415, 422, 503],
+  failures: ['name_taken', 'endpoint_deleting'],
   handle: async (c, { context, bodyMaxBytes }) => {
     const endpointId = endpointIdOf(c);
     const request = parseInput(tokenRequestSchema, await readJsonBody(c.req.raw, bodyMaxBytes));
@@ -44,12 +45,14 @@ export const rotateTokenRoute: Route = {
   method: 'post',
   path: partPaths.rotation,
   operationId: 'dedicatedInferences_rotate_token',
-  summary: 'Replace a token of an endpoint; both are good during the overlap',
+  summary: 'Replace a token of an endpoint',
+  description:
+    'The successor has the same name and is good for the same; the replaced one ends after the overlap. Its value is shown here alone. A token is replaced once: after that its successor is.',
   scope: ['dedicated_inference_tokens:create', 'dedicated_inference_tokens:delete'],
   body: rotationRequestSchema,
   bodyOptional: true,
   success: { status: 202, description: 'The successor; its value is shown here alone.' },
-  failures: [400, 401, 403, 404, 409, 413, 415, 422, 503],
+  failures: ['endpoint_deleting'],
   handle: async (c, { context, bodyMaxBytes }) => {
     const address = { endpointId: endpointIdOf(c), tokenId: idOf(c, 'token_id') };
     const request = parseInput(rotationRequestSchema, await readOptionalJsonBody(c.req.raw, bodyMaxBytes));
@@ -63,9 +66,9 @@ export const deleteTokenRoute: Route = {
   path: partPaths.token,
   operationId: 'dedicatedInferences_delete_tokens',
   summary: 'Revoke a token of an endpoint',
+  description: 'Routers refuse it within a second; an answer that has begun goes on to its end.',
   scope: 'dedicated_inference_tokens:delete',
   success: { status: 204, description: 'The token is revoked.' },
-  failures: [401, 403, 404, 409, 422, 503],
   handle: (c, { context }) =>
     deleteToken(context, c.get('call'), { endpointId: endpointIdOf(c), tokenId: idOf(c, 'token_id') }),
 };

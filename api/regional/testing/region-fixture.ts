@@ -73,6 +73,7 @@ export async function startTestRegion(options: {
   apiNatsUrls: string[];
   env?: Record<string, string>;
   clock?: Clock;
+  random?: () => number;
 }): Promise<TestRegion> {
   await using stack = new AsyncDisposableStack();
   const nats = stack.use(await connectNats({ url: options.natsUrl, name: 'test', log: silentLogger() }));
@@ -86,7 +87,8 @@ export async function startTestRegion(options: {
   const apis: RegionalApi[] = [];
   for (const apiNatsUrl of options.apiNatsUrls) {
     const config = readRegionalConfig({ ...(await testEnvironment(apiNatsUrl)), ...options.env });
-    apis.push(stack.use(await startRegionalApi(config, { log, ...(options.clock && { clock: options.clock }) })));
+    const { clock, random } = options;
+    apis.push(stack.use(await startRegionalApi(config, { log, ...(clock && { clock }), ...(random && { random }) })));
   }
   const all = stack.move();
   return {
