@@ -157,4 +157,8 @@ export const redisKeys = {
   /** What is for one router alone. */
   ledgerTo: (vpcId: string, routerId: string) => `fairway:{${vpcId}}:ledger:${routerId}`,
   routerRow: (vpcId: string, routerId: string) => `fairway:{${vpcId}}:router:${routerId}`,
+  /** Which replica keeps an answer, by the answer's keyed hash. */
+  keptAnswer: (vpcId: string, key: string) => `fairway:{${vpcId}}:answer:${key}`,
+  /** The keys of all of these, by when they were given: what there is too much of goes from its begin. */
+  keptAnswers: (vpcId: string) => `fairway:{${vpcId}}:answers`,
 } as const;
