@@ -4,6 +4,7 @@ import { routerIdSchema } from '#shared/contract/replica.ts';
 import { edgeApi } from '#shared/contract/nats-roles.ts';
 import { ConfigError } from '#shared/runtime/config-error.ts';
 import { memberBytesMax } from './scan/body-rules.ts';
+import type { BrainOptions } from './pick/brain.ts';
 import type { ListenerPlaces } from './request/listeners.ts';
 import { count, natsDrainTimeout, port, readConfig, secretText } from '#shared/runtime/read-config.ts';
 import type { TlsFiles } from '#shared/runtime/tls/tls-files.ts';
@@ -93,7 +94,9 @@ export const routerConfigSchema = z.object({
   FAIRWAY_HEARTBEAT_MS: count(1).default(10_000).describe('time between two comments in a silent stream'),
   FAIRWAY_KEPT_ANSWERS_MAX: count(1)
     .default(100_000)
-    .describe('ids of answers (/v1/responses) whose replica a router remembers, about 400 bytes each'),
+    .describe(
+      'ids of answers (/v1/responses) whose replica a router remembers, about 400 bytes each; as many in Redis, 520 each',
+    ),
   FAIRWAY_KEPT_ANSWERS_TTL_MS: count(0)
     .default(24 * 60 * 60 * 1000)
     .describe('how long an answer can be asked for or gone on from by its id'),
@@ -144,4 +147,22 @@ function tlsFiles(
   if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
   if (certFile === undefined && keyFile === undefined) return undefined;
   throw new ConfigError(`${prefix}_CERT_FILE and ${prefix}_KEY_FILE belong together: set both or neither.`);
+}
+
+/** Bounds of what the brain holds and waits for. */
+export function brainLimits(config: RouterConfig): Pick<BrainOptions, 'limits' | 'answerLimits' | 'lateAfterMs'> {
+  return {
+    limits: {
+      inFlightMax: config.FAIRWAY_IN_FLIGHT_MAX,
+      queueMax: config.FAIRWAY_QUEUE_MAX,
+      queueBytesMax: config.FAIRWAY_QUEUE_BYTES_MAX,
+      turnTimeoutMs: config.FAIRWAY_TURN_TIMEOUT_MS,
+      capacityTimeoutMs: config.FAIRWAY_CAPACITY_TIMEOUT_MS,
+    },
+    answerLimits: {
+      answersMax: config.FAIRWAY_KEPT_ANSWERS_MAX,
+      ttlMs: config.FAIRWAY_KEPT_ANSWERS_TTL_MS,
+    },
+    lateAfterMs: config.FAIRWAY_LATE_AFTER_MS,
+  };
 }

@@ -16,7 +16,7 @@ import { SharedRoom } from './admit/shared-room.ts';
 import { createApp, createListener, tell, type AppDeps } from './app.ts';
 import { anthropic } from './dialects/anthropic/routes.ts';
 import { openAi } from './dialects/openai/routes.ts';
-import { listenerPlaces, type RouterConfig } from './config.ts';
+import { brainLimits, listenerPlaces, type RouterConfig } from './config.ts';
 import { DrainReporter } from './edge/drain-report.ts';
 import { TokenUse } from './edge/token-use.ts';
 import { UndiciUpstream } from './forward/undici-upstream.ts';
@@ -25,6 +25,7 @@ import { Listeners } from './request/listeners.ts';
 import { RouterMetrics } from './request/metrics.ts';
 import { OpenReplies } from './request/open-replies.ts';
 import type { LedgerChannel } from './ledger/ledger-channel.ts';
+import { RedisAnswerStore } from './ledger/redis-answer-store.ts';
 import { RedisLedgerChannel } from './ledger/redis-ledger-channel.ts';
 import { ScanQueue } from './scan/scan-queue.ts';
 import { Scraper } from './scrape/scraper.ts';
@@ -38,7 +39,7 @@ export interface RouterOverrides {
   readonly apis?: AppDeps['apis'];
   /** In place of NATS or a file. */
   readonly edge?: StartEdgeSource;
-  /** In place of Redis. */
+  /** In place of Redis: no id of a kept answer outlives the router then. */
   readonly ledger?: LedgerChannel & Partial<Pick<RedisLedgerChannel, 'counts'>>;
   /** In place of a file in FAIRWAY_STATE_DIR. */
   readonly memory?: EdgeMemory;
@@ -71,13 +72,13 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
   const stalledSince = (at: number): boolean => brain.stoodStillSince(at);
   const connectTimeoutMs = config.FAIRWAY_CONNECT_TIMEOUT_MS;
   const upstream = stack.use(new UndiciUpstream({ connectTimeoutMs, now, stalledSince }));
-  const describe = (): Record<string, string> => brain.describe();
   const identity = { router: routerId, epoch, clock };
-  const ledger = stack.use<NonNullable<RouterOverrides['ledger']>>(
-    overrides.ledger ?? new RedisLedgerChannel({ ...identity, url: config.FAIRWAY_REDIS_URL, vpcId, describe, log }),
-  );
   const hitsKnown = (predicted: number, reported: number): void => metrics.hitsKnown(predicted, reported);
-  const brain: Brain = stack.use(new Brain({ ...identity, ...brainLimits(config), channel: ledger, hitsKnown }));
+  const outside: Pick<BrainOptions, 'channel' | 'answerStore'> & { channel: NonNullable<RouterOverrides['ledger']> } =
+    overrides.ledger === undefined
+      ? openRedis(config, { ...identity, log }, { stack, brain: () => brain })
+      : { channel: stack.use(overrides.ledger) };
+  const brain: Brain = stack.use(new Brain({ ...identity, ...brainLimits(config), ...outside, hitsKnown }));
   stack.use(feedBrain(brain, config.FAIRWAY_SCRAPE_MS, { copy, upstream, metrics, clock, log }));
   const edge = await startEdge(config, overrides, { copy, routerId, clock, stack });
 
@@ -87,8 +88,8 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
     brain: () => brain.figures(),
     bodies: () => ({ bytes: deps.memory.total, unread: deps.memory.waiting, unscanned: deps.scans.waiting }),
     answerBytes: () => deps.answers.total,
-    ledgerUp: () => ledger.up(),
-    ledgerDropped: () => ledger.counts?.().dropped ?? 0,
+    ledgerUp: () => outside.channel.up(),
+    ledgerDropped: () => outside.channel.counts?.().dropped ?? 0,
     edgeDoubts: () => edge.doubts().length,
   });
   const admin = stack.use(await startAdmin(config, registry, { copy, edge, replies: deps.replies }));
@@ -118,6 +119,20 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
     adminUrl: admin.url,
     routerId,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** What other routers say, and what outlives all of them. */
+function openRedis(
+  config: RouterConfig,
+  parts: Pick<BrainOptions, 'router' | 'epoch' | 'clock'> & Pick<RouterOverrides, 'log'>,
+  { stack, brain }: { stack: AsyncDisposableStack; brain: () => Brain },
+): { channel: RedisLedgerChannel; answerStore: RedisAnswerStore } {
+  const { FAIRWAY_REDIS_URL: url, FAIRWAY_VPC_ID: vpcId } = config;
+  const limits = brainLimits(config).answerLimits;
+  return {
+    channel: stack.use(new RedisLedgerChannel({ ...parts, url, vpcId, describe: () => brain().describe() })),
+    answerStore: stack.use(new RedisAnswerStore({ ...parts, url, vpcId, limits, own: () => brain().ownAnswers() })),
   };
 }
 
@@ -234,23 +249,6 @@ function appDeps(
     clock,
     log,
     newId: () => `req_${randomUUID().replaceAll('-', '')}`,
-  };
-}
-
-function brainLimits(config: RouterConfig): Pick<BrainOptions, 'limits' | 'answerLimits' | 'lateAfterMs'> {
-  return {
-    limits: {
-      inFlightMax: config.FAIRWAY_IN_FLIGHT_MAX,
-      queueMax: config.FAIRWAY_QUEUE_MAX,
-      queueBytesMax: config.FAIRWAY_QUEUE_BYTES_MAX,
-      turnTimeoutMs: config.FAIRWAY_TURN_TIMEOUT_MS,
-      capacityTimeoutMs: config.FAIRWAY_CAPACITY_TIMEOUT_MS,
-    },
-    answerLimits: {
-      answersMax: config.FAIRWAY_KEPT_ANSWERS_MAX,
-      ttlMs: config.FAIRWAY_KEPT_ANSWERS_TTL_MS,
-    },
-    lateAfterMs: config.FAIRWAY_LATE_AFTER_MS,
   };
 }
 

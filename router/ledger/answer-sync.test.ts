@@ -1,19 +1,23 @@
 import { describe, expect, test } from 'vitest';
 import { createTestClock } from '#shared/testing/test-clock.ts';
 import { KeptAnswers } from '../replicas/kept-answers.ts';
+import { MemoryAnswerShelf } from '../testing/memory-answer-store.ts';
 import { MemoryLedgerHub } from '../testing/memory-ledger-channel.ts';
+import type { AnswerStore } from './answer-store.ts';
 import { AnswerSync } from './answer-sync.ts';
 
 const answer = { replica: 'r1', process: 'p1', root: 7n, tip: 8n, bytes: 100 };
+const limits = { answersMax: 1000, ttlMs: 60_000 };
 
-/** Routers that hear each other after 20 ms. */
+/** Routers that hear each other after 20 ms, and one store. */
 function make() {
   const clock = createTestClock(0);
   const hub = new MemoryLedgerHub({ seed: 1, lagMs: 20 });
-  const open = (router: string, isHeard = () => true) => {
+  const shelf = new MemoryAnswerShelf(limits, clock);
+  const open = (router: string, store: AnswerStore | undefined = shelf.open()) => {
     const channel = hub.open(router);
-    const answers = new KeptAnswers({ answersMax: 1000, ttlMs: 60_000 });
-    const sync = new AnswerSync({ router, answers, publish: (message) => channel.publish(message), isHeard, clock });
+    const answers = new KeptAnswers(limits);
+    const sync = new AnswerSync({ router, answers, publish: (message) => channel.publish(message), store, clock });
     channel.subscribe((message) => sync.hear(message));
     return { channel, sync };
   };
@@ -23,40 +27,49 @@ function make() {
       await clock.advance(10);
     }
   };
-  return { open, advance, clock };
+  return { open, advance, clock, shelf };
 }
 
+/** A store that never answers. */
+const silent: AnswerStore = { unwritten: 0, put() {}, get: () => new Promise(() => {}) };
+
 describe('who keeps an answer', () => {
-  test('is known where it was given at once, and to the others when they hear of it', async () => {
-    const { open, advance } = make();
+  test('is known at once where it was given and, without the store, where it was heard of', async () => {
+    const { open, advance, shelf } = make();
     const [a, b] = [open('a'), open('b')];
+    shelf.isCut = true;
     a.sync.keep('k', answer);
-    expect(await a.sync.find('k', 'p')).toEqual(answer);
-    const early = b.sync.find('k', 'p');
+    expect([await a.sync.find('k', 'p'), await b.sync.find('k', 'p')]).toEqual([answer, undefined]);
     await advance(20);
-    expect(await early).toEqual(answer);
     expect(await b.sync.find('k', 'p')).toEqual(answer);
   });
 
-  test('is asked for by who did not hear of it, with its age', async () => {
+  test('is in the store before its message has come, and when all who heard of it are gone, with its age', async () => {
     const { open, advance, clock } = make();
-    const a = open('a');
-    a.sync.keep('k', answer);
+    const early = open('early');
+    open('gone').sync.keep('k', answer);
+    expect([await early.sync.find('k', 'p'), clock.monotonic()]).toEqual([answer, 0]);
     await advance(30_000);
     const late = open('late');
-    const found = Promise.all([late.sync.find('k', 'p'), late.sync.find('k', 'p')]);
-    await advance(40);
-    expect(await found).toEqual([answer, answer]);
-    await advance(30_000);
-    const over = Promise.all([a.sync.find('k', 'p'), late.sync.find('k', 'p')]);
-    await advance(250);
-    expect([await over, clock.monotonic()]).toEqual([[undefined, undefined], 60_290]);
+    expect(await late.sync.find('k', 'p')).toEqual(answer);
+    // Who has heard of it counts from then.
+    await advance(30_020);
+    expect([await early.sync.find('k', 'p'), await late.sync.find('k', 'p')]).toEqual([undefined, undefined]);
   });
 
-  test('is not waited for when nobody hears, or while too many are asked for', async () => {
+  test('is not waited for when nobody can know, nor for ever, and what comes meanwhile counts', async () => {
+    const { open, advance, clock } = make();
+    expect([await open('a').sync.find('none', 'p'), clock.monotonic()]).toEqual([undefined, 0]);
+    const [b, c] = [open('b', silent), open('c', silent)];
+    const asked = Promise.all([b.sync.find('none', 'p'), b.sync.find('k', 'p')]);
+    c.sync.keep('k', answer);
+    await advance(250);
+    expect(await asked).toEqual([undefined, answer]);
+  });
+
+  test('is not looked for while too many are, but for those who have asked for little', async () => {
     const { open, advance } = make();
-    expect(await open('alone', () => false).sync.find('k', 'p')).toBeUndefined();
-    const { sync } = open('a');
+    const { sync } = open('a', silent);
     const asked = Array.from({ length: 2000 }, (_, at) => sync.find(String(at), 'flood'));
     expect(sync.refused).toBeGreaterThan(1000);
     const before = sync.refused;
@@ -68,5 +81,13 @@ describe('who keeps an answer', () => {
     expect(sync.refused).toBe(before);
     await advance(250);
     await again;
+  });
+
+  test('is told again by its own router alone', () => {
+    const { open, clock } = make();
+    const [a, b] = [open('a'), open('b')];
+    a.sync.keep('k', answer);
+    b.sync.hear({ kind: 'kept', from: 'a', key: 'k', ...answer, ageMs: 0 });
+    expect([[...a.sync.own()], [...b.sync.own()]]).toEqual([[{ key: 'k', answer, givenAt: clock.now() }], []]);
   });
 });

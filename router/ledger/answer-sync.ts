@@ -2,82 +2,82 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import { within } from '#shared/runtime/within.ts';
 import { SharedRoom } from '../admit/shared-room.ts';
 import type { KeptAnswer, KeptAnswers } from '../replicas/kept-answers.ts';
+import type { AnswerNote, AnswerStore } from './answer-store.ts';
 import type { LedgerMessage } from './ledger-message.ts';
 
-/** What it works with. */
-export interface AnswerSyncOptions {
-  readonly router: string;
-  readonly answers: KeptAnswers;
-  readonly publish: (message: LedgerMessage) => void;
-  /** Whether there is another router that hears us. */
-  readonly isHeard: () => boolean;
-  readonly clock: Clock;
-}
-
-/** How long others get to say that they know an answer, milliseconds: some times what a message takes. */
+/** How long a question to the store may take, milliseconds: many times what it does take. */
 const askMs = 250;
-/** Questions under way at once, shared out between pools. */
+/** Questions under way at once, shared out between endpoints. */
 const questionsMax = 512;
 
 /**
- * Lets all routers know which replica keeps which answer. Each one is told to all; who meets an id that it has not heard of
- * (its message is on the way or was lost, or this router has just started) asks the others, and waits a little.
+ * Lets all routers know which replica keeps which answer. Each one is told to all, and noted in the store; who meets an id
+ * that it has not heard of (its message was lost, or this router has started since) asks the store, once.
  */
 export class AnswerSync {
-  /** Ids that nobody was asked for: too many questions were under way. */
+  /** Ids that were not looked for: too many questions were under way. */
   refused = 0;
-  readonly #options: AnswerSyncOptions;
+  readonly #router: string;
+  readonly #answers: KeptAnswers;
+  readonly #store: AnswerStore | undefined;
+  readonly #publish: (message: LedgerMessage) => void;
+  readonly #clock: Clock;
   readonly #questions = new SharedRoom(questionsMax);
-  readonly #waiting = new Map<string, PromiseWithResolvers<void>>();
 
-  constructor(options: AnswerSyncOptions) {
-    this.#options = options;
+  /** Without a store this router knows what it has heard. */
+  constructor(parts: {
+    router: string;
+    answers: KeptAnswers;
+    store: AnswerStore | undefined;
+    publish: (message: LedgerMessage) => void;
+    clock: Clock;
+  }) {
+    this.#router = parts.router;
+    this.#answers = parts.answers;
+    this.#store = parts.store;
+    this.#publish = parts.publish;
+    this.#clock = parts.clock;
   }
 
   /** An engine of this router's has begun to give an answer, and keeps it. */
   keep(key: string, answer: KeptAnswer): void {
-    const now = this.#options.clock.monotonic();
-    this.#options.answers.put(key, answer, { givenAt: now, now });
-    this.#tell(key, undefined);
+    const now = this.#clock.monotonic();
+    this.#answers.put(key, { answer, givenAt: now, isOwn: true }, now);
+    this.#store?.put({ key, answer, givenAt: this.#clock.now() });
+    this.#publish({ kind: 'kept', from: this.#router, key, ...answer, ageMs: 0 });
   }
 
   /** Who keeps an answer; `owner` is whose share of the questions it takes. Waits only if nobody here has heard of it. */
   async find(key: string, owner: string): Promise<KeptAnswer | undefined> {
-    const { isHeard, publish, router, clock } = this.#options;
     const known = this.#get(key);
-    if (known !== undefined || !isHeard()) return known;
+    if (known !== undefined || this.#store === undefined) return known;
     if (!this.#questions.take(owner, 1)) return void this.refused++;
-    const waiting = this.#waiting.get(key) ?? Promise.withResolvers();
-    this.#waiting.set(key, waiting);
-    publish({ kind: 'kept-ask', from: router, key });
-    // Whoever does not hear of it in time looks once more: it may have come to another one's question.
-    await within(waiting.promise, askMs, { clock }).catch(() => {});
-    this.#waiting.delete(key);
+    // While the store is away, what is known here is all.
+    const note = await within(this.#store.get(key), askMs, { clock: this.#clock }).catch(() => undefined);
     this.#questions.giveBack(owner, 1);
+    if (note !== undefined) this.#learn(key, note.answer, Math.max(0, this.#clock.now() - note.givenAt));
     return this.#get(key);
   }
 
   /** Takes a message of another router; those that do not concern answers are left alone. */
   hear(message: LedgerMessage): void {
-    if (message.kind === 'kept-ask') return this.#tell(message.key, message.from);
     if (message.kind !== 'kept') return;
-    const { kind: _kind, from: _from, to: _to, key, ageMs, ...answer } = message;
-    const now = this.#options.clock.monotonic();
-    this.#options.answers.put(key, answer, { givenAt: now - ageMs, now });
-    this.#waiting.get(key)?.resolve();
+    const { kind: _kind, from: _from, key, ageMs, ...answer } = message;
+    this.#learn(key, answer, ageMs);
+  }
+
+  /** What this router's engines keep, the oldest first, for a store that may have forgotten it. */
+  *own(): Generator<AnswerNote> {
+    for (const [key, { answer, givenAt }] of this.#answers.own())
+      yield { key, answer, givenAt: Math.round(this.#clock.now() - this.#clock.monotonic() + givenAt) };
   }
 
   #get(key: string): KeptAnswer | undefined {
-    return this.#options.answers.get(key, this.#options.clock.monotonic())?.answer;
+    return this.#answers.get(key, this.#clock.monotonic())?.answer;
   }
 
-  /** To all, or to the one who asks. */
-  #tell(key: string, to: string | undefined): void {
-    const { answers, publish, router, clock } = this.#options;
-    const now = clock.monotonic();
-    const entry = answers.get(key, now);
-    if (entry === undefined) return;
-    const { answer, givenAt } = entry;
-    publish({ kind: 'kept', from: router, ...(to !== undefined && { to }), key, ...answer, ageMs: now - givenAt });
+  #learn(key: string, answer: KeptAnswer, ageMs: number): void {
+    const now = this.#clock.monotonic();
+    this.#answers.put(key, { answer, givenAt: now - ageMs, isOwn: false }, now);
   }
 }

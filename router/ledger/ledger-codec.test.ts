@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeBatch, encodeBatch } from './ledger-codec.ts';
+import { decodeBatch, decodeNote, encodeBatch, encodeNote } from './ledger-codec.ts';
 import type { LedgerMessage } from './ledger-message.ts';
 
 const key = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
@@ -14,6 +14,7 @@ const load = fc.record({
   privateContextTokens: fc.nat(),
   reservedOutputTokens: fc.nat(),
 });
+const answer = { replica: id, process: id, root: key, tip: key, bytes: figure };
 const message: fc.Arbitrary<LedgerMessage> = fc.oneof(
   fc.record({
     kind: fc.constant('row' as const),
@@ -42,22 +43,7 @@ const message: fc.Arbitrary<LedgerMessage> = fc.oneof(
     parents: keys,
     bytes: sizes,
   }),
-  fc.record(
-    {
-      kind: fc.constant('kept' as const),
-      from: id,
-      to: id,
-      key: id,
-      replica: id,
-      process: id,
-      root: key,
-      tip: key,
-      bytes: figure,
-      ageMs: figure,
-    },
-    { requiredKeys: ['kind', 'from', 'key', 'replica', 'process', 'root', 'tip', 'bytes', 'ageMs'] },
-  ),
-  fc.record({ kind: fc.constant('kept-ask' as const), from: id, key: id }),
+  fc.record({ kind: fc.constant('kept' as const), from: id, key: id, ...answer, ageMs: figure }),
   fc.record({ kind: fc.constant('hello' as const), from: id }),
 );
 
@@ -69,6 +55,19 @@ describe('the ledger on the wire', () => {
       }),
     );
   });
+
+  test('notes what was noted', () => {
+    fc.assert(
+      fc.property(id, fc.record({ key: id, answer: fc.record(answer), givenAt: figure }), (by, note) => {
+        expect(decodeNote(note.key, encodeNote(by, note))).toEqual(note);
+      }),
+    );
+  });
+
+  test.each(['', 'null', '{"v":2}', '{"v":1,"by":"a","answer":{"replica":"r"},"givenAt":1}'])(
+    'takes %s for no note',
+    (text) => expect(decodeNote('k', text)).toBeUndefined(),
+  );
 
   const wrap = (text: string): string => `{"v":1,"sender":"a","messages":[${text}]}`;
   test.each([

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { AnswerNote } from './answer-store.ts';
 import type { LedgerMessage } from './ledger-message.ts';
 
 /** What is published at once: some messages of one process. */
@@ -66,6 +67,9 @@ const news = z.object({
   touchedTip: key,
   generated: z.object({ tokens: figure, bytes: figure }).exactOptional(),
 });
+const answer = z.object({ replica: id, process: id, root: key, tip: key, bytes: figure });
+/** `by`: the router that noted it, for people with redis-cli. */
+const note = z.object({ v: z.literal(1), by: id, answer, givenAt: figure });
 const message = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('row'), from: id, row }),
   z.object({ kind: z.literal('news'), from: id, news }),
@@ -81,19 +85,7 @@ const message = z.discriminatedUnion('kind', [
     parents: keys,
     bytes: sizes,
   }),
-  z.object({
-    kind: z.literal('kept'),
-    from: id,
-    to: id.exactOptional(),
-    key: id,
-    replica: id,
-    process: id,
-    root: key,
-    tip: key,
-    bytes: figure,
-    ageMs: figure,
-  }),
-  z.object({ kind: z.literal('kept-ask'), from: id, key: id }),
+  answer.extend({ kind: z.literal('kept'), from: id, key: id, ageMs: figure }),
   z.object({ kind: z.literal('hello'), from: id }),
 ]);
 const batch = z.object({ v: z.literal(1), sender: id, messages: z.array(message).max(messagesMax) });
@@ -105,8 +97,23 @@ export function encodeBatch(value: LedgerBatch): string {
 
 /** The batch that a text says; undefined if it is none, or of a version that this build does not know. */
 export function decodeBatch(text: string): LedgerBatch | undefined {
+  return read(batch, text);
+}
+
+/** A note of this router's as text for the store. */
+export function encodeNote(by: string, { answer: kept, givenAt }: AnswerNote): string {
+  return JSON.stringify(z.encode(note, { v: 1, by, answer: kept, givenAt }));
+}
+
+/** What stands under an answer's key; undefined if it is no note, or of a version that this build does not know. */
+export function decodeNote(answerKey: string, text: string): AnswerNote | undefined {
+  const value = read(note, text);
+  return value && { key: answerKey, answer: value.answer, givenAt: value.givenAt };
+}
+
+function read<T extends z.ZodType>(schema: T, text: string): z.output<T> | undefined {
   try {
-    return batch.safeDecode(JSON.parse(text)).data;
+    return schema.safeParse(JSON.parse(text)).data;
   } catch {
     return undefined;
   }

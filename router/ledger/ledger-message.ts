@@ -1,3 +1,4 @@
+import type { KeptAnswer } from '../replicas/kept-answers.ts';
 import type { PrefixNews } from '../replicas/prefix-index.ts';
 import type { LedgerRow } from '../replicas/replica-table.ts';
 
@@ -30,22 +31,14 @@ export type LedgerMessage =
       /** Prompt bytes of each block. */
       readonly bytes: Uint32Array;
     }
-  /** A replica of the sender's keeps an answer: told to all when it is given, and to who asks. */
-  | {
+  /** A replica of the sender's keeps an answer: told to all when it is given. */
+  | ({
       readonly kind: 'kept';
       readonly from: string;
-      readonly to?: string;
       /** Keyed hash of its id. */
       readonly key: string;
-      readonly replica: string;
-      readonly process: string;
-      readonly root: bigint;
-      readonly tip: bigint;
-      readonly bytes: number;
       /** Since it was given. */
       readonly ageMs: number;
-    }
-  /** The sender has not heard of an answer that a client names. */
-  | { readonly kind: 'kept-ask'; readonly from: string; readonly key: string }
+    } & KeptAnswer)
   /** The sender is here and has no row yet. */
   | { readonly kind: 'hello'; readonly from: string };

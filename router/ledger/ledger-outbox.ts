@@ -89,7 +89,6 @@ function wireBytes(message: LedgerMessage): number {
       return messageBytes + base64 * (2 * message.keys.byteLength + message.bytes.byteLength);
     case 'ask':
     case 'kept':
-    case 'kept-ask':
     case 'hello':
       return messageBytes;
   }

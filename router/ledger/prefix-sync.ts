@@ -115,7 +115,6 @@ export class PrefixSync {
       case 'index-piece':
         return this.#take(message, now);
       case 'kept':
-      case 'kept-ask':
       case 'hello':
     }
   }

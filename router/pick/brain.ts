@@ -2,6 +2,7 @@ import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { LedgerChannel } from '../ledger/ledger-channel.ts';
 import type { LedgerMessage } from '../ledger/ledger-message.ts';
+import type { AnswerNote, AnswerStore } from '../ledger/answer-store.ts';
 import { AnswerSync } from '../ledger/answer-sync.ts';
 import { PrefixSync } from '../ledger/prefix-sync.ts';
 import { BytesPerToken } from '../replicas/bytes-per-token.ts';
@@ -27,6 +28,8 @@ export interface BrainOptions {
   /** No first content is late before this, milliseconds (default 3000). */
   readonly lateAfterMs?: number;
   readonly answerLimits: KeptAnswersLimits;
+  /** Where ids of kept answers outlive this process (default: nowhere). */
+  readonly answerStore?: AnswerStore;
   readonly clock: Clock;
   /** Predicted and reported cache hits of one answer, tokens. */
   readonly hitsKnown?: (predicted: number, reported: number) => void;
@@ -56,6 +59,7 @@ export interface BrainFigures {
   readonly keptAnswers: number;
   readonly keptAnswersForgotten: number;
   readonly keptAnswersNotAsked: number;
+  readonly keptAnswersUnwritten: number;
 }
 
 /** `tick` is called this often, milliseconds. */
@@ -80,6 +84,7 @@ export class Brain implements Picker, Disposable {
   readonly #sync: PrefixSync;
   readonly #answers: KeptAnswers;
   readonly #answerSync: AnswerSync;
+  readonly #answerStore: AnswerStore | undefined;
   readonly #picker: ReplicaPicker;
   readonly #wait: PoolWait;
   readonly #unsubscribe: () => void;
@@ -95,8 +100,8 @@ export class Brain implements Picker, Disposable {
     const peers = (now: number): ReturnType<ReplicaTable['peers']> => this.table.peers(now);
     this.#sync = new PrefixSync({ router, epoch, index: this.#index, publish, peers });
     this.#answers = new KeptAnswers(answerLimits);
-    const isHeard = (): boolean => channel.up() && peers(clock.monotonic()).length > 0;
-    this.#answerSync = new AnswerSync({ router, answers: this.#answers, publish, isHeard, clock });
+    this.#answerStore = options.answerStore;
+    this.#answerSync = new AnswerSync({ router, answers: this.#answers, publish, store: options.answerStore, clock });
     const rowChanged = (): void => publish({ kind: 'row', from: router, row: this.table.row() });
     this.#picker = new ReplicaPicker({
       pools: this.#pools,
@@ -125,6 +130,11 @@ export class Brain implements Picker, Disposable {
 
   keptAt(key: string, owner: string): Promise<KeptAnswer | undefined> {
     return this.#answerSync.find(key, owner);
+  }
+
+  /** Ids of answers that this router's engines keep, for a store that may have forgotten them. */
+  ownAnswers(): Iterable<AnswerNote> {
+    return this.#answerSync.own();
   }
 
   isServing(pool: string): boolean {
@@ -214,6 +224,7 @@ export class Brain implements Picker, Disposable {
       keptAnswers: this.#answers.size,
       keptAnswersForgotten: this.#answers.forgotten,
       keptAnswersNotAsked: this.#answerSync.refused,
+      keptAnswersUnwritten: this.#answerStore?.unwritten ?? 0,
     };
   }
 

@@ -69,7 +69,7 @@ export interface Picker {
    * it aborts.
    */
   acquire(work: Work, signal: AbortSignal, tried?: Tried): Promise<Slot>;
-  /** Who keeps an answer, by its key; asks other routers where nobody here has heard of it. `owner`: who shares in that. */
+  /** Who keeps an answer, by its key; what nobody here has heard of is looked up, in a bounded time. `owner`: whose share of that it takes. */
   keptAt(key: string, owner: string): Promise<KeptAnswer | undefined>;
   /** Whether a replica of the pool could take a request now. */
   isServing(pool: string): boolean;

@@ -3,7 +3,7 @@ import { KeptAnswers } from './kept-answers.ts';
 
 const at = (replica: string) => ({ replica, process: 'p', root: 7n, tip: 8n, bytes: 100 });
 const put = (answers: KeptAnswers, key: string, [now, givenAt = now]: [number, number?]) =>
-  answers.put(key, at(`r-${key}`), { givenAt, now });
+  answers.put(key, { answer: at(`r-${key}`), givenAt, isOwn: now === givenAt }, now);
 
 describe('kept answers', () => {
   test('are known for their time, counted from when they were given', () => {
@@ -17,6 +17,7 @@ describe('kept answers', () => {
       undefined,
     ]);
     expect(answers.get('b', 119)?.givenAt).toBe(20);
+    expect([...answers.own()].map(([key]) => key)).toEqual(['a']);
     put(answers, 'c', [200]);
     expect([answers.size, answers.forgotten]).toEqual([1, 0]);
   });

@@ -17,10 +17,13 @@ export interface KeptAnswersLimits {
   readonly ttlMs: number;
 }
 
-interface Entry {
+/** What is remembered of one. */
+export interface KeptEntry {
   readonly answer: KeptAnswer;
   /** Monotonic milliseconds. */
   readonly givenAt: number;
+  /** This router's engine gave it. */
+  readonly isOwn: boolean;
 }
 
 /** Which replica keeps which answer, by keyed hash of the answer's id; the oldest goes when there are too many. */
@@ -28,7 +31,7 @@ export class KeptAnswers {
   /** Answers that were forgotten before their time, for want of room. */
   forgotten = 0;
   readonly #limits: KeptAnswersLimits;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, KeptEntry>();
 
   constructor(limits: KeptAnswersLimits) {
     this.#limits = limits;
@@ -38,8 +41,8 @@ export class KeptAnswers {
     return this.#entries.size;
   }
 
-  /** Remembers one that was given at `givenAt`. */
-  put(key: string, answer: KeptAnswer, { givenAt, now }: { givenAt: number; now: number }): void {
+  /** Remembers one in the place of all others of its key. */
+  put(key: string, { answer, givenAt, isOwn }: KeptEntry, now: number): void {
     for (const [oldest, entry] of this.#entries) {
       if (this.#isFresh(entry, now)) break;
       this.#entries.delete(oldest);
@@ -50,15 +53,20 @@ export class KeptAnswers {
       this.#entries.delete(oldest);
       this.forgotten++;
     }
-    this.#entries.set(key, { answer, givenAt });
+    this.#entries.set(key, { answer, givenAt, isOwn });
   }
 
-  get(key: string, now: number): Entry | undefined {
+  get(key: string, now: number): KeptEntry | undefined {
     const entry = this.#entries.get(key);
     return entry !== undefined && this.#isFresh(entry, now) ? entry : undefined;
   }
 
-  #isFresh({ givenAt }: Entry, now: number): boolean {
+  /** Those that this router's engines gave, the oldest first; more may be put meanwhile. */
+  *own(): Generator<readonly [key: string, KeptEntry]> {
+    for (const entry of this.#entries) if (entry[1].isOwn) yield entry;
+  }
+
+  #isFresh({ givenAt }: KeptEntry, now: number): boolean {
     return now - givenAt < this.#limits.ttlMs;
   }
 }

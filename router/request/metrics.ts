@@ -128,8 +128,13 @@ export class RouterMetrics {
     );
     gauge(
       'kept_answers_not_asked',
-      'Unknown ids for which other routers were not asked: too many at once.',
+      'Unknown ids that were not looked up: too many at once.',
       () => brain().keptAnswersNotAsked,
+    );
+    gauge(
+      'kept_answers_unwritten',
+      'Those that Redis did not take when they were given; they are written again when it is there.',
+      () => brain().keptAnswersUnwritten,
     );
     gauge('replicas_in_doubt', 'Ready ones that are left out, or the last choice.', () => brain().replicasInDoubt);
     gauge('ledger_up', '1 while this router hears itself on the ledger.', () => Number(gauges.ledgerUp()));

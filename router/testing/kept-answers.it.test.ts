@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { formatToken } from '#shared/runtime/access-token.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import type { Router } from '../service.ts';
 import { ask } from './client.ts';
@@ -192,6 +193,28 @@ describe('an answer that an engine keeps', () => {
     expect(await get(id, { at: 1 })).toMatchObject(notFound);
     await edge.redis.restart();
     await eventually(async () => expect((await get(id, { at: 1 })).status).toBe(200));
+  });
+
+  it('outlives all routers, and is gone on from through those that start', async () => {
+    const { id, model } = await create();
+    for (const one of routers.splice(0)) await one[Symbol.asyncDispose]();
+    routers = await Promise.all(['router-a', 'router-b'].map((name) => startRouter(name)));
+    for (const at of [0, 1]) {
+      const next = await create({ at }, { previous_response_id: id });
+      expect(next).toMatchObject({ status: 200, model });
+      expect(JSON.parse((await get(next.id, { at: 1 - at })).text)).toMatchObject({ id: next.id, model });
+    }
+  });
+
+  it('that nobody knows is 404 soon', async () => {
+    const took: number[] = [];
+    for (let count = 0; count < 20; count += 1) {
+      const asked = get(`resp_${count}`, { at: count % 2 });
+      took.push(await ownTimeOf(asked));
+      expect(await asked).toMatchObject(notFound);
+    }
+    // The quick half: a busy machine may delay the others.
+    expect(took.toSorted((x, y) => x - y)[took.length / 2]).toBeLessThan(50);
   });
 
   it('is where its replica is, also while that drains', async () => {

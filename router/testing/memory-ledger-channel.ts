@@ -53,7 +53,7 @@ export class MemoryLedgerHub {
 
   send(message: LedgerMessage): void {
     for (const to of this.#channels) {
-      if ('to' in message && message.to !== undefined && message.to !== to.router) continue;
+      if ('to' in message && message.to !== to.router) continue;
       if (this.#random() >= this.#options.loss) this.#enqueue(to, message);
       if (this.#random() < this.#options.duplication) this.#enqueue(to, message);
     }
