@@ -91,6 +91,8 @@ export interface Dialect {
   readonly body: BodyRules;
   /** The field that names the model. */
   readonly modelField: string;
+  /** The field that names the answer which a request goes on from, where the API has one. */
+  readonly previousField?: string;
   /** Content type of its streams. */
   readonly streamType: string;
   /** What passes every hop and means nothing. */

@@ -28,13 +28,13 @@ export async function askKeeper(request: InferenceRequest, caller: Caller, looku
 }
 
 /**
- * Who keeps the answer with this id, as far as this caller may know.
+ * Who keeps the answer with this id, as far as this caller may know; `param`: the field of the body that names it.
  * @throws AppError `not_found` for an id that is unknown, of another isolation group, or of a replica that is gone.
  */
 export async function findKept(
   id: string,
   caller: Caller,
-  { gate, picker }: Lookup,
+  { gate, picker, param }: Lookup & { readonly param?: string | undefined },
 ): Promise<{ answer: KeptAnswer; pool: PoolDocument }> {
   if (caller.kind === 'token') {
     const answer = await picker.keptAt(answerKey(gate.tokenHashKey, caller, id), caller.endpointId);
@@ -46,5 +46,5 @@ export async function findKept(
     if (answer !== undefined && pool !== undefined) return { answer, pool };
   }
   const message = `No answer with the id "${id.slice(0, 200)}" is kept here: it is unknown, or its replica is gone.`;
-  throw new AppError('not_found', { message });
+  throw new AppError('not_found', { message, ...(param !== undefined && { param }) });
 }

@@ -38,7 +38,8 @@ export async function readRequest(
     ...pool.routing,
     choicesMax: pool.routing?.choicesMax ?? limits.choicesMax,
   });
-  const previous = scan.previous === undefined ? undefined : await findKept(scan.previous, caller, { gate, picker });
+  const lookup = { gate, picker, param: dialect.previousField };
+  const previous = scan.previous === undefined ? undefined : await findKept(scan.previous, caller, lookup);
   request.accept(scan, { caller, pool, continues: previous?.answer });
 }
 

@@ -116,6 +116,13 @@ const rows: Record<string, Row> = {
     anthropic: [404, 'not_found_error'],
     retry: 'no',
   },
+  'an answer to go on from that is not kept': {
+    send: () => ({ body: body({ previous_response_id: 'resp_none' }) }),
+    told: [404, invalid, 'not_found', 'previous_response_id'],
+    anthropic: [404, 'not_found_error'],
+    retry: 'no',
+    only: ['responses'],
+  },
   'another route': {
     send: ({ path }) => ({ path: `${path}/no/such`, headers: {} }),
     told: [404, invalid, 'unknown_route'],

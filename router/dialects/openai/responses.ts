@@ -29,6 +29,8 @@ const voice: ErrorVoice = {
 const idForm = /"id"\s*:\s*"(resp_[\w-]{1,128})"/;
 const idBytesMax = 4096;
 
+const previousField = 'previous_response_id';
+
 /** POST /v1/responses. */
 export const responses: Dialect = {
   name: 'responses',
@@ -43,7 +45,7 @@ export const responses: Dialect = {
       ['max_output_tokens', maxTokens],
       ['prompt_cache_key', session],
       cacheSaltField,
-      ['previous_response_id', (value) => (typeof value === 'string' ? { previous: value } : 'wrong_type')],
+      [previousField, (value) => (typeof value === 'string' ? { previous: value } : 'wrong_type')],
       ['store', (value) => (typeof value === 'boolean' ? { kept: value } : 'wrong_type')],
     ]),
     spans: [
@@ -54,6 +56,7 @@ export const responses: Dialect = {
     ],
   },
   modelField: 'model',
+  previousField,
   streamType: 'text/event-stream',
   heartbeat: Buffer.from(': keep-alive\n\n'),
   endMark: Buffer.alloc(0),
