@@ -64,7 +64,9 @@ export const routerConfigSchema = z.object({
     ),
   FAIRWAY_BODY_WAIT_MS: count(0).default(5000).describe('how long a request body waits unread for memory'),
   FAIRWAY_BODY_TIMEOUT_MS: count(10).default(60_000).describe('how long a client may take to send its body'),
-  FAIRWAY_CHOICES_MAX: count(1).default(128).describe('most choices of one request, where its endpoint does not say'),
+  FAIRWAY_CHOICES_MAX: count(1)
+    .default(128)
+    .describe('most choices of one request, of all its prompts, where its endpoint does not say'),
   FAIRWAY_VOLATILE_MEMBERS: z
     .string()
     .transform((text) => text.split(',').filter((name) => name !== ''))

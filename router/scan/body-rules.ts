@@ -37,6 +37,8 @@ export interface BodyRules {
   readonly fields: ReadonlyMap<string, FieldReader>;
   /** Members that make the prompt, in prompt order; keys of one kind follow each other so, whatever their order in the body. */
   readonly spans: readonly { readonly key: string; readonly kind: SpanKind }[];
+  /** The span whose list elements are prompts of their own, each answered with all the choices that are asked for. */
+  readonly batch?: string;
   /** The member of a message that names its author, and the author whose first message begins a conversation. */
   readonly author: { readonly key: string; readonly user: string };
   /** Members of these names, at any depth inside a span, do not count: they change without changing the prompt. */

@@ -1,4 +1,4 @@
-import type { RoutingFields, SpanKind } from './body-rules.ts';
+import type { BodyRules, RoutingFields, SpanKind } from './body-rules.ts';
 
 /** Half-open range of byte offsets in the body. */
 export interface ByteRange {
@@ -45,6 +45,11 @@ export interface ScannedBody extends RoutingFields {
   readonly volatile: readonly ByteRange[];
   /** In the order of the rules, without those that are absent, empty or null. */
   readonly spans: readonly ScannedSpan[];
+}
+
+/** How many prompts a body has that are answered apart. */
+export function promptsOf({ spans }: ScannedBody, { batch }: Pick<BodyRules, 'batch'>): number {
+  return spans.find(({ key }) => key === batch)?.messages ?? 1;
 }
 
 /** Of a request that has none. */

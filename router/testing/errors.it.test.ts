@@ -176,6 +176,20 @@ const rows: Record<string, Row> = {
     retry: 'no',
     only: ['chat', 'completions'],
   },
+  'too many prompts in one': {
+    send: () => ({ body: body({ prompt: ['a', 'b', 'c', 'd', 'e'] }) }),
+    told: [400, invalid, 'parameter_above_limit', 'prompt'],
+    anthropic: [400, invalid],
+    retry: 'no',
+    only: ['completions'],
+  },
+  'too many choices of all prompts together': {
+    send: () => ({ body: body({ prompt: ['a', 'b', 'c'], n: 2 }) }),
+    told: [400, invalid, 'parameter_above_limit', 'n'],
+    anthropic: [400, invalid],
+    retry: 'no',
+    only: ['completions'],
+  },
   'output without bound': {
     send: () => ({ body: body({ max_tokens: -1 }) }),
     told: [400, invalid, 'parameter_above_limit', 'max_tokens'],

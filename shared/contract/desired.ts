@@ -45,7 +45,11 @@ export const routingSchema = z.object({
     .optional()
     .describe('Take Claude Code’s billing block, which is another one in each request, out of the body.'),
   reasonHeader: z.boolean().optional().describe('Answers say in `x-fairway-route-reason` why their replica was taken.'),
-  choicesMax: z.int().min(1).optional().describe('Most choices that one request may ask for (`n`, `best_of`).'),
+  choicesMax: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Most choices that one request may ask for (`n`, `best_of`), of all its prompts together.'),
   outputTokensMax: z.int().min(1).optional().describe('Most output tokens that one request may ask for.'),
 });
 

@@ -1,5 +1,6 @@
 import { commonSplices } from '../common-splices.ts';
 import type { SpanKind } from '../../scan/body-rules.ts';
+import { promptsOf } from '../../scan/scanned-body.ts';
 import type { Api, Dialect, ServedModel } from '../dialect.ts';
 import { isRecord } from '#shared/runtime/is-record.ts';
 import { cacheSaltField } from '../cache-salt.ts';
@@ -33,9 +34,13 @@ export const chatCompletions = routeOf('chat', '/v1/chat/completions', {
 export const completions = routeOf('completions', '/v1/completions', {
   hasContent: choiceHasText,
   spans: [['prompt', 'messages']],
+  batch: 'prompt',
 });
 
-/** POST /v1/embeddings: never a stream, whatever its body says. */
+/**
+ * POST /v1/embeddings: never a stream, whatever its body says. A long list of inputs is the usual way, and no choices: each
+ * of them is computed once, and their bytes are bounded as those of any body.
+ */
 const embeddings: Dialect = {
   ...routeOf('embeddings', '/v1/embeddings', { hasContent: () => true, spans: [['input', 'messages']] }),
   body: {
@@ -62,14 +67,18 @@ export const openAi: Api = { routes: [chatCompletions, completions, embeddings, 
 function routeOf(
   name: string,
   path: string,
-  { hasContent, spans }: { hasContent: HasContent; spans: readonly (readonly [key: string, kind: SpanKind])[] },
+  {
+    hasContent,
+    spans,
+    ...rules
+  }: { hasContent: HasContent; spans: readonly (readonly [key: string, kind: SpanKind])[]; batch?: string },
 ): Dialect {
   return {
     name,
     method: 'POST',
     path,
     headers: ['openai-beta'],
-    body: { ...bodyRules, spans: spans.map(([key, kind]) => ({ key, kind })) },
+    body: { ...bodyRules, ...rules, spans: spans.map(([key, kind]) => ({ key, kind })) },
     modelField: 'model',
     streamType: 'text/event-stream',
     // The comment that all SDKs of 2026 pass over; `event: ping` breaks three of them.
@@ -80,7 +89,7 @@ function routeOf(
     probeBody,
     reader: (body) => {
       const { atEnd, everywhere } = usageAsked(body);
-      const prompts = body.spans.find(({ key }) => key === 'prompt')?.messages ?? 1;
+      const prompts = promptsOf(body, rules);
       return new OpenAiReader(hasContent, {
         choices: prompts * (body.choices ?? 1),
         prompts,
