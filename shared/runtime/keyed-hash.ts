@@ -1,12 +1,15 @@
-import { createHash, createHmac, hkdfSync } from 'node:crypto';
+import { createHash, createHmac, hkdfSync, type KeyObject } from 'node:crypto';
+
+/** A key of HMAC-SHA-256: bytes, or for many hashes the object made of them once, which is four times as fast. */
+export type HashKey = Uint8Array | KeyObject;
 
 /** HMAC-SHA-256 of a text as lower-case hex: how tokens are stored and looked up. */
-export function keyedHash(key: Uint8Array, text: string): string {
+export function keyedHash(key: HashKey, text: string): string {
   return createHmac('sha256', key).update(text).digest('hex');
 }
 
 /** HMAC-SHA-256 as bytes. */
-export function keyedBytes(key: Uint8Array, text: string): Uint8Array {
+export function keyedBytes(key: HashKey, text: string): Uint8Array {
   return createHmac('sha256', key).update(text).digest();
 }
 

@@ -1,6 +1,7 @@
+import { createSecretKey } from 'node:crypto';
 import { idFromHash, type Region } from '#shared/contract/ids.ts';
 import { formatToken } from '#shared/runtime/access-token.ts';
-import { deriveKey, keyedBytes, keyedHash } from '#shared/runtime/keyed-hash.ts';
+import { deriveKey, keyedBytes, keyedHash, type HashKey } from '#shared/runtime/keyed-hash.ts';
 import { seal, type Sealed } from '#shared/runtime/seal.ts';
 
 /** A data-plane token: its value is shown once and stored nowhere, its hash is what routers get. */
@@ -14,17 +15,18 @@ export interface NewToken {
 export class RegionKeys {
   readonly #region: Region;
   readonly #sealPublicKey: string;
-  readonly #tokenHash: Uint8Array;
-  readonly #firstToken: Uint8Array;
-  readonly #idempotency: Uint8Array;
+  readonly #tokenHash: HashKey;
+  readonly #firstToken: HashKey;
+  readonly #idempotency: HashKey;
 
   /** `root` is the region's root key: one key per purpose derives from it; routers get that of token hashes alone. */
   constructor(region: Region, root: Uint8Array, sealPublicKey: string) {
     this.#region = region;
     this.#sealPublicKey = sealPublicKey;
-    this.#tokenHash = deriveKey(root, 'access-token-hash');
-    this.#firstToken = deriveKey(root, 'first-token');
-    this.#idempotency = deriveKey(root, 'idempotency');
+    const key = (purpose: string): HashKey => createSecretKey(deriveKey(root, purpose));
+    this.#tokenHash = key('access-token-hash');
+    this.#firstToken = key('first-token');
+    this.#idempotency = key('idempotency');
   }
 
   /** An id for a text. */
