@@ -60,7 +60,7 @@ export async function createEndpoint(context: RegionContext, call: Call, order: 
     if (call.dryRun) return dryRunAnswer(context, spec, null);
     const result = await context.committer.commit(planCreate(spec, facts, { name, access, spec: specSeq }));
     if (result.kind === 'mismatch') throw new AppError('idempotency_mismatch');
-    if (result.kind === 'committed') return committed(attempt, facts, result);
+    if (result.kind === 'committed') return committed(attempt, { facts, spec }, result);
     if (result.subject !== name.subject) return answerHolder(attempt, ids, ids.endpointId);
   }
   throw new AppError('conflict', { message: 'The name is claimed and released all the time. Try again.' });
@@ -81,13 +81,12 @@ function requireVpc(
 /** An equal request elsewhere may have stored the intent first: then its time counts, and what derives from it. */
 function committed(
   attempt: Attempt,
-  facts: Facts,
+  { facts, spec }: { facts: Facts; spec: SpecDocument },
   { revision, at }: { revision: number; at: number | null },
 ): CreateAnswer {
-  const { endpointId, mark } = facts;
-  const stored = at === null ? facts : factsOf(attempt, { ...mark, endpointId }, at);
-  const spec = buildFirstSpec(attempt.order, stored);
-  return replyOf(attempt, stored, { spec, revision });
+  if (at === null) return replyOf(attempt, facts, { spec, revision });
+  const stored = factsOf(attempt, { ...facts.mark, endpointId: facts.endpointId }, at);
+  return replyOf(attempt, stored, { spec: buildFirstSpec(attempt.order, stored), revision });
 }
 
 /** New ids, or the answer that the same Idempotency-Key got before. */

@@ -57,6 +57,13 @@ describe('writeDocuments', () => {
     expect((await readLast(nats, 'DOCS', 'doc.a'))?.body).toEqual({ name: 'a' });
   });
 
+  it.each([0, 1, 2])('says that message %s of a batch has no room, and stores nothing', async (index) => {
+    const big = 'x'.repeat(documents.maxMessageBytes);
+    const writes = ['x', 'y', 'z'].map((name, at) => ({ subject: `doc.${name}`, body: at === index ? big : name }));
+    expect(await writeDocuments(nats, writes, `big-${index}`)).toMatchObject({ kind: 'full' });
+    for (const name of ['x', 'y', 'z']) expect(await readLast(nats, 'DOCS', `doc.${name}`)).toBeNull();
+  });
+
   it('refuses a stale compare-and-set and takes a fresh one', async () => {
     const made = await writeDocuments(nats, [{ subject: 'doc.cas', body: 1, expectedSeq: 0 }], 'x');
     const seq = made.kind === 'stored' ? (made.seqs[0] ?? 0) : 0;

@@ -47,7 +47,8 @@ const conflictCodes = new Set([10_071, 10_158, 10_164]);
 const fullCodes = new Set([10_023, 10_047, 10_054, 10_077, 10_122]);
 
 /**
- * Stores one message, or several in one atomic batch: all or none. Sequences come back in the order of the writes.
+ * Stores one message, or several in one atomic batch: all or none. Sequences come back in the order of the writes. A batch
+ * is sent whole and answered once: a message that the server does not take has its own answer, and the batch has failed.
  * Never throws for what the server or the network answers. Source: nats-server ADR-50 (the `Nats-Batch-*` headers);
  * the client's own batch hides the error code of a refused commit, hence the raw requests.
  */
@@ -58,17 +59,20 @@ export async function writeDocuments(
 ): Promise<WriteOutcome> {
   const last = writes.length - 1;
   try {
-    for (const [index, write] of writes.entries()) {
+    const sent = writes.map((write, index) => {
       const header = headersOf(write);
       if (writes.length > 1) header.set('Nats-Batch-Id', batchId);
       if (writes.length > 1) header.set('Nats-Batch-Sequence', String(index + 1));
       if (writes.length > 1 && index === last) header.set('Nats-Batch-Commit', '1');
-      const reply = await nats.nc.request(write.subject, encode(write), { headers: header, timeout: 2000 });
-      const answer: BatchAnswer = reply.data.length === 0 ? {} : reply.json<BatchAnswer>();
-      if (answer.error !== undefined) return refused(answer.error);
-      if (index === last && answer.seq !== undefined)
-        return { kind: 'stored', seqs: sequences(answer.seq, writes.length) };
-    }
+      return nats.nc.request(write.subject, encode(write), { headers: header, timeout: 2000 });
+    });
+    const answers = (await Promise.all(sent)).map((reply) =>
+      reply.data.length === 0 ? {} : reply.json<BatchAnswer>(),
+    );
+    const failed = answers.find(({ error }) => error !== undefined);
+    if (failed?.error !== undefined) return refused(failed.error);
+    const seq = answers[last]?.seq;
+    if (seq !== undefined) return { kind: 'stored', seqs: sequences(seq, writes.length) };
     return { kind: 'doubtful', reason: 'the server did not confirm the write' };
   } catch (error) {
     return { kind: 'doubtful', reason: reasonOf(error) };

@@ -49,6 +49,8 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     // Users hear their own inboxes alone.
     ...(user !== undefined && { inboxPrefix: `_INBOX_${user}` }),
     maxReconnectAttempts: -1,
+    // A stack for each request, kept for its failure, takes a tenth of the time of a process that asks a lot.
+    noAsyncTraces: true,
     reconnectTimeWait: 250,
     reconnectJitter: 100,
     ignoreAuthErrorAbort: true,
