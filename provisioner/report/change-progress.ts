@@ -32,7 +32,7 @@ export function changeProgress(next: StatusDocument, input: EstimateInput): Chan
 /** What was told of the step goes on holding until what is known now differs from it: a status is no clock. */
 function estimateOf(next: StatusDocument, step: ChangeStep, input: EstimateInput): ReadyEstimate | undefined {
   const { before, deployments, pastChanges, now } = input;
-  const inStepMs = now - Date.parse(next.phaseSince);
+  const inStepMs = Math.max(0, now - Date.parse(next.phaseSince));
   // Nodes come when they come; all else that somebody has to mend takes as long as that takes.
   if (next.hint !== undefined && step !== 'node') return undefined;
   const time = timeToReady(pastChanges, { groups: groupsOf(deployments), step, inStepMs });

@@ -60,8 +60,11 @@ describe('a change that does not come about', () => {
         rejection: { revision, reason: 'ProofFailed', message: 'the router answered 503' },
       }),
     );
+    const startOf = async () => (await lab.pools(spec.endpointId)).map(({ starting }) => starting);
+    expect(await startOf()).toEqual([{ phase: 'proof' }]);
     lab.answer.proof = () => ({ ok: true });
     await isActive(spec, revision);
+    expect(await startOf()).toEqual([undefined]);
     expect(await lab.status(spec.endpointId)).toMatchObject({ rejection: null });
     await lab.publish(deleted(spec));
     await isGone(spec);
