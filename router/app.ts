@@ -3,6 +3,7 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { Hono, type Context } from 'hono';
 import { AppError, toAppError } from '#shared/contract/errors.ts';
 import { authenticate, type Caller, type Gate } from './access/authenticate.ts';
+import type { Intake } from './admit/intake.ts';
 import type { Api, Dialect, ErrorVoice, ToldError } from './dialects/dialect.ts';
 import { forward, type ForwardDeps, type ForwardOutcome } from './forward/forward.ts';
 import type { TokenUse } from './edge/token-use.ts';
@@ -24,6 +25,7 @@ export interface AppDeps extends RequestDeps {
   readonly gate: Gate;
   readonly tokenUse: Pick<TokenUse, 'note'>;
   readonly scans: ScanQueue;
+  readonly intake: Intake;
   readonly bodyLimits: { readonly bytesMax: number; readonly timeoutMs: number; readonly choicesMax: number };
   readonly forwarding: ForwardDeps;
 }
@@ -108,12 +110,12 @@ async function serve(
 
 /** Who asks, what for, and then the answer. */
 async function pass(deps: AppDeps, request: InferenceRequest): Promise<ForwardOutcome> {
-  const { gate, clock, bodyLimits, scans } = deps;
+  const { gate, clock, bodyLimits, scans, intake } = deps;
   const caller = enter(deps, request.incoming);
   request.note({ endpointId: caller.endpointId, ...(caller.kind === 'token' && { tokenId: caller.tokenId }) });
   const lookup = { gate, picker: deps.forwarding.picker };
   if (request.dialect.aboutAnswer !== undefined) await askKeeper(request, caller, lookup);
-  else await readRequest(request, caller, { limits: { ...bodyLimits, clock }, scans, ...lookup });
+  else await readRequest(request, caller, { limits: { ...bodyLimits, clock, intake }, scans, ...lookup });
   if (request.streamed) request.reply.startHeartbeats();
   const outcome = await forward(request, deps.forwarding);
   if ('usage' in outcome) request.used(outcome.usage);
@@ -187,8 +189,8 @@ function refuse(
 }
 
 /** No longer than a body may take that is wanted. */
-function discard({ clock, bodyLimits }: AppDeps, incoming: IncomingMessage): void {
-  discardRest(incoming, clock, Math.min(discardMs, bodyLimits.timeoutMs));
+function discard({ clock, intake, bodyLimits }: AppDeps, incoming: IncomingMessage): void {
+  discardRest(incoming, { clock, intake, timeoutMs: Math.min(discardMs, bodyLimits.timeoutMs) });
 }
 
 /** Counts an error outside of inference, and says it in the words of the API that it is for. */

@@ -63,6 +63,9 @@ export const routerConfigSchema = z.object({
       'memory for whole answers that may still be retried or wait for their client, shared out between endpoints',
     ),
   FAIRWAY_BODY_WAIT_MS: count(0).default(5000).describe('how long a request body waits unread for memory'),
+  FAIRWAY_INTAKE_TURN_BYTES: count(1024)
+    .default(128 * 1024)
+    .describe('how much is read per turn of the event loop from connections that bring much; the rest waits in line'),
   FAIRWAY_BODY_TIMEOUT_MS: count(10).default(60_000).describe('how long a client may take to send its body'),
   FAIRWAY_CHOICES_MAX: count(1)
     .default(128)

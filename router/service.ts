@@ -12,6 +12,7 @@ import { startFixedEdgeSource } from './edge/fixed-edge-source.ts';
 import { NatsEdgeSource } from './edge/nats-edge-source.ts';
 import { readEdgeFile, StateFile, type EdgeMemory } from './edge/state-file.ts';
 import { BodyRoom } from './admit/body-room.ts';
+import { Intake } from './admit/intake.ts';
 import { SharedRoom } from './admit/shared-room.ts';
 import { createApp, createListener, tell, type AppDeps } from './app.ts';
 import { anthropic } from './dialects/anthropic/routes.ts';
@@ -22,7 +23,7 @@ import { TokenUse } from './edge/token-use.ts';
 import { UndiciUpstream } from './forward/undici-upstream.ts';
 import { letClientsGo } from './request/let-clients-go.ts';
 import { Listeners } from './request/listeners.ts';
-import { RouterMetrics } from './request/metrics.ts';
+import { RouterMetrics, type RouterGauges } from './request/metrics.ts';
 import { OpenReplies } from './request/open-replies.ts';
 import type { LedgerChannel } from './ledger/ledger-channel.ts';
 import { RedisAnswerStore } from './ledger/redis-answer-store.ts';
@@ -86,7 +87,7 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
   const deps = appDeps(config, { copy, upstream, picker: brain, tokenUse, metrics, clock, log, apis });
   metrics.watch({
     brain: () => brain.figures(),
-    bodies: () => ({ bytes: deps.memory.total, unread: deps.memory.waiting, unscanned: deps.scans.waiting }),
+    bodies: () => bodyFigures(deps),
     answerBytes: () => deps.answers.total,
     ledgerUp: () => outside.channel.up(),
     ledgerDropped: () => outside.channel.counts?.().dropped ?? 0,
@@ -134,6 +135,10 @@ function openRedis(
     channel: stack.use(new RedisLedgerChannel({ ...parts, url, vpcId, describe: () => brain().describe() })),
     answerStore: stack.use(new RedisAnswerStore({ ...parts, url, vpcId, limits, own: () => brain().ownAnswers() })),
   };
+}
+
+function bodyFigures({ memory, intake, scans }: AppDeps): ReturnType<RouterGauges['bodies']> {
+  return { bytes: memory.total, unread: memory.waiting, held: intake.waiting, unscanned: scans.waiting };
 }
 
 /** Keeps the brain current: pools as they change, looks at replicas, and the time. */
@@ -221,6 +226,10 @@ function appDeps(
     memory: new BodyRoom(config.FAIRWAY_BODY_BUDGET_BYTES, config.FAIRWAY_BODY_WAIT_MS, clock),
     answers: new SharedRoom(config.FAIRWAY_ANSWER_BUDGET_BYTES),
     scans: new ScanQueue(config.FAIRWAY_VOLATILE_MEMBERS),
+    intake: new Intake(config.FAIRWAY_INTAKE_TURN_BYTES, {
+      nextTurn: setImmediate,
+      held: () => metrics.intakeWaits.inc(),
+    }),
     bodyLimits: {
       bytesMax: config.FAIRWAY_BODY_BYTES_MAX,
       timeoutMs: config.FAIRWAY_BODY_TIMEOUT_MS,

@@ -8,7 +8,7 @@ const tokenBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 /** What the gauges read when they are asked. */
 export interface RouterGauges {
   readonly brain: () => BrainFigures;
-  readonly bodies: () => { readonly bytes: number; readonly unread: number; readonly unscanned: number };
+  readonly bodies: () => Readonly<Record<'bytes' | 'unread' | 'held' | 'unscanned', number>>;
   readonly answerBytes: () => number;
   readonly ledgerUp: () => boolean;
   readonly ledgerDropped: () => number;
@@ -24,6 +24,7 @@ export class RouterMetrics {
   readonly cut: Counter<'reason'>;
   readonly copiesGivenUp: Counter;
   readonly answersNotHeld: Counter;
+  readonly intakeWaits: Counter;
   readonly clientRetries: Counter<'route'>;
   readonly certificates: Counter<'result'>;
   readonly scrapes: Counter<'result'>;
@@ -71,6 +72,11 @@ export class RouterMetrics {
       'Whole answers that went out as they came for want of memory: their requests are tried once.',
       [],
     );
+    this.intakeWaits = counter(
+      'intake_waits_total',
+      'Reads of bodies that were put off to a later turn of the event loop.',
+      [],
+    );
     this.scrapes = counter('scrapes_total', 'Looks at replicas; denied: one refuses its pool’s key.', ['result']);
     this.usesDropped = counter(
       'token_uses_dropped_total',
@@ -107,6 +113,7 @@ export class RouterMetrics {
     gauge('body_bytes', 'Request bodies held in memory.', () => gauges.bodies().bytes);
     gauge('answer_bytes', 'Whole answers held in memory.', gauges.answerBytes);
     gauge('waiting_bodies', 'Request bodies that wait unread for memory.', () => gauges.bodies().unread);
+    gauge('intake_waiting_bodies', 'Bodies whose next bytes wait to be read.', () => gauges.bodies().held);
     gauge('scan_waiting_bodies', 'Bodies whose next bytes wait to be scanned.', () => gauges.bodies().unscanned);
     gauge(
       'cluster_in_flight_requests',

@@ -3,8 +3,10 @@ import { AppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { Deadline } from '#shared/runtime/deadline.ts';
 import type { BodyRoom } from '../admit/body-room.ts';
+import type { Intake } from '../admit/intake.ts';
 import type { Splice } from '../dialects/dialect.ts';
 import type { ByteRange } from '../scan/scanned-body.ts';
+import { BodyFlow } from './body-flow.ts';
 
 /** Pieces below this length are copied together: a piece of one byte costs 220 bytes of memory as a Buffer. */
 const copiedBytesMax = 16 * 1024;
@@ -40,6 +42,10 @@ export class RequestBody implements Disposable {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  get endpointId(): string {
+    return this.#endpointId;
   }
 
   /** Whose share of the memory it takes. */
@@ -117,6 +123,7 @@ export interface BodyLimits {
   readonly bytesMax: number;
   readonly timeoutMs: number;
   readonly clock: Clock;
+  readonly intake: Intake;
 }
 
 /**
@@ -145,12 +152,14 @@ export async function readBody(
 
 function takePieces(
   incoming: IncomingMessage,
-  { bytesMax, timeoutMs, clock }: BodyLimits,
+  { bytesMax, timeoutMs, clock, intake }: BodyLimits,
   { body, grown }: { body: RequestBody; grown: () => void },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
+    const flow = new BodyFlow(incoming, intake, body.endpointId);
     const settle = (error?: unknown): void => {
       deadline[Symbol.dispose]();
+      flow[Symbol.dispose]();
       incoming.off('data', onData).off('end', onEnd).off('close', onClose);
       if (error === undefined) return resolve();
       incoming.resume();
@@ -162,8 +171,9 @@ function takePieces(
       try {
         grown();
       } catch (error) {
-        settle(error);
+        return settle(error);
       }
+      flow.saw(piece);
     };
     const onEnd = (): void => settle();
     const onClose = (): void => settle(leftEarly());
@@ -178,13 +188,20 @@ function takePieces(
  * After an answer to a body that was not read: keeps reading and discarding for a while, then closes the connection in
  * stages: a client that still sends would get a reset in place of the answer.
  */
-export function discardRest(incoming: IncomingMessage, clock: Clock, ms: number): void {
+export function discardRest(
+  incoming: IncomingMessage,
+  { clock, intake, timeoutMs }: Pick<BodyLimits, 'clock' | 'intake' | 'timeoutMs'>,
+): void {
   if (incoming.complete || incoming.destroyed) return;
+  const flow = new BodyFlow(incoming, intake, '');
   incoming.on('error', () => {});
-  incoming.resume();
-  const deadline = new Deadline(clock, ms, () => incoming.socket.destroySoon());
-  incoming.once('close', () => deadline[Symbol.dispose]());
-  incoming.once('end', () => deadline[Symbol.dispose]());
+  incoming.on('data', (piece: Buffer) => flow.saw(piece)).resume();
+  const deadline = new Deadline(clock, timeoutMs, () => incoming.socket.destroySoon());
+  const end = (): void => {
+    deadline[Symbol.dispose]();
+    flow[Symbol.dispose]();
+  };
+  incoming.once('close', end).once('end', end);
 }
 
 /** A byte order mark before the body stays here: not every engine passes over it. */

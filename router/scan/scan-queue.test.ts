@@ -37,7 +37,10 @@ function lab() {
     perTurn,
     turn,
     queue,
-    open: (pieces: Uint8Array[] = []) => ({ pieces, scan: queue.open(new CountingScanner(count), { pieces }) }),
+    open: (pieces: Uint8Array[] = [], endpointId = 'a') => ({
+      pieces,
+      scan: queue.open(new CountingScanner(count), { endpointId, pieces }),
+    }),
   };
 }
 
@@ -70,6 +73,18 @@ describe('bodies are scanned in turns', () => {
     while (turn());
     await Promise.all(ended);
     expect(done).toEqual(['short', 'long']);
+  });
+
+  test('which endpoints take: a crowd of one does not keep another waiting', async () => {
+    const { turn, open } = lab();
+    for (let i = 0; i < 100; i++) open([bodyOf(5000)], 'crowd').scan.grown();
+    const { scan } = open([bodyOf(1500)], 'other');
+    let isDone = false;
+    const ended = scan.end().then(() => (isDone = true));
+    for (let i = 0; i < 4; i++) turn();
+    await Promise.resolve();
+    expect(isDone).toBe(true);
+    await ended;
   });
 
   test('while its pieces come, the last of them growing', async () => {
@@ -108,7 +123,7 @@ describe('bodies are scanned in turns', () => {
     const broken = new CountingScanner(() => {
       throw new Error('broken');
     });
-    await expect(queue.open(broken, { pieces: [Buffer.from('{}')] }).end()).rejects.toThrow('broken');
+    await expect(queue.open(broken, { endpointId: 'a', pieces: [Buffer.from('{}')] }).end()).rejects.toThrow('broken');
   });
 });
 

@@ -1,3 +1,4 @@
+import { FairLine } from '../admit/fair-line.ts';
 import type { BodyRules } from './body-rules.ts';
 import type { ScannedBody, ScanProblem } from './scanned-body.ts';
 import type { Scanner } from './scanner.ts';
@@ -7,19 +8,19 @@ const turnBytesMax = 128 * 1024;
 
 /** A body under way: pieces are only added, and the last one may grow. */
 interface Growing {
+  readonly endpointId: string;
   readonly pieces: readonly Uint8Array[];
 }
 
 /**
  * Scans bodies apart from reading them, all of a process in turns: no turn of the event loop scans more than its share of
- * bytes, however much the sockets brought in it, and a long body lets the others go first after each turn.
+ * bytes, however much the sockets brought in it. Endpoints take turns, and a long body lets the others go first after each.
  */
 export class ScanQueue {
   readonly #volatileKeys: readonly string[];
   readonly #turnBytes: number;
   readonly #nextTurn: (act: () => void) => void;
-  /** In the order of their turns. */
-  readonly #waiting = new Set<QueuedScan>();
+  readonly #waiting = new FairLine<QueuedScan>();
   #isDue = false;
 
   /**
@@ -52,13 +53,13 @@ export class ScanQueue {
   open(scanner: Scanner, body: Growing): QueuedScan {
     const scan: QueuedScan = new QueuedScan(scanner, body, {
       wake: () => this.#wake(scan),
-      leave: () => void this.#waiting.delete(scan),
+      leave: () => this.#waiting.delete(body.endpointId, scan),
     });
     return scan;
   }
 
   #wake(scan: QueuedScan): void {
-    this.#waiting.add(scan);
+    this.#waiting.add(scan.endpointId, scan);
     this.#schedule();
   }
 
@@ -71,11 +72,11 @@ export class ScanQueue {
   #turn(): void {
     this.#isDue = false;
     let left = this.#turnBytes;
-    for (const scan of this.#waiting) {
-      if (left === 0) break;
-      this.#waiting.delete(scan);
+    while (left > 0) {
+      const scan = this.#waiting.next();
+      if (scan === undefined) return;
       left -= scan.step(left);
-      if (scan.isBehind) this.#waiting.add(scan);
+      if (scan.isBehind) this.#waiting.add(scan.endpointId, scan);
     }
     this.#schedule();
   }
@@ -98,6 +99,10 @@ export class QueuedScan implements Disposable {
     this.#body = body;
     this.#queue = queue;
     this.#result.promise.catch(() => {});
+  }
+
+  get endpointId(): string {
+    return this.#body.endpointId;
   }
 
   /** The problem found so far. */

@@ -65,7 +65,7 @@ async function turnsOf(body: Buffer, isQueued: boolean): Promise<number[]> {
   const server = createServer((incoming, outgoing) => {
     const pieces: Buffer[] = [];
     const scanner = countedScanner(count);
-    const queued = queue.open(scanner, { pieces });
+    const queued = queue.open(scanner, { endpointId: 'a', pieces });
     incoming.on('data', (piece: Buffer) => {
       pieces.push(piece);
       if (isQueued) queued.grown();

@@ -1,16 +1,19 @@
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import { frames } from '../chat-frames.ts';
 
-/** What a crowd of clients does at once; `engine` is a model server. */
+/** What a crowd of clients does at once; `engine` is a model server, `bare` a server that drops what it gets. */
 export interface PeersJob {
-  readonly what: 'engine' | 'uploads' | 'crumbs' | 'readers' | 'idle' | 'one';
+  readonly what: 'engine' | 'bare' | 'uploads' | 'crumbs' | 'readers' | 'idle' | 'one';
   readonly port: number;
   readonly token: string;
   readonly count: number;
   readonly bytes: number;
+  /** The kernel prefers others to it, where the machine has too few cores for all. */
+  readonly yields?: boolean;
 }
 
 /** How many ended how: a status, `cut` without an error, or the code of a socket's error. */
@@ -18,6 +21,7 @@ export type Ends = Record<string, number>;
 
 /** A process of its own: its job as JSON in its first argument; what it has to say is a line of JSON. */
 const job = JSON.parse(process.argv[2] ?? '{}') as PeersJob;
+if (job.yields === true) setPriority(19);
 const say = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
 const head = (method: string, path: string, fields = ''): string =>
   `${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${job.token}\r\n${fields}\r\n`;
@@ -60,10 +64,26 @@ async function serveEngine(): Promise<void> {
       pour();
     });
   });
-  server.listen(0, '127.0.0.1');
+  await listen(server);
+}
+
+async function listen(server: Server): Promise<void> {
+  server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 });
   await once(server, 'listening');
   const address = server.address();
   say({ port: typeof address === 'object' ? address?.port : 0 });
+}
+
+/** What Node itself costs: as the engine answers, without anything between. */
+async function serveBare(): Promise<void> {
+  const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+    const json = { 'content-type': 'application/json' };
+    const isLong =
+      request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length']) > 1e4;
+    request.resume();
+    request.on('end', () => response.writeHead(200, json).end(isLong || request.method === 'GET' ? '{}' : whole));
+  });
+  await listen(server);
 }
 
 /** Connects all first. */
@@ -185,5 +205,13 @@ async function askAlone(): Promise<void> {
   say(times);
 }
 
-const jobs = { one: askAlone, engine: serveEngine, uploads: upload, crumbs: sendCrumbs, readers: readNothing, idle };
+const jobs = {
+  one: askAlone,
+  engine: serveEngine,
+  bare: serveBare,
+  uploads: upload,
+  crumbs: sendCrumbs,
+  readers: readNothing,
+  idle,
+};
 await jobs[job.what]();

@@ -33,8 +33,8 @@ export interface RouterProcess {
   rest(): void;
   /** The most memory that it was seen to take so far, bytes. */
   peakBytes(): number;
-  /** A crowd belongs to one endpoint; who asks alone, to another. */
-  peers(job: Pick<PeersJob, 'what' | 'count' | 'bytes'>): Peers;
+  /** A crowd belongs to one endpoint; who asks alone, to another, with an engine of its own. `port`: not to the router. */
+  peers(job: Pick<PeersJob, 'what' | 'count' | 'bytes'> & { port?: number }): Peers;
 }
 
 const mainFile = join(import.meta.dirname, '../../main.ts');
@@ -50,13 +50,13 @@ export async function startRouterProcess(
   const hashKey = randomBytes(32);
   const vpcId = randomUUID();
   const folder = await started.folder('fairway-slow-peers-');
-  const { port: enginePort } = await startPeers(started, { what: 'engine', port: 0, token, count: 0, bytes: 0 }).next<{
-    port: number;
-  }>();
-  const endpoints = [token, otherToken].map((each) => {
-    const pool = poolDocument({ vpcId, models: ['m'], replicas: [replicaAt(enginePort)] });
-    return { pool, access: accessDocument({ ...pool, hashes: [keyedHash(hashKey, each)] }) };
-  });
+  const endpoints = await Promise.all(
+    [token, otherToken].map(async (each) => {
+      const port = await startServer(started, { what: 'engine', yields: each === token });
+      const pool = poolDocument({ vpcId, models: ['m'], replicas: [replicaAt(port)] });
+      return { pool, access: accessDocument({ ...pool, hashes: [keyedHash(hashKey, each)] }) };
+    }),
+  );
   const edgeFile = join(folder, 'edge.json');
   const edge = { access: endpoints.map(({ access }) => access), pools: endpoints.map(({ pool }) => pool) };
   await writeFile(edgeFile, JSON.stringify(edge));
@@ -97,8 +97,18 @@ export async function startRouterProcess(
     metric,
     rest: () => void (isWatched = false),
     peakBytes: () => peak,
-    peers: (job) => startPeers(started, { ...job, port, token: job.what === 'one' ? otherToken : token }),
+    peers: (job) => {
+      const own = job.what === 'one';
+      return startPeers(started, { port, ...job, token: own ? otherToken : token, yields: !own });
+    },
   };
+}
+
+/** Starts an engine, or a bare server; gives its port. */
+export async function startServer(started: Started, job: Pick<PeersJob, 'what' | 'yields'>): Promise<number> {
+  const server = startPeers(started, { ...job, port: 0, token: '', count: 0, bytes: 0 });
+  const { port } = await server.next<{ port: number }>();
+  return port;
 }
 
 function startPeers(started: Started, job: PeersJob): Peers {

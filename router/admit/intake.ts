@@ -1,0 +1,76 @@
+import { FairLine } from './fair-line.ts';
+
+/** A connection that brings bytes, and can be told to wait. */
+export interface Source {
+  /** Endpoints take turns; empty where none is known. */
+  readonly endpointId: string;
+  pause(): void;
+  /** It goes on; some of its bytes may come at once. */
+  resume(): void;
+}
+
+/** The most that one read of a socket brings (libuv). */
+const readBytesMax = 64 * 1024;
+/** Who brings less at a time has no more to bring, as a rule: tokens of a stream, a short body. It never waits. */
+const muchBytes = 16 * 1024;
+
+/**
+ * How much a process takes in per turn of its event loop, over all connections. A turn may find what a thousand sockets
+ * have brought, and each of them may bring megabytes in it; everybody else waits for its end. So once a turn has had its
+ * share, whoever brings much waits in line, and goes on in a later turn, a few in each. Who brings little is not held up.
+ */
+export class Intake {
+  readonly #turnBytes: number;
+  readonly #held: () => void;
+  readonly #nextTurn: (act: () => void) => void;
+  readonly #line = new FairLine<Source>();
+  #left: number;
+  #isDue = false;
+
+  /** `held` is called for each wait; `nextTurn` calls back once, after this turn of the event loop has read its sockets. */
+  constructor(turnBytes: number, { held, nextTurn }: { held: () => void; nextTurn: (act: () => void) => void }) {
+    this.#turnBytes = turnBytes;
+    this.#left = turnBytes;
+    this.#held = held;
+    this.#nextTurn = nextTurn;
+  }
+
+  /** Those that wait for one of the next turns. */
+  get waiting(): number {
+    return this.#line.size;
+  }
+
+  /** One read of this source has come. */
+  took(source: Source, bytes: number): void {
+    if (bytes < muchBytes) return;
+    this.#left -= bytes;
+    if (this.#left > 0) return this.#schedule();
+    source.pause();
+    this.wait(source);
+  }
+
+  /** Lets it go on in one of the next turns. */
+  wait(source: Source): void {
+    this.#line.add(source.endpointId, source);
+    this.#held();
+    this.#schedule();
+  }
+
+  /** It has ended. */
+  leave(source: Source): void {
+    this.#line.delete(source.endpointId, source);
+  }
+
+  #schedule(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    this.#nextTurn(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#isDue = false;
+    this.#left = this.#turnBytes;
+    for (let reads = this.#turnBytes; reads > 0; reads -= readBytesMax) this.#line.next()?.resume();
+    if (this.#line.size > 0) this.#schedule();
+  }
+}
