@@ -1,9 +1,26 @@
 import { readFile } from 'node:fs/promises';
+import type OpenAI from 'openai';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import { findLeftovers } from './leftovers.ts';
 import { startTestStack, testModel, type TestStack } from './test-stack.ts';
+
+/** Everything that a client who does not wait is told until it is answered. */
+async function toldWhileStarting(client: OpenAI): Promise<string> {
+  const told: string[] = [];
+  const messages = [{ role: 'user' as const, content: 'Hello?' }];
+  const headers = { 'x-scale-up-timeout': '0' };
+  const ask = (): Promise<unknown> =>
+    client.chat.completions
+      .create({ model: testModel, max_tokens: 1, messages }, { headers })
+      .catch((error: unknown) => {
+        told.push(String(error));
+        throw error;
+      });
+  await eventually(ask, { timeoutMs: 90_000, everyMs: 20 });
+  return told.join('\n');
+}
 
 describe('an endpoint from its creation to its end', () => {
   let fairway: TestStack;
@@ -19,14 +36,19 @@ describe('an endpoint from its creation to its end', () => {
     expect(created.pending_deployment_spec?.name).toBe('whole-path');
     expect(token.value).toMatch(/^fairway_/);
 
+    expect(created.progress).toMatchObject({ passed: 0, steps: 7 });
+    const client = fairway.openai(token.value ?? '');
+    const told = await toldWhileStarting(client);
+    expect(told).toMatch(/503 The endpoint is starting: phase \w+, it is not known when it will be ready\./);
+
     const active = await fairway.untilActive(created.id, 2);
+    expect(active.progress).toBeUndefined();
     expect(active.spec?.version).toBe(1);
     expect(active.endpoints?.public_endpoint_fqdn).toContain('-public-');
     const { cert } = (await fairway.api('GET', `/${created.id}/ca`)).body as { cert: string };
     expect(Buffer.from(cert, 'base64').toString()).toBe(await readFile(fairway.stack.caFile, 'utf8'));
     expect(active.conditions.find((condition) => condition.type === 'Ready')?.status).toBe('True');
 
-    const client = fairway.openai(token.value ?? '');
     const stream = await client.chat.completions.create({
       model: testModel,
       stream: true,

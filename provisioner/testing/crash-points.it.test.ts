@@ -78,6 +78,7 @@ it('comes to the same end wherever it dies while it creates and deletes', async 
     const shapes = new Set<string>();
     for (const { spec } of endpoints) {
       await lab.isActive(spec.endpointId, revisions.get(spec.endpointId) ?? 0);
+      expect((await lab.status(spec.endpointId))?.pastChanges).toHaveLength(1);
       shapes.add(shapeOf(await lab.leftovers(spec.endpointId), spec));
     }
     expect([...shapes]).toHaveLength(1);
