@@ -34,6 +34,7 @@ export const regionalConfigSchema = z.object({
     .optional()
     .describe('scheme of private endpoint addresses in replies; unset: as of public ones, with their port'),
   FAIRWAY_PRIVATE_ENDPOINT_PORT: port.optional().describe('port of private endpoint addresses in replies'),
+  FAIRWAY_ENDPOINTS_MAX: count(1).default(1000).describe('most endpoints of one team in the region'),
   FAIRWAY_TOKENS_MAX: count(1)
     .max(2000)
     .default(1000)

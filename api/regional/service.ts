@@ -171,6 +171,7 @@ function startContext(base: Base, stack: AsyncDisposableStack) {
     ),
     defaultVpcId: config.FAIRWAY_DEFAULT_VPC_ID,
     hostDomain: config.FAIRWAY_HOST_DOMAIN,
+    endpointsMax: config.FAIRWAY_ENDPOINTS_MAX,
     tokensMax: config.FAIRWAY_TOKENS_MAX,
     address: addressOf(config),
     newId: () => newId(config.FAIRWAY_REGION),

@@ -36,7 +36,7 @@ export class Committer {
   }
 
   /** Counts a change that is refused because a bound has been reached. */
-  countRefusal(reason: 'store_full' | 'overloaded' | 'tokens_max'): void {
+  countRefusal(reason: 'store_full' | 'overloaded' | 'endpoints_max' | 'tokens_max'): void {
     this.#options.metrics.refused.inc({ reason });
   }
 

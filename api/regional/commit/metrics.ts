@@ -33,7 +33,7 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
     pending: new Gauge({ name: 'fairway_api_pending_commits', help: 'Commits between the two.', registers }),
     refused: new Counter({
       name: 'fairway_api_refused_total',
-      help: 'Changes refused by a bound: overloaded, store_full, tokens_max.',
+      help: 'Changes refused by a bound: overloaded, store_full, endpoints_max, tokens_max.',
       labelNames: ['reason'],
       registers,
     }),

@@ -39,7 +39,7 @@ interface Ids {
 /**
  * Stores a new endpoint: name claim, spec and access with the first token, all or none; a dry run goes the same way up to
  * where it would be stored.
- * @throws AppError `unprocessable` for a VPC that is not the team's, `name_taken`, `idempotency_mismatch`, `store_full`,
+ * @throws AppError `unprocessable` for a VPC that is not the team's and when it has too many endpoints, `name_taken`, `idempotency_mismatch`, `store_full`,
  * `overloaded`, `outcome_unknown`, `unavailable`.
  */
 export async function createEndpoint(context: RegionContext, call: Call, order: CreateOrder): Promise<CreateAnswer> {
@@ -57,6 +57,7 @@ export async function createEndpoint(context: RegionContext, call: Call, order: 
   for (let round = 0; round < roundsMax; round += 1) {
     const name = await readName(context.desired, call.principal.team, order.name);
     if (name.document?.kind === 'name') return answerHolder(attempt, ids, name.document.endpointId);
+    requireEndpointRoom(context, call.principal.team);
     if (call.dryRun) return dryRunAnswer(context, spec, null);
     const result = await context.committer.commit(planCreate(spec, facts, { name, access, spec: specSeq }));
     if (result.kind === 'mismatch') throw new AppError('idempotency_mismatch');
@@ -76,6 +77,15 @@ function requireVpc(
   if (problem === null) return;
   if (vpcs.mayExist(vpcId)) log.warn({ requestId, tokenId, team, vpcId }, 'vpc.foreign');
   throw new AppError('unprocessable', { problems: [problem] });
+}
+
+/** Those that other processes are storing at this moment are not counted yet. @throws AppError `unprocessable`. */
+function requireEndpointRoom({ view, committer, endpointsMax }: RegionContext, team: string): void {
+  const present = view.countOf(team);
+  if (present < endpointsMax) return;
+  committer.countRefusal('endpoints_max');
+  const message = `The team has ${present} endpoints, and no more than ${endpointsMax} are possible here. Delete one, or ask the operator.`;
+  throw new AppError('unprocessable', { message });
 }
 
 /** An equal request elsewhere may have stored the intent first: then its time counts, and what derives from it. */

@@ -17,6 +17,8 @@ export interface RegionContext {
   keys: RegionKeys;
   defaultVpcId: string;
   hostDomain: string;
+  /** Most endpoints of one team. */
+  endpointsMax: number;
   /** Most data-plane tokens of one endpoint. */
   tokensMax: number;
   address: EndpointAddress;

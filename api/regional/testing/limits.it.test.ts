@@ -2,15 +2,51 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { streams } from '#shared/contract/subjects.ts';
 import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import { makeTestStreams } from '#shared/testing/test-streams.ts';
+import { statusDocument } from '#shared/testing/documents.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import { isPubAck, startTcpProxy, type TcpProxy } from '#shared/testing/tcp-proxy.ts';
 import { createBody } from './create-body.ts';
-import { startTestRegion, type TestReply, type TestRegion } from './region-fixture.ts';
+import { betaToken, startTestRegion, type TestReply, type TestRegion, type TestRequest } from './region-fixture.ts';
 
 const collection = '/v2/dedicated-inferences';
+
+describe('the endpoints of a team', () => {
+  const started = endAfterAll();
+
+  it('are bounded in number, each team for itself, retries and deletes aside', async () => {
+    const server = await started.use(startRegionNats());
+    const env = { FAIRWAY_ENDPOINTS_MAX: '2' };
+    const region = await started.use(
+      startTestRegion({ natsUrl: server.url, apiNatsUrls: [server.url, server.url], env }),
+    );
+    const create = (name: string, parts: Partial<TestRequest> = {}): Promise<TestReply> =>
+      region.call(0, { method: 'POST', body: createBody(name), ...parts });
+    const [first, second] = [
+      await create('first'),
+      await region.call(1, { method: 'POST', body: createBody('second') }),
+    ];
+    expect([first.status, second.status]).toEqual([202, 202]);
+    for (const path of [collection, `${collection}?dry_run=true`]) {
+      // Of the one that the other process has stored, this one hears in a moment.
+      await eventually(async () => expect((await create('third', { path })).status).toBe(422));
+      const refused = await create('third', { path });
+      expect(refused.body.message).toBe(
+        'The team has 2 endpoints, and no more than 2 are possible here. Delete one, or ask the operator.',
+      );
+    }
+    expect((await create('first')).body.token?.value).toBe(first.body.token?.value);
+    expect((await create('first', { token: betaToken })).status).toBe(202);
+    const text = await (await fetch(`${region.apis[0]?.adminUrl}/metrics`)).text();
+    expect(text).toMatch(/fairway_api_refused_total\{reason="endpoints_max".*\} [1-9]/);
+    const id = second.body.dedicated_inference?.id ?? '';
+    await region.publishStatus(id, statusDocument({ endpointId: id, state: 'gone', observedRevision: 1e9 }));
+    expect((await region.call(0, { method: 'DELETE', path: `${collection}/${id}` })).status).toBe(202);
+    await eventually(async () => expect((await create('third')).status).toBe(202));
+  });
+});
 
 describe('the regional API at its limits', () => {
   let server: RegionNats;

@@ -124,6 +124,7 @@ export async function testEnvironment(natsUrl: string): Promise<Record<string, s
     FAIRWAY_PORT: '0',
     FAIRWAY_RATE_PER_HOUR: '1000000',
     FAIRWAY_RATE_PER_MINUTE: '1000000',
+    FAIRWAY_ENDPOINTS_MAX: '1000000',
     FAIRWAY_REGION_KEY: Buffer.alloc(32, 7).toString('base64url'),
     FAIRWAY_SEAL_PUBLIC_KEY: publicKey,
     FAIRWAY_DEFAULT_VPC_ID: testVpcId,

@@ -34,6 +34,8 @@ export interface EndpointView extends AsyncDisposable {
   /** Undefined when there is none, or only a tombstone. */
   find(endpointId: string): ViewedEndpoint | undefined;
   all(): Iterable<ViewedEndpoint>;
+  /** How many endpoints of a team are known here. */
+  countOf(team: string): number;
   /** Waits until `holds`, asked again whenever an endpoint has changed: true then, false after `timeoutMs`. Rejects when `signal` aborts. */
   until(holds: () => boolean, options: { timeoutMs: number; signal: AbortSignal }): Promise<boolean>;
 }
@@ -63,6 +65,7 @@ class NatsEndpointView implements EndpointView {
   readonly #barrier: Barrier;
   readonly #stop = new AbortController();
   readonly #waiters: Waiters;
+  readonly #teams = new Map<string, Set<string>>();
 
   constructor(options: EndpointViewOptions) {
     const { nats, clock, log } = options;
@@ -137,6 +140,10 @@ class NatsEndpointView implements EndpointView {
     }
   }
 
+  countOf(team: string): number {
+    return this.#teams.get(team)?.size ?? 0;
+  }
+
   until(holds: () => boolean, options: { timeoutMs: number; signal: AbortSignal }): Promise<boolean> {
     return this.#waiters.until(holds, options);
   }
@@ -152,12 +159,18 @@ class NatsEndpointView implements EndpointView {
 
   #specChanged(endpointId: string): void {
     const entry = this.#specs.get(subjects.spec(endpointId));
+    this.#count(endpointId, entry?.value);
     if (entry !== undefined) this.#options.onDesired({ document: entry.value, revision: entry.seq });
     if (entry?.value.kind === 'tombstone') {
       this.#specs.forget(subjects.spec(endpointId));
       this.#statuses.forget(subjects.status(endpointId));
     }
     this.#changed(endpointId);
+  }
+
+  #count(endpointId: string, document: DesiredDocument | undefined): void {
+    if (document?.kind !== 'spec') for (const ids of this.#teams.values()) ids.delete(endpointId);
+    else this.#teams.set(document.team, (this.#teams.get(document.team) ?? new Set()).add(endpointId));
   }
 
   /** A last status that arrives after the tombstone would stay for ever: its message leaves without a word. */
