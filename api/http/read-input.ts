@@ -6,16 +6,14 @@ import { AppError, type InputProblem } from '#shared/contract/errors.ts';
  * @throws AppError `request_too_large`, `invalid_body` when it ended early.
  */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const tooLarge = (): AppError =>
-    new AppError('request_too_large', { message: `The body is larger than ${maxBytes} bytes.` });
-  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge();
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw bodyTooLarge(maxBytes);
   if (request.body === null) return undefined;
   const parts: Uint8Array[] = [];
   let size = 0;
   try {
     for await (const part of request.body) {
       size += part.length;
-      if (size > maxBytes) throw tooLarge();
+      if (size > maxBytes) throw bodyTooLarge(maxBytes);
       parts.push(part);
     }
   } catch (error) {
@@ -23,6 +21,11 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
     throw new AppError('invalid_body', { message: 'The body ended early.', cause: error });
   }
   return size === 0 ? undefined : joined(parts, size);
+}
+
+/** The error for a body of more bytes than that. */
+export function bodyTooLarge(maxBytes: number): AppError {
+  return new AppError('request_too_large', { message: `The body is larger than ${maxBytes} bytes.` });
 }
 
 /**

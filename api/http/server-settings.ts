@@ -9,7 +9,9 @@ export const serverSettings = (own: { port: number; nats: string; drainTimeoutMs
   FAIRWAY_ADMIN_PORT: port.default(0).describe('port of health, readiness and metrics; 0 takes a free one'),
   FAIRWAY_NATS_URL: secretText.describe(own.nats),
   FAIRWAY_BODY_MAX_BYTES: count(1024).default(1_048_576).describe('largest request body'),
-  FAIRWAY_REQUESTS_MAX: count(1).default(256).describe('most requests at once; more get a 503'),
+  FAIRWAY_REQUESTS_MAX: count(1)
+    .default(256)
+    .describe('most requests at once, and most commands over NATS; more get a 503'),
   FAIRWAY_CONNECTIONS_MAX: count(1).default(4096).describe('most connections at once; more are closed at once'),
   FAIRWAY_RATE_PER_HOUR: count(1).default(5000).describe('most requests of one API token in an hour; more get a 429'),
   FAIRWAY_RATE_PER_MINUTE: count(1).default(250).describe('most requests of one API token in a minute'),

@@ -53,9 +53,6 @@ export interface RegionalApi extends AsyncDisposable {
 /** How long the start waits for streams, and for the views before it listens: requests are refused until they are there. */
 const startTimeoutMs = { streams: 60_000, views: 10_000 };
 
-/** NATS commands at work at most. */
-const commandsMax = 256;
-
 /** What the parts of a process share. */
 interface Base {
   config: RegionalConfig;
@@ -93,7 +90,7 @@ export async function startRegionalApi(config: RegionalConfig, overrides: Region
   const answered = metrics.commands;
   const limits = createRateLimits(registry, 'api', { clock, config });
   const commands = stack.use(
-    startCommands({ nats, context, lookup, limits, log, newRequestId: randomUUID, runningMax: commandsMax, answered }),
+    startCommands({ nats, context, lookup, limits, log, newRequestId: randomUUID, bounds: config, answered }),
   );
   const notReady = (): string[] => [
     ...(nats.up() ? [] : ['NATS']),

@@ -11,7 +11,7 @@ import type { TokenLookup } from '../../http/api-tokens.ts';
 import { authenticate, requireScope } from '../../http/authenticate.ts';
 import { renderError } from '../../http/error-reply.ts';
 import type { RateLimits } from '../../http/rate-limits.ts';
-import { parseInput, parseJsonObject } from '../../http/read-input.ts';
+import { bodyTooLarge, parseInput, parseJsonObject } from '../../http/read-input.ts';
 import { createEndpoint } from '../endpoints/create-endpoint.ts';
 import { readCreateOrder } from '../endpoints/create-order.ts';
 import { deleteEndpoint } from '../endpoints/delete-endpoint.ts';
@@ -26,8 +26,8 @@ export interface CommandsOptions {
   limits: RateLimits;
   log: Logger;
   newRequestId: () => string;
-  /** Most commands at work; more are answered with `overloaded`. */
-  runningMax: number;
+  /** Most commands at work, of which more are answered with `overloaded`, and the largest: as of requests. */
+  bounds: { FAIRWAY_REQUESTS_MAX: number; FAIRWAY_BODY_MAX_BYTES: number };
   answered: Counter<'verb' | 'status'>;
 }
 
@@ -64,7 +64,7 @@ export function startCommands(options: CommandsOptions): ServedSubject {
 }
 
 function take(message: Msg, running: Set<Promise<void>>, options: CommandsOptions): void {
-  const { runningMax, log, answered } = options;
+  const { bounds, log, answered } = options;
   const [, , team = '', , , verb = ''] = message.subject.split('.');
   const known = commandVerbs.find((name) => name === verb) ?? 'other';
   if (message.reply === undefined || !replyForm.test(message.reply)) {
@@ -76,7 +76,7 @@ function take(message: Msg, running: Set<Promise<void>>, options: CommandsOption
     answered.inc({ verb: known, status: String(result.status) });
     reply(message, result);
   };
-  if (running.size >= runningMax) return end(failure(new AppError('overloaded'), ''));
+  if (running.size >= bounds.FAIRWAY_REQUESTS_MAX) return end(failure(new AppError('overloaded'), ''));
   const work = answer(message, { team, verb }, options)
     .then(end)
     .finally(() => running.delete(work));
@@ -106,11 +106,12 @@ async function answer(
 async function run(
   message: Msg,
   { team, verb, requestId }: { team: string; verb: string; requestId: string },
-  { context, lookup, limits, log }: CommandsOptions,
+  { context, lookup, limits, log, bounds }: CommandsOptions,
 ): Promise<Answer<unknown>> {
   const known = commandVerbs.find((name) => name === verb);
   if (known === undefined)
     throw new AppError('unknown_route', { message: `There is no command ${verb}; use ${commandVerbs.join(', ')}.` });
+  if (message.data.length > bounds.FAIRWAY_BODY_MAX_BYTES) throw bodyTooLarge(bounds.FAIRWAY_BODY_MAX_BYTES);
   const json = parseJsonObject(message.data);
   const principal = authenticate(`Bearer ${textOf(json, 'token')}`, lookup, context.clock.now());
   const { refusal } = limits.take(principal.tokenId);

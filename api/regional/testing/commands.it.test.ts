@@ -96,6 +96,24 @@ describe('automation over NATS', () => {
     expect(await readLast(region.nats, streams.desired.name, 'fairway.spec.victim')).toBeNull();
   });
 
+  it('takes no more at once than requests, tells the others to come back, and none that is larger', async () => {
+    await using narrow = await startRegionNats();
+    await using one = await startTestRegion({
+      natsUrl: narrow.url,
+      apiNatsUrls: [narrow.url],
+      env: { FAIRWAY_REQUESTS_MAX: '1', FAIRWAY_BODY_MAX_BYTES: '1024' },
+    });
+    const payload = JSON.stringify({ v: 1, token: alphaToken, id: nobody });
+    const subject = subjects.command('alpha', 'atl1', 'get');
+    const asked = Array.from({ length: 20 }, () => one.nats.nc.request(subject, payload, { timeout: 20_000 }));
+    const replies = (await Promise.all(asked)).map((reply) => commandReplySchema.parse(reply.json()));
+    const refused = replies.filter(({ status }) => status === 503);
+    expect(new Set(refused.map(({ body }) => Object(body).id))).toEqual(new Set(['overloaded']));
+    expect(replies.length - refused.length).toBeGreaterThan(0);
+    const large = await one.nats.nc.request(subject, JSON.stringify({ v: 1, token: 'x'.repeat(1024) }));
+    expect(commandReplySchema.parse(large.json())).toMatchObject({ status: 413, body: { id: 'request_too_large' } });
+  });
+
   it('reads a body that begins with a byte order mark', async () => {
     expect((await ask('get', `\ufeff${JSON.stringify({ v: 1, token: alphaToken, id: nobody })}`)).status).toBe(404);
   });
