@@ -165,6 +165,24 @@ describe('the resource', () => {
     expect(project(revised, status({ observedRevision: 8 }), https)).not.toHaveProperty('hint');
   });
 
+  it('says why a change is not taken up: nothing may be changed now, or nobody has come to it yet', () => {
+    const stalled = {
+      type: 'Stalled' as const,
+      status: 'True' as const,
+      reason: 'Fenced',
+      message: 'older',
+      hint: 'bring it back',
+      observedRevision: 4,
+      lastTransitionTime: '2026-11-22T12:00:00.000Z',
+    };
+    const revised = { spec: specDocument(), revision: 8 };
+    const held = status({ observedRevision: 4, conditions: [stalled] });
+    expect(project(revised, held, https)).toMatchObject({ reason: 'Fenced', hint: 'bring it back', phase: 'capacity' });
+    const given = { ...held, rejection: { ...rejection, revision: 4, reason: 'Fenced' } };
+    expect(project(revised, given, https)).toMatchObject({ reason: 'Accepted' });
+    expect(project(revised, given, https)).not.toHaveProperty('hint');
+  });
+
   it('shows why a change was given up', () => {
     const rejected = status({ state: 'active', observedRevision: 8, live: liveAt(4), rejection });
     expect(project({ spec: specDocument(), revision: 8 }, rejected, https).last_rejection).toEqual(rejection);

@@ -97,9 +97,17 @@ function progressOf(
       ? { phase: 'capacity', progress: { passed: 0, steps: changeSteps.length, since } }
       : { phase: 'teardown' }),
     phase_since: since,
-    reason: 'Accepted',
-    message: 'The change is stored and waits to be taken up.',
+    ...waiting(status),
   };
+}
+
+/** Why a change has not been taken up: where nothing may be changed now, the provisioner says so. */
+function waiting(status: StatusDocument | null): Pick<DedicatedInference, 'reason' | 'message' | 'hint'> {
+  const held = status?.conditions.find(({ type, status: value }) => type === 'Stalled' && value === 'True');
+  if (held === undefined || held.reason === status?.rejection?.reason)
+    return { reason: 'Accepted', message: 'The change is stored and waits to be taken up.' };
+  const { reason, message, hint } = held;
+  return { reason, message, ...(hint !== undefined && { hint }) };
 }
 
 function progressReply({ passed, steps, estimate }: ChangeProgress, since: string): DedicatedInference['progress'] {
