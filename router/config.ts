@@ -6,7 +6,7 @@ import { ConfigError } from '#shared/runtime/config-error.ts';
 import { memberBytesMax } from './scan/body-rules.ts';
 import type { BrainOptions } from './pick/brain.ts';
 import type { ListenerPlaces } from './request/listeners.ts';
-import { count, natsDrainTimeout, port, readConfig, secretText } from '#shared/runtime/read-config.ts';
+import { count, lingerTime, natsDrainTimeout, port, readConfig, secretText } from '#shared/runtime/read-config.ts';
 import type { TlsFiles } from '#shared/runtime/tls/tls-files.ts';
 
 const mebibyte = 1024 * 1024;
@@ -49,6 +49,7 @@ export const routerConfigSchema = z.object({
     .default(15_000)
     .describe('how long after SIGTERM requests are still taken: load balancers need it to see that it is not ready'),
   FAIRWAY_DRAIN_TIMEOUT_MS: count(0).default(600_000).describe('how long streams get to end after that'),
+  FAIRWAY_LINGER_MS: lingerTime,
   FAIRWAY_CONNECTIONS_MAX: count(1).default(16_384).describe('connections of clients; each takes a file descriptor'),
   FAIRWAY_HEAD_TIMEOUT_MS: count(10).default(10_000).describe('how long a client may take for the head of a request'),
   FAIRWAY_BODY_BYTES_MAX: count(1024)
@@ -91,6 +92,9 @@ export const routerConfigSchema = z.object({
   FAIRWAY_LATE_AFTER_MS: count(1)
     .default(3000)
     .describe('how long a first content is not late, however fast the pool is; late ones are tried elsewhere, once'),
+  FAIRWAY_STALL_PATIENCE_MS: count(0)
+    .default(30_000)
+    .describe('how long requests stay on a replica that has stalled while no other can take them: it may go on'),
   FAIRWAY_FIRST_TOKEN_TIMEOUT_MS: count(1).default(180_000).describe('longest wait for a stream’s first content'),
   FAIRWAY_TOKEN_IDLE_TIMEOUT_MS: count(1).default(60_000).describe('longest pause between two frames of a stream'),
   FAIRWAY_ANSWER_TIMEOUT_MS: count(1).default(900_000).describe('longest time for an answer that is not streamed'),
@@ -155,7 +159,9 @@ function tlsFiles(
 }
 
 /** Bounds of what the brain holds and waits for. */
-export function brainLimits(config: RouterConfig): Pick<BrainOptions, 'limits' | 'answerLimits' | 'lateAfterMs'> {
+export function brainLimits(
+  config: RouterConfig,
+): Pick<BrainOptions, 'limits' | 'answerLimits' | 'lateAfterMs' | 'stallPatienceMs'> {
   return {
     limits: {
       inFlightMax: config.FAIRWAY_IN_FLIGHT_MAX,
@@ -169,5 +175,6 @@ export function brainLimits(config: RouterConfig): Pick<BrainOptions, 'limits' |
       ttlMs: config.FAIRWAY_KEPT_ANSWERS_TTL_MS,
     },
     lateAfterMs: config.FAIRWAY_LATE_AFTER_MS,
+    stallPatienceMs: config.FAIRWAY_STALL_PATIENCE_MS,
   };
 }

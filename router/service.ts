@@ -285,6 +285,7 @@ function startListeners(config: RouterConfig, deps: AppDeps): Promise<Listeners>
     metrics,
     reloadEveryMs: config.FAIRWAY_TLS_RELOAD_MS,
     headTimeoutMs: config.FAIRWAY_HEAD_TIMEOUT_MS,
+    lingerMs: config.FAIRWAY_LINGER_MS,
     connectionsMax: config.FAIRWAY_CONNECTIONS_MAX,
     inFlightMax: config.FAIRWAY_IN_FLIGHT_MAX,
     clock,

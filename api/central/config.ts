@@ -37,6 +37,11 @@ export const centralConfigSchema = z
     FAIRWAY_CHANGE_TIMEOUT_MS: count(1000)
       .default(30_000)
       .describe('time a region has for a change; longer than its FAIRWAY_PUBLISH_BUDGET_MS'),
+    FAIRWAY_EVENT_STREAM_SILENCE_MS: count(1000)
+      .default(60_000)
+      .describe(
+        'a stream of events that is silent for so long is lost; some FAIRWAY_EVENT_STREAM_BEAT_MS of its region',
+      ),
   })
   .check(({ value, issues }) => {
     const { FAIRWAY_CONNECT_TIMEOUT_MS: connectMs, FAIRWAY_READ_TIMEOUT_MS: readMs } = value;

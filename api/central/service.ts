@@ -11,7 +11,7 @@ import { within } from '#shared/runtime/within.ts';
 import { startApiTokens } from '../http/api-tokens.ts';
 import { unreadableRequest } from '../http/error-reply.ts';
 import { createRateLimits } from '../http/rate-limits.ts';
-import { createRequestMetrics, serverBounds } from '../http/request-scope.ts';
+import { createRequestMetrics, serveOptions } from '../http/request-scope.ts';
 import { createApp } from './app.ts';
 import type { CentralConfig } from './config.ts';
 import { createForwarder } from './regions/forward.ts';
@@ -56,6 +56,7 @@ export async function startCentralApi(config: CentralConfig, overrides: CentralO
       connectTimeoutMs: config.FAIRWAY_CONNECT_TIMEOUT_MS,
       readTimeoutMs: config.FAIRWAY_READ_TIMEOUT_MS,
       changeTimeoutMs: config.FAIRWAY_CHANGE_TIMEOUT_MS,
+      streamSilenceMs: config.FAIRWAY_EVENT_STREAM_SILENCE_MS,
     }),
   );
   await within(tokens.whenSynced(), startTimeoutMs.views, { clock, signal }).catch(() => log.warn('views.late'));
@@ -79,12 +80,7 @@ export async function startCentralApi(config: CentralConfig, overrides: CentralO
     bodyMaxBytes: config.FAIRWAY_BODY_MAX_BYTES,
     listTimeoutMs: config.FAIRWAY_READ_TIMEOUT_MS,
   });
-  const server = await serveApp(app, {
-    host: config.FAIRWAY_HOST,
-    port: config.FAIRWAY_PORT,
-    drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS,
-    bounds: serverBounds(registry, 'central', config),
-  });
+  const server = await serveApp(app, serveOptions(registry, 'central', config));
   stack.use(server);
   answerClientErrors(server.server, (status) => unreadableRequest(status, randomUUID()));
   log.info({ url: admin.url }, 'admin.started');

@@ -4,9 +4,10 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 import { AppError, toAppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
-import type { ServerBounds } from '#shared/runtime/http/server-bounds.ts';
+import type { ServeOptions } from '#shared/runtime/http/http-server.ts';
 import { errorResponse, renderText } from './error-reply.ts';
 import type { RateLimits, RateState } from './rate-limits.ts';
+import type { ServerSettings } from './server-settings.ts';
 
 /** What the middleware leaves for handlers. `operation` is theirs to name. */
 export interface ScopeVariables {
@@ -42,12 +43,8 @@ export function createRequestMetrics(registry: Registry, name: 'api' | 'central'
   };
 }
 
-/** Bounds of a server in the management dialect, with a counter of what they refuse: `fairway_<name>_http_refused_total`. */
-export function serverBounds(
-  registry: Registry,
-  name: 'api' | 'central',
-  config: { FAIRWAY_CONNECTIONS_MAX: number; FAIRWAY_REQUESTS_MAX: number },
-): ServerBounds {
+/** How a server in the management dialect serves; what its bounds refuse is counted: `fairway_<name>_http_refused_total`. */
+export function serveOptions(registry: Registry, name: 'api' | 'central', config: ServerSettings): ServeOptions {
   const refused = new Counter({
     name: `fairway_${name}_http_refused_total`,
     help: 'Connections and requests beyond FAIRWAY_CONNECTIONS_MAX and FAIRWAY_REQUESTS_MAX.',
@@ -55,11 +52,17 @@ export function serverBounds(
     registers: [registry],
   });
   return {
-    connectionsMax: config.FAIRWAY_CONNECTIONS_MAX,
-    requestsMax: config.FAIRWAY_REQUESTS_MAX,
-    refuse: (what) => {
-      refused.inc({ what });
-      return renderText(new AppError('overloaded', { retryAfterMs: 2000 }), randomUUID());
+    host: config.FAIRWAY_HOST,
+    port: config.FAIRWAY_PORT,
+    drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS,
+    lingerMs: config.FAIRWAY_LINGER_MS,
+    bounds: {
+      connectionsMax: config.FAIRWAY_CONNECTIONS_MAX,
+      requestsMax: config.FAIRWAY_REQUESTS_MAX,
+      refuse: (what) => {
+        refused.inc({ what });
+        return renderText(new AppError('overloaded', { retryAfterMs: 2000 }), randomUUID());
+      },
     },
   };
 }

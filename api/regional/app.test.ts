@@ -71,7 +71,7 @@ function startApp(lookup: TokenLookup) {
       config: { FAIRWAY_RATE_PER_HOUR: 100, FAIRWAY_RATE_PER_MINUTE: 3 },
     }),
     bodyMaxBytes: 10_000,
-    eventStreams: new EventStreams({ max: 1, ageMs: 1000, onCount: () => {} }, clock),
+    eventStreams: new EventStreams({ max: 1, ageMs: 1000, beatMs: 1000, stallMs: 1000, onCount: () => {} }, clock),
   });
   const call = async (method: string, path: string, body?: unknown) => {
     const init = { method, headers: { authorization: 'Bearer t', 'content-type': 'application/json' } };

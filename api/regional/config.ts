@@ -50,6 +50,12 @@ export const regionalConfigSchema = z.object({
   FAIRWAY_EVENT_STREAM_MAX_MS: count(1000)
     .default(3_600_000)
     .describe('a stream of events ends after this time; its reader comes back'),
+  FAIRWAY_EVENT_STREAM_BEAT_MS: count(100)
+    .default(15_000)
+    .describe('time between two comments in a quiet stream of events, and between two looks at its reader’s rights'),
+  FAIRWAY_EVENT_STREAM_STALL_MS: count(100)
+    .default(30_000)
+    .describe('a reader that takes nothing of its stream of events for so long is cut'),
 });
 
 /** The configuration as read. */

@@ -16,7 +16,7 @@ import { within } from '#shared/runtime/within.ts';
 import { startApiTokens } from '../http/api-tokens.ts';
 import { unreadableRequest } from '../http/error-reply.ts';
 import { createRateLimits } from '../http/rate-limits.ts';
-import { createRequestMetrics, serverBounds } from '../http/request-scope.ts';
+import { createRequestMetrics, serveOptions } from '../http/request-scope.ts';
 import { createApp } from './app.ts';
 import { Auditor } from './commit/auditor.ts';
 import { Committer } from './commit/committer.ts';
@@ -112,12 +112,7 @@ export async function startRegionalApi(config: RegionalConfig, overrides: Region
     limits,
     bodyMaxBytes,
   });
-  const server = await serveApp(app, {
-    host: config.FAIRWAY_HOST,
-    port: config.FAIRWAY_PORT,
-    drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS,
-    bounds: serverBounds(registry, 'api', config),
-  });
+  const server = await serveApp(app, serveOptions(registry, 'api', config));
   stack.use(server);
   stack.use(eventStreams);
   answerClientErrors(server.server, (status) => unreadableRequest(status, randomUUID()));
@@ -195,7 +190,13 @@ function addressOf(config: RegionalConfig): RegionContext['address'] {
 
 function createEventStreams({ config, clock, metrics }: Base): EventStreams {
   const onCount = (open: number): void => metrics.eventStreams.set(open);
-  const limits = { max: config.FAIRWAY_EVENT_STREAMS_MAX, ageMs: config.FAIRWAY_EVENT_STREAM_MAX_MS, onCount };
+  const limits = {
+    max: config.FAIRWAY_EVENT_STREAMS_MAX,
+    ageMs: config.FAIRWAY_EVENT_STREAM_MAX_MS,
+    beatMs: config.FAIRWAY_EVENT_STREAM_BEAT_MS,
+    stallMs: config.FAIRWAY_EVENT_STREAM_STALL_MS,
+    onCount,
+  };
   return new EventStreams(limits, clock);
 }
 

@@ -27,6 +27,8 @@ export interface BrainOptions {
   readonly limits: WaitLimits;
   /** No first content is late before this, milliseconds (default 3000). */
   readonly lateAfterMs?: number;
+  /** How long requests stay on a stalled replica while nobody else can take them, milliseconds (default 30,000). */
+  readonly stallPatienceMs?: number;
   readonly answerLimits: KeptAnswersLimits;
   /** Where ids of kept answers outlive this process (default: nowhere). */
   readonly answerStore?: AnswerStore;
@@ -91,7 +93,8 @@ export class Brain implements Picker, Disposable {
   #notedAt: number;
 
   constructor(options: BrainOptions) {
-    const { router, epoch, channel, limits, answerLimits, lateAfterMs = 3000, clock, hitsKnown = () => {} } = options;
+    const { router, epoch, channel, limits, answerLimits, clock, hitsKnown = () => {} } = options;
+    const { lateAfterMs = 3000, stallPatienceMs = 30_000 } = options;
     this.#channel = channel;
     this.#clock = clock;
     this.#notedAt = clock.monotonic();
@@ -111,6 +114,7 @@ export class Brain implements Picker, Disposable {
       bytesPerToken: this.#bytesPerToken,
       pace: this.#pace,
       lateAfterMs,
+      stallPatienceMs,
       clock,
       hitsKnown,
       rowChanged,

@@ -50,14 +50,14 @@ export interface OpenAttemptsParts {
   readonly view: (pool: string, now: number) => readonly ReplicaState[];
   /** No first content is late before this, milliseconds. */
   readonly lateAfterMs: number;
+  /** How long requests stay on a stalled replica while nobody else can take them, milliseconds: it may go on. */
+  readonly stallPatienceMs: number;
 }
 
 /** A first content is late after so many times the time that is expected of it. */
 const lateFactor = 3;
 /** A late request is moved once: slow for it are then two replicas. */
 const lateMovesMax = 1;
-/** How long requests stay on a stalled replica while nobody else can take them: it may go on. */
-const patienceMs = 30_000;
 
 /**
  * The attempts under way, and which of them had better go elsewhere. A replica that has stalled loses those that have
@@ -134,7 +134,7 @@ export class OpenAttempts {
 
   #leaveStalled(replica: string, busy: Busy, now: number): void {
     busy.stalledSince ??= now;
-    const isOver = now - busy.stalledSince >= patienceMs;
+    const isOver = now - busy.stalledSince >= this.#parts.stallPatienceMs;
     if (this.#parts.health.isRefused(replica)) {
       for (const attempt of [...busy.waiting.keys(), ...busy.begun]) attempt.move('refused');
       return;

@@ -3,14 +3,11 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import type { BytesPerToken } from '../replicas/bytes-per-token.ts';
 import type { KeptAnswer } from '../replicas/kept-answers.ts';
 import { processOf, type KnownPools } from '../replicas/known-pools.ts';
-import type { PrefillPace } from '../replicas/prefill-pace.ts';
 import type { PrefixIndex, PrefixMatch, PrefixNews } from '../replicas/prefix-index.ts';
-import type { ReplicaHealth } from '../replicas/replica-health.ts';
-import type { ReplicaTable } from '../replicas/replica-table.ts';
 import { addLoad, negated, noLoad, type ReplicaLoad, type ReplicaState } from '../replicas/replica-view.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
 import { Lingering } from './lingering.ts';
-import { OpenAttempts, type OpenAttempt } from './open-attempts.ts';
+import { OpenAttempts, type OpenAttempt, type OpenAttemptsParts } from './open-attempts.ts';
 import { pick, type PickReason } from './pick.ts';
 import type { Slot, Work } from './picker.ts';
 import type { Placer, PoolState } from './pool-wait.ts';
@@ -18,15 +15,10 @@ import { BookedSlot } from './slot.ts';
 import type { Tried } from './tried.ts';
 
 /** The state that a pick decides from and writes to; all of it is in memory. */
-export interface PickerParts {
+export interface PickerParts extends Omit<OpenAttemptsParts, 'view'> {
   readonly pools: KnownPools;
-  readonly table: ReplicaTable;
   readonly index: PrefixIndex;
-  readonly health: ReplicaHealth;
   readonly bytesPerToken: BytesPerToken;
-  readonly pace: PrefillPace;
-  /** No first content is late before this, milliseconds. */
-  readonly lateAfterMs: number;
   readonly clock: Clock;
   /** This router's row has changed: the others should know soon. */
   readonly rowChanged: () => void;

@@ -1,11 +1,8 @@
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { endsWithin } from '#shared/runtime/within.ts';
-import type { Listeners } from './listeners.ts';
+import { lastBytesMs, type Listeners } from './listeners.ts';
 import type { OpenReplies } from './open-replies.ts';
-
-/** Time for the last bytes of ended streams to leave. */
-const lastBytesMs = 2000;
 
 /**
  * The end of a router for its clients: it is not ready from now on and serves on until everybody who sends clients here can

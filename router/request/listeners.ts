@@ -37,6 +37,7 @@ export interface ListenerOptions {
   metrics: RouterMetrics;
   reloadEveryMs: number;
   headTimeoutMs: number;
+  lingerMs: number;
   /** Of each listener. */
   connectionsMax: number;
   /** Connections to replicas that clients' requests may need. */
@@ -48,7 +49,7 @@ export interface ListenerOptions {
 /** Files and connections that are neither clients’ nor replicas’, with room to spare. */
 const ownDescriptors = 100;
 /** Time for the last bytes of ended streams to leave. */
-const lastBytesMs = 2000;
+export const lastBytesMs = 2000;
 
 /**
  * Where clients come in (what each kind of connection gets: `docs/connections.md`): one listener for the public, one for those inside of the VPC, or one
@@ -104,7 +105,8 @@ async function startOne(
   listener: RequestListener,
   options: ListenerOptions & { stack: AsyncDisposableStack },
 ): Promise<RunningServer> {
-  const { stack, clock, log, metrics, reloadEveryMs: everyMs, headTimeoutMs, connectionsMax } = options;
+  const { stack, clock, log, metrics, reloadEveryMs: everyMs, connectionsMax } = options;
+  const { headTimeoutMs, lingerMs } = options;
   const tell = (asked: Asked, error: AppError): { headers: Readonly<Record<string, string>>; body: string } => {
     const { headers, body } = options.tell(asked, error);
     return { headers, body: body.toString() };
@@ -118,7 +120,16 @@ async function startOne(
   const bounds = { connectionsMax, refuse };
   const tls = files && (await readTlsFiles(files));
   const running = stack.use(
-    await serveListener(listener, { host, port, headTimeoutMs, drainTimeoutMs: lastBytesMs, tls, server, bounds }),
+    await serveListener(listener, {
+      host,
+      port,
+      headTimeoutMs,
+      lingerMs,
+      drainTimeoutMs: lastBytesMs,
+      tls,
+      server,
+      bounds,
+    }),
   );
   answerClientErrors(running.server, (status, url) =>
     tell(url === undefined ? {} : { url }, new AppError(unreadableCodes[status])),

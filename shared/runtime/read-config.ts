@@ -12,6 +12,10 @@ export const count = (least: number): z.ZodCoercedNumber => z.coerce.number().in
 
 export const port = count(0).max(65_535);
 
+export const lingerTime = count(0)
+  .default(1000)
+  .describe('time at the end for a request on its way through a kept connection: some round trips to the clients');
+
 export const natsDrainTimeout = count(0).default(2000).describe('time at the end for what is on its way to NATS');
 
 /** "1", "true", "yes" and "on" are true; "", "0", "false", "no" and "off" are false. */

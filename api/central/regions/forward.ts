@@ -44,14 +44,14 @@ export function createForwarder(options: {
   connectTimeoutMs: number;
   readTimeoutMs: number;
   changeTimeoutMs: number;
+  /** A stream of events is quiet for as long as nothing happens, but for its comments. */
+  streamSilenceMs: number;
 }): Forwarder {
   const agent = new Agent({
     connect: { timeout: options.connectTimeoutMs },
     keepAliveTimeout: 60_000,
     maxResponseSize: replyMaxBytes,
     headersTimeout: 0,
-    // Between two pieces of a body, while the client takes them.
-    bodyTimeout: options.readTimeoutMs,
   });
   let turn = 0;
   return {
@@ -69,7 +69,9 @@ export function createForwarder(options: {
       for (let attempt = 0; attempt < addresses.length + (isRead ? 1 : 0); attempt += 1) {
         const address = addresses[(attempt + turn) % addresses.length] ?? '';
         try {
-          return await ask(agent, address, { ...request, signal });
+          const isStream = request.headers.get('accept')?.includes('text/event-stream') === true;
+          const bodyTimeout = isStream ? options.streamSilenceMs : options.readTimeoutMs;
+          return await ask({ dispatcher: agent, bodyTimeout }, address, { ...request, signal });
         } catch (error) {
           cause = error;
           if (!isRead && !isNotSent(error)) throw outcomeUnknown(region, error);
@@ -83,13 +85,14 @@ export function createForwarder(options: {
 }
 
 async function ask(
-  dispatcher: Agent,
+  /** `bodyTimeout`: between two pieces of a body, while the client takes them. */
+  how: { dispatcher: Agent; bodyTimeout: number },
   address: string,
   request: ForwardRequest & { signal: AbortSignal },
 ): Promise<Response> {
   const { protocol, host } = new URL(request.origin);
   const reply = await send(`${address}${request.path}`, {
-    dispatcher,
+    ...how,
     method: request.method,
     headers: {
       ...endToEndHeaders(request.headers),
@@ -100,8 +103,6 @@ async function ask(
     },
     body: request.body ?? null,
     signal: request.signal,
-    // A stream of events is quiet for as long as nothing happens; its comments come every 15 s.
-    ...(request.headers.get('accept')?.includes('text/event-stream') && { bodyTimeout: 60_000 }),
   });
   const headers = new Headers(flat(reply.headers));
   const length = headers.get('content-length');

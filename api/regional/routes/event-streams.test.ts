@@ -20,7 +20,8 @@ const event = (id: number, message = ''): EventReply => ({
 function start({ max = 2, ageMs = 3_600_000 } = {}) {
   const clock = createTestClock();
   const counts: number[] = [];
-  const streams = new EventStreams({ max, ageMs, onCount: (open) => counts.push(open) }, clock);
+  const limits = { max, ageMs, beatMs: 15_000, stallMs: 30_000 };
+  const streams = new EventStreams({ ...limits, onCount: (open) => counts.push(open) }, clock);
   return { clock, counts, streams };
 }
 

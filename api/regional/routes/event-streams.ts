@@ -4,18 +4,19 @@ import { pause, type Clock } from '#shared/runtime/clock.ts';
 import { Deadline } from '#shared/runtime/deadline.ts';
 import { within } from '#shared/runtime/within.ts';
 
-/** How many streams at once, and for how long each, milliseconds; `onCount` hears how many are open. */
+/** Bounds of all streams; times in milliseconds. */
 export interface EventStreamLimits {
+  /** Streams at once. */
   max: number;
+  /** A stream ends then. */
   ageMs: number;
+  /** Between two comments that keep a quiet stream open; whether its reader may still hear is looked at then, too. */
+  beatMs: number;
+  /** A reader that takes nothing for so long is cut. */
+  stallMs: number;
+  /** Hears how many are open. */
   onCount(open: number): void;
 }
-
-/** Between two comments that keep a quiet stream open; whether its reader may still hear is looked at then, too. */
-const beatMs = 15_000;
-
-/** A reader that takes nothing for so long is cut. */
-const stallMs = 30_000;
 
 /** What one stream tells: events until it ends by itself or by the signal, and whether its reader may still hear them. */
 export interface EventSource {
@@ -56,7 +57,7 @@ export class EventStreams implements Disposable {
             controller.enqueue(new TextEncoder().encode(text));
             if ((controller.desiredSize ?? 0) > 0) return;
             taken = Promise.withResolvers<void>();
-            await within(taken.promise, stallMs, { clock: this.#clock, signal: over.signal });
+            await within(taken.promise, this.#limits.stallMs, { clock: this.#clock, signal: over.signal });
           };
           void this.#run(source, { over, write })
             .then(
@@ -105,7 +106,7 @@ export class EventStreams implements Disposable {
 
   async #beats(beat: () => void, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await pause(this.#clock, beatMs, signal);
+      await pause(this.#clock, this.#limits.beatMs, signal);
       if (!signal.aborted) beat();
     }
   }

@@ -23,6 +23,11 @@ export interface ServeOptions {
   drainTimeoutMs: number;
   /** How long a client may take for the head of a request, from its connection or the head's first byte on (default 10 s). */
   headTimeoutMs?: number;
+  /**
+   * How long, at the end, a connection is waited for whose next request may be on its way, milliseconds (default 1 s): some
+   * round trips to the clients.
+   */
+  lingerMs?: number;
   server?: ServerOptions;
   bounds?: ServerBounds;
   /** Speaks TLS with this certificate. */
@@ -46,7 +51,7 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 /** How long what a client still sends is read after the last reply of its connection. */
-const lingerMs = 2000;
+const restMs = 2000;
 
 /** TLS 1.2 at least; a handshake that takes longer than this is cut, milliseconds. */
 const tlsSettings = { minVersion: 'TLSv1.2', handshakeTimeout: 10_000 } as const;
@@ -72,8 +77,8 @@ export async function serveListener(listener: RequestListener, options: ServeOpt
   };
   const { tls } = options;
   const server = tls === undefined ? createServer(settings) : createTlsServer({ ...settings, ...tls, ...tlsSettings });
-  const ending = endingOf(server, options.drainTimeoutMs);
-  closeInStages(server, lingerMs);
+  const ending = endingOf(server, options);
+  closeInStages(server, restMs);
   server.on('request', options.bounds === undefined ? listener : boundedListener(server, listener, options.bounds));
   // An expectation that is not known may be passed over (RFC 9110 §10.1.1); Node's own answer is a 417 without a word.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
@@ -82,8 +87,11 @@ export async function serveListener(listener: RequestListener, options: ServeOpt
   return { url: httpOrigin(options.host, port, tls === undefined ? 'http' : 'https'), server, ...ending };
 }
 
-function endingOf(server: Server, timeoutMs: number): Omit<RunningServer, 'url' | 'server'> {
-  const connections = new ServerConnections(server);
+function endingOf(
+  server: Server,
+  { drainTimeoutMs, lingerMs = 1000 }: ServeOptions,
+): Omit<RunningServer, 'url' | 'server'> {
+  const connections = new ServerConnections(server, lingerMs);
   const closed = Promise.withResolvers<void>();
   let stopped: Promise<void> | undefined;
   const stop = (): Promise<void> => {
@@ -97,7 +105,7 @@ function endingOf(server: Server, timeoutMs: number): Omit<RunningServer, 'url' 
     sendAway: () => connections.sendAway(),
     stopListening,
     async [Symbol.asyncDispose]() {
-      const deadline = setTimeout(() => server.closeAllConnections(), timeoutMs);
+      const deadline = setTimeout(() => server.closeAllConnections(), drainTimeoutMs);
       await stopListening();
       connections.closeIdle();
       await closed.promise;

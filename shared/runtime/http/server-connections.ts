@@ -2,12 +2,6 @@ import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * How long a connection is waited for whose next request may be on its way: it has sent nothing yet, or its last reply had
- * promised to keep it. Milliseconds.
- */
-const lingerMs = 1000;
-
-/**
  * The connections of a server that ends. One that is closed just as its client sends the next request loses that request
  * (RFC 9112 §9.6), and Node's own `close()` closes what is idle at once. So replies that have not begun say
  * `connection: close`; what is idle is kept, and served, until the end; and one whose last reply had promised to keep it
@@ -20,10 +14,16 @@ export class ServerConnections {
   /** Nothing was asked through these yet. */
   readonly #fresh = new Set<Socket>();
   readonly #lingering = new Set<Socket>();
+  readonly #lingerMs: number;
   #leaving = false;
   #stopped = false;
 
-  constructor(server: Server) {
+  /**
+   * `lingerMs`: how long a connection is waited for whose next request may be on its way: it has sent nothing yet, or its
+   * last reply had promised to keep it.
+   */
+  constructor(server: Server, lingerMs: number) {
+    this.#lingerMs = lingerMs;
     server.on('connection', (socket) => this.#keep(socket));
     // Requests name the socket inside of TLS.
     server.on('secureConnection', (socket: Socket) => this.#keep(socket));
@@ -48,7 +48,7 @@ export class ServerConnections {
   /** No more come. Resolves when those who had just come have said what they want. */
   async noneFollow(): Promise<void> {
     this.#stopped = true;
-    if (this.#silent().length > 0) await new Promise((resolve) => setTimeout(resolve, lingerMs));
+    if (this.#silent().length > 0) await new Promise((resolve) => setTimeout(resolve, this.#lingerMs));
     for (const socket of this.#silent()) socket.destroy();
   }
 
@@ -78,7 +78,7 @@ export class ServerConnections {
     const timer = setTimeout(() => {
       this.#lingering.delete(socket);
       if (this.#isIdle(socket)) socket.destroy();
-    }, lingerMs);
+    }, this.#lingerMs);
     socket.once('close', () => clearTimeout(timer));
   }
 }
