@@ -5,14 +5,9 @@ import { endAfterAll } from '#shared/testing/started.ts';
 import type { Router } from '../service.ts';
 import { ask, start, type RawRequest, type Reply } from './client.ts';
 import { playing, recordedAnswer } from './recorded-answer.ts';
-import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
-import {
-  answerJson,
-  beginStream,
-  startScriptedUpstream,
-  type Script,
-  type ScriptedUpstream,
-} from './scripted-upstream.ts';
+import { startOneRouter } from './one-router.ts';
+import { type Edge, type EdgeEndpoint } from './router-fixture.ts';
+import { answerJson, beginStream, type Script, type ScriptedUpstream } from './scripted-upstream.ts';
 
 const started = endAfterAll();
 const stream = recordedAnswer('vllm-messages-stream');
@@ -23,13 +18,8 @@ let endpoint: EdgeEndpoint;
 let router: Router;
 
 beforeAll(async () => {
-  edge = await started.use(startEdge());
-  upstreams = await Promise.all([1, 2].map(() => started.use(startScriptedUpstream(playing(whole)))));
-  endpoint = await edge.addEndpoint(
-    upstreams.map(({ port }) => port),
-    ['org/big', 'claude-sonnet'],
-  );
-  router = await started.use(edge.startRouter());
+  const starting = startOneRouter(playing(whole), { models: ['org/big', 'claude-sonnet'] });
+  ({ edge, upstreams, endpoint, router } = await started.use(starting));
 });
 beforeEach(() => scriptAll(playing(whole)));
 

@@ -9,8 +9,9 @@ import { systemClock } from '#shared/runtime/clock.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import type { Router } from '../service.ts';
-import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
-import { beginStream, startScriptedUpstream, streamWords, type ScriptedUpstream } from './scripted-upstream.ts';
+import { startOneRouter } from './one-router.ts';
+import { type EdgeEndpoint } from './router-fixture.ts';
+import { beginStream, streamWords, type ScriptedUpstream } from './scripted-upstream.ts';
 
 const page = await readFile(join(import.meta.dirname, '../../docs/connections.md'), 'utf8');
 /** Rows of the page: the client, the answers, and whether the connection stays. */
@@ -25,7 +26,6 @@ const rows = page
 
 const bodyBytesMax = 100_000;
 const connectionsMax = 8;
-let edge: Edge;
 let upstream: ScriptedUpstream;
 let endpoint: EdgeEndpoint;
 let router: Router;
@@ -33,10 +33,8 @@ const others: Socket[] = [];
 
 const started = endAfterAll();
 beforeAll(async () => {
-  edge = await started.use(startEdge());
-  upstream = await started.use(startScriptedUpstream(streamWords('ok')));
-  endpoint = await edge.addEndpoint([upstream.port]);
-  const starting = edge.startRouter({
+  const starting = startOneRouter(streamWords('ok'), {
+    replicas: 1,
     env: {
       FAIRWAY_HEAD_TIMEOUT_MS: '500',
       FAIRWAY_BODY_TIMEOUT_MS: '300',
@@ -44,7 +42,11 @@ beforeAll(async () => {
       FAIRWAY_CONNECTIONS_MAX: String(connectionsMax),
     },
   });
-  router = await started.use(starting);
+  ({
+    upstreams: [upstream],
+    endpoint,
+    router,
+  } = await started.use(starting));
 });
 beforeEach(() => {
   upstream.script = streamWords('ok');

@@ -5,20 +5,22 @@ import { contentOf } from './chat-frames.ts';
 import { ask } from './client.ts';
 import { llamaServerContract } from './llama-server.contract.ts';
 import { playing, recordedAnswer } from './recorded-answer.ts';
-import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
-import { startScriptedUpstream, type ScriptedUpstream } from './scripted-upstream.ts';
+import { startOneRouter } from './one-router.ts';
+import { type EdgeEndpoint } from './router-fixture.ts';
+import { type ScriptedUpstream } from './scripted-upstream.ts';
 
-let edge: Edge;
 let upstream: ScriptedUpstream;
 let endpoint: EdgeEndpoint;
 let router: Router;
 
 const started = endAfterAll();
 beforeAll(async () => {
-  edge = await started.use(startEdge());
-  upstream = await started.use(startScriptedUpstream(() => {}));
-  endpoint = await edge.addEndpoint([upstream.port]);
-  router = await started.use(edge.startRouter());
+  const starting = startOneRouter(() => {}, { replicas: 1 });
+  ({
+    upstreams: [upstream],
+    endpoint,
+    router,
+  } = await started.use(starting));
 });
 
 async function play(name: string, more: object = {}, path = '/v1/chat/completions') {

@@ -4,14 +4,9 @@ import { endAfterAll } from '#shared/testing/started.ts';
 import type { Router } from '../service.ts';
 import { ask, readAll, start } from './client.ts';
 import { responseEvents } from './responses-frames.ts';
-import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
-import {
-  answerJson,
-  beginStream,
-  startScriptedUpstream,
-  type Script,
-  type ScriptedUpstream,
-} from './scripted-upstream.ts';
+import { startOneRouter } from './one-router.ts';
+import { type Edge, type EdgeEndpoint } from './router-fixture.ts';
+import { answerJson, beginStream, type Script, type ScriptedUpstream } from './scripted-upstream.ts';
 
 let edge: Edge;
 let upstreams: ScriptedUpstream[];
@@ -31,13 +26,8 @@ const answer = { id: 'resp_1', object: 'response', status: 'completed', error: n
 
 const started = endAfterAll();
 beforeAll(async () => {
-  edge = await started.use(startEdge());
-  upstreams = await Promise.all([1, 2].map(() => started.use(startScriptedUpstream(good))));
-  endpoint = await edge.addEndpoint(
-    upstreams.map(({ port }) => port),
-    ['org/big', 'alias'],
-  );
-  router = await started.use(edge.startRouter());
+  const starting = startOneRouter(good, { models: ['org/big', 'alias'] });
+  ({ edge, upstreams, endpoint, router } = await started.use(starting));
   client = new OpenAI({ baseURL: `${router.url}/v1`, apiKey: endpoint.token, maxRetries: 0 });
 });
 beforeEach(() => {

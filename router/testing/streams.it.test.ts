@@ -11,7 +11,8 @@ import { contentOf, eventsOf, frames } from './chat-frames.ts';
 import { ask, readAll, start } from './client.ts';
 import { replicaAt } from '#shared/testing/documents.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
-import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
+import { startOneRouter } from './one-router.ts';
+import { type Edge, type EdgeEndpoint } from './router-fixture.ts';
 import {
   answerJson,
   beginStream,
@@ -28,14 +29,10 @@ let router: Router;
 
 const started = endAfterAll();
 beforeAll(async () => {
-  edge = await started.use(startEdge());
-  upstreams = await Promise.all([1, 2].map(() => started.use(startScriptedUpstream(streamWords('ok')))));
-  endpoint = await edge.addEndpoint(upstreams.map(({ port }) => port));
-  router = await started.use(
-    edge.startRouter({
-      env: { FAIRWAY_HEARTBEAT_AFTER_MS: '100', FAIRWAY_HEARTBEAT_MS: '50', FAIRWAY_CLIENT_STALL_TIMEOUT_MS: '300' },
-    }),
-  );
+  const starting = startOneRouter(streamWords('ok'), {
+    env: { FAIRWAY_HEARTBEAT_AFTER_MS: '100', FAIRWAY_HEARTBEAT_MS: '50', FAIRWAY_CLIENT_STALL_TIMEOUT_MS: '300' },
+  });
+  ({ edge, upstreams, endpoint, router } = await started.use(starting));
 });
 beforeEach(() => scriptAll(streamWords('ok')));
 

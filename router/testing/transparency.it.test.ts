@@ -13,14 +13,9 @@ import { ask } from './client.ts';
 import { claudeCode } from './conversations/claude-code.ts';
 import { scriptOf } from './conversations/script.ts';
 import { recordedAnswer } from './recorded-answer.ts';
-import { startEdge, type Edge, type EdgeEndpoint } from './router-fixture.ts';
-import {
-  answerJson,
-  beginStream,
-  startScriptedUpstream,
-  type Script,
-  type ScriptedUpstream,
-} from './scripted-upstream.ts';
+import { startOneRouter } from './one-router.ts';
+import { type Edge, type EdgeEndpoint } from './router-fixture.ts';
+import { answerJson, beginStream, type Script, type ScriptedUpstream } from './scripted-upstream.ts';
 
 let edge: Edge;
 let upstreams: ScriptedUpstream[];
@@ -29,13 +24,8 @@ let router: Router;
 const started = endAfterAll();
 
 beforeAll(async () => {
-  edge = await started.use(startEdge());
-  upstreams = await Promise.all([1, 2].map(() => started.use(startScriptedUpstream(answerJson(200, {})))));
-  endpoint = await edge.addEndpoint(
-    upstreams.map(({ port }) => port),
-    ['org/model', 'alias'],
-  );
-  router = await started.use(edge.startRouter());
+  const starting = startOneRouter(answerJson(200, {}), { models: ['org/model', 'alias'] });
+  ({ edge, upstreams, endpoint, router } = await started.use(starting));
 });
 beforeEach(() => {
   for (const upstream of upstreams) {

@@ -1,5 +1,6 @@
 import { commonSplices } from '../common-splices.ts';
 import type { Api, Dialect, ServedModel } from '../dialect.ts';
+import { eventStream } from '../event-stream.ts';
 import { endMark, MessageReader } from './answer-reader.ts';
 import { errors } from './errors.ts';
 import { countRules, messageRules, probeBody } from './request-body.ts';
@@ -13,9 +14,7 @@ export const messages: Dialect = {
   headers: ['anthropic-version', 'anthropic-beta'],
   body: messageRules,
   modelField: 'model',
-  streamType: 'text/event-stream',
-  // A comment: `ping` may come before `message_start` nowhere but here, and not every client expects that.
-  heartbeat: Buffer.from(': keep-alive\n\n'),
+  ...eventStream,
   endMark,
   errors,
   splices: commonSplices,

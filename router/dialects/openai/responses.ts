@@ -4,6 +4,7 @@ import { parseJson } from '#shared/runtime/parse-json.ts';
 import type { FieldReader } from '../../scan/body-rules.ts';
 import { cacheSaltField } from '../cache-salt.ts';
 import type { Dialect, ErrorVoice } from '../dialect.ts';
+import { eventStream } from '../event-stream.ts';
 import { errors, tellsError } from './errors.ts';
 import { bodyRules, maxTokens, model, session, stream } from './request-body.ts';
 import { failedEnd } from './responses-end.ts';
@@ -57,8 +58,7 @@ export const responses: Dialect = {
   },
   modelField: 'model',
   previousField,
-  streamType: 'text/event-stream',
-  heartbeat: Buffer.from(': keep-alive\n\n'),
+  ...eventStream,
   endMark: Buffer.alloc(0),
   errors: voice,
   splices: commonSplices,

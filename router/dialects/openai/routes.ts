@@ -4,6 +4,7 @@ import { promptsOf } from '../../scan/scanned-body.ts';
 import type { Api, Dialect, ServedModel } from '../dialect.ts';
 import { isRecord } from '#shared/runtime/is-record.ts';
 import { cacheSaltField } from '../cache-salt.ts';
+import { eventStream } from '../event-stream.ts';
 import { OpenAiReader, type HasContent } from './answer-reader.ts';
 import { endMark, errors } from './errors.ts';
 import { bodyRules, model, probeBody, splices, usageAsked } from './request-body.ts';
@@ -80,9 +81,7 @@ function routeOf(
     headers: ['openai-beta'],
     body: { ...bodyRules, ...rules, spans: spans.map(([key, kind]) => ({ key, kind })) },
     modelField: 'model',
-    streamType: 'text/event-stream',
-    // The comment that all SDKs of 2026 pass over; `event: ping` breaks three of them.
-    heartbeat: Buffer.from(': keep-alive\n\n'),
+    ...eventStream,
     endMark,
     errors,
     splices,
