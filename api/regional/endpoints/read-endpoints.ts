@@ -30,7 +30,7 @@ export async function listEndpoints(
   await context.view.barrier();
   const { team } = call.principal;
   const mine = [...context.view.all()].filter(({ desired: { spec } }) => spec.team === team && fits(spec, query));
-  const sorted = mine.toSorted((left, right) => (placeOf(left) < placeOf(right) ? -1 : 1));
+  const sorted = mine.toSorted(byPlace);
   const { after } = query;
   const behind =
     after === undefined
@@ -59,4 +59,10 @@ function fits(spec: { name: string; region: string }, { name, region }: ListQuer
 /** Where an endpoint stands in every list: ISO times of one form compare as text. */
 function placeOf({ desired: { spec } }: ViewedEndpoint): string {
   return `${spec.createdAt}_${spec.endpointId}`;
+}
+
+/** The same order, without a new text for each comparison. */
+function byPlace({ desired: { spec: left } }: ViewedEndpoint, { desired: { spec: right } }: ViewedEndpoint): number {
+  if (left.createdAt !== right.createdAt) return left.createdAt < right.createdAt ? -1 : 1;
+  return left.endpointId < right.endpointId ? -1 : 1;
 }

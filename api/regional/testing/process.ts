@@ -43,7 +43,10 @@ async function startedUrls(child: ChildProcess): Promise<{ url: string; adminUrl
       const said: unknown = JSON.parse(line);
       if (said === null || typeof said !== 'object' || !('msg' in said) || !('url' in said)) return;
       if (said.msg === 'admin.started') adminUrl = String(said.url);
-      if (said.msg === 'service.started') resolve({ url: String(said.url), adminUrl });
+      if (said.msg !== 'service.started') return;
+      // What it says later is read and dropped.
+      lines.removeAllListeners('line');
+      resolve({ url: String(said.url), adminUrl });
     });
   });
 }

@@ -134,10 +134,8 @@ class NatsEndpointView implements EndpointView {
   }
 
   *all(): Generator<ViewedEndpoint> {
-    for (const [subject] of this.#specs.entries()) {
-      const found = this.find(lastToken(subject));
-      if (found !== undefined) yield found;
-    }
+    for (const [, { value: spec, seq: revision }] of this.#specs.entries())
+      if (spec.kind === 'spec') yield { desired: { spec, revision }, status: this.#status(spec.endpointId) };
   }
 
   countOf(team: string): number {
