@@ -10,6 +10,9 @@ export const collectionPath = '/v2/dedicated-inferences';
 /** One endpoint. */
 export const itemPath = '/v2/dedicated-inferences/{id}';
 
+/** Where the key is that clients seal secrets to. */
+export const sealingKeyPath = `${collectionPath}/sealing-key`;
+
 /** What belongs to no endpoint: prices, and which models go on which accelerators. */
 export const cataloguePaths = {
   sizes: `${collectionPath}/sizes`,
@@ -33,7 +36,8 @@ export const partPaths = {
 /** Most replicas of one accelerator group. */
 export const scaleMax = 256;
 
-const nameSchema = z
+/** What endpoints and tokens may be called. */
+export const nameSchema = z
   .string()
   .min(1)
   .max(255)
@@ -136,13 +140,37 @@ const secretLine = z
   .max(512)
   .regex(/^[\x21-\x7e]*$/, 'must be printable ASCII without spaces');
 
+const sealedRequest = z
+  .strictObject({
+    key_id: z.string().max(64).describe('Which key it is sealed to, from the sealing key.'),
+    enc: z
+      .string()
+      .regex(/^[\w-]{43}$/, 'must be 32 bytes in base64url')
+      .describe('The encapsulated key, base64url.'),
+    ct: z
+      .string()
+      .regex(/^[\w-]{23,704}$/, 'must be 17 to 528 bytes in base64url')
+      .describe('The sealed secret, base64url.'),
+  })
+  .meta({ id: 'SealedSecret', description: 'A secret that the client has sealed to the key of the region (HPKE).' });
+
+/** A secret as a client seals it. */
+export type SealedRequest = z.infer<typeof sealedRequest>;
+
 const secretsOf = (description: string) =>
   z
     .strictObject({
       hugging_face_token: secretLine
         .optional()
         .describe('Token for gated models of Hugging Face. It is stored sealed, and no reply shows it.'),
+      sealed_hugging_face_token: sealedRequest
+        .optional()
+        .describe('The same, sealed by the client to the sealing key of the region.'),
     })
+    .refine(
+      ({ hugging_face_token: plain, sealed_hugging_face_token: sealed }) => !plain || sealed === undefined,
+      'holds the token twice: give hugging_face_token or sealed_hugging_face_token',
+    )
     .nullable()
     .optional()
     .describe(description);
@@ -185,64 +213,6 @@ export const patchRequestSchema = z
 /** A change as validated. */
 export type PatchRequest = z.infer<typeof patchRequestSchema>;
 
-/** Body of POST /v2/dedicated-inferences/{id}/tokens. */
-export const tokenRequestSchema = z
-  .strictObject({
-    name: nameSchema.meta({
-      description: 'Name of the token, unique on its endpoint.',
-      example: 'continuous-integration',
-    }),
-    models: z
-      .array(z.string().min(1).max(255))
-      .min(1)
-      .max(32)
-      .optional()
-      .describe('Models that it may use; all when left out.'),
-    expires_at: z.iso.datetime().optional().describe('From then on it is refused; never when left out.'),
-    networks: z
-      .array(z.union([z.cidrv4(), z.cidrv6()]))
-      .min(1)
-      .max(32)
-      .optional()
-      .describe('Networks that it may be used from (CIDR); everywhere when left out.'),
-    group: z
-      .string()
-      .regex(/^[A-Za-z0-9_-]{1,64}$/, 'may hold letters, digits, "_" and "-" only')
-      .optional()
-      .describe('Tokens of one group share caches and stored responses; one group for all when left out.'),
-    flow_header: z
-      .string()
-      .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'must be a header name in lower case')
-      .optional()
-      .describe('Many people use this token: the request header that tells them apart where requests take turns.'),
-  })
-  .meta({ id: 'CreateDedicatedInferenceToken', description: 'A token as asked for.' });
-
-/** A token as asked for. */
-export type TokenRequest = z.infer<typeof tokenRequestSchema>;
-
-/** Longest overlap of two tokens, seconds: 30 days. */
-const overlapMax = 30 * 24 * 60 * 60;
-
-/** Body of POST /v2/dedicated-inferences/{id}/tokens/{token_id}/rotate. */
-export const rotationRequestSchema = z
-  .strictObject({
-    overlap_seconds: z
-      .int()
-      .min(0)
-      .max(overlapMax)
-      .default(24 * 60 * 60)
-      .describe('How long the replaced token stays good beside its successor, seconds; 0 revokes it at once.'),
-    expires_at: z.iso
-      .datetime()
-      .optional()
-      .describe('Until when the successor is good; left out, for as long as the replaced one was.'),
-  })
-  .meta({ id: 'RotateDedicatedInferenceToken', description: 'How a token is replaced.' });
-
-/** A rotation as asked for. */
-export type RotationRequest = z.infer<typeof rotationRequestSchema>;
-
 /** Which page of a list; numbers arrive as text. */
 export const pageQuerySchema = z.object({
   page: z.coerce.number().int().min(1).max(1_000_000).default(1).describe('Which page, from 1.'),
@@ -251,6 +221,11 @@ export const pageQuerySchema = z.object({
 
 /** A page as validated. */
 export type PageQuery = z.infer<typeof pageQuerySchema>;
+
+/** Query of the sealing key. */
+export const sealingKeyQuerySchema = z.object({
+  region: regionSchema.optional().describe('Whose key; that of the first region when left out.'),
+});
 
 /** Query of an endpoint's accelerators. */
 export const acceleratorsQuerySchema = pageQuerySchema.extend({

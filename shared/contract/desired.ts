@@ -4,8 +4,19 @@ import { regionSchema, uuidSchema } from './ids.ts';
 /** A tenant of the control plane; also one token of a NATS subject, hence the alphabet. */
 export const teamSchema = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be 1 to 63 of a-z, 0-9 and "-"');
 
-/** A secret sealed to the region's public key (HPKE); only the provisioner can open it. */
-export const sealedSchema = z.object({ enc: z.string(), ct: z.string() });
+/** A secret sealed to the region's public key (HPKE), for its endpoint or by a client; only the provisioner can open it. */
+export const sealedSchema = z.object({ enc: z.string(), ct: z.string(), by: z.literal('client').optional() });
+
+/** A sealed secret as stored. */
+export type SealedSecret = z.infer<typeof sealedSchema>;
+
+/**
+ * What a client's seal is bound to (`info` of HPKE): it does not know the endpoint's id yet, and what it has sealed opens in
+ * endpoints of its own team alone, whoever else has got hold of it.
+ */
+export function clientSealInfo({ region, team }: { region: string; team: string }): string {
+  return `fairway/v1/hugging_face_token/${region}/${team}`;
+}
 
 /** A group of equal replicas of one deployment. `scale` counts replicas. */
 export const acceleratorSchema = z.object({

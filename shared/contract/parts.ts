@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { nameSchema } from './deployment.ts';
 import { routingSchema } from './desired.ts';
 import { regionSchema, uuidSchema } from './ids.ts';
 import { linksSchema, listMetaSchema, tokenReplySchema } from './resource.ts';
@@ -28,6 +29,64 @@ export const acceleratorsReplySchema = z.object({
   ...listParts,
 });
 
+/** Body of POST /v2/dedicated-inferences/{id}/tokens. */
+export const tokenRequestSchema = z
+  .strictObject({
+    name: nameSchema.meta({
+      description: 'Name of the token, unique on its endpoint.',
+      example: 'continuous-integration',
+    }),
+    models: z
+      .array(z.string().min(1).max(255))
+      .min(1)
+      .max(32)
+      .optional()
+      .describe('Models that it may use; all when left out.'),
+    expires_at: z.iso.datetime().optional().describe('From then on it is refused; never when left out.'),
+    networks: z
+      .array(z.union([z.cidrv4(), z.cidrv6()]))
+      .min(1)
+      .max(32)
+      .optional()
+      .describe('Networks that it may be used from (CIDR); everywhere when left out.'),
+    group: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}$/, 'may hold letters, digits, "_" and "-" only')
+      .optional()
+      .describe('Tokens of one group share caches and stored responses; one group for all when left out.'),
+    flow_header: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'must be a header name in lower case')
+      .optional()
+      .describe('Many people use this token: the request header that tells them apart where requests take turns.'),
+  })
+  .meta({ id: 'CreateDedicatedInferenceToken', description: 'A token as asked for.' });
+
+/** A token as asked for. */
+export type TokenRequest = z.infer<typeof tokenRequestSchema>;
+
+/** Longest overlap of two tokens, seconds: 30 days. */
+const overlapMax = 30 * 24 * 60 * 60;
+
+/** Body of POST /v2/dedicated-inferences/{id}/tokens/{token_id}/rotate. */
+export const rotationRequestSchema = z
+  .strictObject({
+    overlap_seconds: z
+      .int()
+      .min(0)
+      .max(overlapMax)
+      .default(24 * 60 * 60)
+      .describe('How long the replaced token stays good beside its successor, seconds; 0 revokes it at once.'),
+    expires_at: z.iso
+      .datetime()
+      .optional()
+      .describe('Until when the successor is good; left out, for as long as the replaced one was.'),
+  })
+  .meta({ id: 'RotateDedicatedInferenceToken', description: 'How a token is replaced.' });
+
+/** A rotation as asked for. */
+export type RotationRequest = z.infer<typeof rotationRequestSchema>;
+
 /** Reply of an endpoint's tokens: never with a value. */
 export const tokensReplySchema = z.object({
   tokens: z
@@ -45,6 +104,20 @@ export const newTokenReplySchema = z.object({ token: tokenReplySchema });
 
 /** Reply of an endpoint's CA: certificates in PEM, in base 64. */
 export const caReplySchema = z.object({ cert: z.base64().describe('Certificates in PEM, in base 64.') });
+
+/** Reply of the sealing key: all that a client needs to seal a secret. */
+export const sealingKeyReplySchema = z.object({
+  sealing_key: z.object({
+    region: regionSchema.describe('The region that can open what is sealed to it.'),
+    key_id: z.string().describe('Which key this is; goes with what is sealed to it.'),
+    algorithm: z.literal('HPKE: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM').describe('RFC 9180, base mode.'),
+    public_key: z.string().describe('32 bytes in base64url.'),
+    info: z.string().describe('The `info` of HPKE, as UTF-8: what is sealed opens for this team alone.'),
+  }),
+});
+
+/** What it is answered with. */
+export type SealingKeyReply = z.infer<typeof sealingKeyReplySchema>;
 
 const sizeReply = z.object({
   gpu_slug: z.string().describe('The `accelerator_slug` of specs.'),
