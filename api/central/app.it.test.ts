@@ -80,6 +80,17 @@ describe('the front door', () => {
     }
   });
 
+  it('shows the sealing key of the region that is asked for, else of the first one', async () => {
+    const keyOf = (query: string) => call({ path: `${collection}/sealing-key${query}` });
+    for (const [query, region] of [
+      ['', 'atl1'],
+      ['?region=nyc2', 'nyc2'],
+    ] as const)
+      expect((await keyOf(query)).body).toMatchObject({ sealing_key: { region } });
+    const unknown = await keyOf('?region=tor1');
+    expect([unknown.status, unknown.body.errors?.[0]?.path]).toEqual([422, 'region']);
+  });
+
   it('answers HEAD on a list over two regions', async () => {
     const reply = await call({ method: 'HEAD' });
     expect([reply.status, reply.text]).toEqual([200, '']);

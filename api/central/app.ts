@@ -1,7 +1,7 @@
 import { Hono, type Context } from 'hono';
 import { authenticate, requireScope } from '../http/authenticate.ts';
 import type { TokenLookup } from '../http/api-tokens.ts';
-import { cataloguePaths, collectionPath } from '#shared/contract/deployment.ts';
+import { cataloguePaths, collectionPath, sealingKeyPath } from '#shared/contract/deployment.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import type { Principal } from '#shared/contract/identity.ts';
 import { regionOfId, regionSchema, type Region } from '#shared/contract/ids.ts';
@@ -88,8 +88,15 @@ function mountRoutes(app: Hono<CentralEnv>, options: AppOptions): void {
       requireScope(c.get('principal'), 'dedicated_inference:read');
       return c.json(reply(regions));
     });
+  app.get(sealingKeyPath, (c) => {
+    c.set('operation', 'sealing_key');
+    const region = regionSchema.safeParse(c.req.query('region') ?? regions[0]);
+    if (region.success && regions.includes(region.data)) return forwardTo(c, options, { region: region.data });
+    const problem = { path: 'region', message: `must be one of ${regions.join(', ')}` };
+    throw new AppError('unprocessable', { problems: [problem] });
+  });
   // What is left on these is no operation: a region says which there are.
-  for (const path of [collectionPath, ...Object.values(cataloguePaths)])
+  for (const path of [collectionPath, ...Object.values(cataloguePaths), sealingKeyPath])
     app.all(path, (c) => forwardTo(c, options, { region: regions[0] }));
   app.patch(`${collectionPath}/:id`, async (c) => {
     c.set('operation', 'patch');

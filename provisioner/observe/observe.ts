@@ -3,6 +3,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import { open } from '#shared/runtime/seal.ts';
 import type { Caches } from './caches.ts';
 import { viewPod } from './pod-view.ts';
+import { clientSealInfo } from '#shared/contract/desired.ts';
 import type { DesiredEntry, DesiredMap } from '../desired/desired-map.ts';
 import type { EndpointDocuments } from '../desired/documents.ts';
 import type { PastChanges } from '../desired/past-changes.ts';
@@ -106,11 +107,14 @@ interface OpenedToken {
 }
 
 async function openToken({ sealPrivateKey }: Observers, desired: DesiredEntry): Promise<OpenedToken> {
-  if (desired.kind !== 'spec' || desired.spec.sealedHuggingFaceToken === undefined) return {};
-  if (desired.spec.deletion !== undefined) return {};
+  if (desired.kind !== 'spec' || desired.spec.deletion !== undefined) return {};
+  const { sealedHuggingFaceToken: sealed } = desired.spec;
+  if (sealed === undefined) return {};
   try {
     if (sealPrivateKey === null) throw new Error('this provisioner has no private key');
-    return { value: await open(desired.spec.sealedHuggingFaceToken, desired.spec.endpointId, sealPrivateKey) };
+    const { spec } = desired;
+    const info = sealed.by === 'client' ? clientSealInfo(spec) : spec.endpointId;
+    return { value: await open(sealed, info, sealPrivateKey) };
   } catch (error) {
     const message = `The Hugging Face token cannot be opened: ${error instanceof Error ? error.message : String(error)}.`;
     const hint = 'Send the token again; if that does not help, the keys of API and provisioner do not fit together.';

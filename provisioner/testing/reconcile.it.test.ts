@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createSealKeys, seal } from '#shared/runtime/seal.ts';
-import type { SpecDocument } from '#shared/contract/desired.ts';
+import { clientSealInfo, type SpecDocument } from '#shared/contract/desired.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import { kinds } from '../kube/kinds.ts';
@@ -126,9 +126,22 @@ describe('an endpoint', () => {
     await isGone(spec);
   });
 
-  it('gets the secrets that its client sealed', async () => {
+  it('does not open what another team has sealed', async () => {
+    const spec = lab.newSpec();
+    const sealed = await seal('hf_secret', clientSealInfo({ ...spec, team: 'another' }), sealKeys.publicKey);
+    const revision = await lab.publish({ ...spec, sealedHuggingFaceToken: { ...sealed, by: 'client' } });
+    await eventually(async () =>
+      expect((await lab.status(spec.endpointId))?.rejection).toMatchObject({ revision, reason: 'SecretUnreadable' }),
+    );
+    await lab.publish(deleted(spec));
+    await isGone(spec);
+  });
+
+  it.each(['api', 'client'] as const)('gets the secrets that were sealed for it (%s)', async (by) => {
     const spec = lab.newSpec({ deployments: [newDeployment(1)] });
-    const sealedHuggingFaceToken = await seal('hf_secret', spec.endpointId, sealKeys.publicKey);
+    const info = by === 'client' ? clientSealInfo(spec) : spec.endpointId;
+    const sealed = await seal('hf_secret', info, sealKeys.publicKey);
+    const sealedHuggingFaceToken = { ...sealed, ...(by === 'client' && { by }) };
     await create({ ...spec, sealedHuggingFaceToken });
     const { items } = await lab.kube.list(kinds.secret, { namespace: namespaceName(spec.endpointId) });
     const [pool] = await lab.pools(spec.endpointId);

@@ -107,13 +107,17 @@ export const caReplySchema = z.object({ cert: z.base64().describe('Certificates 
 
 /** Reply of the sealing key: all that a client needs to seal a secret. */
 export const sealingKeyReplySchema = z.object({
-  sealing_key: z.object({
-    region: regionSchema.describe('The region that can open what is sealed to it.'),
-    key_id: z.string().describe('Which key this is; goes with what is sealed to it.'),
-    algorithm: z.literal('HPKE: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM').describe('RFC 9180, base mode.'),
-    public_key: z.string().describe('32 bytes in base64url.'),
-    info: z.string().describe('The `info` of HPKE, as UTF-8: what is sealed opens for this team alone.'),
-  }),
+  sealing_key: z
+    .object({
+      region: regionSchema.describe('The region that can open what is sealed to it.'),
+      key_id: z.string().describe('Which key this is; goes with what is sealed to it.'),
+      algorithm: z
+        .literal('HPKE: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM')
+        .describe('RFC 9180, base mode.'),
+      public_key: z.string().describe('32 bytes in base64url.'),
+      info: z.string().describe('The `info` of HPKE, as UTF-8: what is sealed opens for this team alone.'),
+    })
+    .describe('All that a client needs to seal a secret.'),
 });
 
 /** What it is answered with. */

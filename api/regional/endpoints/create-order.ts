@@ -1,6 +1,6 @@
 import { gpuSize } from '#shared/contract/catalogue/catalog.ts';
 import { misfit } from '#shared/contract/catalogue/fit.ts';
-import { createRequestSchema, type CreateRequest } from '#shared/contract/deployment.ts';
+import { createRequestSchema, type CreateRequest, type SealedRequest } from '#shared/contract/deployment.ts';
 import { AppError, type InputProblem } from '#shared/contract/errors.ts';
 import type { Region } from '#shared/contract/ids.ts';
 import { inputProblems } from '../../http/read-input.ts';
@@ -18,7 +18,8 @@ export interface CreateOrder {
     providerModelId: string;
     accelerators: { slug: string; type: 'prefill_decode' | 'prefill' | 'decode'; scale: number }[];
   }[];
-  huggingFaceToken: string | null;
+  /** In plain, or as the client has sealed it. */
+  huggingFaceToken: string | SealedRequest | null;
 }
 
 /**
@@ -43,8 +44,17 @@ function orderOf({ spec, access_tokens: tokens, secrets }: CreateRequest): Creat
       providerModelId: model.provider_model_id || model.model_slug || '',
       accelerators: model.accelerators.map(({ accelerator_slug: slug, type, scale }) => ({ slug, type, scale })),
     })),
-    huggingFaceToken: tokens?.hugging_face_token || secrets?.hugging_face_token || null,
+    huggingFaceToken: huggingFaceTokenOf({ access_tokens: tokens, secrets }),
   };
+}
+
+/** The Hugging Face token of a request, under either name; null for none. */
+export function huggingFaceTokenOf(
+  request: Pick<CreateRequest, 'access_tokens' | 'secrets'>,
+): CreateOrder['huggingFaceToken'] {
+  const given = [request.access_tokens, request.secrets];
+  const plain = given.map((one) => one?.hugging_face_token).find(Boolean);
+  return plain ?? given.map((one) => one?.sealed_hugging_face_token).find(Boolean) ?? null;
 }
 
 const text = z.string().optional().catch(undefined);

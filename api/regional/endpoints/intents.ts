@@ -3,13 +3,13 @@ import type {
   NameDocument,
   RevisedSpec,
   Routing,
+  SealedSecret,
   SpecDocument,
   TombstoneDocument,
 } from '#shared/contract/desired.ts';
 import { hostLabel, type Region } from '#shared/contract/ids.ts';
 import type { SpecContent } from '#shared/contract/spec-changes.ts';
 import { releaseTtlMs, subjects, tombstoneTtlMs } from '#shared/contract/subjects.ts';
-import type { Sealed } from '#shared/runtime/seal.ts';
 import type { GuardedWrite, PreparedIntent } from '../commit/commit-intent.ts';
 import type { CreateOrder } from './create-order.ts';
 import { contentHash, nextDocument, type IntentMark } from './next-document.ts';
@@ -28,7 +28,7 @@ export interface CreateFacts {
   /** Derives the id of a part, the same one for the same intent. */
   partId: (part: string) => string;
   token: { tokenId: string; hash: string };
-  sealedHuggingFaceToken: Sealed | null;
+  sealedHuggingFaceToken: SealedSecret | null;
 }
 
 /** The first spec of an endpoint. The same order and facts give the same document. */

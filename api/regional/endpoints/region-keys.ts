@@ -1,8 +1,11 @@
 import { createSecretKey } from 'node:crypto';
+import type { SealedRequest } from '#shared/contract/deployment.ts';
+import type { SealedSecret } from '#shared/contract/desired.ts';
+import { AppError } from '#shared/contract/errors.ts';
 import { idFromHash, type Region } from '#shared/contract/ids.ts';
 import { formatToken } from '#shared/runtime/access-token.ts';
-import { deriveKey, keyedBytes, keyedHash, type HashKey } from '#shared/runtime/keyed-hash.ts';
-import { seal, type Sealed } from '#shared/runtime/seal.ts';
+import { deriveKey, digest, keyedBytes, keyedHash, type HashKey } from '#shared/runtime/keyed-hash.ts';
+import { seal } from '#shared/runtime/seal.ts';
 
 /** A data-plane token: its value is shown once and stored nowhere, its hash is what routers get. */
 export interface NewToken {
@@ -14,7 +17,8 @@ export interface NewToken {
 /** Whatever derives from the region's secrets, the same at every process. */
 export class RegionKeys {
   readonly #region: Region;
-  readonly #sealPublicKey: string;
+  /** What secrets are sealed to. */
+  readonly sealingKey: { keyId: string; publicKey: string };
   readonly #tokenHash: HashKey;
   readonly #firstToken: HashKey;
   readonly #idempotency: HashKey;
@@ -22,7 +26,7 @@ export class RegionKeys {
   /** `root` is the region's root key: one key per purpose derives from it; routers get that of token hashes alone. */
   constructor(region: Region, root: Uint8Array, sealPublicKey: string) {
     this.#region = region;
-    this.#sealPublicKey = sealPublicKey;
+    this.sealingKey = { keyId: digest(sealPublicKey).slice(0, 16), publicKey: sealPublicKey };
     const key = (purpose: string): HashKey => createSecretKey(deriveKey(root, purpose));
     this.#tokenHash = key('access-token-hash');
     this.#firstToken = key('first-token');
@@ -58,8 +62,18 @@ export class RegionKeys {
     return { tokenId: this.derivedId(`token\0${origin}`), value, hash: keyedHash(this.#tokenHash, value) };
   }
 
-  /** A secret that only the region's provisioner can open, for this endpoint. */
-  seal(secret: string, endpointId: string): Promise<Sealed> {
-    return seal(secret, endpointId, this.#sealPublicKey);
+  /**
+   * A secret that only the region's provisioner can open: sealed for this endpoint, or taken over as its client has sealed it.
+   * @throws AppError `unprocessable` when that was done with another key.
+   */
+  async seal(secret: string | SealedRequest, endpointId: string): Promise<SealedSecret> {
+    const { keyId, publicKey } = this.sealingKey;
+    if (typeof secret === 'string') return seal(secret, endpointId, publicKey);
+    const { key_id: usedKeyId, enc, ct } = secret;
+    if (usedKeyId === keyId) return { enc, ct, by: 'client' };
+    const message = `is not the key of this region, which is ${keyId}: ask for the sealing key again, and seal anew`;
+    throw new AppError('unprocessable', {
+      problems: [{ path: 'access_tokens.sealed_hugging_face_token.key_id', message }],
+    });
   }
 }

@@ -10,6 +10,7 @@ import { keylessRetryMs, seekIntent } from './idempotency.ts';
 import { dryRunAnswer } from './dry-run.ts';
 import { requireMatch } from './if-match.ts';
 import { planUpdate, type NameMove } from './intents.ts';
+import { huggingFaceTokenOf, type CreateOrder } from './create-order.ts';
 import { changeSpec } from './spec-change.ts';
 import { isPending, project } from './project.ts';
 import { readName, readSpec } from './read-desired.ts';
@@ -96,7 +97,7 @@ function decide(
   { request, ifMatch }: UpdateOrder,
   { spec, revision, status }: Present,
   partId: (part: string) => string,
-): { content: SpecContent; token: string | null; scaled: boolean } | null {
+): { content: SpecContent; token: CreateOrder['huggingFaceToken']; scaled: boolean } | null {
   if (spec.deletion !== undefined) throw new AppError('endpoint_deleting');
   requireMatch(ifMatch, revision);
   const change = changeSpec(request, shownSpec(spec, revision, status), partId);
@@ -108,7 +109,7 @@ function decide(
     });
   }
   requireVersion(request.spec?.version ?? 0, [spec.version, status?.live?.version ?? spec.version]);
-  const token = request.access_tokens?.hugging_face_token || request.secrets?.hugging_face_token || null;
+  const token = huggingFaceTokenOf(request);
   if (change.kinds.size === 0 && token === null) return null;
   const underWay = isPending(spec, revision, status) && !isRejected(revision, status);
   if (underWay && ifMatch === undefined)

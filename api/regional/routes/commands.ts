@@ -1,8 +1,7 @@
 import type { Msg } from '@nats-io/nats-core';
 import type { Counter } from 'prom-client';
-import { commandSchemas, commandVerbs, type CommandReply, type CommandVerb } from '#shared/contract/commands.ts';
+import { commandVerbOf, commandVerbs, type CommandReply } from '#shared/contract/commands.ts';
 import { AppError, toAppError } from '#shared/contract/errors.ts';
-import type { Scope } from '#shared/contract/identity.ts';
 import { subjects } from '#shared/contract/subjects.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
@@ -11,12 +10,9 @@ import type { TokenLookup } from '../../http/api-tokens.ts';
 import { authenticate, requireScope } from '../../http/authenticate.ts';
 import { renderError } from '../../http/error-reply.ts';
 import type { RateLimits } from '../../http/rate-limits.ts';
-import { bodyTooLarge, parseInput, parseJsonObject } from '../../http/read-input.ts';
-import { createEndpoint } from '../endpoints/create-endpoint.ts';
-import { readCreateOrder } from '../endpoints/create-order.ts';
-import { deleteEndpoint } from '../endpoints/delete-endpoint.ts';
-import { getEndpoint } from '../endpoints/read-endpoints.ts';
-import type { Answer, Call, RegionContext } from '../endpoints/region-context.ts';
+import { bodyTooLarge, parseJsonObject } from '../../http/read-input.ts';
+import type { Answer, RegionContext } from '../endpoints/region-context.ts';
+import { verbs } from './verbs.ts';
 
 /** What automation over NATS runs on. */
 export interface CommandsOptions {
@@ -36,12 +32,6 @@ const queueGroup = 'fairway-api-regional';
 
 /** Where clients of NATS wait for replies, and where another account's replies arrive. */
 const replyForm = /^_(INBOX|R_)/;
-
-const scopeOf: Record<CommandVerb, Scope> = {
-  create: 'dedicated_inference:create',
-  get: 'dedicated_inference:read',
-  delete: 'dedicated_inference:delete',
-};
 
 /**
  * Serves `fairway.v1.<team>.<region>.cmd.<verb>`: request and reply, with the schemas and use cases of REST. The command
@@ -66,7 +56,7 @@ export function startCommands(options: CommandsOptions): ServedSubject {
 function take(message: Msg, running: Set<Promise<void>>, options: CommandsOptions): void {
   const { bounds, log, answered } = options;
   const [, , team = '', , , verb = ''] = message.subject.split('.');
-  const known = commandVerbs.find((name) => name === verb) ?? 'other';
+  const known = commandVerbOf(verb) ?? 'other';
   if (message.reply === undefined || !replyForm.test(message.reply)) {
     answered.inc({ verb: known, status: 'no_reply' });
     log.warn({ team, verb }, 'command.without_reply');
@@ -108,7 +98,7 @@ async function run(
   { team, verb, requestId }: { team: string; verb: string; requestId: string },
   { context, lookup, limits, log, bounds }: CommandsOptions,
 ): Promise<Answer<unknown>> {
-  const known = commandVerbs.find((name) => name === verb);
+  const known = commandVerbOf(verb);
   if (known === undefined)
     throw new AppError('unknown_route', { message: `There is no command ${verb}; use ${commandVerbs.join(', ')}.` });
   if (message.data.length > bounds.FAIRWAY_BODY_MAX_BYTES) throw bodyTooLarge(bounds.FAIRWAY_BODY_MAX_BYTES);
@@ -120,24 +110,9 @@ async function run(
     log.warn({ requestId, tokenId: principal.tokenId, team: principal.team, verb, owner: team }, 'command.foreign');
     throw new AppError('forbidden', { message: `The API token is not of team ${team}.` });
   }
-  requireScope(principal, scopeOf[known]);
+  requireScope(principal, verbs[known].scope);
   const idempotencyKey = textOf(json, 'idempotencyKey') || undefined;
-  return carryOut(known, json, { context, call: { principal, requestId, idempotencyKey, dryRun: false } });
-}
-
-async function carryOut(
-  verb: CommandVerb,
-  json: object,
-  { context, call }: { context: RegionContext; call: Call },
-): Promise<Answer<unknown>> {
-  if (verb === 'create') {
-    const order = readCreateOrder('body' in json ? json.body : undefined, context.region);
-    const { dryRun = false } = parseInput(commandSchemas.create, json);
-    return createEndpoint(context, { ...call, dryRun }, order);
-  }
-  const { id } = parseInput(commandSchemas[verb], json);
-  if (verb === 'get') return getEndpoint(context, call, id);
-  return deleteEndpoint(context, call, { endpointId: id, ifMatch: undefined });
+  return verbs[known].run(context, { principal, requestId, idempotencyKey, dryRun: false }, json);
 }
 
 function textOf(json: object, key: string): string {

@@ -60,6 +60,7 @@ describe('openapi.json', () => {
       'GET ': 'dedicated_inference:read',
       'GET /sizes': 'dedicated_inference:read',
       'GET /gpu-model-config': 'dedicated_inference:read',
+      'GET /sealing-key': 'dedicated_inference:read',
       'GET /{id}': 'dedicated_inference:read',
       'PATCH /{id}': 'dedicated_inference:update',
       'DELETE /{id}': 'dedicated_inference:delete',

@@ -7,6 +7,7 @@ import {
   gpuModelConfigReplySchema,
   newTokenReplySchema,
   routingReplySchema,
+  sealingKeyReplySchema,
   sizesReplySchema,
   tokensReplySchema,
 } from '#shared/contract/parts.ts';
@@ -30,6 +31,7 @@ import { patchRoute } from './patch.ts';
 import { describeRoute, type RouteExample } from './route-doc.ts';
 import type { Route } from './route.ts';
 import { putRoutingRoute, routingRoute } from './routing.ts';
+import { sealingKeyRoute } from './sealing-key.ts';
 import { createTokenRoute, deleteTokenRoute, rotateTokenRoute, tokensRoute } from './tokens.ts';
 
 /**
@@ -41,6 +43,7 @@ const operations: readonly [route: Route, reply?: z.ZodType][] = [
   [listRoute, listReplySchema],
   [sizesRoute, sizesReplySchema],
   [gpuModelConfigRoute, gpuModelConfigReplySchema],
+  [sealingKeyRoute, sealingKeyReplySchema],
   [getRoute, resourceReplySchema],
   [patchRoute, resourceReplySchema],
   [deleteRoute],

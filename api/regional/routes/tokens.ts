@@ -1,4 +1,5 @@
-import { pageQuerySchema, partPaths, rotationRequestSchema, tokenRequestSchema } from '#shared/contract/deployment.ts';
+import { pageQuerySchema, partPaths } from '#shared/contract/deployment.ts';
+import { rotationRequestSchema, tokenRequestSchema } from '#shared/contract/parts.ts';
 import { parseInput, readJsonBody, readOptionalJsonBody } from '../../http/read-input.ts';
 import { createToken } from '../tokens/create-token.ts';
 import { deleteToken } from '../tokens/delete-token.ts';

@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { commandReplySchema } from '#shared/contract/commands.ts';
+import { commandReplySchema, commandVerbs } from '#shared/contract/commands.ts';
+import { newTokenReplySchema, tokensReplySchema } from '#shared/contract/parts.ts';
 import { createReplySchema, resourceReplySchema } from '#shared/contract/resource.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { readLast } from '#shared/runtime/nats/nats-publish.ts';
@@ -42,6 +43,47 @@ describe('automation over NATS', () => {
     expect(after.dedicated_inference.status).toBe('deleting');
     const list = await region.call(0, { path: '/v2/dedicated-inferences?name=by-command' });
     expect(list.body.meta?.total).toBe(1);
+  });
+
+  it('lists, changes, and keeps tokens and routing as REST does', async () => {
+    const made = createReplySchema.parse((await ask('create', { body: createBody('by-verbs') })).body);
+    const { id, revision } = made.dedicated_inference;
+    const rest = async (path: string): Promise<unknown> =>
+      (await region.call(1, { path: `/v2/dedicated-inferences${path}` })).body;
+    const listed = await ask('list', { query: { name: 'by-verbs' } });
+    expect(listed).toMatchObject({ status: 200, body: { meta: { total: 1 }, dedicated_inferences: [{ id }] } });
+    expect((await ask('list', { query: { per_page: 0 } })).status).toBe(422);
+    const renamed = await ask('update', { id, ifMatch: `"${revision}"`, body: { spec: { name: 'by-more-verbs' } } });
+    expect([renamed.status, renamed.body]).toEqual([202, await rest(`/${id}`)]);
+    expect((await ask('delete', { id, ifMatch: `"${revision}"` })).status).toBe(412);
+    expect((await ask('update', { id, dryRun: true, ifMatch: '*', body: { spec: { name: 'tried' } } })).status).toBe(
+      200,
+    );
+    const routing = { policy: 'least_in_flight', choices_max: 2 };
+    expect(await ask('put_routing', { id, body: routing })).toMatchObject({ status: 202, body: { routing } });
+    expect((await ask('get_routing', { id })).body).toEqual(await rest(`/${id}/routing`));
+    const first = await ask('create_token', { id, body: { name: 'ci' } });
+    const { token } = newTokenReplySchema.parse(first.body);
+    expect((await ask('create_token', { id, body: { name: 'ci' } })).body).toEqual(first.body);
+    const next = newTokenReplySchema.parse((await ask('rotate_token', { id, tokenId: token.id })).body).token;
+    expect(next.value).not.toBe(token.value);
+    expect((await ask('delete_token', { id, tokenId: token.id })).status).toBe(204);
+    const tokens = await ask('list_tokens', { id });
+    expect(tokens).toMatchObject({ status: 200, body: { tokens: [{}, { id: next.id }], meta: { total: 2 } } });
+    expect(tokens.body).toEqual(await rest(`/${id}/tokens`));
+    const { links } = tokensReplySchema.parse((await ask('list_tokens', { id, query: { per_page: 1 } })).body);
+    const query = Object.fromEntries(new URL(links.pages?.next ?? '').searchParams);
+    expect(await ask('list_tokens', { id, query })).toMatchObject({ status: 200, body: { tokens: [{ id: next.id }] } });
+  });
+
+  it('needs the scope of its route for each verb', async () => {
+    await region.seedToken('fairwayapi_nothing', { scopes: [] });
+    await eventually(async () => expect((await ask('sealing_key', { token: 'fairwayapi_nothing' })).status).toBe(403));
+    for (const verb of commandVerbs)
+      expect(await ask(verb, { token: 'fairwayapi_nothing' })).toMatchObject({
+        status: 403,
+        body: { id: 'forbidden' },
+      });
   });
 
   it('shares idempotency keys with REST', async () => {

@@ -65,13 +65,14 @@ describe('every route', () => {
       expect(JSON.parse(line ?? '{}')).toMatchObject({ requestId, team: 'beta', tokenId: 'token-of-beta' });
     });
 
-  it('either names an endpoint or is one of the four that do not', () => {
+  it('either names an endpoint or is one of the five that do not', () => {
     const others = operations.filter(({ path }) => path !== itemPath && !path.startsWith(`${itemPath}/`));
     expect(others.map(({ method, path }) => `${method} ${path.slice(collectionPath.length)}`)).toEqual([
       'GET ',
       'POST ',
       'GET /sizes',
       'GET /gpu-model-config',
+      'GET /sealing-key',
     ]);
   });
 
@@ -128,15 +129,21 @@ describe('every route', () => {
 
   it.each(commandVerbs)('over NATS: %s of another team’s endpoint, or on its subject', async (verb) => {
     const before = await lastOfDesired();
-    const reply = await ask(verb, { id: theirs['id'] }, 'beta');
-    const takesId = 'id' in commandSchemas[verb].shape;
+    const { shape } = commandSchemas[verb];
+    const takesId = 'id' in shape;
+    const content = {
+      id: theirs['id'],
+      ...('tokenId' in shape && { tokenId: theirs['token_id'] }),
+      ...(takesId && 'body' in shape && { body: verb === 'create_token' ? { name: 'mine' } : {} }),
+    };
+    const reply = await ask(verb, content, 'beta');
     expect([reply.status, reply.body]).toEqual(
       takesId
         ? [404, expect.objectContaining({ id: 'not_found' })]
         : [422, expect.objectContaining({ id: 'unprocessable' })],
     );
     if (takesId) await told(Object(reply.body).request_id);
-    const elsewhere = await ask(verb, takesId ? { id: theirs['id'] } : { body: createBody('theirs-too') }, 'alpha');
+    const elsewhere = await ask(verb, takesId ? content : { body: createBody('theirs-too') }, 'alpha');
     expect([elsewhere.status, elsewhere.body]).toEqual([403, expect.objectContaining({ id: 'forbidden' })]);
     await told(Object(elsewhere.body).request_id);
     expect(await lastOfDesired()).toBe(before);

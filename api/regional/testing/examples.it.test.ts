@@ -56,7 +56,8 @@ describe('the examples of the document', () => {
     const server = await started.use(startRegionNats());
     // Ids, tokens and times are the same each time; what waits does so by the machine's clock.
     const clock = { ...systemClock, now: () => time };
-    const options = { natsUrl: server.url, apiNatsUrls: [server.url], clock, random: () => 0.5 };
+    const env = { FAIRWAY_SEAL_PUBLIC_KEY: Buffer.alloc(32, 9).toString('base64url') };
+    const options = { natsUrl: server.url, apiNatsUrls: [server.url], env, clock, random: () => 0.5 };
     region = await started.use(startTestRegion(options));
   });
 
@@ -102,6 +103,7 @@ describe('the examples of the document', () => {
   it('are what the API answers (after a change on purpose: run this test with --update)', async () => {
     await play('dedicatedInferences_list_sizes');
     await play('dedicatedInferences_get_gpu_model_config');
+    await play('dedicatedInferences_get_sealing_key');
     const made = await play('dedicatedInferences_create', { spec });
     const id = (ids['id'] = made.body.dedicated_inference?.id ?? '');
     const path = `/v2/dedicated-inferences/${id}/events`;

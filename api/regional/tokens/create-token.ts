@@ -1,4 +1,4 @@
-import type { TokenRequest } from '#shared/contract/deployment.ts';
+import type { TokenRequest } from '#shared/contract/parts.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import type { TokenReply } from '#shared/contract/resource.ts';
 import type { Answer, Call, RegionContext } from '../endpoints/region-context.ts';

@@ -1,4 +1,4 @@
-import type { TokenRequest } from '#shared/contract/deployment.ts';
+import type { TokenRequest } from '#shared/contract/parts.ts';
 import type { TokenReply } from '#shared/contract/resource.ts';
 import type { AccessDocument } from '#shared/contract/desired.ts';
 
