@@ -1,10 +1,11 @@
-import { statusDocumentSchema, type PastChange } from '#shared/contract/status.ts';
+import { statusDocumentSchema } from '#shared/contract/status.ts';
 import { lastToken, streams, subjects } from '#shared/contract/subjects.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
 import { startView, type ViewMessage } from '#shared/runtime/nats/nats-view.ts';
 import type { DesiredEntry, DesiredMap, SpecMessage } from './desired-map.ts';
+import type { TeamChange } from './past-changes.ts';
 
 /** What resync needs. `endpointsInClusters` names every endpoint of which a cluster has an object. */
 export interface ResyncOptions {
@@ -19,7 +20,7 @@ export interface ResyncOptions {
   wake: (endpointId: string) => void;
   onCorrected: (what: Correction) => void;
   /** Hears how long changes took, as all statuses tell. */
-  onPastChanges: (all: readonly PastChange[]) => void;
+  onPastChanges: (all: readonly TeamChange[]) => void;
 }
 
 /** What a status says for resync's purposes. */
@@ -48,12 +49,15 @@ export async function resync(options: ResyncOptions, signal: AbortSignal): Promi
   });
   desired.retain(present, state.last_seq);
   const statuses = new Map<string, StatusMark>();
-  const past: PastChange[] = [];
+  const past: TeamChange[] = [];
   await readAll(options, { stream: streams.status.name, subject: subjects.everyStatus, signal }, (message) => {
     const parsed = statusMarkSchema.safeParse(json(message.text));
     if (!parsed.success) return;
-    statuses.set(lastToken(message.subject), parsed.data);
-    past.push(...(parsed.data.pastChanges ?? []));
+    const endpointId = lastToken(message.subject);
+    statuses.set(endpointId, parsed.data);
+    const entry = desired.get(endpointId);
+    const team = entry.kind === 'spec' ? entry.spec.team : null;
+    for (const change of parsed.data.pastChanges ?? []) past.push({ team, change });
   });
   options.onPastChanges(past);
   const objects = options.endpointsInClusters();

@@ -71,7 +71,7 @@ export async function observe(observers: Observers, place: Place, endpointId: st
     quarantine: unknown ? await documents.quarantine(vpcId, endpointId) : { document: null, seq: 0 },
     word: unknown ? await documents.word(vpcId, endpointId) : { document: null, seq: 0 },
     failure: token.failure === undefined ? null : { revision: unknown ? 0 : desired.revision, ...token.failure },
-    pastChanges: desired.kind === 'spec' ? pastChanges.near(groupsOf(desired.spec.deployments)) : [],
+    pastChanges: desired.kind === 'spec' ? pastChanges.near(desired.spec.team, groupsOf(desired.spec.deployments)) : [],
     renew: place.renewing.has(endpointId),
     huggingFaceToken: token.value,
     now: clock.now(),

@@ -38,6 +38,11 @@ export function groupsOf(deployments: readonly ModelDeployment[]): ChangeGroup[]
   return [...new Map(groups.map((group) => [keyOf(group), group])).values()];
 }
 
+/** A change as it counts for another team: which models a team deploys is not told. */
+export function ofAnotherTeam(change: PastChange): PastChange {
+  return { ...change, groups: change.groups.map(({ accelerator }) => ({ accelerator, model: '' })) };
+}
+
 /** What two changes have in common if they are this like. Pure. */
 export function likenessKey(likeness: Likeness, groups: readonly ChangeGroup[]): string {
   if (likeness === 'any') return '';

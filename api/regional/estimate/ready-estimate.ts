@@ -2,7 +2,7 @@ import type { DryRun } from '#shared/contract/dry-run.ts';
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import type { SpecContent } from '#shared/contract/spec-changes.ts';
 import type { Likeness, PastChange } from '#shared/contract/status.ts';
-import { groupsOf, timeToReady } from '#shared/contract/time-to-ready.ts';
+import { groupsOf, ofAnotherTeam, timeToReady } from '#shared/contract/time-to-ready.ts';
 import type { ViewedEndpoint } from '../view/endpoint-view.ts';
 
 /**
@@ -52,8 +52,7 @@ function pastChanges(team: string, deployed: Iterable<ViewedEndpoint>): PastChan
   for (const { desired, status } of deployed) {
     if (past.length >= pastMax) break;
     const own = desired.spec.team === team;
-    for (const change of status?.pastChanges ?? [])
-      past.push(own ? change : { ...change, groups: change.groups.map((group) => ({ ...group, model: '' })) });
+    for (const change of status?.pastChanges ?? []) past.push(own ? change : ofAnotherTeam(change));
   }
   return past;
 }
