@@ -8,6 +8,8 @@ import { startReplyProxy, type ReplyProxy } from './reply-proxy.ts';
 /** What a client of DigitalOcean is pointed at: a proxy before a front door before a region. */
 export interface FrontDoor extends AsyncDisposable {
   proxy: ReplyProxy;
+  /** The front door itself. */
+  url: string;
   region: TestRegion;
 }
 
@@ -24,5 +26,5 @@ export async function startFrontDoor(): Promise<FrontDoor> {
   const door = stack.use(await startCentralApi(config, { log: silentLogger() }));
   const proxy = stack.use(await startReplyProxy(door.url));
   const all = stack.move();
-  return { proxy, region, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return { proxy, url: door.url, region, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }

@@ -186,7 +186,10 @@ export const linksSchema = z
 
 /** What a list says of all its pages. */
 export const listMetaSchema = z
-  .object({ total: z.int().describe('Items of all pages.') })
+  .object({
+    total: z.int().describe('Items of all pages.'),
+    unreachable: z.array(regionSchema).optional().describe('Regions that could not be asked: theirs are missing.'),
+  })
   .meta({ id: 'ListMeta', description: 'How many there are.' });
 
 /** Links as a list carries them. */

@@ -34,7 +34,12 @@ const shownSchema = z.looseObject({
 /** One of them. */
 export type ShownSchema = z.infer<typeof shownSchema>;
 
-const header = z.object({ description: text, schema: shownSchema, example: z.union([text, z.int()]) });
+const header = z.object({
+  description: text,
+  required: z.boolean().default(false),
+  schema: shownSchema,
+  example: z.union([text, z.int()]),
+});
 const contentSchema = z.record(
   z.string(),
   z.object({

@@ -8,7 +8,7 @@ import type { Route } from './route.ts';
 const sentences: Record<number, string> = {
   400: 'The request cannot be understood.',
   401: 'The API token is missing, unknown, expired or revoked.',
-  403: 'The API token lacks the scope; to a PATCH without If-Match also: another change is pending.',
+  403: 'The API token lacks the scope.',
   404: 'There is no such thing in the team.',
   409: 'The change does not fit the present state; it has not taken effect.',
   412: 'If-Match names another revision.',
@@ -23,6 +23,7 @@ const sentences: Record<number, string> = {
 /** What every operation may answer, what every change and what every body. */
 const codes = {
   always: [
+    'bad_request',
     'unauthorized',
     'forbidden',
     'too_many_requests',
@@ -31,7 +32,7 @@ const codes = {
     'unavailable',
     'region_unavailable',
   ],
-  change: ['bad_request', 'conflict', 'idempotency_mismatch', 'store_full', 'outcome_unknown'],
+  change: ['conflict', 'idempotency_mismatch', 'store_full', 'outcome_unknown'],
   body: ['invalid_body', 'request_too_large', 'unsupported_media_type'],
 } as const satisfies Record<string, readonly ErrorCode[]>;
 

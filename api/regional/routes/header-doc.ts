@@ -1,5 +1,3 @@
-import type { Route } from './route.ts';
-
 /** The headers of replies, as the document describes each once. */
 export const headerDocs = {
   'X-Request-Id': {
@@ -25,7 +23,6 @@ export const headerDocs = {
   },
   ETag: {
     description: 'The revision of the endpoint, for `If-Match`.',
-    required: true,
     schema: { type: 'string' },
     example: '"3"',
   },
@@ -52,18 +49,12 @@ type HeaderRefs = Record<string, { $ref: string }>;
 
 const counted: readonly HeaderName[] = ['X-Request-Id', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset'];
 
-/** Those of an operation's success. */
-export function successHeaders({
-  method,
-  revised,
-}: {
-  method: Route['method'];
-  revised: true | undefined;
-}): HeaderRefs {
+/** Those of a success: with a revision, and of a change that can be waited for. */
+export function successHeaders({ revised, waits }: { revised: boolean; waits: boolean }): HeaderRefs {
   return references([
     ...counted,
     ...(revised ? (['ETag'] as const) : []),
-    ...(revised && method !== 'get' ? (['Preference-Applied'] as const) : []),
+    ...(waits ? (['Preference-Applied'] as const) : []),
   ]);
 }
 

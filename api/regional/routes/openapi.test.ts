@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { isRecord } from '#shared/runtime/is-record.ts';
 import { apiDocumentSchema, nameOf, operationsOf } from '../docs/api-document.ts';
 import { readCreateOrder } from '../endpoints/create-order.ts';
+import { readerOf } from '../testing/described.ts';
 import { apiRoutes, openApiDocument } from './openapi.ts';
 
 /** An operation, a parameter, a response, a header without its description does not parse. */
@@ -22,17 +22,6 @@ const bodies = operations.flatMap(({ operationId, requestBody, responses }) =>
     }),
   ),
 );
-
-/** A schema as it stands alone, with those that it names; members that it does not name are not let through. */
-function readerOf(schema: object): z.ZodType {
-  const whole = JSON.stringify({ ...schema, $defs: document.components.schemas });
-  const closed: unknown = JSON.parse(whole.replaceAll('#/components/schemas/', '#/$defs/'), (_name, value: unknown) =>
-    isRecord(value) && value['type'] === 'object' && 'properties' in value && !('additionalProperties' in value)
-      ? { ...value, additionalProperties: false }
-      : value,
-  );
-  return z.fromJSONSchema(z.record(z.string(), z.unknown()).parse(closed));
-}
 
 /** Members without a description; those that name a schema have its. */
 function undescribed(value: unknown, at: string): string[] {

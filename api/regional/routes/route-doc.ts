@@ -75,11 +75,11 @@ export function describeRoute(route: Route, replies: RouteReplies): RouteConfig 
 }
 
 function successDocs(route: Route, { reply, dryRun, example }: RouteReplies): RouteConfig['responses'] {
-  const { method, revised, success } = route;
+  const { success, revised = false } = route;
   return {
     [success.status]: {
       description: success.description,
-      headers: successHeaders({ method, revised }),
+      headers: successHeaders({ revised, waits: revised && route.method !== 'get' }),
       ...(reply && {
         content: {
           'application/json': { schema: reply, example: example?.reply },
@@ -90,7 +90,7 @@ function successDocs(route: Route, { reply, dryRun, example }: RouteReplies): Ro
     ...(route.dryRun && {
       200: {
         description: 'With `dry_run=true`: what would be. Nothing is stored.',
-        headers: successHeaders({ method, revised: undefined }),
+        headers: successHeaders({ revised, waits: false }),
         content: { 'application/json': { schema: dryRun, example: example?.dryRun } },
       },
     }),

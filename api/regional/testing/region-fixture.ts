@@ -13,6 +13,7 @@ import { makeTestStreams } from '#shared/testing/test-streams.ts';
 import { createSealKeys } from '#shared/runtime/seal.ts';
 import { readRegionalConfig } from '../config.ts';
 import { startRegionalApi, type RegionalApi } from '../service.ts';
+import { undescribedReply } from './described.ts';
 
 /** A region for tests: API processes in this process, and a connection of its own to look into the stores. */
 export interface TestRegion extends AsyncDisposable {
@@ -131,7 +132,7 @@ export async function testEnvironment(natsUrl: string): Promise<Record<string, s
   };
 }
 
-/** Sends one request. */
+/** Sends one request. @throws for an answer that the OpenAPI document does not describe. */
 export async function callApi(url: string, request: TestRequest): Promise<TestReply> {
   const { method = 'GET', path = '/v2/dedicated-inferences', token = alphaToken, body } = request;
   const response = await fetch(`${url}${path}`, {
@@ -145,6 +146,8 @@ export async function callApi(url: string, request: TestRequest): Promise<TestRe
     ...(request.signal && { signal: request.signal }),
   });
   const text = await response.text();
+  const problem = undescribedReply(method, response.url, { status: response.status, headers: response.headers, text });
+  if (problem !== null) throw new Error(problem);
   const parsed: TestBody = text.startsWith('{') ? JSON.parse(text) : {};
   return { status: response.status, headers: response.headers, text, body: parsed };
 }
