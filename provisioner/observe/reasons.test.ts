@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { phases } from '#shared/contract/status.ts';
 import type { PodStage } from './pod-view.ts';
-import { hintFor, overdueHint } from './reasons.ts';
+import { hintFor } from './reasons.ts';
 
 const at = (reason: string, message = '', phase: (typeof phases)[number] = 'load') =>
   hintFor({ phase, reason, message });
@@ -35,7 +35,7 @@ describe('a hint', () => {
   it.each(phases)(
     'is there for a reason of phase %s that Kubernetes has and we do not know, and when it lasts too long',
     (phase) => {
-      for (const hint of [at('NewInKubernetes', '', phase), overdueHint({ phase, reason: 'Loading', message: '' })])
+      for (const hint of [at('NewInKubernetes', '', phase), hintFor({ phase, reason: 'Loading', message: '' }, true)])
         expect(hint).toMatch(/^[A-Z][^\n]{10,170}\.$/);
       expect(at('constructor', '', phase)).toBe(at('NewInKubernetes', '', phase));
     },

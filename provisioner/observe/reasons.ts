@@ -105,14 +105,9 @@ interface Explained {
   message: string;
 }
 
-/** What a person should do next, in one line; empty while there is nothing to do but wait. Pure. */
-export function hintFor({ phase, reason, message }: Explained): string {
+/** What a person should do next, in one line; empty while there is nothing to do but wait, `late`: no longer. Pure. */
+export function hintFor({ phase, reason, message }: Explained, late = false): string {
   const known = Object.hasOwn(hints, reason) ? hints[reason as keyof typeof hints] : byPhase[phase];
-  if (known === null) return '';
+  if (known === null) return late ? byPhase[phase] : '';
   return causes.find(({ phases, says }) => phases.includes(phase) && says.test(message))?.hint ?? known;
-}
-
-/** The same for what has taken too long: waiting on does not help. Pure. */
-export function overdueHint(stage: Explained): string {
-  return `${hintFor(stage) || byPhase[stage.phase]} Then change the endpoint again.`;
 }

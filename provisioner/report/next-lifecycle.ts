@@ -1,7 +1,7 @@
 import type { RevisedSpec } from '#shared/contract/desired.ts';
 import { initialLifecycle, transition, type Lifecycle, type LifecycleEvent } from '#shared/contract/lifecycle.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
-import { overdueHint } from '../observe/reasons.ts';
+import { hintFor } from '../observe/reasons.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { Progress } from '../plan/progress.ts';
 import { uncarried } from '../plan/uncarried.ts';
@@ -70,5 +70,6 @@ function rejectionOf({ desired, observed, progress, changeDeadlineMs }: Facts, f
   if (fresh || document === null || recovers || progress.proved) return null;
   if (now - Date.parse(document.changeSince) < changeDeadlineMs) return null;
   const { reason, message } = progress.stage;
-  return { revision: desired.revision, reason, message, hint: overdueHint(progress.stage), at };
+  const hint = `${hintFor(progress.stage, true)} Then change the endpoint again.`;
+  return { revision: desired.revision, reason, message, hint, at };
 }

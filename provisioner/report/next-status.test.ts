@@ -183,6 +183,19 @@ describe('nextStatus', () => {
     expect(status.history.at(-1)?.reason).toBe('100');
   });
 
+  it('has advice for a deletion, and for a recovery, that takes longer than a change may', () => {
+    const teardown: Progress = { ...loading, stage: { phase: 'teardown', reason: 'Deleting', message: '' } };
+    const [revision, spec] = [2, sampleDeletion(2)];
+    const deleting = written(after(active, teardown, { revision, spec }));
+    expect(deleting).not.toHaveProperty('hint');
+    const stuck = written(after(deleting, teardown, { revision, spec, now: sampleNow + 900_000 }));
+    expect(stuck.hint).toMatch(/namespace/);
+    expect(after(stuck, teardown, { revision, spec, now: sampleNow + 990_000 })).toBeNull();
+    const lost = written(after(active, loading, { now: sampleNow + 5000 }));
+    expect(lost).not.toHaveProperty('hint');
+    expect(written(after(lost, loading, { now: sampleNow + 905_000 })).hint).toMatch(/log/);
+  });
+
   it('ends: no hosts, nothing live, and nothing after that', () => {
     const spec = sampleDeletion(2);
     const teardown: Progress = { ...loading, stage: { phase: 'teardown', reason: 'Deleting', message: '' } };

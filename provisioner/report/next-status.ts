@@ -32,9 +32,10 @@ export function nextStatus(
   if (before?.state === 'gone') return null;
   const { spec, of } = chooseSpec(desired, observed);
   const shown = shownStage(lifecycle.state, progress);
-  const hint = hintFor(lifecycle.state === 'active' && progress.complete ? shown : progress.stage);
   const moved = before === null || before.phase !== shown.phase;
   const began = events.some((event) => event === 'accepted' || event === 'lost' || event === 'deleteRequested');
+  const changeSince = before === null || began ? at : before.changeSince;
+  const hint = hintOf(lifecycle.state, progress, observed.now - Date.parse(changeSince) >= changeDeadlineMs);
   const observedRevision = Math.max(desired.revision, before?.observedRevision ?? 0);
   const document: StatusDocument = {
     v: 1,
@@ -45,7 +46,7 @@ export function nextStatus(
     live: liveOf({ desired, of, proved: events.includes('proved'), ended: !lifecycle.live, before }),
     phase: shown.phase,
     phaseSince: moved ? at : before.phaseSince,
-    changeSince: before === null || began ? at : before.changeSince,
+    changeSince,
     reason: shown.reason,
     message: shown.message,
     ...(hint !== '' && { hint }),
@@ -85,6 +86,12 @@ function shownStage(state: StatusDocument['state'], { stage, complete }: Progres
   return complete
     ? { phase: 'done', reason: 'Active', message: 'The endpoint answers.' }
     : { phase: 'done', reason: 'Degraded', message: stage.message };
+}
+
+/** Of an endpoint that serves: what is missing. Else of the change, a deletion too; past its deadline waiting is no advice. */
+function hintOf(state: StatusDocument['state'], { stage, complete }: Progress, overdue: boolean): string {
+  if (state === 'gone' || (state === 'active' && complete)) return '';
+  return hintFor(stage, overdue && state !== 'active');
 }
 
 interface LiveInput {
