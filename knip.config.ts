@@ -11,6 +11,7 @@ const config: KnipConfig = {
     'api/testing/clients/build.ts',
     '{k8s,docs}/write-*.ts',
     'api/regional/testing/kills/kills.ts',
+    'loadtest/e2e/cycles/cycles.ts',
     'api/regional/testing/schemathesis.ts',
     '**/*.{test,bench}.ts',
     '.config/*.ts',

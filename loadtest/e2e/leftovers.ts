@@ -54,7 +54,8 @@ async function inRedis(plan: StackPlan, needles: readonly string[], values: bool
   }
 }
 
-const collections = [
+/** Where objects of endpoints stand in a cluster. */
+export const collections = [
   '/api/v1/namespaces',
   '/api/v1/pods',
   '/api/v1/services',
