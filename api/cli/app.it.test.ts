@@ -11,6 +11,7 @@ import { readLast, writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
+import { readApiToken } from '../http/api-tokens.ts';
 import { runCli } from './app.ts';
 
 const [vpcId, elsewhere] = ['00000000-0000-4000-8000-0000000000a1', '00000000-0000-4000-8000-0000000000b2'];
@@ -69,12 +70,25 @@ describe('a region', () => {
     const stored = await readLast(nats, 'IDENTITY', subjects.apiToken(digest(token)));
     const scopes = ['dedicated_inference:read'];
     expect(apiTokenDocumentSchema.parse(stored?.body)).toMatchObject({ team: 'demo', scopes, revoked: false });
+    const tokenId = `demo-${digest(token).slice(0, 8)}`;
+    const listed = async (): Promise<string> => (await admin('token list demo')).text;
+    expect(await listed()).toMatch(new RegExp(`^${tokenId}  dedicated_inference:read  for ever  good$`, 'm'));
+    for (let round = 0; round < 2; round += 1)
+      expect(await admin(`token revoke ${tokenId}`)).toMatchObject({
+        code: 0,
+        text: expect.stringContaining('revoked'),
+      });
+    expect(await listed()).toMatch(new RegExp(`^${tokenId} .* revoked$`, 'm'));
+    expect(await listed()).not.toContain(token);
+    const revoked = await readLast(nats, 'IDENTITY', subjects.apiToken(digest(token)));
+    expect(readApiToken(revoked?.body)).toMatchObject({ tokenId, revoked: true, scopes: [] });
     await admin('team add other');
     await admin(`vpc add ${vpcId} --team other`);
     const vpc = vpcDocumentSchema.parse((await readLast(nats, 'IDENTITY', subjects.vpc(vpcId)))?.body);
     expect(vpc).toMatchObject({ region: 'atl1', teams: ['demo', 'other'] });
     for (const [line, said] of [
       ['token add nobody', 'npm run admin -- team add nobody'],
+      ['token revoke demo-00000000', 'There is no API token'],
       ['token add demo --scope all', '--scope must be one of'],
       ['token add demo --expires tomorrow', '--expires must be a time'],
       ['team add No.Team', 'is no name of a team'],

@@ -54,6 +54,19 @@ describe('tokens of an endpoint', () => {
     for (const { value } of [old, last]) expect(await statusesOf(value)).toEqual([200, 200]);
   });
 
+  it('of inference open nothing of the management API, nor the reverse', async () => {
+    const { controlUrl, apiToken } = fairway.stack;
+    const list = async (token: string): Promise<number> => {
+      const headers = { authorization: `Bearer ${token}` };
+      return (await fetch(`${controlUrl}/v2/dedicated-inferences`, { headers })).status;
+    };
+    expect([await list(first), await list(apiToken)]).toEqual([401, 200]);
+    expect([await statusesOf(apiToken), await statusesOf(first)]).toEqual([
+      [401, 401],
+      [200, 200],
+    ]);
+  });
+
   it('show the day of their last use', async () => {
     const token = await post('', { name: 'seldom' });
     const days = async (): Promise<(string | undefined)[]> => {

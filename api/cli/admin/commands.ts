@@ -8,7 +8,7 @@ import { makeAuthority, rotateAuthority } from '#shared/runtime/tls/authority-fi
 import type { AdminConfig } from '../config.ts';
 import type { AdminContext } from './admin-context.ts';
 import { tellEndpoint, tellOperators } from './audit.ts';
-import { addTeam, addToken, addVpc } from './identities.ts';
+import { addTeam, addToken, addVpc, listTokens, revokeToken } from './identities.ts';
 import { loginAdvice, loginOf, loginsOf } from './logins.ts';
 import { forgetRouters } from './routers.ts';
 import { adoptStreams, makeRegionStreams, makeVpcStreams, sweepEndpoint } from './region-streams.ts';
@@ -72,6 +72,28 @@ export const adminCommands: AdminCommand[] = [
       const token = formatToken('api', randomBytes(24));
       await addToken(admin, { team, token, scopes: scopesIn(flags), expiresAt: timeIn(flags) });
       return [token];
+    },
+  },
+  {
+    words: ['token', 'list'],
+    names: ['TEAM'],
+    flags: [],
+    connects: true,
+    help: ['show the API tokens of a team: id, what it may do, until when, whether it is revoked'],
+    run: async ({ names: [team = ''] }, admin) =>
+      (await listTokens(admin, team)).map(({ tokenId, scopes, expiresAt, revoked }) =>
+        [tokenId, scopes.join(','), expiresAt ?? 'for ever', revoked ? 'revoked' : 'good'].join('  '),
+      ),
+  },
+  {
+    words: ['token', 'revoke'],
+    names: ['TOKEN_ID'],
+    flags: [],
+    connects: true,
+    help: ['take all rights from an API token, for good: every process of the API refuses it once it has heard'],
+    run: async ({ names: [tokenId = ''] }, admin) => {
+      await revokeToken(admin, tokenId);
+      return [`API token ${tokenId} is revoked.`];
     },
   },
   {

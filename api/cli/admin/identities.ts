@@ -1,10 +1,16 @@
 import { teamSchema } from '#shared/contract/desired.ts';
-import { teamDocumentSchema, vpcDocumentSchema, type ApiTokenDocument, type Scope } from '#shared/contract/identity.ts';
+import {
+  apiTokenDocumentSchema,
+  teamDocumentSchema,
+  vpcDocumentSchema,
+  type ApiTokenDocument,
+  type Scope,
+} from '#shared/contract/identity.ts';
 import { uuidSchema } from '#shared/contract/ids.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { ConfigError } from '#shared/runtime/config-error.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
-import { readLast } from '#shared/runtime/nats/nats-publish.ts';
+import { readEach, readLast } from '#shared/runtime/nats/nats-publish.ts';
 import { changeDocument, isoNow, type AdminContext } from './admin-context.ts';
 
 const stream = streams.identity.name;
@@ -35,6 +41,32 @@ export async function addToken(context: AdminContext, { team, token, scopes, exp
   const tokenId = `${team}-${hash.slice(0, 8)}`;
   const document: ApiTokenDocument = { v: 1, tokenId, team, scopes: [...scopes], expiresAt, revoked: false };
   await changeDocument(context, { stream, subject: subjects.apiToken(hash) }, () => document);
+}
+
+/** The API tokens of a team, by id, those that are revoked included. */
+export async function listTokens(context: AdminContext, team: string): Promise<ApiTokenDocument[]> {
+  const known = await readTokens(context);
+  return known
+    .map(({ token }) => token)
+    .filter((token) => token.team === team)
+    .toSorted((left, right) => (left.tokenId < right.tokenId ? -1 : 1));
+}
+
+/** Takes all rights from an API token, for good. @throws ConfigError when there is none with that id. */
+export async function revokeToken(context: AdminContext, tokenId: string): Promise<void> {
+  const found = (await readTokens(context)).find(({ token }) => token.tokenId === tokenId);
+  if (found === undefined)
+    throw new ConfigError(`There is no API token "${tokenId}". Next: npm run admin -- token list TEAM`);
+  const { subject } = found;
+  await changeDocument(context, { stream, subject }, (present) => ({ ...Object(present), revoked: true }));
+}
+
+async function readTokens({ nats }: AdminContext): Promise<{ subject: string; token: ApiTokenDocument }[]> {
+  const documents = await readEach(nats, stream, subjects.everyApiToken);
+  return documents.flatMap(({ subject, body }) => {
+    const token = apiTokenDocumentSchema.safeParse(body).data;
+    return token === undefined ? [] : [{ subject, token }];
+  });
 }
 
 /** Makes a VPC of this region known, or gives one that is known to further teams. @throws ConfigError saying what does not fit. */
