@@ -33,12 +33,14 @@ describe('the files to install by hand (when they differ: node k8s/write-manifes
     );
   });
 
-  it('hold the definition, the policy and its binding, each with the fence', () => {
+  it('hold the definition, the policy and its binding, each with the fence, and a role', () => {
     const objects = manifestFiles().flatMap(({ text }) => objectsOf(text));
     expect(objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
       'CustomResourceDefinition dedicatedinferences.fairway.dev',
       'ValidatingAdmissionPolicy fairway-intent-seq',
       'ValidatingAdmissionPolicyBinding fairway-intent-seq',
+      'Namespace fairway-system',
+      'Role fairway-router-certificate',
     ]);
     expect(JSON.stringify(objects[0])).toContain('self.intentSeq >= oldSelf.intentSeq');
     expect(JSON.stringify(objects[2])).toContain('"Deny"');

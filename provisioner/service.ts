@@ -69,7 +69,10 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
   const reconciler = createReconciler(config, { nats, context, log, clock, metrics, wake, published }, stack);
   const { desired, pastChanges } = reconciler;
   const onLoss = (): void => late.resync?.wake();
-  const clusters = stack.use(clustersOf(config, { nats, context, log, clock, metrics, wake, onLoss, desired }));
+  const leafFor: ClustersOptions['leafFor'] = async (present) => (await certificates?.leafFor(present)) ?? null;
+  const clusters = stack.use(
+    clustersOf(config, { nats, context, log, clock, metrics, wake, onLoss, desired, leafFor }),
+  );
   late.clusters = clusters;
   late.queue = stack.use(startQueue(config, { log, clock, metrics }, createWork(reconciler, clusters)));
   for (const { vpcId, kubeconfigPath } of config.FAIRWAY_CLUSTERS) await clusters.open(vpcId, kubeconfigPath);
@@ -129,8 +132,11 @@ interface Parts {
   wake: (key: QueueKey) => void;
 }
 
-function clustersOf(config: ProvisionerConfig, parts: Parts & Pick<ClustersOptions, 'desired' | 'onLoss'>): Clusters {
-  const { nats, context, log, clock, metrics, wake, desired, onLoss } = parts;
+function clustersOf(
+  config: ProvisionerConfig,
+  parts: Parts & Pick<ClustersOptions, 'desired' | 'onLoss' | 'leafFor'>,
+): Clusters {
+  const { nats, context, log, clock, metrics, wake, desired, onLoss, leafFor } = parts;
   return new Clusters({
     nats,
     clock,
@@ -138,6 +144,7 @@ function clustersOf(config: ProvisionerConfig, parts: Parts & Pick<ClustersOptio
     desired,
     wake,
     onLoss,
+    leafFor,
     metrics: metrics.kube,
     onOverdueDrain: () => metrics.overdueDrain(),
     region: config.FAIRWAY_REGION,

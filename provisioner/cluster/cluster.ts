@@ -17,6 +17,7 @@ import { unheardKubelets } from '../observe/pod-view.ts';
 import type { Hold } from '../plan/hold.ts';
 import { observeCluster, readGreatestIntentSeq, takeClusterStep } from './look-at-cluster.ts';
 import { planCluster } from './plan-cluster.ts';
+import { LeafSecret, type LeafFor } from './leaf-secret.ts';
 import { reportCluster } from './report-cluster.ts';
 
 /** What opening a cluster needs; the rest is the process' own. */
@@ -37,6 +38,8 @@ export interface ClusterOptions {
   wake: (key: QueueKey) => void;
   /** Called when every endpoint of the cluster has to be looked at. */
   wakeAll: () => void;
+  /** What routers' private listeners show; never another where the region has no authority. */
+  leafFor: LeafFor;
   /** Called for each replica that goes because its drain's deadline is over. */
   onOverdueDrain: () => void;
   /** Called when desired state has lost documents, which no message tells of. */
@@ -75,6 +78,7 @@ export class Cluster implements AsyncDisposable {
   readonly #options: ClusterOptions;
   readonly #client: KubeClient;
   readonly #leases: Leases;
+  readonly #leaf: LeafSecret;
   readonly #stack: AsyncDisposableStack;
   #caches: Caches | undefined;
   #state = opening;
@@ -92,6 +96,7 @@ export class Cluster implements AsyncDisposable {
     this.#options = options;
     this.#client = parts.client;
     this.#leases = parts.leases;
+    this.#leaf = new LeafSecret(options.leafFor, log);
     this.#stack = parts.stack;
     this.kube = options.wrapKube?.(this.#client) ?? this.#client;
     this.wroteAt = new WroteAt({ clock, waitMaxMs: 5000, onOverdue: metrics.onOverdue });
@@ -157,7 +162,9 @@ export class Cluster implements AsyncDisposable {
     const { size } = this.quarantined;
     const some = [...this.quarantined].slice(0, 5).join(', ');
     const told = size === 0 ? [] : [`${size} endpoints in quarantine: ${some}`];
-    return [...told, ...this.drains.warnings()].map((warning) => `cluster ${this.vpcId}: ${warning}`);
+    return [...told, ...this.#leaf.warnings(), ...this.drains.warnings()].map(
+      (warning) => `cluster ${this.vpcId}: ${warning}`,
+    );
   }
 
   /** The API server has asked to be left alone. */
@@ -191,6 +198,7 @@ export class Cluster implements AsyncDisposable {
       this.#inForce = true;
       this.#startCaches();
       await this.#move(ready);
+      await this.#leaf.keep(sight);
       return { requeueAfterMs: this.#options.lookEveryMs };
     } catch (error) {
       signal.throwIfAborted();

@@ -2,7 +2,8 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop, type Loop } from '#shared/runtime/loop.ts';
 import { readAuthority, type RegionAuthority } from '#shared/runtime/tls/authority-files.ts';
-import { renewLeaf } from '#shared/runtime/tls/leaf-files.ts';
+import { nextLeaf, renewLeaf } from '#shared/runtime/tls/leaf-files.ts';
+import type { TlsIdentity } from '#shared/runtime/tls/tls-files.ts';
 
 /** Where the authority lies, and what routers get of it; times in milliseconds. */
 export interface CertificateOptions {
@@ -43,6 +44,12 @@ export class RegionCertificates implements AsyncDisposable {
   /** Certificates in PEM that clients should trust; the one that signs now comes first. */
   published(): readonly string[] {
     return this.#authority.published;
+  }
+
+  /** A router's certificate in place of the present one; null while that will do. */
+  leafFor(present: TlsIdentity | undefined): Promise<TlsIdentity | null> {
+    const { hosts, clock } = this.#options;
+    return nextLeaf(present, this.#authority.signer, { hosts, now: clock.now() });
   }
 
   /** Why the files cannot be taken over as they are; empty when they can. */

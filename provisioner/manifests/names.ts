@@ -10,6 +10,9 @@ export const namespaceName = (endpointId: string): string => `fairway-${endpoint
 /** Where routers and shared parts live, and what marks the namespace as theirs for network policies. */
 export const systemNamespace = 'fairway-system';
 
+/** The Secret with the certificate of routers' private listeners, one in each cluster. */
+export const leafSecretName = 'router-private-tls';
+
 /** Prefix of a pool's objects. Ids that were made in the same millisecond begin alike, hence the hash. */
 export const poolName = (pool: string): string => `pool-${digest(pool).slice(0, 10)}`;
 

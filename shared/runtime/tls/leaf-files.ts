@@ -11,20 +11,32 @@ export function leafFiles(dir: string): TlsFiles {
   return { certFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') };
 }
 
-/** Issues the certificate in a folder anew, unless the one that is there will do for a while. True when it did. */
-export async function renewLeaf(
-  dir: string,
+/** Whom a router's certificate is for, and the time. */
+export interface LeafTerms {
+  hosts: readonly string[];
+  now: number;
+}
+
+/** A router's certificate in place of the present one; null while that will do for a while. */
+export async function nextLeaf(
+  present: TlsIdentity | undefined,
   signer: TlsIdentity,
-  { hosts, now }: { hosts: readonly string[]; now: number },
-): Promise<boolean> {
+  { hosts, now }: LeafTerms,
+): Promise<TlsIdentity | null> {
+  if (present !== undefined && isGood(present, signer, { hosts, now, leftMs: lifetimeMs / 3 })) return null;
+  return issueCertificate(signer, hosts, { now, lifetimeMs });
+}
+
+/** Issues the certificate in a folder anew, unless the one that is there will do for a while. True when it did. */
+export async function renewLeaf(dir: string, signer: TlsIdentity, terms: LeafTerms): Promise<boolean> {
   const { certFile, keyFile } = leafFiles(dir);
   const present = await readTlsFiles({ certFile, keyFile }).catch(() => undefined);
-  if (present !== undefined && isGood(present, signer, { hosts, now, leftMs: lifetimeMs / 3 })) return false;
-  const { cert, key } = await issueCertificate(signer, hosts, { now, lifetimeMs });
+  const leaf = await nextLeaf(present, signer, terms);
+  if (leaf === null) return false;
   await mkdir(dir, { recursive: true });
   // Whoever reads between the two finds that they do not belong together, and looks again.
-  await replace(keyFile, key);
-  await replace(certFile, cert);
+  await replace(keyFile, leaf.key);
+  await replace(certFile, leaf.cert);
   return true;
 }
 

@@ -1,0 +1,64 @@
+import type { Logger } from '#shared/runtime/log.ts';
+import type { TlsIdentity } from '#shared/runtime/tls/tls-files.ts';
+import { kinds } from '../kube/kinds.ts';
+import { isConflict, isNotFound } from '../kube/kube-error.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+import { leafIn, leafSecret } from '../manifests/leaf-secret.ts';
+import { leafSecretName, systemNamespace } from '../manifests/names.ts';
+import type { ClusterSight } from './look-at-cluster.ts';
+
+type Sight = Pick<ClusterSight, 'kube' | 'signal'>;
+
+/** The certificate that is to take the place of the present one; null while that will do. */
+export type LeafFor = (present: TlsIdentity | undefined) => Promise<TlsIdentity | null>;
+
+/**
+ * The certificate of routers' private listeners, as a Secret of the cluster. It is written over what was looked at alone:
+ * whoever is behind gets a conflict, and finds another's certificate at the next look.
+ */
+export class LeafSecret {
+  readonly #leafFor: LeafFor;
+  readonly #log: Logger;
+  #problem = '';
+
+  constructor(leafFor: LeafFor, log: Logger) {
+    this.#leafFor = leafFor;
+    this.#log = log;
+  }
+
+  /** Issues it where it is due. Endpoints are worked on without it: what stands in its way is told, and tried again. */
+  async keep(sight: Sight): Promise<void> {
+    try {
+      const present = await read(sight);
+      const leaf = await this.#leafFor(present && leafIn(present));
+      if (leaf !== null) {
+        await sight.kube.apply(leafSecret(leaf), {
+          resourceVersion: present?.metadata.resourceVersion,
+          signal: sight.signal,
+        });
+        this.#log.info({ secret: `${systemNamespace}/${leafSecretName}` }, 'certificates.published');
+      }
+      this.#problem = '';
+    } catch (error) {
+      sight.signal.throwIfAborted();
+      if (isConflict(error)) return;
+      const reason = error instanceof Error ? error.message : String(error);
+      if (reason !== this.#problem) this.#log.error({ reason }, 'certificates.unpublished');
+      this.#problem = reason;
+    }
+  }
+
+  /** For `/readyz`. */
+  warnings(): string[] {
+    return this.#problem === '' ? [] : [`Secret ${systemNamespace}/${leafSecretName}: ${this.#problem}`];
+  }
+}
+
+async function read({ kube, signal }: Sight): Promise<KubeObject | undefined> {
+  try {
+    return await kube.get(kinds.secret, { namespace: systemNamespace, name: leafSecretName }, { signal });
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
