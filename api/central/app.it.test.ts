@@ -176,6 +176,8 @@ describe('the front door', () => {
     const second = await create('one-name', 'atl1');
     expect([second.status, second.body.id]).toEqual([409, 'name_taken']);
     expect(second.body.details?.['id']).toBe(holder.body.dedicated_inference?.id);
+    const tried = await call({ method: 'POST', path: `${collection}?dry_run=true`, body: createBody('one-name') });
+    expect([tried.status, tried.body.message]).toEqual([409, second.body.message]);
   });
 
   it('answers for itself what no region should see', async () => {

@@ -40,7 +40,11 @@ export async function startReplyProxy(target: string): Promise<ReplyProxy> {
         request.socket.destroy();
         return;
       }
-      const { 'transfer-encoding': _chunked, ...headers } = Object.fromEntries(exchange.headers);
+      const {
+        'transfer-encoding': _chunked,
+        'content-encoding': _decoded,
+        ...headers
+      } = Object.fromEntries(exchange.headers);
       response.writeHead(exchange.status, headers).end(exchange.text);
     };
     end().catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));

@@ -6,7 +6,9 @@ export const dryRunQuerySchema = z.object({
   dry_run: z
     .enum(['true', 'false'])
     .optional()
-    .describe('With `true` nothing is stored: the answer says what would be, and what is wrong is refused as ever.'),
+    .describe(
+      'With `true` nothing is stored: the answer says what would be, and what is wrong is refused as ever. Only with an Idempotency-Key are its ids those that the change will have.',
+    ),
 });
 
 const verdict = z.enum(['yes', 'tight', 'unknown']);

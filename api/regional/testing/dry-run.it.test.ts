@@ -195,14 +195,25 @@ describe('a dry run', () => {
     expect([reply.status, reply.body.message]).toEqual([403, expect.stringContaining('dedicated_inference:create')]);
   });
 
-  it('over NATS is an option of create', async () => {
+  it('over NATS is an option of create and update, and of nothing else', async () => {
+    const made = await call({ method: 'POST', body: createBody('commanded') });
+    const id = made.body.dedicated_inference?.id ?? '';
+    await activate(door.region, id);
     const before = await stand();
-    const payload = JSON.stringify({ v: 1, token: alphaToken, dryRun: true, body: createBody('by-command') });
-    const reply = await door.region.nats.nc.request(subjects.command('alpha', 'atl1', 'create'), payload, {
-      timeout: 20_000,
-    });
-    const { status, body } = commandReplySchema.parse(reply.json());
-    expect([status, dryRunReplySchema.parse(body).dry_run.fits]).toEqual([200, 'yes']);
+    const ask = async (verb: string, content: object): Promise<{ status: number; body: unknown }> => {
+      const payload = JSON.stringify({ v: 1, token: alphaToken, dryRun: true, ...content });
+      const subject = subjects.command('alpha', 'atl1', verb);
+      return commandReplySchema.parse(
+        (await door.region.nats.nc.request(subject, payload, { timeout: 20_000 })).json(),
+      );
+    };
+    const tried = [
+      await ask('create', { body: createBody('by-command') }),
+      await ask('update', { id, body: { spec: { name: 'by-command' } } }),
+    ];
+    for (const { status, body } of tried)
+      expect([status, dryRunReplySchema.parse(body).dedicated_inference.name]).toEqual([200, 'by-command']);
+    expect((await ask('delete', { id })).status).toBe(422);
     expect(await stand()).toBe(before);
   });
 });

@@ -170,6 +170,14 @@ describe('every route', () => {
       }
   });
 
+  it.each(['/openapi.json', '/docs', '/v2/droplets', '/'])('%s neither', async (path) => {
+    for (const url of doors())
+      for (const method of ['OPTIONS', 'GET']) {
+        const reply = await callApi(url, { method, path, headers: { origin: 'https://evil.example' } });
+        expect([...reply.headers.keys()].filter((name) => name.startsWith('access-control-'))).toEqual([]);
+      }
+  });
+
   it('is there with its own team’s token: the paths above are right', async () => {
     for (const operation of operations.filter(({ method }) => method === 'GET')) {
       const reply = await callApi(doors()[0] ?? '', { ...requestOf(operation, theirs), token: alphaToken });

@@ -3,8 +3,8 @@ import type { Region } from '../ids.ts';
 
 /**
  * Shares of a GPU's memory that weights and KV cache can have. `most` is vLLM's own bound (`gpu_memory_utilization`, 0.92 in
- * 0.32), of which its working memory still goes off. `usual` is what published KV capacities come to: 8B on an H100 0.86 and
- * on an H200 0.87, Qwen3-Coder-30B-A3B and a 70B model with 8-bit weights on an H200 0.83 each.
+ * 0.32), of which its working memory still goes off. `usual` is what published KV capacities come to: 8B on an H100 0.86 to
+ * 0.90 and on an H200 0.86, Qwen3-Coder-30B-A3B and a 70B model with 8-bit weights on an H200 0.83 each.
  */
 const memoryShare = { usual: 0.83, most: 0.92 } as const;
 
