@@ -56,8 +56,13 @@ export const routerConfigSchema = z.object({
     .default(16 * mebibyte)
     .describe('longest request body'),
   FAIRWAY_BODY_BUDGET_BYTES: count(1024)
-    .default(192 * mebibyte)
+    .default(160 * mebibyte)
     .describe('memory for request bodies, shared out between endpoints'),
+  FAIRWAY_BODY_LINE_BYTES: count(0)
+    .default(32 * mebibyte)
+    .describe(
+      'memory for the first 64 KiB of bodies that wait for that, shared out likewise; without it they get a 503',
+    ),
   FAIRWAY_ANSWER_BUDGET_BYTES: count(0)
     .default(64 * mebibyte)
     .describe(

@@ -138,7 +138,8 @@ function openRedis(
 }
 
 function bodyFigures({ memory, intake, scans }: AppDeps): ReturnType<RouterGauges['bodies']> {
-  return { bytes: memory.total, unread: memory.waiting, held: intake.waiting, unscanned: scans.waiting };
+  const { total: bytes, waiting: unread, unreadBytes } = memory;
+  return { bytes, unread, unreadBytes, held: intake.waiting, unscanned: scans.waiting };
 }
 
 /** Keeps the brain current: pools as they change, looks at replicas, and the time. */
@@ -217,13 +218,15 @@ function appDeps(
 ): AppDeps {
   const { copy, upstream, picker, tokenUse, metrics, clock, log, apis } = parts;
   const { access, pools } = copy;
+  const { FAIRWAY_BODY_BUDGET_BYTES: bytes, FAIRWAY_BODY_LINE_BYTES: firstReadBytes } = config;
+  const waitMs = config.FAIRWAY_BODY_WAIT_MS;
   const hashKey = Buffer.from(config.FAIRWAY_TOKEN_HASH_KEY, 'base64url');
   return {
     apis,
     gate: { access, pools, tokenHashKey: hashKey },
     tokenUse,
     hashKey,
-    memory: new BodyRoom(config.FAIRWAY_BODY_BUDGET_BYTES, config.FAIRWAY_BODY_WAIT_MS, clock),
+    memory: new BodyRoom({ bytes, firstReadBytes, waitMs }, clock),
     answers: new SharedRoom(config.FAIRWAY_ANSWER_BUDGET_BYTES),
     scans: new ScanQueue(config.FAIRWAY_VOLATILE_MEMBERS),
     intake: new Intake(config.FAIRWAY_INTAKE_TURN_BYTES, {

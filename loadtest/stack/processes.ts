@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { noticedMs } from './balancer.ts';
+import { routerNodeFlags } from '../../router/admit/node-flags.ts';
 import { leafFiles } from '#shared/runtime/tls/leaf-files.ts';
 import { deriveKey } from '#shared/runtime/keyed-hash.ts';
 import type { ProcessSpec } from './child-process.ts';
@@ -123,6 +124,7 @@ export function routerProcess(plan: StackPlan, vpc: number, index: number): Proc
   const hashKey = deriveKey(Buffer.from(plan.secrets.regionKey, 'base64url'), 'access-token-hash');
   return own(plan, name, {
     main: 'router/main.ts',
+    flags: routerNodeFlags,
     env: {
       FAIRWAY_NATS_URL: plan.nats.urlOf({ role: 'router', vpcId }),
       FAIRWAY_NATS_API: plan.nats.edgeApi,
@@ -155,11 +157,15 @@ function inVpc(name: string, vpc: number): string {
   return vpc === 0 ? name : `vpc${vpc + 1}-${name}`;
 }
 
-function own(plan: StackPlan, name: string, parts: { main: string; env: Record<string, string> }): ProcessSpec {
+function own(
+  plan: StackPlan,
+  name: string,
+  parts: { main: string; flags?: readonly string[]; env: Record<string, string> },
+): ProcessSpec {
   return {
     name,
     command: process.execPath,
-    args: [join(root, parts.main)],
+    args: [...(parts.flags ?? []), join(root, parts.main)],
     env: { FAIRWAY_STOP_TIMEOUT_MS: String(stopTimeoutMs + 2000), ...parts.env },
     logFile: join(plan.folder, 'logs', `${name}.log`),
     startTimeoutMs: 60_000,

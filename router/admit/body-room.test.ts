@@ -4,9 +4,9 @@ import { createTestClock } from '#shared/testing/test-clock.ts';
 import { BodyRoom, type ReplayCopy } from './body-room.ts';
 
 const never = new AbortController().signal;
-const roomOf = (bytes: number) => {
+const roomOf = (bytes: number, firstReadBytes = Number.POSITIVE_INFINITY) => {
   const clock = createTestClock();
-  return { clock, room: new BodyRoom(bytes, 1000, clock) };
+  return { clock, room: new BodyRoom({ bytes, firstReadBytes, waitMs: 1000 }, clock) };
 };
 
 /** A copy of so many bytes that an engine has got. */
@@ -71,6 +71,18 @@ describe('room for bodies', () => {
     expect([await late, room.waiting, room.total]).toEqual([false, 0, 800]);
   });
 
+  it('is not waited for where the line is full: its first read would have no room', async () => {
+    const { room, clock } = roomOf(1000, 220_000);
+    expect(room.take('a', 800)).toBe(true);
+    const waits = [1e6, 0, 50_000, 1e6].map((bytes) => room.reserve('a', bytes, never));
+    expect([await waits[3], room.waiting, room.unreadBytes]).toEqual([false, 3, 2 * 65_536 + 50_000]);
+    const other = room.reserve('b', 30_000, never);
+    expect(room.waiting).toBe(4);
+    await clock.advance(1000);
+    expect(await Promise.all([...waits, other])).toEqual(Array(5).fill(false));
+    expect(room.unreadBytes).toBe(0);
+  });
+
   it('is found in line as soon as a copy may be given up', async () => {
     const { room } = roomOf(1000);
     expect(room.take('a', 800)).toBe(true);
@@ -116,7 +128,7 @@ describe('room for bodies', () => {
         for (const { leave } of waits) leave.abort('left');
         await Promise.all(waits.map(({ over }) => over));
         while (held.length > 0) drop(held[0]);
-        expect([room.total, room.waiting]).toEqual([0, 0]);
+        expect([room.total, room.waiting, room.unreadBytes]).toEqual([0, 0, 0]);
       }),
     );
   });

@@ -1,4 +1,5 @@
 import type { Clock } from '#shared/runtime/clock.ts';
+import { readBytesMax } from './intake.ts';
 import { SharedRoom } from './shared-room.ts';
 
 /** A body that an engine has got, kept for another attempt. */
@@ -21,6 +22,8 @@ interface Waiting {
  */
 export class BodyRoom {
   readonly #room: SharedRoom;
+  /** For what a body has brought before it waits: the head of a request does not come without the first bytes behind it. */
+  readonly #firstReads: SharedRoom;
   readonly #waitMs: number;
   readonly #clock: Clock;
   /** By endpoint, oldest first. */
@@ -28,9 +31,13 @@ export class BodyRoom {
   readonly #lines = new Map<string, Set<Waiting>>();
   #isTaking = false;
 
-  /** `waitMs`: how long one waits in line. */
-  constructor(bytes: number, waitMs: number, clock: Clock) {
+  /** `firstReadBytes`: memory of those who wait in line; `waitMs`: how long one waits. */
+  constructor(
+    { bytes, firstReadBytes, waitMs }: { bytes: number; firstReadBytes: number; waitMs: number },
+    clock: Clock,
+  ) {
     this.#room = new SharedRoom(bytes);
+    this.#firstReads = new SharedRoom(firstReadBytes);
     this.#waitMs = waitMs;
     this.#clock = clock;
   }
@@ -38,6 +45,11 @@ export class BodyRoom {
   /** Bytes in use. */
   get total(): number {
     return this.#room.total;
+  }
+
+  /** Bytes of those who wait in line. */
+  get unreadBytes(): number {
+    return this.#firstReads.total;
   }
 
   /** Bodies that wait unread. */
@@ -52,9 +64,14 @@ export class BodyRoom {
     return taken;
   }
 
-  /** Takes room for bytes that are to come, waiting in line for it. False when the time is over; rejects as the signal does. */
+  /**
+   * Takes room for bytes that are to come (0: nobody knows how many), waiting in line for it. False when the time is over, or
+   * the line is full; rejects as the signal does.
+   */
   async reserve(endpointId: string, bytes: number, signal: AbortSignal): Promise<boolean> {
     if (!this.#lines.has(endpointId) && this.take(endpointId, bytes)) return true;
+    const firstRead = Math.min(bytes || readBytesMax, readBytesMax);
+    if (!this.#firstReads.take(endpointId, firstRead)) return false;
     const line = this.#lines.get(endpointId) ?? new Set();
     const waiting: Waiting = { bytes, admitted: new AbortController() };
     this.#lines.set(endpointId, line.add(waiting));
@@ -64,6 +81,7 @@ export class BodyRoom {
       if (!waiting.admitted.signal.aborted) throw error;
     } finally {
       this.#leaveLine(endpointId, waiting);
+      this.#firstReads.giveBack(endpointId, firstRead);
     }
     return waiting.admitted.signal.aborted;
   }

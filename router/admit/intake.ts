@@ -10,7 +10,7 @@ export interface Source {
 }
 
 /** The most that one read of a socket brings (libuv). */
-const readBytesMax = 64 * 1024;
+export const readBytesMax = 64 * 1024;
 /** Who brings less at a time has no more to bring, as a rule: tokens of a stream, a short body. It never waits. */
 const muchBytes = 16 * 1024;
 

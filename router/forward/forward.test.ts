@@ -79,7 +79,7 @@ describe('before the commit point', () => {
 
   it('tries no other replica once its copy of the body was given up, and says so as any loss', async () => {
     const clock = createTestClock();
-    const memory = new BodyRoom(10_000, 0, clock);
+    const memory = new BodyRoom({ bytes: 10_000, firstReadBytes: 0, waitMs: 0 }, clock);
     const bench = startForward({
       scripts: { a: [{ head: 200 }, { wait: true }, { fail: 'reset' }], b: good },
       clock,
@@ -96,7 +96,7 @@ describe('before the commit point', () => {
 
   it('keeps its copy of the body while it is needed', async () => {
     const clock = createTestClock();
-    const memory = new BodyRoom(10_000, 0, clock);
+    const memory = new BodyRoom({ bytes: 10_000, firstReadBytes: 0, waitMs: 0 }, clock);
     const bench = startForward({ scripts: { a: [[{ fail: 'reset' }], good] }, clock, memory });
     await clock.advance(1);
     expect([memory.take('endpoint', 9000), bench.request.repeatable]).toEqual([false, true]);

@@ -24,6 +24,9 @@ export interface UndiciUpstreamOptions {
   readonly stalledSince?: (at: number) => boolean;
 }
 
+/** An answer that waits for its client holds what one read brought (64 KiB at most), and no second one beyond this. */
+const heldBytes = 16 * 1024;
+
 /** Nobody listens, or nothing that is reachable. */
 const connectCodes = new Set(
   'ECONNREFUSED EHOSTUNREACH ENETUNREACH EHOSTDOWN ETIMEDOUT UND_ERR_CONNECT_TIMEOUT'.split(' '),
@@ -78,7 +81,9 @@ export class UndiciUpstream implements Upstream {
 
   #connect(origin: string): Connection {
     const filter = new ContinueFilter();
-    const open = buildConnector({ timeout: this.#options.connectTimeoutMs, allowH2: false });
+    // Its types do not know what it hands on to `net.connect`.
+    const forSocket = { timeout: this.#options.connectTimeoutMs, allowH2: false, highWaterMark: heldBytes };
+    const open = buildConnector(forSocket);
     const client = new Client(origin, {
       connect: (options, callback) =>
         open(options, (...[error, socket]) => {
@@ -184,10 +189,12 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
   }
 
   onResponseStart(
-    _: Dispatcher.DispatchController,
+    controller: Dispatcher.DispatchController,
     status: number,
     headers: Readonly<Record<string, string | string[] | undefined>>,
   ): void {
+    // Parts of what one read brought, which stays in memory as long as they do: 64 KiB where a long body follows the head.
+    controller.rawHeaders = null;
     if (this.#over || status < 200) return;
     const encoding = String(headers['content-encoding'] ?? '')
       .trim()

@@ -5,6 +5,8 @@ import type { UpstreamHead } from './upstream.ts';
 
 /** An answer up to this length is held until it is whole, where there is room, so that a replica lost in its middle is still retried. */
 const heldBytesMax = 1024 * 1024;
+/** Where the id of an answer stands: at its begin. */
+const headBytes = 16 * 1024;
 /** Where usage stands: at the end of the answer. */
 const tailBytes = 16 * 1024;
 
@@ -15,7 +17,8 @@ export class WholeAnswer implements AnswerTaker {
   readonly #times: AttemptTimes;
   #chunks: Buffer[] = [];
   #bytes = 0;
-  #tail = Buffer.alloc(0);
+  /** What it ends with so far, once it is relayed. */
+  #tail: Buffer = Buffer.alloc(0);
   #relaying = false;
 
   constructor(attempt: Attempt, times: AttemptTimes) {
@@ -70,18 +73,27 @@ export class WholeAnswer implements AnswerTaker {
     const { request, head } = this.#attempt;
     if (!this.#relaying) {
       this.#attempt.accepted();
-      this.#attempt.commit(Buffer.concat(this.#chunks));
+      this.#attempt.commit(Buffer.concat(this.#chunks, Math.min(this.#bytes, headBytes)));
       this.#attempt.watch(this.#times.tokenIdleTimeoutMs);
     }
     this.#relaying = true;
     const chunks = this.#chunks;
     this.#chunks = [];
-    for (const chunk of chunks)
-      this.#tail = Buffer.concat([this.#tail, chunk.subarray(-tailBytes)]).subarray(-tailBytes);
+    for (const chunk of chunks) this.#tail = tailOf(this.#tail, chunk);
     const flows = request.reply.writePart(answerOf(head, this.#tail), chunks);
     if (flows) request.answerTaken();
     else this.#attempt.holdBack(this.#times.tokenIdleTimeoutMs);
   }
+}
+
+/** The last bytes of both, in memory of their own: a part of a chunk, or of Node's pool, would hold all of it. */
+function tailOf(tail: Buffer, chunk: Buffer): Buffer {
+  const more = chunk.subarray(-tailBytes);
+  const kept = tail.subarray(Math.max(0, tail.length + more.length - tailBytes));
+  const both = Buffer.allocUnsafeSlow(kept.length + more.length);
+  kept.copy(both);
+  more.copy(both, kept.length);
+  return both;
 }
 
 /**

@@ -19,7 +19,7 @@ const inChunksOf = (body: string, size: number): string =>
 
 /** A server that echoes bodies, or discards them under `/no`, and the most pieces that a turn of its loop brought. */
 async function startEcho() {
-  const room = new BodyRoom(64e6, 0, systemClock);
+  const room = new BodyRoom({ bytes: 64e6, firstReadBytes: 0, waitMs: 0 }, systemClock);
   const seen = { all: 0, pieces: 0, most: 0, waits: 0 };
   const intake = new Intake(128 * 1024, { nextTurn: setImmediate, held: () => (seen.waits += 1) });
   const limits: BodyLimits = { bytesMax: 64e6, timeoutMs: 60_000, clock: systemClock, intake };

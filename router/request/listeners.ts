@@ -48,6 +48,11 @@ export interface ListenerOptions {
 
 /** Files and connections that are neither clients’ nor replicas’, with room to spare. */
 const ownDescriptors = 100;
+/**
+ * An answer waits for its client above this; with the 64 KiB that an engine's connection brings at a time it has 64 KiB in
+ * the middle, and 96 at most, beyond the socket's own buffer.
+ */
+const unsentBytes = 32 * 1024;
 /** Time for the last bytes of ended streams to leave. */
 export const lastBytesMs = 2000;
 
@@ -116,7 +121,7 @@ async function startOne(
     return tell(request ?? {}, new AppError('overloaded', { retryAfterMs: 2000 }));
   };
   // Whoever names no host is answered in its own words, too.
-  const server = { maxHeaderSize: readHeaderBytesMax, requireHostHeader: false };
+  const server = { maxHeaderSize: readHeaderBytesMax, requireHostHeader: false, highWaterMark: unsentBytes };
   const bounds = { connectionsMax, refuse };
   const tls = files && (await readTlsFiles(files));
   const running = stack.use(

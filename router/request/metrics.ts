@@ -8,7 +8,7 @@ const tokenBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 /** What the gauges read when they are asked. */
 export interface RouterGauges {
   readonly brain: () => BrainFigures;
-  readonly bodies: () => Readonly<Record<'bytes' | 'unread' | 'held' | 'unscanned', number>>;
+  readonly bodies: () => Readonly<Record<'bytes' | 'unread' | 'unreadBytes' | 'held' | 'unscanned', number>>;
   readonly answerBytes: () => number;
   readonly ledgerUp: () => boolean;
   readonly ledgerDropped: () => number;
@@ -113,6 +113,7 @@ export class RouterMetrics {
     gauge('body_bytes', 'Request bodies held in memory.', () => gauges.bodies().bytes);
     gauge('answer_bytes', 'Whole answers held in memory.', gauges.answerBytes);
     gauge('waiting_bodies', 'Request bodies that wait unread for memory.', () => gauges.bodies().unread);
+    gauge('waiting_body_bytes', 'What those have brought so far.', () => gauges.bodies().unreadBytes);
     gauge('intake_waiting_bodies', 'Bodies whose next bytes wait to be read.', () => gauges.bodies().held);
     gauge('scan_waiting_bodies', 'Bodies whose next bytes wait to be scanned.', () => gauges.bodies().unscanned);
     gauge(

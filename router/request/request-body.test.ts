@@ -3,7 +3,8 @@ import { createTestClock } from '#shared/testing/test-clock.ts';
 import { BodyRoom } from '../admit/body-room.ts';
 import { RequestBody } from './request-body.ts';
 
-const roomOf = (bytes: number): BodyRoom => new BodyRoom(bytes, 1000, createTestClock());
+const roomOf = (bytes: number): BodyRoom =>
+  new BodyRoom({ bytes, firstReadBytes: bytes, waitMs: 1000 }, createTestClock());
 const bodyOf = (memory: BodyRoom, endpointId = 'a'): RequestBody => {
   const body = new RequestBody(memory);
   body.belongTo(endpointId);

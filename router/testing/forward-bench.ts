@@ -98,7 +98,7 @@ function requestOf(options: BenchOptions, outgoing: MemoryOutgoing): InferenceRe
   const deps = {
     times: benchTimes,
     capacityTimeoutMaxMs: 600_000,
-    memory: options.memory ?? new BodyRoom(1e6, 0, clock),
+    memory: options.memory ?? new BodyRoom({ bytes: 1e6, firstReadBytes: 0, waitMs: 0 }, clock),
     answers: options.answers ?? new SharedRoom(1e7),
     replies: new OpenReplies(),
     metrics: new RouterMetrics(new Registry()),

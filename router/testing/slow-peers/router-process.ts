@@ -7,6 +7,7 @@ import { systemClock } from '#shared/runtime/clock.ts';
 import { environment } from '#shared/runtime/environment.ts';
 import { formatToken } from '#shared/runtime/access-token.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
+import { routerNodeFlags } from '../../admit/node-flags.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { startLoop } from '#shared/runtime/loop.ts';
 import { freePort } from '#shared/runtime/http/free-port.ts';
@@ -40,10 +41,11 @@ export interface RouterProcess {
 const mainFile = join(import.meta.dirname, '../../main.ts');
 const peersFile = join(import.meta.dirname, 'peers.ts');
 
-/** Starts both. `env`: what differs from the defaults. */
+/** Starts both. `env`: what differs from the defaults; `crowdYields`: the kernel prefers others to crowds and their engine. */
 export async function startRouterProcess(
   started: Started,
   env: Readonly<Record<string, string>>,
+  { crowdYields = false }: { crowdYields?: boolean } = {},
 ): Promise<RouterProcess> {
   const token = formatToken('access', randomBytes(24));
   const otherToken = formatToken('access', randomBytes(24));
@@ -52,7 +54,7 @@ export async function startRouterProcess(
   const folder = await started.folder('fairway-slow-peers-');
   const endpoints = await Promise.all(
     [token, otherToken].map(async (each) => {
-      const port = await startServer(started, { what: 'engine', yields: each === token });
+      const port = await startServer(started, { what: 'engine', yields: crowdYields && each === token });
       const pool = poolDocument({ vpcId, models: ['m'], replicas: [replicaAt(port)] });
       return { pool, access: accessDocument({ ...pool, hashes: [keyedHash(hashKey, each)] }) };
     }),
@@ -61,7 +63,7 @@ export async function startRouterProcess(
   const edge = { access: endpoints.map(({ access }) => access), pools: endpoints.map(({ pool }) => pool) };
   await writeFile(edgeFile, JSON.stringify(edge));
   const [port, adminPort] = [await freePort(), await freePort()];
-  const child = spawn(process.execPath, [mainFile], {
+  const child = spawn(process.execPath, [...routerNodeFlags, mainFile], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
       ...environment(),
@@ -99,7 +101,7 @@ export async function startRouterProcess(
     peakBytes: () => peak,
     peers: (job) => {
       const own = job.what === 'one';
-      return startPeers(started, { port, ...job, token: own ? otherToken : token, yields: !own });
+      return startPeers(started, { port, ...job, token: own ? otherToken : token, yields: crowdYields && !own });
     },
   };
 }

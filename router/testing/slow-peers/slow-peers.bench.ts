@@ -55,7 +55,7 @@ console.log('|---|---|---|---|---|');
 for (const crowd of wanted) {
   let end = (): Promise<void> => Promise.resolve();
   const started = endAfter((hook) => (end = hook));
-  const router = await startRouterProcess(started, {});
+  const router = await startRouterProcess(started, {}, { crowdYields: true });
   await look(router);
   const alone = await look(router);
   const bare = await startServer(started, { what: 'bare', yields: true });
