@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { eventsPath, eventsQuerySchema } from '#shared/contract/deployment.ts';
 import { authenticate, requireScope } from '../../http/authenticate.ts';
 import { publicOrigin } from '../../http/public-origin.ts';
@@ -6,6 +7,9 @@ import { followEvents, listEvents } from '../endpoints/read-events.ts';
 import { endpointIdOf, type Route } from './route.ts';
 
 const scope = 'dedicated_inference:read';
+
+/** What whoever comes back goes on behind; it takes the place of `after`. */
+const resumption = z.object({ 'Last-Event-ID': eventsQuerySchema.shape.after.unwrap().optional() });
 
 /** GET /v2/dedicated-inferences/{id}/events: a page, or, to whoever accepts `text/event-stream`, what comes as it comes. */
 export const eventsRoute: Route = {
@@ -25,13 +29,15 @@ export const eventsRoute: Route = {
   handle: async (c, { context, eventStreams, lookup }) => {
     const call = c.get('call');
     const endpointId = endpointIdOf(c);
-    const resumed = c.req.header('last-event-id');
-    const query = parseInput(eventsQuerySchema, { ...c.req.query(), ...(resumed && { after: resumed }) });
+    const asked = parseInput(eventsQuerySchema, c.req.query());
+    const last = { 'Last-Event-ID': c.req.header('last-event-id') || undefined };
+    const { 'Last-Event-ID': after = asked.after } = parseInput(resumption, last);
+    const query = { ...asked, after };
     if (!c.req.header('accept')?.includes('text/event-stream')) {
       const url = `${publicOrigin(c.req.raw)}${c.req.path}`;
       return listEvents(context, call, { endpointId, query, url });
     }
-    const events = await followEvents(context, call, { endpointId, after: query.after });
+    const events = await followEvents(context, call, { endpointId, after });
     const isAllowed = (): boolean => {
       try {
         requireScope(authenticate(c.req.header('authorization'), lookup, context.clock.now()), scope);

@@ -34,10 +34,14 @@ const ifMatch = z.string().optional().meta({
   description: 'Change this revision alone: the `ETag` of what was read, or `*` for whichever it is.',
   example: '"3"',
 });
-const lastEventId = z.string().optional().meta({
-  description: 'Id of the last event that was read: the stream goes on behind it.',
-  example: '1',
-});
+const lastEventId = z
+  .string()
+  .regex(/^\d{1,16}$/)
+  .optional()
+  .meta({
+    description: 'Id of the last event that was read: the stream goes on behind it.',
+    example: '1',
+  });
 
 const pathIds: Record<string, string> = {
   id: 'Id of the endpoint.',

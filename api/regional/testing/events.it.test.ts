@@ -119,6 +119,8 @@ describe('the timeline of an endpoint', () => {
       expect((await region.call(0, { path: path(), headers: { accept, 'last-event-id': 'x' } })).status).toBe(422);
     }
     expect((await region.call(0, { path: path('?per_page=201') })).status).toBe(422);
+    const twice = { path: path('?after=x'), headers: { 'last-event-id': '1' } };
+    expect((await region.call(0, twice)).body.errors?.map((one) => one.path)).toEqual(['after']);
     expect((await region.call(0, { path: path(), method: 'POST' })).status).toBe(405);
   });
 

@@ -30,7 +30,21 @@ const goBuild = (folder: string, name: string, source: string): Promise<unknown>
     env: { ...environment(), GOFLAGS: '-mod=readonly', GOTOOLCHAIN: 'local', CGO_ENABLED: '0' },
   });
 
-/** DigitalOcean's clients that are not on npm, at the versions of `go.mod` and `requirements.txt`. */
+/** A virtual environment with what a file of requirements names. */
+const pythonBuild = (program: string, requirements: string): ClientBuild => ({
+  needs: ['python3', '-m', 'venv', '--help'],
+  recipe: [requirements],
+  program,
+  make: async (folder) => {
+    await run('python3', ['-m', 'venv', folder]);
+    await run(join(folder, 'bin/pip'), ['install', '-q', '-r', join(here, requirements)]);
+  },
+});
+
+/**
+ * DigitalOcean's clients that are not on npm, at the versions of `go.mod` and `requirements.txt`; and Schemathesis, which
+ * asks whatever an OpenAPI document lets it.
+ */
 const builds = {
   godo: { needs: ['go', 'version'], recipe: goFiles, program: 'godo', make: (folder) => goBuild(folder, 'godo', '.') },
   doctl: {
@@ -39,15 +53,8 @@ const builds = {
     program: 'doctl',
     make: (folder) => goBuild(folder, 'doctl', 'github.com/digitalocean/doctl/cmd/doctl'),
   },
-  pydo: {
-    needs: ['python3', '-m', 'venv', '--help'],
-    recipe: ['requirements.txt'],
-    program: 'bin/python',
-    make: async (folder) => {
-      await run('python3', ['-m', 'venv', folder]);
-      await run(join(folder, 'bin/pip'), ['install', '-q', '-r', join(here, 'requirements.txt')]);
-    },
-  },
+  pydo: pythonBuild('bin/python', 'requirements.txt'),
+  schemathesis: pythonBuild('bin/schemathesis', 'schemathesis.txt'),
 } as const satisfies Record<string, ClientBuild>;
 
 /** A client that is not on npm. */

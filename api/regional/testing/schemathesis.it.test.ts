@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest';
+import { findClient } from '../../testing/clients/client-builds.ts';
+import { judgeByDocument } from './judge-by-document.ts';
+
+// A sample; the whole is `node api/regional/testing/schemathesis.ts`. `npm test -- --all` installs what it needs where Python is.
+const schemathesis = process.env['FAIRWAY_TEST_ALL'] === undefined ? undefined : await findClient('schemathesis');
+if (schemathesis !== undefined)
+  it('answers what its document says, to right and wrong requests', { timeout: 300_000 }, async ({ signal }) => {
+    const { code, output } = await judgeByDocument({ schemathesis, cases: 5, show: false, signal });
+    expect(code, output.slice(-8000)).toBe(0);
+    expect(Number(/(\d+) generated/.exec(output)?.[1])).toBeGreaterThan(500);
+  });
