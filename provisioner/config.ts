@@ -83,6 +83,11 @@ export const provisionerSchema = z.object({
     .default(615_000)
     .describe('time between SIGTERM and SIGKILL, at least the longest stream'),
   FAIRWAY_PRESTOP_MS: count(0).default(2000).describe('time between a pod’s mark for deletion and SIGTERM'),
+  FAIRWAY_SIZE_LABEL: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('label of nodes whose value is their GPU size’s slug, such as node.kubernetes.io/instance-type on DOKS'),
   FAIRWAY_PROOF_TIMEOUT_MS: count(100).default(30_000).describe('longest wait for the answer to a proof'),
   FAIRWAY_REPROVE_MS: count(0).default(300_000).describe('age at which an active endpoint is proven again; 0 = never'),
   FAIRWAY_REPROVE_FAILURES: count(1)

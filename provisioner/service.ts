@@ -233,6 +233,7 @@ function planSettings(
     manifests: {
       graceMs: config.FAIRWAY_GRACE_MS,
       preStopMs: config.FAIRWAY_PRESTOP_MS,
+      sizeLabel: config.FAIRWAY_SIZE_LABEL ?? null,
       engineOf: readEngineChoice(config.FAIRWAY_ENGINES) ?? (() => sim),
     },
     drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS,

@@ -10,6 +10,12 @@ export interface EngineProfile {
   metrics: { running: string; waiting: string; kvUse: string };
   /** Start flags; `{model}` and `{port}` stand for the pod's own. */
   args: readonly string[];
+  /** It gets its weights from Hugging Face when it starts: its pods may go out for them. */
+  downloadsWeights: boolean;
+  /** Environment variables that name a folder, by the folder below the pod's cache volume; without any there is none. */
+  caches: Readonly<Record<string, string>>;
+  /** Numeric user that its image runs as; null for an image that only runs as root, which `restricted` forbids. */
+  user: number | null;
   /** Environment variables: of the engine's API key, and, where it has one, of the port that a kubelet may give. */
   env: { apiKey: string; port?: string };
   /**

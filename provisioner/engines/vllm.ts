@@ -16,6 +16,10 @@ export const vllm: EngineProfile = {
     kvUse: 'vllm:kv_cache_usage_perc',
   },
   args: ['--host', '$(POD_IP)', '--port', '{port}', '--model', '{model}'],
+  downloadsWeights: true,
+  caches: { HF_HOME: 'huggingface', VLLM_CACHE_ROOT: 'vllm' },
+  // The official image runs as root: its caches and torch's compiler look the user up in /etc/passwd.
+  user: null,
   env: { apiKey: 'VLLM_API_KEY' },
   shutdownFlag: { name: '--shutdown-timeout', unitMs: 1000 },
   goesOnWithoutClient: false,

@@ -23,6 +23,8 @@ export interface ManifestSettings {
   graceMs: number;
   /** Which engine serves a deployment. */
   engineOf: EngineChoice;
+  /** Label of nodes that has the slug of their GPU size as its value; null where nodes have none. */
+  sizeLabel: string | null;
   /** Time between the mark for deletion and SIGTERM: routers have dropped the replica by then. */
   preStopMs: number;
 }

@@ -1,7 +1,7 @@
 import type { KubeObject, OwnerReference } from '../kube/kube-object.ts';
 import type { EngineGroup } from './engine-deployment.ts';
 import { engineAccount, limits, networkPolicies, quota } from './guards.ts';
-import { namespace } from './namespace.ts';
+import { namespace, podSecurityOf } from './namespace.ts';
 import { poolDisruptionBudget, poolSecret, poolService, type Pool } from './pool-objects.ts';
 import type { AppliedSpec, ManifestSettings, PoolSecrets } from './applied-spec.ts';
 import { intentSeqAnnotation } from './names.ts';
@@ -27,15 +27,16 @@ export function supportObjects(
     settings: ManifestSettings;
     /** What is there beside the replicas that the spec asks for: of older templates, or on its way out. */
     beside: { pods: number; gpus: number };
+    /** All that the endpoint has or is about to have, of whichever template. */
+    deployments: readonly KubeObject[];
   },
 ): KubeObject[] {
-  const { owner, secretsOf, settings, beside } = context;
+  const { owner, secretsOf, settings, beside, deployments } = context;
   const pools = poolsOf(spec, settings);
-  const ports = [...new Set(pools.map(({ profile }) => profile.port))];
   const objects = [
-    namespace(spec, owner),
+    namespace(spec, owner, podSecurityOf(deployments)),
     engineAccount(spec),
-    ...networkPolicies(spec, ports),
+    ...networkPolicies(spec, pools),
     quota(spec, beside),
     limits(spec),
     ...pools.map((pool) => poolSecret(pool, secretsOf(pool.deployment.modelId))),

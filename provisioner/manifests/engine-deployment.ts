@@ -69,7 +69,7 @@ export function engineDeployment(group: EngineGroup, settings: ManifestSettings,
 }
 
 function podTemplate(group: EngineGroup, settings: ManifestSettings, hash: string): object {
-  const { endpointId, deployment, accelerator } = group;
+  const { endpointId, deployment, accelerator, profile } = group;
   return {
     metadata: {
       labels: {
@@ -84,26 +84,32 @@ function podTemplate(group: EngineGroup, settings: ManifestSettings, hash: strin
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       terminationGracePeriodSeconds: seconds(settings.preStopMs + settings.graceMs),
-      securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+      securityContext: {
+        ...(profile.user !== null && { runAsNonRoot: true, runAsUser: profile.user, fsGroup: profile.user }),
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+      ...(settings.sizeLabel !== null && { nodeSelector: { [settings.sizeLabel]: accelerator.slug } }),
       tolerations: [{ key: 'nvidia.com/gpu', operator: 'Exists', effect: 'NoSchedule' }],
-      topologySpreadConstraints: [
-        {
-          maxSkew: 1,
-          topologyKey: 'kubernetes.io/hostname',
-          whenUnsatisfiable: 'ScheduleAnyway',
-          labelSelector: { matchLabels: { [labels.pool]: deployment.modelId } },
-        },
-      ],
+      topologySpreadConstraints: ['kubernetes.io/hostname', 'topology.kubernetes.io/zone'].map((topologyKey) => ({
+        maxSkew: 1,
+        topologyKey,
+        whenUnsatisfiable: 'ScheduleAnyway',
+        labelSelector: { matchLabels: { [labels.pool]: deployment.modelId } },
+        matchLabelKeys: ['pod-template-hash'],
+      })),
       containers: [engineContainer(group, settings)],
-      volumes: [{ name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: '1Gi' } }],
+      volumes: [
+        // Parallel workers exchange tensors here; one GPU needs little. It counts against the memory of the pod.
+        { name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: gpusOf(group) > 1 ? '20Gi' : '1Gi' } },
+        ...(hasCaches(profile) ? [{ name: 'cache', emptyDir: {} }] : []),
+      ],
     },
   };
 }
 
 function engineContainer(group: EngineGroup, settings: ManifestSettings): object {
-  const { deployment, accelerator, profile } = group;
-  const gpus = String(gpuSize(accelerator.slug)?.gpuCount ?? 1);
-  const resources = { 'nvidia.com/gpu': gpus };
+  const { deployment, profile } = group;
+  const resources = { 'nvidia.com/gpu': String(gpusOf(group)) };
   const [model = deployment.slug] = modelNames(deployment);
   const key = (name: string, optional: boolean): object => ({
     secretKeyRef: { name: poolSecretName(deployment.modelId), key: name, ...(optional && { optional }) },
@@ -126,16 +132,39 @@ function engineContainer(group: EngineGroup, settings: ManifestSettings): object
       { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
       { name: profile.env.apiKey, valueFrom: key(secretKeys.upstream, false) },
       { name: 'HF_TOKEN', valueFrom: key(secretKeys.huggingFace, true) },
+      ...Object.entries(profile.caches).map(([name, folder]) => ({ name, value: `${cacheFolder}/${folder}` })),
     ],
     ports: [{ name: 'http', containerPort: profile.port, protocol: 'TCP' }],
     resources: { limits: resources, requests: resources },
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
     startupProbe: { ...probe, periodSeconds: 1, failureThreshold: seconds(profile.startTimeoutMs) },
     readinessProbe: { ...probe, periodSeconds: 2, failureThreshold: 3 },
-    livenessProbe: { ...probe, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 10 },
+    // An engine that hangs does not use a grace: it is killed at once, and its streams go with it either way.
+    livenessProbe: {
+      ...probe,
+      periodSeconds: 10,
+      timeoutSeconds: 5,
+      failureThreshold: 10,
+      terminationGracePeriodSeconds: 1,
+    },
     ...(settings.preStopMs > 0 && { lifecycle: { preStop: { sleep: { seconds: seconds(settings.preStopMs) } } } }),
-    volumeMounts: [{ name: 'shm', mountPath: '/dev/shm' }],
+    volumeMounts: [
+      { name: 'shm', mountPath: '/dev/shm' },
+      ...(hasCaches(profile) ? [{ name: 'cache', mountPath: cacheFolder }] : []),
+    ],
   };
+}
+
+/** Where the volume for what an engine downloads and compiles is mounted. */
+const cacheFolder = '/cache';
+
+function hasCaches({ caches }: EngineProfile): boolean {
+  return Object.keys(caches).length > 0;
+}
+
+/** GPUs of one replica, all of which the engine spreads the model over. */
+function gpusOf({ accelerator }: EngineGroup): number {
+  return gpuSize(accelerator.slug)?.gpuCount ?? 1;
 }
 
 /** What an engine does with its streams after SIGTERM is over before SIGKILL comes, so that it can still tell clients. */

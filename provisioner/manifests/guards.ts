@@ -1,8 +1,8 @@
 import { gpuSize } from '#shared/contract/catalogue/catalog.ts';
 import type { KubeObject, ObjectMeta } from '../kube/kube-object.ts';
-import { poolScale } from './pool-objects.ts';
+import { poolScale, type Pool } from './pool-objects.ts';
 import type { AppliedSpec } from './applied-spec.ts';
-import { engineAccountName, namespaceName, systemNamespace, labelsOf } from './names.ts';
+import { engineAccountName, namespaceName, systemNamespace, labels, labelsOf } from './names.ts';
 
 const meta = ({ endpointId }: AppliedSpec, name: string, component: string): ObjectMeta => ({
   name,
@@ -20,8 +20,19 @@ export function engineAccount(spec: AppliedSpec): KubeObject {
   };
 }
 
-/** Nothing in, nothing out but names; routers and the provisioner reach the engines' ports. */
-export function networkPolicies(spec: AppliedSpec, enginePorts: readonly number[]): KubeObject[] {
+/** Where weights never come from: private and link-local addresses, among them those of clouds' metadata services. */
+const inside = {
+  v4: ['10.0.0.0/8', '100.64.0.0/10', '169.254.0.0/16', '172.16.0.0/12', '192.168.0.0/16'],
+  v6: ['fc00::/7', 'fe80::/10'],
+} as const;
+
+/**
+ * Routers and the provisioner reach the engines' ports; nothing goes out but questions for names, and from the pools whose
+ * engines download their weights, TLS to the outside.
+ */
+export function networkPolicies(spec: AppliedSpec, pools: readonly Pool[]): KubeObject[] {
+  const enginePorts = [...new Set(pools.map(({ profile }) => profile.port))];
+  const downloading = pools.filter(({ profile }) => profile.downloadsWeights);
   const policy = (name: string, rules: object): KubeObject => ({
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
@@ -41,7 +52,21 @@ export function networkPolicies(spec: AppliedSpec, enginePorts: readonly number[
       ingress: [{ from: [fromSystem], ports: enginePorts.map((port) => ({ port, protocol: 'TCP' })) }],
     }),
     policy('to-names', { policyTypes: ['Egress'], egress: [{ to: [resolvers], ports: dns }] }),
+    ...(downloading.length === 0 ? [] : [policy('to-weights', toWeights(downloading))]),
   ];
+}
+
+function toWeights(pools: readonly Pool[]): object {
+  const values = pools.map(({ deployment }) => deployment.modelId);
+  const outside = [
+    { ipBlock: { cidr: '0.0.0.0/0', except: inside.v4 } },
+    { ipBlock: { cidr: '::/0', except: inside.v6 } },
+  ];
+  return {
+    podSelector: { matchExpressions: [{ key: labels.pool, operator: 'In', values }] },
+    policyTypes: ['Egress'],
+    egress: [{ to: outside, ports: [{ port: 443, protocol: 'TCP' }] }],
+  };
 }
 
 /**

@@ -18,7 +18,7 @@ const settings = sampleSettings.manifests;
 const specOf = (scale: number) => appliedSpec(sampleSpec(scale), 42);
 const owner = { apiVersion: 'fairway.dev/v1', kind: 'DedicatedInference', name: 'di-x', uid: 'uid-1' };
 const secretsOf = () => ({ upstreamKey: 'upstream-key', huggingFaceToken: 'hf_secret' });
-const context = { owner, secretsOf, settings, beside: { pods: 0, gpus: 0 } };
+const context = { owner, secretsOf, settings, beside: { pods: 0, gpus: 0 }, deployments: [] };
 const group = (scale: number): EngineGroup => groupsOf(specOf(scale), settings)[0] as EngineGroup;
 
 describe('manifests', () => {
@@ -27,7 +27,7 @@ describe('manifests', () => {
     const objects: KubeObject[] = [
       sharedNamespace(),
       customResource(specOf(2)),
-      ...supportObjects(specOf(2), context),
+      ...supportObjects(specOf(2), { ...context, deployments: [engineDeployment(group(2), settings, 2)] }),
       fenced(engineDeployment(group(2), settings, 2), 42),
     ];
     await expect(`${JSON.stringify(objects, null, 2)}\n`).toMatchFileSnapshot('./endpoint.golden.json');
@@ -100,6 +100,66 @@ describe('manifests', () => {
       ({ metadata }) => metadata.name === 'from-routers',
     );
     expect(open?.['spec']).toMatchObject({ ingress: [{ ports: [{ port: 8000 }, { port: 8080 }] }] });
+  });
+
+  it('let only engines out that download their weights, and them only to TLS outside', () => {
+    const [first] = sampleSpec(1).deployments;
+    if (first === undefined) throw new Error('the sample has a deployment');
+    const spec = appliedSpec(sampleSpec(1, { deployments: [first, { ...first, modelId: 'b', slug: 'b' }] }), 42);
+    const out = (engines: string): KubeObject | undefined => {
+      const mixed = { ...settings, engineOf: readEngineChoice(engines) ?? (() => sim) };
+      return supportObjects(spec, { ...context, settings: mixed }).find(
+        ({ metadata }) => metadata.name === 'to-weights',
+      );
+    };
+    expect(out('sim')).toBeUndefined();
+    // The metadata service of a cloud, on a link-local address, gives out the node's credentials.
+    expect(out('sim,b=vllm')).toMatchObject({
+      spec: {
+        podSelector: { matchExpressions: [{ key: 'fairway.dev/pool', operator: 'In', values: ['b'] }] },
+        egress: [
+          {
+            to: [{ ipBlock: { except: expect.arrayContaining(['169.254.0.0/16']) } }, { ipBlock: { cidr: '::/0' } }],
+            ports: [{ port: 443, protocol: 'TCP' }],
+          },
+        ],
+      },
+    });
+  });
+
+  it('run as Pod Security "restricted" unless any pod, also of an older template, is one that it would refuse', () => {
+    const enforced = (...deployments: KubeObject[]): string | undefined =>
+      supportObjects(specOf(1), { ...context, deployments })[0]?.metadata.labels?.[
+        'pod-security.kubernetes.io/enforce'
+      ];
+    const unprivileged = engineDeployment(group(1), settings, 1);
+    const asRoot = engineDeployment({ ...group(1), profile: vllm }, settings, 1);
+    expect(enforced(unprivileged)).toBe('restricted');
+    expect(enforced(unprivileged, asRoot)).toBe('baseline');
+  });
+
+  it.each([
+    ['gpu-h100x1-80gb', '1Gi'],
+    ['gpu-h100x8-640gb', '20Gi'],
+  ])('give a replica on %s shared memory of %s, and its engine a volume for its caches', (slug, sizeLimit) => {
+    const engine = { ...group(1), profile: vllm, accelerator: { ...group(1).accelerator, slug } };
+    const { template } = engineDeployment(engine, settings, 1)['spec'] as { template: KubeObject };
+    expect(template['spec']).toMatchObject({
+      volumes: [{ emptyDir: { medium: 'Memory', sizeLimit } }, { name: 'cache', emptyDir: {} }],
+      containers: [
+        {
+          env: expect.arrayContaining([{ name: 'HF_HOME', value: '/cache/huggingface' }]),
+          volumeMounts: [{ mountPath: '/dev/shm' }, { name: 'cache', mountPath: '/cache' }],
+        },
+      ],
+    });
+  });
+
+  it('bind replicas to nodes of their size where nodes say which they are', () => {
+    const sizeLabel = 'node.kubernetes.io/instance-type';
+    const text = JSON.stringify(engineDeployment(group(1), { ...settings, sizeLabel }, 1));
+    expect(text).toContain(`"nodeSelector":{"${sizeLabel}":"gpu-mi300x1-192gb"}`);
+    expect(JSON.stringify(engineDeployment(group(1), settings, 1))).not.toContain('nodeSelector');
   });
 
   it('leave secrets out of pods and custom resources', () => {

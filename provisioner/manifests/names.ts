@@ -52,6 +52,7 @@ export const deletionCostAnnotation = 'controller.kubernetes.io/pod-deletion-cos
 export function labelsOf(endpointId: string, component: string): Record<string, string> {
   return {
     'app.kubernetes.io/name': 'fairway',
+    'app.kubernetes.io/instance': resourceName(endpointId),
     'app.kubernetes.io/component': component,
     'app.kubernetes.io/managed-by': 'fairway-provisioner',
     [labels.endpoint]: endpointId,

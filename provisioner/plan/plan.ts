@@ -113,7 +113,8 @@ function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSett
     huggingFaceToken: observed.huggingFaceToken,
   });
   const beside = roomBeside(workloads, observed);
-  const support = supportObjects(spec, { owner, secretsOf, settings: settings.manifests, beside });
+  const deployments = workloads.workloads.map(({ deployment }) => deployment);
+  const support = supportObjects(spec, { owner, secretsOf, settings: settings.manifests, beside, deployments });
   const pools = plannedPools(spec, observed, { victims: workloads.victims, settings });
   const measured = measure(current, observed, pools);
   const proofs = planProofs(chosen, observed, { current, measured, settings });

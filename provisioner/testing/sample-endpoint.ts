@@ -61,7 +61,7 @@ export function sampleOnOtherGpus(scale: number): SpecDocument {
 
 /** Settings with round times. */
 export const sampleSettings: PlanSettings = {
-  manifests: { graceMs: 600_000, preStopMs: 2000, engineOf: () => sim },
+  manifests: { graceMs: 600_000, preStopMs: 2000, sizeLabel: null, engineOf: () => sim },
   drainTimeoutMs: 600_000,
   changeDeadlineMs: 900_000,
   minimumAfterMs: 60_000,
