@@ -215,9 +215,13 @@ function createCommitter({ config, clock, metrics, random }: Base, log: NatsDesi
 }
 
 function startAuditor(base: Base): Auditor {
-  const { config, clock, log, metrics, random } = base;
+  const { config, nats, clock, log, metrics, random } = base;
   const auditLog = {
     ...documentsOf(base, streams.audit.name),
+    completeSince: async () => {
+      const { state } = await nats.jsm.streams.info(streams.audit.name);
+      return state.first_seq > 1 ? Date.parse(state.first_ts) : 0;
+    },
     onRefused: () => metrics.refusedKeys.inc({ queue: 'audit' }),
   };
   const drainTimeoutMs = config.FAIRWAY_NATS_DRAIN_TIMEOUT_MS;

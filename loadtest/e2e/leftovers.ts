@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { streams } from '#shared/contract/subjects.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectNats } from '#shared/runtime/nats/nats.ts';
+import { readLog } from '#shared/runtime/nats/read-log.ts';
 import { lookAt } from '#loadtest/cluster/client/kubeconfig.ts';
 import { kubeconfigOf, type StackPlan } from '#loadtest/stack/processes.ts';
 
@@ -29,10 +30,9 @@ async function inNats(plan: StackPlan, needles: readonly string[], everywhere: b
   const found: string[] = [];
   const { desired, status, edge, infra, leases } = streams;
   for (const stream of everywhere ? Object.values(streams) : [desired, status, edge, infra, leases]) {
-    const { state } = await nats.jsm.streams.info(stream.name, { subjects_filter: '>' });
-    for (const subject of Object.keys(state.subjects ?? {})) {
-      const message = await nats.jsm.streams.getMessage(stream.name, { last_by_subj: subject });
-      const text = message === null ? '' : message.string();
+    for await (const message of readLog(nats, stream.name, '>')) {
+      const { subject } = message;
+      const text = message.string();
       const mentioned = needles.some((needle) => subject.includes(needle) || text.includes(needle));
       const ends = !everywhere && (text === '' || /"kind":"(tombstone|revoked|released)"|"state":"gone"/.test(text));
       if (mentioned && !ends) found.push(`NATS ${stream.name} ${subject}: ${text.slice(0, 200)}`);

@@ -38,8 +38,8 @@ async function record(context: AdminContext, command: string): Promise<void> {
 /** What operators have asked for in this region, oldest first. */
 export async function tellOperators({ nats, region }: AdminContext): Promise<string[]> {
   const lines: string[] = [];
-  for await (const body of readLog(nats, stream, subjects.audit('operator', region))) {
-    const { at, actor, command } = operatorLineSchema.parse(body);
+  for await (const message of readLog(nats, stream, subjects.audit('operator', region))) {
+    const { at, actor, command } = operatorLineSchema.parse(message.json());
     lines.push(`${at}  ${actor}  ${command}`);
   }
   return lines;
@@ -53,8 +53,8 @@ export async function tellEndpoint({ nats }: AdminContext, endpointId: string): 
   if (!uuidSchema.safeParse(endpointId).success) throw new ConfigError(`"${endpointId}" is no endpoint's id.`);
   const found: AuditDocument[] = [];
   for (const document of ['spec', 'access'] as const)
-    for await (const body of readLog(nats, stream, subjects.audit(document, endpointId)))
-      found.push(auditDocumentSchema.parse(body));
+    for await (const message of readLog(nats, stream, subjects.audit(document, endpointId)))
+      found.push(auditDocumentSchema.parse(message.json()));
   if (found.length === 0) throw new ConfigError(`The audit log of this region has no line of endpoint ${endpointId}.`);
   const left = new Map<string, string | null>();
   return found

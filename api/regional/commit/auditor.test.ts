@@ -12,7 +12,7 @@ import { Auditor } from './auditor.ts';
 const uuid = (number: number): string => `00000000-0000-8001-8000-${String(number).padStart(12, '0')}`;
 const endpointId = uuid(1);
 
-function start(store = new MemoryDesiredLog()) {
+function start(store = new MemoryDesiredLog(), since = 0) {
   const clock = createTestClock();
   const outcomes: WriteOutcome['kind'][] = [];
   let due = 0;
@@ -22,6 +22,7 @@ function start(store = new MemoryDesiredLog()) {
       return kind === undefined || kind === 'stored' ? store.write([write]) : { kind, reason: 'for the test' };
     },
     last: (subject: string) => store.last(subject),
+    completeSince: () => Promise.resolve(since),
     onRefused: () => {},
   };
   const lines: string[] = [];
@@ -156,6 +157,15 @@ describe('the auditor', () => {
     await clock.advance(2000);
     await ended;
     expect(lines.join('')).toContain('"documents":1');
+  });
+
+  it('leaves out what may have left the log for want of room, where it has no line of a document', async () => {
+    const now = createTestClock().now();
+    const { auditor, document, told } = start(new MemoryDesiredLog(), now - 1000);
+    await auditor.settle(document(2, 1001));
+    expect(told()).toEqual([]);
+    await auditor.settle(document(2, 999));
+    expect(told().map(([, revision]) => revision)).toEqual([10, 20]);
   });
 
   it('leaves out what may have left the log by age, and what was told by a writer of an older version', async () => {

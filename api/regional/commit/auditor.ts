@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { intentsMax } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
@@ -17,6 +18,8 @@ export interface AuditLog {
   write(write: DocumentWrite): Promise<WriteOutcome>;
   /** The last message of a subject of `AUDIT`, from its leader. */
   last(subject: string): Promise<StoredDocument | null>;
+  /** Since when it is complete, milliseconds since the epoch: older lines have left it for want of room. 0: from its start. */
+  completeSince(): Promise<number>;
   onRefused(): void;
 }
 
@@ -26,8 +29,8 @@ const othersAfterMs = 5000;
 /** How often it is looked for what others have left, milliseconds. */
 const sweepEveryMs = 1000;
 
-/** Rounds of "another process wrote a line first". */
-const roundsMax = 8;
+/** Rounds of "another process wrote a line first": each time there is one less to write, of at most so many in two documents. */
+const roundsMax = 2 * intentsMax + 1;
 
 /** Lines that are about to leave the log by age are as good as gone. */
 const dayMs = 24 * 60 * 60 * 1000;
@@ -168,10 +171,13 @@ export class Auditor implements AsyncDisposable {
     const { kind, intents } = due.document;
     // Nobody can have told of what was made just here: no need to look.
     const isNew = due.own && kind !== 'tombstone' && intents.length === 1;
+    const aged = this.#clock.now() - streams.audit.maxAgeMs + dayMs;
     const last = isNew && round === 0 ? null : await this.#log.last(subject);
-    const told = last === null ? 0 : toldSchema.parse(last.body).revision;
-    const since = this.#clock.now() - streams.audit.maxAgeMs + dayMs;
-    return { subject, seq: last?.seq ?? 0, lines: auditLines(due, told, since) };
+    if (last !== null)
+      return { subject, seq: last.seq, lines: auditLines(due, toldSchema.parse(last.body).revision, aged) };
+    // Those of a document that has not been changed for long may have left the log: they are not written again.
+    const since = isNew ? aged : Math.max(aged, await this.#log.completeSince());
+    return { subject, seq: 0, lines: auditLines(due, 0, since) };
   }
 
   /** False when somebody else has written one in between. @throws when it is not known whether one is stored. */

@@ -6,6 +6,7 @@ import { readLog } from '#shared/runtime/nats/read-log.ts';
 /** Every audit line under a subject, in the order in which they were written. */
 export async function readAudit(nats: Nats, subject: string): Promise<AuditDocument[]> {
   const lines: AuditDocument[] = [];
-  for await (const line of readLog(nats, streams.audit.name, subject)) lines.push(auditDocumentSchema.parse(line));
+  for await (const message of readLog(nats, streams.audit.name, subject))
+    lines.push(auditDocumentSchema.parse(message.json()));
   return lines;
 }

@@ -79,6 +79,19 @@ describe('the audit log of an endpoint', () => {
     ]);
   });
 
+  it('repeats no line that has left it for want of room', async () => {
+    const id = await create('long-ago');
+    const path = `${collection}/${id}/routing`;
+    await eventually(async () => expect(await linesOf(id, 'spec')).toHaveLength(1));
+    const later = await create('later');
+    await eventually(async () => expect(await linesOf(later, 'spec')).toHaveLength(1));
+    const kept = await readLast(region.nats, streams.audit.name, subjects.audit('spec', later));
+    await region.nats.jsm.streams.purge(streams.audit.name, { seq: kept?.seq ?? 0 });
+    await region.call(1, { method: 'PUT', path, body: { policy: 'affinity' } });
+    await eventually(async () => expect((await linesOf(id, 'spec')).map(({ action }) => action)).toContain('update'));
+    expect((await linesOf(id, 'spec')).map(({ action }) => action)).toEqual(['update']);
+  });
+
   it('is complete when its documents go', async () => {
     const id = await create('released');
     await addToken(id, 'second');
@@ -112,7 +125,20 @@ describe('the audit log of an endpoint', () => {
     expect(lines.at(-1)?.after).toBe(await hashOf(subjects.access(testVpcId, id)));
   });
 
-  it('holds a change back whose line has no room, but never a revocation', async () => {
+  it('holds a change back whose line has no room, but never a delete', async () => {
+    const id = await create('held-back-spec');
+    await makeTestStreams(region.nats, [{ ...streams.audit, maxMessageBytes: 16 }]);
+    const route = (choices: number): Promise<TestReply> =>
+      region.call(0, { method: 'PUT', path: `${collection}/${id}/routing`, body: { choices_max: choices } });
+    for (let count = 1; count < intentsMax; count += 1) expect((await route(count)).status).toBe(202);
+    expect([(await route(intentsMax)).status, (await route(intentsMax)).status]).toEqual([503, 503]);
+    expect((await region.call(1, { method: 'DELETE', path: `${collection}/${id}` })).status).toBe(202);
+    await makeTestStreams(region.nats, [streams.audit]);
+    await eventually(async () => expect((await linesOf(id, 'spec')).at(-1)).toMatchObject({ action: 'delete' }));
+    expect(await linesOf(id, 'spec')).toHaveLength(intentsMax);
+  });
+
+  it('holds a change of tokens back whose line has no room, but never a revocation', async () => {
     const id = await create('held-back');
     await makeTestStreams(region.nats, [{ ...streams.audit, maxMessageBytes: 16 }]);
     const made: TestReply[] = [];

@@ -1,14 +1,14 @@
-import { DeliverPolicy } from '@nats-io/jetstream';
+import { DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
 import type { Nats } from './nats.ts';
 
 /** Messages of one request, and how long the server may take over it, milliseconds. */
 const page = { max_messages: 500, expires: 5000 };
 
 /**
- * The bodies of all messages that a log has under a subject, which may be a wildcard, oldest first.
+ * All messages that a stream has under a subject, which may be a wildcard, oldest first.
  * @throws when NATS does not answer, or not all of it.
  */
-export async function* readLog(nats: Nats, stream: string, subject: string): AsyncGenerator<unknown> {
+export async function* readLog(nats: Nats, stream: string, subject: string): AsyncGenerator<JsMsg> {
   const consumer = await nats.js.consumers.get(stream, {
     filter_subjects: subject,
     deliver_policy: DeliverPolicy.All,
@@ -19,7 +19,7 @@ export async function* readLog(nats: Nats, stream: string, subject: string): Asy
     const before = left;
     for await (const message of await consumer.fetch({ ...page, max_messages: Math.min(page.max_messages, left) })) {
       left -= 1;
-      yield message.json();
+      yield message;
     }
     if (left === before) throw new Error(`${stream} did not give the rest of ${subject}`);
   }
