@@ -147,6 +147,22 @@ describe('PrefixIndex', () => {
     expect(two.size().blocks).toBe(0);
   });
 
+  test('so much of a prompt is booked at once that a turn of the event loop stays short, the rest with its next turns', () => {
+    const it = index(100_000, 65_536);
+    const keys = BigUint64Array.from({ length: 40_000 }, (_, at) => BigInt(at + 1));
+    const long = { keys, bytesUpTo: Float64Array.from(keys, (_, at) => at + 1), firstUserEnd: 0 };
+    const booked = [1, 2, 3].map(() => {
+      const news = it.insert('r1', long);
+      const { block } = it.match(['r1'], long).get('r1') ?? {};
+      return [news.newKeys.length, Number(news.parentTip), Number(news.touchedTip), block];
+    });
+    expect(booked).toEqual([
+      [16_384, 0, 16_384, 16_383],
+      [16_384, 16_384, 32_768, 32_767],
+      [7232, 32_768, 40_000, 39_999],
+    ]);
+  });
+
   test('memory stays bounded: 48 replicas with 10 MB of prompts each take below 30 MB', () => {
     const it = new PrefixIndex();
     it.setReplicas(new Map(Array.from({ length: 48 }, (_, i) => [`r${i}`, 10_000 * 1024])));

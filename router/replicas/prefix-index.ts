@@ -1,5 +1,5 @@
 import type { PromptKeys } from '../scan/prefix-hash.ts';
-import { PrefixMirror } from './prefix-mirror.ts';
+import { PrefixMirror, wordsOf } from './prefix-mirror.ts';
 import type { Generated, MirrorBlock } from './prefix-mirror.ts';
 
 /** A change of what a replica caches, told to all routers by the one that caused it. */
@@ -34,6 +34,8 @@ interface Entry {
 
 /** What a mirror holds at most, whatever the replica's capacity. */
 const blocksMax = 65_536;
+/** Blocks that one prompt adds at once, 1 ms at most (`testing/scanner.bench.ts`); the next turn adds what follows. */
+const newBlocksMax = 16_384;
 
 /**
  * Which prompt prefixes each replica probably holds: one mirror of its KV cache per replica, fed by what routers sent
@@ -71,7 +73,7 @@ export class PrefixIndex {
 
   /** The longest known prefix per replica. Changes nothing. */
   match(replicas: readonly string[], { keys, after }: Pick<PromptKeys, 'keys' | 'after'>): Map<string, PrefixMatch> {
-    const words = new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);
+    const words = wordsOf(keys);
     return new Map(
       replicas.map((replica) => {
         const mirror = this.#entries.get(replica)?.mirror;
@@ -87,13 +89,15 @@ export class PrefixIndex {
   insert(replica: string, prompt: PromptKeys): PrefixNews {
     const { keys, bytesUpTo, after } = prompt;
     const { block: known = -1, holdsEarlier = false } = this.match([replica], prompt).get(replica) ?? {};
-    const newKeys = keys.slice(known + 1);
+    const newKeys = keys.slice(known + 1, known + 1 + newBlocksMax);
+    const newBytes = new Uint32Array(newKeys.length);
+    for (let i = 0; i < newBytes.length; i++) newBytes[i] = blockBytes(bytesUpTo, known + 1 + i);
     const news: PrefixNews = {
       replica,
       parentTip: keys[known] ?? (holdsEarlier ? after : undefined) ?? 0n,
       newKeys,
-      newBytes: Uint32Array.from(newKeys, (_, i) => blockBytes(bytesUpTo, known + 1 + i)),
-      touchedTip: keys.at(-1) ?? 0n,
+      newBytes,
+      touchedTip: keys[known + newKeys.length] ?? 0n,
     };
     this.apply(news);
     return news;

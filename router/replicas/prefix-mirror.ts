@@ -96,7 +96,16 @@ export class PrefixMirror {
     const added = Math.min(keys.length, this.#limits.maxBlocks - this.#touch(slot));
     // Its output is in the next turn's own blocks.
     if (added > 0) this.#clearOutput(slot);
-    for (let i = 0; i < added; i++) slot = this.#put({ key: keys[i] ?? 0n, parent: slot, bytes: bytes[i] ?? 0 });
+    const words = wordsOf(keys);
+    for (let i = 0; i < added; i++) {
+      const before = slot;
+      const [low, high] = [words[2 * i] ?? 0, words[2 * i + 1] ?? 0];
+      const known = this.#findWords(low, high);
+      if (known !== none) this.#unlink(known);
+      else if (this.#count >= this.#limits.maxBlocks) this.#remove(this.#oldest);
+      slot = known === none ? this.#take(low, high, { parent: before, bytes: bytes[i] ?? 0 }) : known;
+      this.#link(slot, 'newest');
+    }
     this.#touch(slot);
     this.evict(this.#limits.capacityBytes);
     return true;
@@ -143,12 +152,12 @@ export class PrefixMirror {
     const parent = block.parent === 0n ? none : this.#find(block.parent);
     if ((block.parent !== 0n && parent === none) || this.has(block.key)) return;
     if (this.#count >= this.#limits.maxBlocks || this.#total + block.bytes > this.#limits.capacityBytes) return;
-    const slot = this.#take({ key: block.key, parent, bytes: block.bytes });
+    const slot = this.#take(...halvesOf(block.key), { parent, bytes: block.bytes });
     this.#link(slot, 'oldest');
   }
 
   #find(key: bigint): number {
-    return this.#findWords(Number(key & 0xffff_ffffn), Number(key >> 32n));
+    return this.#findWords(...halvesOf(key));
   }
 
   #findWords(low: number, high: number): number {
@@ -167,7 +176,9 @@ export class PrefixMirror {
   }
 
   #clearOutput(slot: number): void {
-    this.#total -= this.#outputs.get(slot)?.bytes ?? 0;
+    const generated = this.#outputs.get(slot);
+    if (generated === undefined) return;
+    this.#total -= generated.bytes;
     this.#outputs.delete(slot);
   }
 
@@ -181,27 +192,17 @@ export class PrefixMirror {
     return depth;
   }
 
-  /** Finds or adds a block and moves it to the front; makes room at the other end. */
-  #put(block: { key: bigint; parent: number; bytes: number }): number {
-    const known = this.#find(block.key);
-    if (known !== none) this.#unlink(known);
-    else if (this.#count >= this.#limits.maxBlocks) this.#remove(this.#oldest);
-    const slot = known === none ? this.#take(block) : known;
-    this.#link(slot, 'newest');
-    return slot;
-  }
-
-  #take(block: { key: bigint; parent: number; bytes: number }): number {
+  #take(low: number, high: number, { parent, bytes }: { parent: number; bytes: number }): number {
     if (this.#free === none && this.#used === this.#low.length) this.#grow();
     const slot = this.#free === none ? this.#used++ : this.#free;
     if (slot === this.#free) this.#free = this.#next[slot] ?? none;
-    this.#low[slot] = Number(block.key & 0xffff_ffffn);
-    this.#high[slot] = Number(block.key >> 32n);
-    this.#weight[slot] = block.bytes;
-    this.#parent[slot] = block.parent;
+    this.#low[slot] = low;
+    this.#high[slot] = high;
+    this.#weight[slot] = bytes;
+    this.#parent[slot] = parent;
     this.#chain(slot);
     this.#count++;
-    this.#total += block.bytes;
+    this.#total += bytes;
     return slot;
   }
 
@@ -264,6 +265,15 @@ export class PrefixMirror {
     this.#buckets = new Int32Array(slots).fill(none);
     for (let slot = 0; slot < this.#used; slot++) this.#chain(slot);
   }
+}
+
+/** The 32-bit halves of keys, low half first. Arithmetic with bigints takes ten times as long. */
+export function wordsOf(keys: BigUint64Array): Uint32Array {
+  return new Uint32Array(keys.buffer, keys.byteOffset, keys.length * 2);
+}
+
+function halvesOf(key: bigint): [low: number, high: number] {
+  return [Number(key & 0xffff_ffffn), Number(key >> 32n)];
 }
 
 function copyTo<T extends Uint32Array | Int32Array>(to: T, from: T): T {
