@@ -33,7 +33,7 @@ const news: LedgerMessage = {
     newKeys: BigUint64Array.of(1n, 0xfedc_ba98_7654_3210n),
     newBytes: Uint32Array.of(1024, 7),
     touchedTip: 0xfedc_ba98_7654_3210n,
-    generated: { tokens: 3, bytes: 9 },
+    generated: { promptTokens: 5, tokens: 3, bytes: 9 },
   },
 };
 

@@ -65,7 +65,7 @@ const news = z.object({
   newKeys: keys,
   newBytes: sizes,
   touchedTip: key,
-  generated: z.object({ tokens: figure, bytes: figure }).exactOptional(),
+  generated: z.object({ promptTokens: figure, tokens: figure, bytes: figure }).exactOptional(),
 });
 const answer = z.object({ replica: id, process: id, root: key, tip: key, bytes: figure });
 /** `by`: the router that noted it, for people with redis-cli. */

@@ -44,15 +44,15 @@ interface Booking extends OpenAttempt {
   /** What of it is in the table; its prefill is given back as soon as it is over. */
   load: ReplicaLoad;
   readonly match: PrefixMatch;
-  /** What the replica holds of the prompt that this one goes on from. */
-  readonly earlierTokens: number;
+  /** What the replica should hold of the prompt, and of the one that it goes on from. */
+  readonly matchedTokens: number;
   readonly predictedCachedTokens: number;
   /** It tries a replica in doubt. */
   readonly isProbe: boolean;
   left: boolean;
 }
 
-const noMatch: PrefixMatch = { block: -1, outputTokens: 0, holdsEarlier: false };
+const noMatch: PrefixMatch = { block: -1, promptTokens: 0, outputTokens: 0, holdsEarlier: false };
 /** A prediction that falls short by less than this says nothing: engines cache whole blocks only. */
 const missTokens = 1024;
 
@@ -139,14 +139,15 @@ export class ReplicaPicker implements Placer {
     const { replicaId } = replica;
     const startedAt = clock.monotonic();
     const { prompt } = work;
-    const tokensUpTo = (block: number): number => bytesPerToken.tokensUpTo(pool.pool, prompt, block);
-    const matchedTokens = tokensUpTo(match.block);
+    const byRates = (block: number): number => bytesPerToken.tokensUpTo(pool.pool, prompt, block);
     const earlierBytes = work.continues?.bytes ?? 0;
     const ownBytes = (prompt.bytesUpTo.at(-1) ?? 0) - (prompt.bytesUpTo[match.block] ?? 0);
     const uncachedBytes = ownBytes + (match.holdsEarlier ? 0 : earlierBytes);
-    const comeback = bytesPerToken.comebackOf(pool.pool, match.outputTokens);
     const earlierTokens = match.holdsEarlier ? earlierBytes / bytesPerToken.of(pool.pool) : 0;
-    const predictedCachedTokens = Math.round(earlierTokens + matchedTokens + comeback);
+    // What the engine has counted is better than what so many bytes should be.
+    const matchedTokens = match.promptTokens || earlierTokens + byRates(match.block);
+    const comeback = bytesPerToken.comebackOf(pool.pool, match.outputTokens);
+    const predictedCachedTokens = Math.round(matchedTokens + comeback);
     const isProbe = work.only === undefined && health.booked(replicaId, startedAt);
     const booking: Booking = {
       pool,
@@ -154,7 +155,7 @@ export class ReplicaPicker implements Placer {
       tried,
       replica,
       match,
-      earlierTokens,
+      matchedTokens,
       predictedCachedTokens,
       startedAt,
       uncachedBytes,
@@ -165,7 +166,7 @@ export class ReplicaPicker implements Placer {
       computed: () => this.#computed(booking),
     };
     const prefillSecondsLeft = this.#open.add(booking);
-    const privateContextTokens = Math.round(tokensUpTo(prompt.keys.length - 1) - matchedTokens);
+    const privateContextTokens = Math.round(byRates(prompt.keys.length - 1) - byRates(match.block));
     const load = { inFlight: 1, prefillSecondsLeft, privateContextTokens, reservedOutputTokens: work.maxTokens };
     this.#change(booking, load);
     const slot: BookedSlot = this.#slot(booking, { replica, reason, predictedCachedTokens });
@@ -263,7 +264,7 @@ export class ReplicaPicker implements Placer {
 
   #learnUsage(booking: Booking, usage: NonNullable<Extract<SlotEnd, { kind: 'answered' }>['usage']>): void {
     const { bytesPerToken, index, announce, hitsKnown } = this.#parts;
-    const { pool, work, match, earlierTokens, predictedCachedTokens } = booking;
+    const { pool, work, match, matchedTokens, predictedCachedTokens } = booking;
     const { replicaId } = booking.replica;
     // What was said before is counted by the engine, and its kinds are not known here.
     const isWhole = work.continues === undefined;
@@ -272,11 +273,12 @@ export class ReplicaPicker implements Placer {
     const tip = work.prompt.keys.at(-1);
     const bytes = Math.round(usage.completionTokens * bytesPerToken.of(pool.pool));
     if (tip !== undefined && usage.completionTokens > 0)
-      announce(index.finish(replicaId, tip, { tokens: usage.completionTokens, bytes }));
+      announce(
+        index.finish(replicaId, tip, { promptTokens: usage.promptTokens, tokens: usage.completionTokens, bytes }),
+      );
     if (usage.cachedTokens === undefined) return;
     hitsKnown(predictedCachedTokens, usage.cachedTokens);
-    const promptTokens = earlierTokens + bytesPerToken.tokensUpTo(pool.pool, work.prompt, match.block);
-    const behindPrompt = usage.cachedTokens - promptTokens;
+    const behindPrompt = usage.cachedTokens - matchedTokens;
     if (match.outputTokens > 0) bytesPerToken.learnComeback(pool.pool, match.outputTokens, behindPrompt);
     // The engine has evicted what the mirror still holds: the mirror's oldest tenth goes.
     const missing = predictedCachedTokens - usage.cachedTokens;

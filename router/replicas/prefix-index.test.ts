@@ -103,9 +103,16 @@ describe('PrefixIndex', () => {
     const turn = prompt('sys/ann');
     const [, tip = 0n] = turn.keys;
     other.apply(it.insert('r1', turn));
-    other.apply(it.finish('r1', tip, { tokens: 30, bytes: 2 * blockSize }));
+    other.apply(it.finish('r1', tip, { promptTokens: 20, tokens: 30, bytes: 2 * blockSize }));
     for (const one of [it, other]) {
-      expect(one.match(['r1'], prompt('sys/ann/answer/next')).get('r1')).toMatchObject({ block: 1, outputTokens: 30 });
+      const found = ['sys/ann/answer/next', 'sys/ann', 'sys/bob'].map((path) =>
+        one.match(['r1'], prompt(path)).get('r1'),
+      );
+      expect(found).toMatchObject([
+        { block: 1, promptTokens: 20, outputTokens: 30 },
+        { block: 1, promptTokens: 20, outputTokens: 0 },
+        { block: 0, promptTokens: 0, outputTokens: 0 },
+      ]);
     }
     it.insert('r1', prompt('sys/ann/answer/next'));
     expect(matched(it, 'sys/ann/answer/next')).toBe(3);
@@ -116,7 +123,7 @@ describe('PrefixIndex', () => {
     const it = index(4);
     it.insert('r1', prompt('old/1'));
     it.insert('r1', prompt('new/1'));
-    it.finish('r1', prompt('new/1').keys[1] ?? 0n, { tokens: 30, bytes: blockSize });
+    it.finish('r1', prompt('new/1').keys[1] ?? 0n, { promptTokens: 20, tokens: 30, bytes: blockSize });
     expect(matched(it, 'old/1')).toBe(0);
   });
 

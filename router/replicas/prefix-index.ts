@@ -20,6 +20,8 @@ export interface PrefixNews {
 export interface PrefixMatch {
   /** Index of the last matching block; -1 if none matches. */
   readonly block: number;
+  /** Tokens up to the end of that block, if a prompt ended there and the engine has counted them; else 0. */
+  readonly promptTokens: number;
   /** Tokens that were generated after that block and are cached behind it. */
   readonly outputTokens: number;
   /** It holds the prompt that this one goes on from. */
@@ -79,8 +81,10 @@ export class PrefixIndex {
         const mirror = this.#entries.get(replica)?.mirror;
         const block = mirror?.longestPrefix(words) ?? -1;
         const holdsEarlier = after !== undefined && mirror?.has(after) === true;
-        const outputTokens = mirror?.outputTokens(keys[block] ?? after ?? 0n) ?? 0;
-        return [replica, { block, outputTokens, holdsEarlier }];
+        const { promptTokens = 0, tokens = 0 } = mirror?.generatedAfter(keys[block] ?? after ?? 0n) ?? {};
+        // A prompt that ends there again does not go on with what was answered.
+        const outputTokens = block >= 0 && block === keys.length - 1 ? 0 : tokens;
+        return [replica, { block, promptTokens, outputTokens, holdsEarlier }];
       }),
     );
   }

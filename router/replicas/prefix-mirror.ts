@@ -11,6 +11,8 @@ export interface MirrorBlock {
 
 /** What a finished request generated after its prompt. */
 export interface Generated {
+  /** Of the prompt, as the engine counted them. */
+  readonly promptTokens: number;
   readonly tokens: number;
   readonly bytes: number;
 }
@@ -68,10 +70,9 @@ export class PrefixMirror {
     return this.#find(key) !== none;
   }
 
-  /** Output tokens remembered behind a block; 0 if there are none. */
-  outputTokens(key: bigint): number {
-    const slot = this.#find(key);
-    return this.#outputs.get(slot)?.tokens ?? 0;
+  /** What is remembered behind a block at which a prompt ended. */
+  generatedAfter(key: bigint): Generated | undefined {
+    return this.#outputs.get(this.#find(key));
   }
 
   /**

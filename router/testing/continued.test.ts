@@ -36,7 +36,8 @@ describe('turns that go on from a kept answer', () => {
     expect(await a.brain.keptAt('turn-2', 'p')).toMatchObject({ root: 1n, tip: 9n, bytes: 4000 + 400 + 1000 });
     expect(b.hits).toEqual([[1100, 1100]]);
     expect((await a.acquire(lab.work([1n, 2n, 3n, 4n, 5n]))).predictedCachedTokens).toBeGreaterThanOrEqual(1000);
-    const other = await b.acquire(lab.work([9n]));
-    expect(other.predictedCachedTokens).toBe(1000 / 4 + 50);
+    // As the engine counted it with all that was said before; and by bytes where nothing was counted.
+    expect((await b.acquire(lab.work([9n, 10n]))).predictedCachedTokens).toBe(1350 + 50);
+    expect((await b.acquire(lab.work([1n, 2n, 30n]))).predictedCachedTokens).toBe(2000 / 4);
   });
 });

@@ -43,10 +43,18 @@ export class OracleEngine {
   serve(body: object, step: Step): Counted {
     const prompt = this.#tokensOf(this.#client.render(body, this.#keepsReasoning));
     const output = this.#tokensOf(answer(step, true));
-    const common = Math.max(0, ...this.#held.map((held) => commonTokens(held, prompt)));
+    const common = this.#commonWith(prompt);
     this.#held.push([...prompt, ...output]);
     const cachedTokens = Math.floor(Math.min(common, prompt.length - 1) / blockTokens) * blockTokens;
     return { promptTokens: prompt.length, completionTokens: output.length, cachedTokens };
+  }
+
+  /** The newest are the longest: most of the others need no look. */
+  #commonWith(prompt: readonly string[]): number {
+    let common = 0;
+    for (const held of this.#held.toReversed())
+      if (held.length > common) common = Math.max(common, commonTokens(held, prompt));
+    return common;
   }
 
   #tokensOf(segments: readonly Segment[]): string[] {
