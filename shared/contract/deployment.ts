@@ -79,7 +79,7 @@ const echoed = {
 const acceleratorRequest = z
   .strictObject({
     ...echoed,
-    accelerator_id: z.string().optional().describe('Which group this is, from a reply; a new one has none.'),
+    accelerator_id: z.string().max(255).optional().describe('Which group this is, from a reply; a new one has none.'),
     scale: scaleSchema.meta({ description: 'Replicas of the model in this group.', example: 2 }),
     type: z.enum(['prefill_decode', 'prefill', 'decode']).meta({
       description: 'What its replicas do. `prefill` and `decode` come together.',
@@ -98,7 +98,7 @@ const providerSchema = z
 
 const modelRequest = z
   .strictObject({
-    model_id: z.string().optional().describe('Which model this is, from a reply; a new one has none.'),
+    model_id: z.string().max(255).optional().describe('Which model this is, from a reply; a new one has none.'),
     model_slug: modelName.optional().meta({
       description: 'Name of the model, as clients send it in `model`; its `provider_model_id` when left out.',
       example: 'mistral/mistral-7b-instruct-v3',
@@ -241,6 +241,7 @@ export const listQuerySchema = pageQuerySchema.extend({
   name: z.string().max(255).optional().describe('The one of this name alone.'),
   after: z
     .string()
+    .max(80)
     .regex(/^\d{4}-[\d-]+T[\d:.]+Z_[0-9a-f-]{36}$/, 'must be taken from a link to the next page')
     .optional()
     .describe('What the page begins behind: a creation time and an id, as the link to the next page has them.'),
