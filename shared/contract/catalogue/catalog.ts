@@ -50,7 +50,8 @@ const h100 = { model: 'NVIDIA H100', fleet: 'do:compute-fleet:gpu-nvidia-h100' }
 
 /**
  * GPU slugs as in DigitalOcean's public repositories. Where the figures are from, looked up in November 2026:
- * prices: a third party's transcription of DigitalOcean's list of 9 September 2026; that of eight MI350X is eight times one.
+ * prices: a third party's transcription of DigitalOcean's list of 9 September 2026 (those of one MI300X and one H100 stand in
+ * public copies of its GPU Droplet list, too); that of eight MI350X is eight times one. Memory in GiB: what drivers report.
  * CPUs, memory and boot disk: lists of GPU Droplets with the same GPUs in public repositories. Not verified: scratch disks,
  * and that every region has every size.
  */
