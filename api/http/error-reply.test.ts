@@ -30,6 +30,18 @@ describe('the management dialect of errors', () => {
     expect(text).not.toContain('inner');
   });
 
+  it('tells the first problems in the message, since some clients show nothing else', () => {
+    const problems = ['name', 'region', 'vpc', 'models', 'scale'].map((path) => ({ path, message: 'is wrong' }));
+    const told = (count: number, message?: string): string =>
+      renderError(
+        new AppError('unprocessable', { problems: problems.slice(0, count), ...(message && { message }) }),
+        'r',
+      ).body.message;
+    expect(told(1)).toBe('The request is well formed but cannot be accepted: name: is wrong.');
+    expect(told(5)).toMatch(/: name: is wrong; region: is wrong; vpc: is wrong; and 2 more\.$/);
+    expect(told(2, 'Something of its own.')).toBe('Something of its own.');
+  });
+
   it('speaks RFC 9457 to whoever asks for it, with the same members beside', async () => {
     const error = new AppError('version_mismatch', { problems: [{ path: 'If-Match', message: 'is old' }] });
     const response = errorResponse(error, 'r-3', 'application/json, Application/Problem+JSON');

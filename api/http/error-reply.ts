@@ -34,12 +34,23 @@ export function renderError(error: AppError, requestId: string): RenderedError {
     headers,
     body: {
       id: error.code,
-      message: error.publicMessage,
+      message: messageOf(error),
       request_id: requestId,
       ...(error.problems.length > 0 && { errors: error.problems }),
       ...(Object.keys(error.details).length > 0 && { details: error.details }),
     },
   };
+}
+
+/** Problems that a message tells. */
+const toldProblemsMax = 3;
+
+/** Clients such as doctl show the message and nothing else: it tells the first problems where it would say nothing itself. */
+function messageOf({ code, publicMessage, problems }: AppError): string {
+  if (problems.length === 0 || publicMessage !== errorTable[code].message) return publicMessage;
+  const told = problems.slice(0, toldProblemsMax).map(({ path, message }) => `${path}: ${message}`);
+  const more = problems.length > told.length ? `; and ${problems.length - told.length} more` : '';
+  return `${publicMessage.replace(/\.$/, ':')} ${told.join('; ')}${more}.`;
 }
 
 /** The media type of RFC 9457, and the value by which a client asks for it. */

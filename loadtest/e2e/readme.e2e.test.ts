@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { exportLines } from '#loadtest/stack/welcome.ts';
 import { runCommand } from '#shared/testing/run-command.ts';
 import { trackedFiles } from '#shared/testing/tidy-files.ts';
+import { findClient } from '../../api/testing/clients/client-builds.ts';
 import { fencedBlocks, runnableScript, type FencedBlock } from './fenced-blocks.ts';
 import { startTestStack, testModel } from './test-stack.ts';
 
@@ -11,6 +12,7 @@ import { startTestStack, testModel } from './test-stack.ts';
  * What a reader of a README.md can paste, works. Blocks fenced as `sh` are one shell session per file, run at the root of
  * the checkout; blocks fenced as `ts` are a module each. Everything else (`text`, `json`, `yaml`) is not run. A file whose
  * blocks name one of the variables below gets a stack with one active endpoint, and the variables that `npm run dev` prints.
+ * The page of doctl is run where doctl is.
  */
 const root = path.resolve(import.meta.dirname, '../..');
 const variables = /\bFAIRWAY_(CONTROL_URL|API_TOKEN|NATS_URL|INFERENCE_URL|TOKEN|MODEL|ENDPOINT_ID)\b/g;
@@ -19,6 +21,13 @@ const readmes = trackedFiles(root)
   .filter((file) => file.name.endsWith('README.md'))
   .map((file) => ({ name: file.name, blocks: fencedBlocks(file.text) }))
   .filter((file) => file.blocks.some((block) => ['sh', 'ts'].includes(block.language)));
+
+// Its own page, where it has been built: `node api/testing/clients/build.ts`.
+const doctl = await findClient('doctl');
+if (doctl !== undefined) {
+  process.env['PATH'] = `${path.dirname(doctl)}:${process.env['PATH']}`;
+  readmes.push({ name: 'docs/doctl.md', blocks: fencedBlocks(readFileSync(path.join(root, 'docs/doctl.md'), 'utf8')) });
+}
 
 test('the first README shows a command to run', () => {
   expect(readmes.map((readme) => readme.name)).toContain('README.md');

@@ -65,7 +65,7 @@ export function welcome(stack: Stack, demo: DemoEndpoint): string {
     '',
     ...exportLines(stack, demo),
     '',
-    `API description ${stack.controlUrl}/openapi.json`,
+    `API description ${stack.controlUrl}/docs (for programs: /openapi.json)`,
     `State and logs  ${stack.folder}${stack.kept ? ' (kept)' : ' (removed at the end; --keep keeps it)'}`,
     '',
     'Simulated here: GPUs, nodes and the model (it makes up text, with the timing of a real engine).',
