@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DeliverPolicy } from '@nats-io/jetstream';
 import { Redis } from 'ioredis';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
+import { readLog } from '#shared/runtime/nats/read-log.ts';
 import { lookAt } from '#loadtest/cluster/client/kubeconfig.ts';
 import { kubeconfigOf } from '#loadtest/stack/processes.ts';
 import type { Stack } from '#loadtest/stack/stack.ts';
@@ -60,18 +60,8 @@ export async function countProcesses({ supervisor }: Stack): Promise<ProcessCens
 }
 
 async function lastingIn(nats: Nats, stream: string): Promise<number> {
-  const consumer = await nats.js.consumers.get(stream, { deliver_policy: DeliverPolicy.All, headers_only: true });
-  let { num_pending: left } = await consumer.info(true);
   let lasting = 0;
-  while (left > 0) {
-    const before = left;
-    for await (const message of await consumer.fetch({ max_messages: Math.min(1000, left), expires: 5000 })) {
-      left = message.info.pending;
-      if (message.headers?.has('Nats-TTL') !== true) lasting += 1;
-    }
-    // What expires meanwhile does not come.
-    if (left === before) break;
-  }
+  for await (const { headers } of readLog(nats, stream, '>')) if (headers?.has('Nats-TTL') !== true) lasting += 1;
   return lasting;
 }
 
