@@ -129,6 +129,7 @@ describe('the rotation of a token', () => {
     let last = second;
     for (let round = 0; round < 4; round += 1) last = tokenOf(await rotate(path, last.id));
     expect(failure(await rotate(path, last.id))).toEqual([422, 'unprocessable']);
+    last = tokenOf(await rotate(path, last.id, { body: { overlap_seconds: 0 } }));
     offsetMs += 25 * hourMs;
     expect((await listed(path)).map((token) => token.id)).toEqual([last.id]);
     const next = tokenOf(await rotate(path, last.id));

@@ -37,10 +37,10 @@ export async function rotateToken(
       if (old === undefined) throw new AppError('not_found');
       if (spec.deletion !== undefined) throw new AppError('endpoint_deleting');
       refuseReplaced(old);
-      requireTokenRoom(context, access.tokens, expiresAt);
       const next = successorOf(old, made(now), { at: now.at, expiresAt });
       const ending = overlapSeconds === 0 ? [] : [endingToken(old, next.tokenId, now.at + overlapSeconds * 1000)];
       const rest = access.tokens.flatMap((token) => (token === old ? ending : [token]));
+      requireTokenRoom(context, rest, expiresAt);
       const summary = `rotated token ${old.name} (${tokenId}): ${next.tokenId}, overlap ${overlapSeconds} s`;
       return { tokens: [...rest, next], summary };
     },
@@ -55,7 +55,7 @@ export async function rotateToken(
 function refuseReplaced({ tokenId, replacedBy }: StoredToken): void {
   if (replacedBy === undefined) return;
   throw new AppError('conflict', {
-    message: `Token ${tokenId} has been replaced by ${replacedBy}. Rotate that one.`,
+    message: `Token ${tokenId} has been replaced by ${replacedBy}. Rotate that one; if it is revoked, create another.`,
     details: { id: replacedBy },
   });
 }
