@@ -10,14 +10,6 @@ export interface RateState {
   resetAt: number;
 }
 
-/** How many requests one API token may send. */
-export interface RateLimitsOptions {
-  perHour: number;
-  perMinute: number;
-  clock: Clock;
-  refused: Counter<'what'>;
-}
-
 /** The limits of a server, with a counter of what they refuse: `fairway_<name>_rate_refused_total`. */
 export function createRateLimits(
   registry: Registry,
@@ -48,29 +40,34 @@ const minuteMs = 60_000;
  * windows that slide (in steps of a sixtieth). Each process counts what reaches it.
  */
 export class RateLimits {
-  readonly #options: RateLimitsOptions;
+  readonly #perHour: number;
+  readonly #perMinute: number;
+  readonly #clock: Clock;
+  readonly #refused: Counter<'what'>;
   readonly #tokens = new Map<string, { hour: SlidingCount; minute: SlidingCount }>();
 
-  constructor(options: RateLimitsOptions) {
-    this.#options = options;
+  constructor(of: { perHour: number; perMinute: number; clock: Clock; refused: Counter<'what'> }) {
+    this.#perHour = of.perHour;
+    this.#perMinute = of.perMinute;
+    this.#clock = of.clock;
+    this.#refused = of.refused;
   }
 
   /** Counts one request and says what is left. A refused one is not counted: `state` says when the next may come. */
   take(tokenId: string): { state: RateState; refusal: AppError | null } {
-    const { clock, perHour, perMinute, refused } = this.#options;
-    const now = clock.monotonic();
+    const now = this.#clock.monotonic();
     const { hour, minute } = this.#countsOf(tokenId);
     const stateOf = (): RateState => ({
-      limit: perHour,
-      remaining: Math.max(0, perHour - hour.total(now)),
-      resetAt: Math.ceil((clock.now() + hour.freesInMs(now)) / 1000),
+      limit: this.#perHour,
+      remaining: Math.max(0, this.#perHour - hour.total(now)),
+      resetAt: Math.ceil((this.#clock.now() + hour.freesInMs(now)) / 1000),
     });
-    if (hour.total(now) >= perHour) {
-      refused.inc({ what: 'hourly_rate' });
+    if (hour.total(now) >= this.#perHour) {
+      this.#refused.inc({ what: 'hourly_rate' });
       return { state: stateOf(), refusal: new AppError('too_many_requests') };
     }
-    if (minute.total(now) >= perMinute) {
-      refused.inc({ what: 'burst_rate' });
+    if (minute.total(now) >= this.#perMinute) {
+      this.#refused.inc({ what: 'burst_rate' });
       return { state: stateOf(), refusal: new AppError('too_many_requests', { retryAfterMs: minute.freesInMs(now) }) };
     }
     hour.add(now);

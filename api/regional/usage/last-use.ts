@@ -13,15 +13,10 @@ const roundsMax = 8;
 /** Days by token. */
 type Days = LastUseDocument['days'];
 
-/** Where the documents are, and what they are checked against. */
-export interface LastUseOptions {
-  /** Stream `USED`; `last` throws when its leader is silent. */
-  log: {
-    write: (write: DocumentWrite) => Promise<WriteOutcome>;
-    last: (subject: string) => Promise<StoredDocument | null>;
-  };
-  desired: Pick<DesiredLog, 'last'>;
-  clock: Clock;
+/** Stream `USED`; `last` throws when its leader is silent. */
+interface UsedLog {
+  write: (write: DocumentWrite) => Promise<WriteOutcome>;
+  last: (subject: string) => Promise<StoredDocument | null>;
 }
 
 /**
@@ -29,10 +24,15 @@ export interface LastUseOptions {
  * is no part of the access document, of which every change wakes all routers.
  */
 export class LastUse {
-  readonly #options: LastUseOptions;
+  readonly #log: UsedLog;
+  readonly #desired: Pick<DesiredLog, 'last'>;
+  readonly #clock: Clock;
 
-  constructor(options: LastUseOptions) {
-    this.#options = options;
+  /** `desired`: what reports are checked against. */
+  constructor({ log, desired, clock }: { log: UsedLog; desired: Pick<DesiredLog, 'last'>; clock: Clock }) {
+    this.#log = log;
+    this.#desired = desired;
+    this.#clock = clock;
   }
 
   /** The last days of an endpoint's tokens; those that were never used are not there. @throws AppError `unavailable`. */
@@ -45,7 +45,7 @@ export class LastUse {
    * than today. @throws when it could not be stored: the router tells it again.
    */
   async take(vpcId: string, { day, tokens }: UseReport): Promise<void> {
-    const today = new Date(this.#options.clock.now()).toISOString().slice(0, 10);
+    const today = new Date(this.#clock.now()).toISOString().slice(0, 10);
     const used = { vpcId, day: day < today ? day : today };
     for (const [endpointId, tokenIds] of Object.entries(tokens)) await this.#note(endpointId, { ...used, tokenIds });
   }
@@ -62,7 +62,7 @@ export class LastUse {
     const { vpcId, day, tokenIds } = used;
     for (let round = 0; round < roundsMax; round += 1) {
       const [last, { days: before, seq }] = await Promise.all([
-        this.#options.desired.last(subjects.access(vpcId, endpointId)),
+        this.#desired.last(subjects.access(vpcId, endpointId)),
         this.#read(endpointId),
       ]);
       const access = accessDocumentSchema.safeParse(last?.body);
@@ -85,12 +85,12 @@ export class LastUse {
     const { days, seq, ttlMs } = to;
     const body: LastUseDocument = { v: 1, endpointId, days };
     const write = { subject: subjects.used(endpointId), body, expectedSeq: seq };
-    return this.#options.log.write({ ...write, ...(ttlMs !== undefined && { ttlMs }) });
+    return this.#log.write({ ...write, ...(ttlMs !== undefined && { ttlMs }) });
   }
 
   /** A document that a newer process has written is not understood: it is as if there were none, and replaced. */
   async #read(endpointId: string): Promise<{ days: Days; seq: number }> {
-    const last = await this.#options.log.last(subjects.used(endpointId)).catch((cause: unknown) => {
+    const last = await this.#log.last(subjects.used(endpointId)).catch((cause: unknown) => {
       throw new AppError('unavailable', { message: 'When tokens were used last cannot be read right now.', cause });
     });
     return { days: lastUseDocumentSchema.safeParse(last?.body).data?.days ?? {}, seq: last?.seq ?? 0 };
