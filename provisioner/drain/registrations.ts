@@ -14,26 +14,24 @@ interface Row {
   document: RouterRegistration | null;
 }
 
-/** Where registrations are kept. */
-interface RegistrationsOptions {
-  nats: Nats;
-  clock: Clock;
-  log: Logger;
-  vpcId: string;
-}
-
 /** The registered routers of a VPC as bucket `infra` has them; every provisioner writes, with compare-and-set. */
 export class Registrations implements AsyncDisposable {
-  readonly #options: RegistrationsOptions;
+  readonly #nats: Nats;
+  readonly #log: Logger;
+  readonly #vpcId: string;
   readonly #rows = new Map<string, Row>();
   readonly #view: NatsView;
   readonly #onChange: (routerId: string) => void;
 
   /** `onChange` is called when a router's registration came, changed or went. */
-  constructor(options: RegistrationsOptions, onChange: (routerId: string) => void) {
-    this.#options = options;
+  constructor(
+    { nats, clock, log, vpcId }: { nats: Nats; clock: Clock; log: Logger; vpcId: string },
+    onChange: (routerId: string) => void,
+  ) {
+    this.#nats = nats;
+    this.#log = log;
+    this.#vpcId = vpcId;
     this.#onChange = onChange;
-    const { nats, clock, log, vpcId } = options;
     const filter = [subjects.routersOfVpc(vpcId)];
     const apply = (message: ViewMessage): void => this.#apply(message);
     this.#view = startView({ nats, clock, log, stream: streams.infra.name, subjects: filter, apply });
@@ -81,15 +79,14 @@ export class Registrations implements AsyncDisposable {
 
   /** True when it was stored. After a conflict, which is somebody else's write, the view brings what they wrote. */
   async #write(routerId: string, write: Pick<DocumentWrite, 'body' | 'deleteMarker' | 'ttlMs'>): Promise<boolean> {
-    const { nats, vpcId, log } = this.#options;
-    const subject = subjects.router(vpcId, routerId);
+    const subject = subjects.router(this.#vpcId, routerId);
     // A marker of a deletion expires in silence, so its sequence cannot be remembered.
-    const last = await readLast(nats, streams.infra.name, subject);
+    const last = await readLast(this.#nats, streams.infra.name, subject);
     const expectedSeq = last?.seq ?? 0;
     if (expectedSeq > 0 && last?.deleted !== true && expectedSeq !== this.#rows.get(routerId)?.seq) return false;
-    const outcome = await writeDocuments(nats, [{ subject, expectedSeq, ...write }], '');
+    const outcome = await writeDocuments(this.#nats, [{ subject, expectedSeq, ...write }], '');
     if (outcome.kind !== 'stored' && outcome.kind !== 'conflict')
-      log.warn({ routerId, reason: outcome.reason }, 'drain.not_registered');
+      this.#log.warn({ routerId, reason: outcome.reason }, 'drain.not_registered');
     return outcome.kind === 'stored';
   }
 
@@ -99,7 +96,7 @@ export class Registrations implements AsyncDisposable {
       this.#rows.delete(routerId);
     } else {
       const parsed = routerRegistrationSchema.safeParse(parseJson(text));
-      if (!parsed.success) this.#options.log.error({ routerId }, 'drain.registration_parked');
+      if (!parsed.success) this.#log.error({ routerId }, 'drain.registration_parked');
       this.#rows.set(routerId, { seq, document: parsed.data ?? null });
     }
     this.#onChange(routerId);

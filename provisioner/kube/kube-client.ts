@@ -30,12 +30,6 @@ export interface KubeList {
   resourceVersion: string;
 }
 
-/** Where a watch starts and when the server ends it. */
-export interface WatchOptions extends Selection, Cancellable {
-  resourceVersion: string;
-  timeoutSeconds: number;
-}
-
 /** Server-side apply. With `uid` or `resourceVersion` the server refuses (409) unless the live object has them. */
 export interface ApplyOptions extends Cancellable {
   fieldManager?: string;
@@ -114,8 +108,11 @@ export class KubeClient implements AsyncDisposable {
     }
   }
 
-  /** Streams changes after `resourceVersion`, bookmarks included. Ends when the server does; leaving the loop closes it. */
-  async *watch(kind: KubeKind, options: WatchOptions): AsyncGenerator<WatchEvent, void, undefined> {
+  /** Streams changes after `resourceVersion`, bookmarks included, until the server ends it; leaving the loop closes it. */
+  async *watch(
+    kind: KubeKind,
+    options: Selection & Cancellable & { resourceVersion: string; timeoutSeconds: number },
+  ): AsyncGenerator<WatchEvent, void, undefined> {
     const { resourceVersion, timeoutSeconds, labelSelector, signal } = options;
     const query = { watch: true, allowWatchBookmarks: true, resourceVersion, timeoutSeconds, labelSelector };
     const path = pathOf(kind, { namespace: options.namespace });
