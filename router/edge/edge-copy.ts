@@ -16,12 +16,6 @@ export const edgeParts = ['access', 'pools'] as const;
 /** One of them. */
 export type EdgePart = (typeof edgeParts)[number];
 
-/** Whose copy it is. */
-export interface EdgeCopyOptions {
-  readonly vpcId: string;
-  readonly log: Logger;
-}
-
 /** Told after each change, and when there is something to serve from for the first time. */
 export type EdgeListener = (what: EdgePart) => void;
 
@@ -32,7 +26,8 @@ export type EdgeListener = (what: EdgePart) => void;
 export class EdgeCopy {
   readonly access = new AccessDirectory();
   readonly pools = new PoolDirectory();
-  readonly #options: EdgeCopyOptions;
+  readonly #vpcId: string;
+  readonly #log: Logger;
   readonly #listeners: EdgeListener[] = [];
   /** Ids that only the disk has told of. */
   readonly #fromDisk = { access: new Set<string>(), pools: new Set<string>() };
@@ -41,8 +36,9 @@ export class EdgeCopy {
   readonly #complete = new Set<EdgePart>();
   #loaded = false;
 
-  constructor(options: EdgeCopyOptions) {
-    this.#options = options;
+  constructor({ vpcId, log }: { vpcId: string; log: Logger }) {
+    this.#vpcId = vpcId;
+    this.#log = log;
   }
 
   /** There is something to serve from: the disk's copy, or both parts. */
@@ -65,8 +61,8 @@ export class EdgeCopy {
   }
 
   state(): EdgeState {
-    const { vpcId } = this.#options;
-    return { v: 1, vpcId, access: this.access.documents(), pools: this.pools.documents(), readings: this.#readings };
+    const [access, pools] = [this.access.documents(), this.pools.documents()];
+    return { v: 1, vpcId: this.#vpcId, access, pools, readings: this.#readings };
   }
 
   /** The last complete reading of a part, and how far it has been followed since. */
@@ -137,7 +133,7 @@ export class EdgeCopy {
     try {
       return parse(JSON.parse(text));
     } catch (error) {
-      this.#options.log.error({ subject, seq, reason: String(error) }, 'edge.parked');
+      this.#log.error({ subject, seq, reason: String(error) }, 'edge.parked');
       return undefined;
     }
   }

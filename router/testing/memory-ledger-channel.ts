@@ -3,19 +3,6 @@ import type { LedgerChannel } from '../ledger/ledger-channel.ts';
 import type { LedgerMessage } from '../ledger/ledger-message.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 
-/** How the memory channel misbehaves. Shares are between 0 and 1. */
-export interface MemoryLedgerOptions {
-  readonly seed: number;
-  /** From publishing to delivery. */
-  readonly lagMs: number;
-  /** Added to the lag, at random up to this much, for each delivery: messages overtake each other. */
-  readonly jitterMs?: number;
-  /** Share of deliveries that are lost. */
-  readonly loss?: number;
-  /** Share of deliveries that come twice. */
-  readonly duplication?: number;
-}
-
 interface Delivery {
   readonly at: number;
   readonly to: MemoryLedgerChannel;
@@ -24,15 +11,32 @@ interface Delivery {
 
 /** Joins memory channels. Time stands still until `advance` is called; everything happens within it. */
 export class MemoryLedgerHub {
-  readonly #options: Required<MemoryLedgerOptions>;
+  readonly #lagMs: number;
+  readonly #jitterMs: number;
+  readonly #loss: number;
+  readonly #duplication: number;
   readonly #random: () => number;
   readonly #channels = new Set<MemoryLedgerChannel>();
   #onTheWay: Delivery[] = [];
   #time = 0;
 
-  constructor(options: MemoryLedgerOptions) {
-    this.#options = { jitterMs: 0, loss: 0, duplication: 0, ...options };
-    this.#random = seededRandom(options.seed);
+  /** How it misbehaves; shares are between 0 and 1. */
+  constructor(faults: {
+    seed: number;
+    /** From publishing to delivery. */
+    lagMs: number;
+    /** Added to the lag, at random up to this much, for each delivery: messages overtake each other. */
+    jitterMs?: number;
+    /** Share of deliveries that are lost. */
+    loss?: number;
+    /** Share of deliveries that come twice. */
+    duplication?: number;
+  }) {
+    this.#lagMs = faults.lagMs;
+    this.#jitterMs = faults.jitterMs ?? 0;
+    this.#loss = faults.loss ?? 0;
+    this.#duplication = faults.duplication ?? 0;
+    this.#random = seededRandom(faults.seed);
   }
 
   /** Milliseconds that have been advanced. */
@@ -54,8 +58,8 @@ export class MemoryLedgerHub {
   send(message: LedgerMessage): void {
     for (const to of this.#channels) {
       if ('to' in message && message.to !== to.router) continue;
-      if (this.#random() >= this.#options.loss) this.#enqueue(to, message);
-      if (this.#random() < this.#options.duplication) this.#enqueue(to, message);
+      if (this.#random() >= this.#loss) this.#enqueue(to, message);
+      if (this.#random() < this.#duplication) this.#enqueue(to, message);
     }
   }
 
@@ -73,7 +77,7 @@ export class MemoryLedgerHub {
   }
 
   #enqueue(to: MemoryLedgerChannel, message: LedgerMessage): void {
-    const at = this.#time + this.#options.lagMs + this.#random() * this.#options.jitterMs;
+    const at = this.#time + this.#lagMs + this.#random() * this.#jitterMs;
     this.#onTheWay.push({ at, to, message });
   }
 

@@ -40,15 +40,12 @@ export interface Edge extends AsyncDisposable {
   addEndpoint(ports: readonly number[], models?: string[]): Promise<EdgeEndpoint>;
   /** Publishes the endpoint's documents as they are now; gives the pool's revision. */
   publish(endpoint: EdgeEndpoint): Promise<number>;
-  /** Starts a router that has heard of these endpoints. */
-  startRouter(options?: RouterOptions): Promise<Router>;
-}
-
-/** Variables that differ from the default, and endpoints to wait for. */
-export interface RouterOptions {
-  readonly env?: Readonly<Record<string, string>>;
-  readonly log?: Logger;
-  readonly apis?: RouterOverrides['apis'];
+  /** Starts a router that is ready; `env`: the variables that differ from the default. */
+  startRouter(differing?: {
+    env?: Readonly<Record<string, string>>;
+    log?: Logger;
+    apis?: RouterOverrides['apis'];
+  }): Promise<Router>;
 }
 
 /** Prepares an edge on servers of its own. */
@@ -94,7 +91,7 @@ export async function startEdge(): Promise<Edge> {
       await publish(endpoint);
       return endpoint;
     },
-    startRouter: async ({ env = {}, log = silentLogger(), apis }: RouterOptions = {}) => {
+    startRouter: async ({ env = {}, log = silentLogger(), apis } = {}) => {
       await using starting = new AsyncDisposableStack();
       const router = starting.use(await startRouter(config(env), { log, ...(apis !== undefined && { apis }) }));
       await whenReady(router);
