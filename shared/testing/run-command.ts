@@ -9,17 +9,18 @@ export interface CommandResult {
   durationMs: number;
 }
 
-export interface CommandOptions {
-  cwd: string;
-  env?: Record<string, string | undefined>;
-  /** Shows the output as it comes instead of keeping it. */
-  show?: boolean;
-  /** Sends SIGTERM to the command and to what it started. */
-  signal?: AbortSignal;
-}
-
 /** Runs a command, as the head of its own process group, to its end. A status other than 0 is a result, not an error. */
-export function runCommand(command: readonly string[], options: CommandOptions): Promise<CommandResult> {
+export function runCommand(
+  command: readonly string[],
+  options: {
+    cwd: string;
+    env?: Record<string, string | undefined>;
+    /** Shows the output as it comes instead of keeping it. */
+    show?: boolean;
+    /** Sends SIGTERM to the command and to what it started. */
+    signal?: AbortSignal;
+  },
+): Promise<CommandResult> {
   const [file = '', ...args] = command;
   const started = performance.now();
   const { promise, resolve } = Promise.withResolvers<CommandResult>();
