@@ -8,12 +8,6 @@ import type { RouterPorts } from './ports.ts';
 /** One router behind a balancer. */
 type Target = Pick<RouterPorts, 'port' | 'adminPort'>;
 
-/** Where to listen and between which routers to choose. */
-export interface BalancerOptions {
-  port: number;
-  targets: readonly Target[];
-}
-
 /** Between two looks at a target's readiness, and how long one look may take, milliseconds. */
 const lookMs = 500;
 /** Within this time a target that is not ready any more gets no new connection, milliseconds. */
@@ -24,7 +18,10 @@ export const noticedMs = 3 * lookMs;
  * that was ready at the last look; one that refuses is passed over, and while none is ready all are asked. It moves bytes
  * and knows nothing of HTTP.
  */
-export async function startBalancer({ port, targets }: BalancerOptions, clock: Clock): Promise<AsyncDisposable> {
+export async function startBalancer(
+  { port, targets }: { port: number; targets: readonly Target[] },
+  clock: Clock,
+): Promise<AsyncDisposable> {
   const sockets = new Set<Socket>();
   const away = new Set<Target>();
   let turn = 0;

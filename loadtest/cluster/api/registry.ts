@@ -30,13 +30,6 @@ export interface WriteOptions {
   subresource?: Subresource;
 }
 
-export interface RegistryOptions {
-  store: Store;
-  /** Wall clock, milliseconds. */
-  now: () => number;
-  newUid: () => string;
-}
-
 /** Every write of a client or controller goes through here: preconditions, admission, ownership of fields, storage. */
 export class Registry {
   readonly store: Store;
@@ -45,7 +38,8 @@ export class Registry {
   /** Kinds by the definition they were read from; a changed definition is another object. */
   readonly #custom = new WeakMap<KubeObject, KindInfo>();
 
-  constructor({ store, now, newUid }: RegistryOptions) {
+  /** `now`: wall clock, milliseconds. */
+  constructor({ store, now, newUid }: { store: Store; now: () => number; newUid: () => string }) {
     this.store = store;
     this.newUid = newUid;
     this.#now = now;

@@ -23,13 +23,6 @@ export interface StoreSeed {
   objects: { kindId: string; object: KubeObject }[];
 }
 
-export interface StoreOptions {
-  /** Events kept for watches that start in the past; older revisions answer 410. */
-  historyLimit: number;
-  journal?: Journal | undefined;
-  seed?: StoreSeed | undefined;
-}
-
 /** Revisions start above this, so that a client's "1" is always compacted, as on a server with a past. */
 const firstRevision = 1000;
 
@@ -40,13 +33,16 @@ export class Store {
   #history: StoreEvent[] = [];
   readonly #objects = new Map<string, Map<string, KubeObject>>();
   readonly #listeners = new Set<(event: StoreEvent) => void>();
-  readonly #options: StoreOptions;
+  readonly #historyLimit: number;
+  readonly #journal: Journal | undefined;
 
-  constructor(options: StoreOptions) {
-    this.#options = options;
-    this.revision = options.seed?.revision ?? firstRevision;
+  /** `historyLimit`: events kept for watches that start in the past; older revisions answer 410. */
+  constructor(from: { historyLimit: number; journal?: Journal | undefined; seed?: StoreSeed | undefined }) {
+    this.#historyLimit = from.historyLimit;
+    this.#journal = from.journal;
+    this.revision = from.seed?.revision ?? firstRevision;
     this.#compacted = this.revision;
-    for (const { kindId, object } of options.seed?.objects ?? []) this.#place(kindId, object);
+    for (const { kindId, object } of from.seed?.objects ?? []) this.#place(kindId, object);
   }
 
   get(kind: KindInfo, namespace: string | undefined, name: string): KubeObject | undefined {
@@ -107,12 +103,11 @@ export class Store {
 
   #commit(change: Omit<StoreEvent, 'revision'>): void {
     const event = { ...change, revision: this.revision };
-    this.#options.journal?.append(event);
+    this.#journal?.append(event);
     if (event.type === 'DELETED') this.#objects.get(event.kindId)?.delete(keyOf(event.object));
     else this.#place(event.kindId, event.object);
     this.#history.push(event);
-    if (this.#history.length > this.#options.historyLimit)
-      this.#compacted = this.#history.shift()?.revision ?? this.#compacted;
+    if (this.#history.length > this.#historyLimit) this.#compacted = this.#history.shift()?.revision ?? this.#compacted;
     for (const listener of this.#listeners) listener(event);
   }
 

@@ -7,11 +7,6 @@ export interface PodAddress {
   port: number;
 }
 
-export interface PodAddressesOptions {
-  mode: 'auto' | 'own' | 'shared';
-  random: () => number;
-}
-
 const size = 65_535;
 const attemptsMax = 64;
 
@@ -21,18 +16,18 @@ const attemptsMax = 64;
  * other clusters on this machine draw from the same range.
  */
 export class PodAddresses {
-  readonly #options: PodAddressesOptions;
+  readonly #mode: 'auto' | 'own' | 'shared';
   readonly #used = new Set<string>();
   #next: number;
 
-  constructor(options: PodAddressesOptions) {
-    this.#options = options;
-    this.#next = Math.floor(options.random() * size);
+  constructor({ mode, random }: { mode: 'auto' | 'own' | 'shared'; random: () => number }) {
+    this.#mode = mode;
+    this.#next = Math.floor(random() * size);
   }
 
   /** @throws when no address is free after a bounded number of attempts. */
   async allocate(containerPort: number): Promise<PodAddress> {
-    const { mode } = this.#options;
+    const mode = this.#mode;
     for (let attempt = 0; attempt < attemptsMax && mode !== 'shared'; attempt += 1) {
       const ip = this.#candidate();
       const result = await tryListen(ip, containerPort);

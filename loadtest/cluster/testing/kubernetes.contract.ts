@@ -21,15 +21,17 @@ import { KubeHttp, type KubeEndpoint } from '../client/kube-http.ts';
 /** A cluster to judge; no kubelet may run in it: the suite plays it. */
 export type StartedCluster = KubeEndpoint & AsyncDisposable;
 
-export interface ContractOptions {
+/** What Fairway relies on in Kubernetes. The embedded cluster and a real kube-apiserver must both pass, word by word. */
+export function describeKubernetesContract({
+  name,
+  start,
+  describeWorkloads,
+}: {
   name: string;
   start: () => Promise<StartedCluster>;
   /** The part about pods; it has a file of its own. */
   describeWorkloads: (kube: () => KubeHttp) => void;
-}
-
-/** What Fairway relies on in Kubernetes. The embedded cluster and a real kube-apiserver must both pass, word by word. */
-export function describeKubernetesContract({ name, start, describeWorkloads }: ContractOptions): void {
+}): void {
   describe(name, { concurrent: true, timeout: 100_000 }, () => {
     let cluster: StartedCluster;
     let kube: KubeHttp;

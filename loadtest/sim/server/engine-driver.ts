@@ -8,30 +8,28 @@ export interface EngineListener {
   tokens(count: number, last: boolean): void;
 }
 
-/** `timeScale` 1 is real time; 0.1 lets the engine run ten times as fast. */
-export interface EngineDriverOptions {
-  readonly engine: Engine;
-  readonly clock: Clock;
-  readonly timeScale: number;
-}
-
 /** Drives an engine in wall time: one timer, set to the end of the engine's step. */
 export class EngineDriver implements Disposable {
-  readonly #options: EngineDriverOptions;
+  readonly #engine: Engine;
+  readonly #clock: Clock;
+  readonly #timeScale: number;
   readonly #startedAt: number;
   readonly #listeners = new Map<string, EngineListener>();
   #timer: NodeJS.Timeout | undefined;
   #disposed = false;
 
-  constructor(options: EngineDriverOptions) {
-    this.#options = options;
-    this.#startedAt = options.clock.monotonic();
+  /** `timeScale` 1 is real time; 0.1 lets the engine run ten times as fast. */
+  constructor({ engine, clock, timeScale }: { engine: Engine; clock: Clock; timeScale: number }) {
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#timeScale = timeScale;
+    this.#startedAt = clock.monotonic();
   }
 
   /** @throws RangeError when the request can never run. */
   submit(request: EngineRequest, listener: EngineListener): void {
     this.#run();
-    this.#options.engine.submit(request, this.#now());
+    this.#engine.submit(request, this.#now());
     this.#listeners.set(request.id, listener);
     this.#run();
   }
@@ -39,7 +37,7 @@ export class EngineDriver implements Disposable {
   /** Frees the request's slot at once; nothing happens when it is over already. */
   cancel(id: string): void {
     this.#listeners.delete(id);
-    if (this.#options.engine.cancel(id)) this.#run();
+    if (this.#engine.cancel(id)) this.#run();
   }
 
   [Symbol.dispose](): void {
@@ -49,20 +47,20 @@ export class EngineDriver implements Disposable {
   }
 
   #now(): number {
-    return (this.#options.clock.monotonic() - this.#startedAt) / this.#options.timeScale;
+    return (this.#clock.monotonic() - this.#startedAt) / this.#timeScale;
   }
 
   #run(): void {
     if (this.#disposed) return;
-    const { engine, timeScale } = this.#options;
     const grown = new Map<string, { count: number; last: boolean }>();
-    for (const event of engine.advance(this.#now())) {
+    for (const event of this.#engine.advance(this.#now())) {
       if (event.type === 'admitted') this.#listeners.get(event.id)?.admitted(event.cachedTokens);
       else grown.set(event.id, { count: event.index + 1, last: event.last });
     }
     clearTimeout(this.#timer);
-    const next = engine.nextEventAt();
-    if (next !== undefined) this.#timer = setTimeout(() => this.#run(), Math.max(0, (next - this.#now()) * timeScale));
+    const next = this.#engine.nextEventAt();
+    if (next !== undefined)
+      this.#timer = setTimeout(() => this.#run(), Math.max(0, (next - this.#now()) * this.#timeScale));
     for (const [id, { count, last }] of grown) {
       const listener = this.#listeners.get(id);
       if (last) this.#listeners.delete(id);
