@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { openApiDocument } from '../routes/openapi.ts';
 import { apiDocumentSchema, operationsOf } from './api-document.ts';
@@ -15,6 +16,12 @@ describe('the page of the API', () => {
     expect(html).not.toMatch(/<(script|iframe|img|object|form)|\son\w+=|@import|url\(|\sstyle=/i);
     expect(valuesOf('src')).toEqual([]);
     expect(valuesOf('href').filter((link) => !link.startsWith('#'))).toEqual(['data:,', 'openapi.json']);
+  });
+
+  it('may use its own style, and no other', () => {
+    const [style = '', ...others] = Array.from(html.matchAll(/<style>(.*?)<\/style>/gs), ([, text = '']) => text);
+    expect(others).toEqual([]);
+    expect(contentSecurityPolicy).toContain(`'sha256-${createHash('sha256').update(style).digest('base64')}'`);
   });
 
   it('shows every operation and every schema, and leads nowhere else', () => {

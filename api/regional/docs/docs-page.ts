@@ -22,9 +22,7 @@ export async function docsPage(document: ApiDocument): Promise<DocsPage> {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>${info.title}</title>
         <link rel="icon" href="data:," />
-        <style>
-          ${raw(pageStyle)}
-        </style>
+        ${raw(`<style>${pageStyle}</style>`)}
       </head>
       <body id="top">
         <a class="skip" href="#main">Skip to the operations</a>
