@@ -39,8 +39,8 @@ interface Ids {
 /**
  * Stores a new endpoint: name claim, spec and access with the first token, all or none; a dry run goes the same way up to
  * where it would be stored.
- * @throws AppError `unprocessable` for a VPC that is not the team's and when it has too many endpoints, `name_taken`, `idempotency_mismatch`, `store_full`,
- * `overloaded`, `outcome_unknown`, `unavailable`.
+ * @throws AppError `unprocessable` for a VPC that is not the team's and when it has too many endpoints, `name_taken`,
+ * `idempotency_mismatch`, `store_full`, `overloaded`, `outcome_unknown`, `unavailable`.
  */
 export async function createEndpoint(context: RegionContext, call: Call, order: CreateOrder): Promise<CreateAnswer> {
   const attempt: Attempt = { context, call, order, bodyHash: context.keys.requestHash('create', order) };

@@ -8,7 +8,7 @@ type Group = ModelDeployment['accelerators'][number];
 /** Hours of a month: a year's twelfth. */
 const hoursPerMonth = 730;
 
-/** Fit and price of a spec. Pure. */
+/** Fit and price of a spec, as far as the catalogue goes: a KV cache of 16 bits, no adapters, every GPU of a replica used. Pure. */
 export function estimateOf({ deployments, sealedHuggingFaceToken }: SpecDocument): Omit<DryRun, 'ready'> {
   const groups = deployments.flatMap((model) => model.accelerators.map((group) => ({ model, group })));
   const accelerators = groups.map(({ model, group }) => groupEstimate(model, group));
