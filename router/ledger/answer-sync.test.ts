@@ -63,7 +63,7 @@ describe('who keeps an answer', () => {
     const [b, c] = [open('b', silent), open('c', silent)];
     const asked = Promise.all([b.sync.find('none', 'p'), b.sync.find('k', 'p')]);
     c.sync.keep('k', answer);
-    await advance(250);
+    await advance(1000);
     expect(await asked).toEqual([undefined, answer]);
   });
 
@@ -75,11 +75,11 @@ describe('who keeps an answer', () => {
     const before = sync.refused;
     const other = sync.find('k', 'other');
     expect(sync.refused).toBe(before);
-    await advance(250);
+    await advance(1000);
     expect(new Set(await Promise.all([...asked, other]))).toEqual(new Set([undefined]));
     const again = sync.find('k', 'flood');
     expect(sync.refused).toBe(before);
-    await advance(250);
+    await advance(1000);
     await again;
   });
 

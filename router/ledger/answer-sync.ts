@@ -5,8 +5,8 @@ import type { KeptAnswer, KeptAnswers } from '../replicas/kept-answers.ts';
 import type { AnswerNote, AnswerStore } from './answer-store.ts';
 import type { LedgerMessage } from './ledger-message.ts';
 
-/** How long a question to the store may take, milliseconds: many times what it does take. */
-const askMs = 250;
+/** How long a question to the store may take, milliseconds: longer than this process stands still when it is short of CPU. */
+const askMs = 1000;
 /** Questions under way at once, shared out between endpoints. */
 const questionsMax = 512;
 

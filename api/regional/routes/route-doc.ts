@@ -36,10 +36,10 @@ const ifMatch = z.string().optional().meta({
 });
 const lastEventId = z
   .string()
-  .regex(/^\d{1,16}$/)
+  .regex(/^\d{0,16}$/)
   .optional()
   .meta({
-    description: 'Id of the last event that was read: the stream goes on behind it.',
+    description: 'Id of the last event that was read: the stream goes on behind it. Empty is as none.',
     example: '1',
   });
 
