@@ -15,8 +15,10 @@ export class ContinueFilter {
 
   /** What is read from the socket comes through here. */
   attach(socket: Socket): void {
-    const read = socket.read.bind(socket) as () => Buffer | null;
-    socket.read = () => {
+    const read = socket.read.bind(socket) as (bytes?: number) => Buffer | null;
+    socket.read = (bytes) => {
+      // Node's streams themselves ask for none, to have more read, also while what is there waits for who has paused.
+      if (bytes === 0) return read(0);
       for (;;) {
         const chunk = read();
         if (chunk === null) return null;

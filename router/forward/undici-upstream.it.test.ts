@@ -1,7 +1,9 @@
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { freePort } from '#shared/runtime/http/free-port.ts';
+import { eventually } from '#shared/testing/eventually.ts';
 import { answerJson, startScriptedUpstream, type Script } from '../testing/scripted-upstream.ts';
 import type { UpstreamStep } from '../testing/memory-upstream.ts';
 import { readFailure, UndiciUpstream } from './undici-upstream.ts';
@@ -75,6 +77,40 @@ describe('UndiciUpstream', () => {
       });
       expect([seen[0], seen.slice(1).join('')]).toEqual(['200', 'HTTP/1.1 100']);
     }
+  });
+
+  it('loses nothing of what comes while the client is waited for', async () => {
+    const pieces = Array.from({ length: 20 }, (_, at) => `${at},`.repeat(50));
+    let answering: ServerResponse | undefined;
+    await using server = await startScriptedUpstream(({ response }) => {
+      answering = response;
+      response.writeHead(200).write(pieces[0]);
+    });
+    await using upstream = new UndiciUpstream({ connectTimeoutMs: 1000 });
+    const ends = Promise.withResolvers<void>();
+    const seen: string[] = [];
+    const call = upstream.send({ replicaId: 'a', address: '127.0.0.1', port: server.port }, request, {
+      onSent: () => {},
+      onHead: () => {},
+      onData: (chunk) => {
+        seen.push(chunk.toString());
+        call.pause();
+        if (answering?.writableEnded === true) setImmediate(() => call.resume());
+      },
+      onEnd: ends.resolve,
+      onFailure: ({ reason }) => ends.reject(new Error(reason)),
+    });
+    await eventually(() => expect(seen).toEqual([pieces[0]]));
+    for (const piece of pieces.slice(1)) {
+      await new Promise((resolve) => answering?.write(piece, resolve));
+      // The loop of both sides: it is there when a turn has passed.
+      for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate);
+    }
+    expect(seen).toHaveLength(1);
+    answering?.end();
+    call.resume();
+    await ends.promise;
+    expect(seen.join('')).toBe(pieces.join(''));
   });
 
   it('never takes a connection that its server was just closing for a server that is away', async () => {
