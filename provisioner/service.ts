@@ -153,6 +153,7 @@ function clustersOf(
     leaseMs: config.FAIRWAY_LEASE_MS,
     routerSilentMs: config.FAIRWAY_ROUTER_SILENT_MS,
     lookEveryMs: config.FAIRWAY_CLUSTER_LOOK_MS,
+    hosts: wildcardOf(config.FAIRWAY_HOST_DOMAIN),
     owns: context.owns,
     wrapKube: context.wrapKube,
   });

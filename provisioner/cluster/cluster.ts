@@ -33,6 +33,8 @@ export interface ClusterOptions {
   shards: number;
   leaseMs: number;
   routerSilentMs: number;
+  /** Wildcard of the endpoints' host names. */
+  hosts: string;
   /** Time between looks at a cluster that is worked on. */
   lookEveryMs: number;
   wake: (key: QueueKey) => void;
@@ -179,7 +181,8 @@ export class Cluster implements AsyncDisposable {
 
   /** One look at what its endpoints share: observe → plan → act → report. */
   async look(signal: AbortSignal): Promise<QueueVerdict> {
-    const sight = { kube: this.#client, nats: this.#options.nats, region: this.#options.region, signal };
+    const { nats, region, hosts } = this.#options;
+    const sight = { kube: this.#client, nats, region, hosts, signal };
     try {
       const observed = await observeCluster(sight, this.#inForce);
       const { refusal, steps } = planCluster(observed);
@@ -196,7 +199,7 @@ export class Cluster implements AsyncDisposable {
         await takeClusterStep(sight, step);
       }
       this.#inForce = true;
-      this.#startCaches();
+      await this.#follow(this.#startCaches(), observed.gateway !== null);
       await this.#move(ready);
       await this.#leaf.keep(sight);
       return { requeueAfterMs: this.#options.lookEveryMs };
@@ -226,13 +229,22 @@ export class Cluster implements AsyncDisposable {
     return Math.max(asked, this.#caches === undefined ? pauseMs.opening : pauseMs.waiting);
   }
 
-  #startCaches(): void {
-    if (this.#caches !== undefined) return;
+  #startCaches(): Caches {
+    if (this.#caches !== undefined) return this.#caches;
     const { clock, log, metrics, wake } = this.#options;
     const onWake = (endpointId: string): void => wake(endpointKey(endpointId));
     const caches = startCaches({ client: this.#client, clock, log, onWake, onEvent: metrics.onEvent });
     this.#caches = this.#stack.use(caches);
-    this.#stack.defer(metrics.observe(this.vpcId, caches.reflectors()));
+    this.#stack.defer(metrics.observe(this.vpcId, () => caches.reflectors()));
+    return caches;
+  }
+
+  /** Endpoints have routes and InferencePools while the cluster knows these kinds, which may be installed at any time. */
+  async #follow(caches: Caches, gatewayApi: boolean): Promise<void> {
+    const news = await caches.followGatewayApi(gatewayApi);
+    if (!news) return;
+    this.#options.log.info({ vpcId: this.vpcId, served: gatewayApi }, 'cluster.gateway_api');
+    this.#options.wakeAll();
   }
 
   /** Remembers how it stands, says so in `infra`, and has every endpoint looked at when that is news. */

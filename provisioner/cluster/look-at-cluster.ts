@@ -1,12 +1,13 @@
 import { readStamp } from '#shared/contract/stream-stamp.ts';
 import { streams } from '#shared/contract/subjects.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
-import { kindOf, kinds } from '../kube/kinds.ts';
+import { kindOf, kinds, type KubeKind } from '../kube/kinds.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { isInvalid, isNotFound } from '../kube/kube-error.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { fenced } from '../manifests/endpoint-objects.ts';
 import { fenceBinding, fencePolicy, resourceDefinition } from '../manifests/fence.ts';
+import { gateway, gatewayClass } from '../manifests/gateway.ts';
 import { sharedNamespace } from '../manifests/namespace.ts';
 import { intentSeqOf, systemNamespace } from '../manifests/names.ts';
 import { stampOf } from './cluster-stamp.ts';
@@ -17,13 +18,16 @@ export interface ClusterSight {
   kube: Pick<KubeClient, 'get' | 'create' | 'patch' | 'apply'>;
   nats: Nats;
   region: string;
+  /** Wildcard of the endpoints' host names. */
+  hosts: string;
   signal: AbortSignal;
 }
 
 /** Looks at what the endpoints of a cluster share. Reads only. @throws when the API server or NATS does not answer. */
 export async function observeCluster(sight: ClusterSight, inForce: boolean): Promise<ObservedCluster> {
   const objects = [resourceDefinition(), fencePolicy(), fenceBinding()];
-  const [namespace, ...shared] = await Promise.all([
+  const [gateway, namespace, ...shared] = await Promise.all([
+    readGateway(sight),
     find(sight, sharedNamespace()),
     ...objects.map((object) => find(sight, object)),
   ]);
@@ -34,8 +38,32 @@ export async function observeCluster(sight: ClusterSight, inForce: boolean): Pro
     ...read,
     namespace: namespace ?? null,
     shared: shared.filter((object) => object !== null),
+    gateway,
+    hosts: sight.hosts,
     inForce,
   };
+}
+
+/** Class and Gateway as they are; null unless the cluster serves every kind of which an endpoint would have objects. */
+async function readGateway(sight: ClusterSight): Promise<KubeObject[] | null> {
+  const served = await Promise.all(
+    [kinds.gatewayClass, kinds.gateway, kinds.httpRoute, kinds.inferencePool].map((kind) => serves(sight, kind)),
+  );
+  if (!served.every(Boolean)) return null;
+  const live = await Promise.all([gatewayClass(), gateway(sight.hosts)].map((object) => find(sight, object)));
+  return live.filter((object) => object !== null);
+}
+
+async function serves({ kube, signal }: ClusterSight, { apiVersion, plural }: KubeKind): Promise<boolean> {
+  const [group = '', wanted] = apiVersion.split('/');
+  try {
+    const found = await kube.get(kinds.customResourceDefinition, { name: `${plural}.${group}` }, { signal });
+    const { versions } = found['spec'] as { versions: { name: string; served: boolean }[] };
+    return isEstablished(found) && versions.some(({ name, served }) => name === wanted && served);
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
 }
 
 /** Greatest sequence that any custom resource was written for, from the API server itself; 0 without any. */
@@ -94,7 +122,8 @@ function isEstablished(definition: KubeObject): boolean {
 
 async function find({ kube, signal }: ClusterSight, object: KubeObject): Promise<KubeObject | null> {
   try {
-    return await kube.get(kindOf(object), { name: object.metadata.name }, { signal });
+    const { name, namespace } = object.metadata;
+    return await kube.get(kindOf(object), { name, namespace }, { signal });
   } catch (error) {
     if (isNotFound(error)) return null;
     throw error;

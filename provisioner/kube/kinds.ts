@@ -36,6 +36,10 @@ export const kinds = {
   replicaSet: namespaced('apps/v1', 'ReplicaSet', 'replicasets'),
   podDisruptionBudget: namespaced('policy/v1', 'PodDisruptionBudget', 'poddisruptionbudgets'),
   networkPolicy: namespaced('networking.k8s.io/v1', 'NetworkPolicy', 'networkpolicies'),
+  gatewayClass: clusterScoped('gateway.networking.k8s.io/v1', 'GatewayClass', 'gatewayclasses'),
+  gateway: namespaced('gateway.networking.k8s.io/v1', 'Gateway', 'gateways'),
+  httpRoute: namespaced('gateway.networking.k8s.io/v1', 'HTTPRoute', 'httproutes'),
+  inferencePool: namespaced('inference.networking.k8s.io/v1', 'InferencePool', 'inferencepools'),
   customResourceDefinition: clusterScoped(
     'apiextensions.k8s.io/v1',
     'CustomResourceDefinition',

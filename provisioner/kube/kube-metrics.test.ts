@@ -15,7 +15,7 @@ test('calls, reflector events and the age of each copy are shown', async () => {
     reached: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-  const end = metrics.observe('vpc-1', { Pod: reflector });
+  const end = metrics.observe('vpc-1', () => ({ Pod: reflector }));
   metrics.onCall({ method: 'GET', status: 200, durationMs: 10 });
   metrics.onEvent('Pod')('watch_gone');
   metrics.onOverdue();

@@ -9,7 +9,7 @@ export interface KubeMetrics {
   /** For `ReflectorOptions.onEvent` of one kind. */
   onEvent: (kind: string) => (event: ReflectorEvent) => void;
   /** Shows when each of a cluster's reflectors last heard of its server, and what it holds; the answer ends that. */
-  observe: (vpcId: string, reflectors: Record<string, Reflector>) => () => void;
+  observe: (vpcId: string, reflectors: () => Record<string, Reflector>) => () => void;
   /** For `WroteAtOptions.onOverdue`. */
   onOverdue: () => void;
 }
@@ -45,7 +45,7 @@ export function createKubeMetrics(registry: Registry): KubeMetrics {
 
 /** Gauges over the reflectors of every cluster that is open. */
 function reflectorGauges(registry: Registry): KubeMetrics['observe'] {
-  const open = new Map<string, Record<string, Reflector>>();
+  const open = new Map<string, () => Record<string, Reflector>>();
   const gauge = (name: string, help: string, read: (reflector: Reflector) => number): Gauge<'vpc' | 'kind'> =>
     new Gauge({
       name,
@@ -55,7 +55,7 @@ function reflectorGauges(registry: Registry): KubeMetrics['observe'] {
       collect() {
         this.reset();
         for (const [vpc, reflectors] of open)
-          for (const [kind, reflector] of Object.entries(reflectors)) this.set({ vpc, kind }, read(reflector));
+          for (const [kind, reflector] of Object.entries(reflectors())) this.set({ vpc, kind }, read(reflector));
       },
     });
   gauge(

@@ -5,6 +5,7 @@ import { namespace, podSecurityOf } from './namespace.ts';
 import { poolDisruptionBudget, poolSecret, poolService, type Pool } from './pool-objects.ts';
 import type { AppliedSpec, ManifestSettings, PoolSecrets } from './applied-spec.ts';
 import { intentSeqAnnotation } from './names.ts';
+import { httpRoute, inferencePool, type Hosts } from './routes.ts';
 
 /** The pools of a spec. */
 export function poolsOf({ endpointId, deployments }: AppliedSpec, { engineOf }: ManifestSettings): Pool[] {
@@ -29,9 +30,11 @@ export function supportObjects(
     beside: { pods: number; gpus: number };
     /** All that the endpoint has or is about to have, of whichever template. */
     deployments: readonly KubeObject[];
+    /** Its names at the cluster's Gateway; null where the cluster does not serve the Gateway API. */
+    hosts: Hosts | null;
   },
 ): KubeObject[] {
-  const { owner, secretsOf, settings, beside, deployments } = context;
+  const { owner, secretsOf, settings, beside, deployments, hosts } = context;
   const pools = poolsOf(spec, settings);
   const objects = [
     namespace(spec, owner, podSecurityOf(deployments)),
@@ -42,6 +45,7 @@ export function supportObjects(
     ...pools.map((pool) => poolSecret(pool, secretsOf(pool.deployment.modelId))),
     ...pools.map(poolService),
     ...pools.flatMap((pool) => poolDisruptionBudget(pool) ?? []),
+    ...(hosts === null ? [] : [...pools.map(inferencePool), httpRoute(spec, pools, hosts)]),
   ];
   return objects.map((object) => fenced(object, spec.intentSeq));
 }

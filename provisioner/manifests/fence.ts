@@ -132,6 +132,8 @@ export function fencePolicy(): KubeObject {
           updatesOf('apps', 'deployments'),
           updatesOf('policy', 'poddisruptionbudgets'),
           updatesOf('networking.k8s.io', 'networkpolicies'),
+          updatesOf('gateway.networking.k8s.io', 'httproutes'),
+          updatesOf('inference.networking.k8s.io', 'inferencepools'),
         ],
       },
       validations: [{ expression: neverBack, message: fenceMessages.child, reason: 'Invalid' }],

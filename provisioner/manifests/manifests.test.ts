@@ -10,15 +10,18 @@ import { kindOf } from '../kube/kinds.ts';
 import { customResource } from './custom-resource.ts';
 import { fenced, groupsOf, supportObjects } from './endpoint-objects.ts';
 import { engineDeployment, modelNames, templateHash, type EngineGroup } from './engine-deployment.ts';
+import { gateway, gatewayClass } from './gateway.ts';
 import { sharedNamespace } from './namespace.ts';
 import { poolName } from './names.ts';
-import { appliedSpec } from './applied-spec.ts';
+import { appliedSpec, type AppliedSpec } from './applied-spec.ts';
+import type { Hosts } from './routes.ts';
 
 const settings = sampleSettings.manifests;
 const specOf = (scale: number) => appliedSpec(sampleSpec(scale), 42);
 const owner = { apiVersion: 'fairway.dev/v1', kind: 'DedicatedInference', name: 'di-x', uid: 'uid-1' };
 const secretsOf = () => ({ upstreamKey: 'upstream-key', huggingFaceToken: 'hf_secret' });
-const context = { owner, secretsOf, settings, beside: { pods: 0, gpus: 0 }, deployments: [] };
+const context = { owner, secretsOf, settings, beside: { pods: 0, gpus: 0 }, deployments: [], hosts: null };
+const hosts = { private: 'e-private-inference.test', public: 'e-public-inference.test' };
 const group = (scale: number): EngineGroup => groupsOf(specOf(scale), settings)[0] as EngineGroup;
 
 describe('manifests', () => {
@@ -26,8 +29,10 @@ describe('manifests', () => {
   it('are what they were: an endpoint of two replicas', async () => {
     const objects: KubeObject[] = [
       sharedNamespace(),
+      gatewayClass(),
+      gateway('*.test'),
       customResource(specOf(2)),
-      ...supportObjects(specOf(2), { ...context, deployments: [engineDeployment(group(2), settings, 2)] }),
+      ...supportObjects(specOf(2), { ...context, hosts, deployments: [engineDeployment(group(2), settings, 2)] }),
       fenced(engineDeployment(group(2), settings, 2), 42),
     ];
     await expect(`${JSON.stringify(objects, null, 2)}\n`).toMatchFileSnapshot('./endpoint.golden.json');
@@ -39,6 +44,30 @@ describe('manifests', () => {
       expect(object.metadata.name).toMatch(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
       expect(object.metadata.annotations).toEqual({ 'fairway.dev/intent-seq': '42' });
     }
+  });
+
+  it('have names at the Gateway: the public one where it is enabled, a rule per model where there are several', () => {
+    const [first] = sampleSpec(1).deployments;
+    if (first === undefined) throw new Error('the sample has a deployment');
+    const second = { ...first, modelId: 'b', slug: 'b', providerModelId: 'b/b' };
+    const route = (spec: AppliedSpec, names: Hosts): unknown =>
+      supportObjects(spec, { ...context, hosts: names }).find(({ kind }) => kind === 'HTTPRoute')?.['spec'];
+    const alone = { parentRefs: [{ sectionName: 'private' }], hostnames: [hosts.private] };
+    expect(route(specOf(1), { private: hosts.private })).toMatchObject(alone);
+    const two = appliedSpec(sampleSpec(1, { deployments: [first, second] }), 42);
+    expect(route(two, hosts)).toMatchObject({
+      parentRefs: [{ sectionName: 'private' }, { sectionName: 'public' }],
+      hostnames: [hosts.private, hosts.public],
+      rules: [
+        { backendRefs: [{ name: poolName(first.modelId) }] },
+        {
+          matches: [{ headers: [{ value: 'b' }] }, { headers: [{ value: 'b/b' }] }],
+          backendRefs: [{ name: poolName('b') }],
+          timeouts: { request: '0s', backendRequest: '0s' },
+        },
+      ],
+    });
+    expect(supportObjects(specOf(1), context).map(({ kind }) => kind)).not.toContain('HTTPRoute');
   });
 
   it('have no disruption budget for a single replica, which would block every node drain', () => {

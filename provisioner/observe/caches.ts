@@ -22,8 +22,13 @@ const watched = [
   kinds.podDisruptionBudget,
 ] as const;
 
+/** Kinds of an endpoint that not every cluster serves. */
+const optional = [kinds.httpRoute, kinds.inferencePool] as const;
+
 /** Local copies of every object of an endpoint: with its label, its names and its owner. */
 export interface Caches extends AsyncDisposable {
+  /** Watches the kinds of the Gateway API from now on, or no longer. True when that is news. */
+  followGatewayApi(served: boolean): Promise<boolean>;
   /** The reflector of a kind; undefined for kinds that are not watched. */
   of(kind: KubeKind): Reflector | undefined;
   /** Every reflector by its kind's name. */
@@ -58,31 +63,29 @@ export function startCaches(options: {
     const endpointId = endpointOf(object);
     if (endpointId !== undefined) onWake(endpointId);
   };
-  const reflectors = new Map<KubeKind, Reflector>(
-    watched.map((kind) => [
+  const start = (kind: KubeKind): Reflector =>
+    startReflector({
+      client,
       kind,
-      startReflector({
-        client,
-        kind,
-        clock,
-        log,
-        labelSelector: labels.endpoint,
-        indexBy: endpointOf,
-        onChange: wake,
-        // Half a minute of back-off after an outage would be most of what an endpoint may be behind.
-        bounds: { backoffMaxMs: 5000 },
-        ...(options.onEvent && { onEvent: options.onEvent(kind.kind) }),
-      }),
-    ]),
-  );
+      clock,
+      log,
+      labelSelector: labels.endpoint,
+      indexBy: endpointOf,
+      onChange: wake,
+      // Half a minute of back-off after an outage would be most of what an endpoint may be behind.
+      bounds: { backoffMaxMs: 5000 },
+      ...(options.onEvent && { onEvent: options.onEvent(kind.kind) }),
+    });
+  const reflectors = new Map<KubeKind, Reflector>(watched.map((kind) => [kind, start(kind)]));
   const objects = (kind: KubeKind, endpointId: string): KubeObject[] =>
     reflectors.get(kind)?.store.indexed(endpointId) ?? [];
   return {
+    followGatewayApi: (served) => follow(reflectors, served ? start : null),
     of: (kind) => reflectors.get(kind),
     reflectors: () => Object.fromEntries([...reflectors].map(([{ kind }, reflector]) => [kind, reflector])),
     objects,
     children: (endpointId) =>
-      watched
+      [...reflectors.keys()]
         .filter((kind) => kind.namespaced && kind.kind !== kinds.pod.kind)
         .flatMap((kind) => objects(kind, endpointId)),
     has: (endpointId) => [...reflectors.values()].some(({ store }) => store.indexed(endpointId).length > 0),
@@ -104,4 +107,18 @@ export function startCaches(options: {
       await Promise.all([...reflectors.values()].map((reflector) => reflector[Symbol.asyncDispose]()));
     },
   };
+}
+
+/** Starts or ends (null) the reflectors of the optional kinds; true when that is news. */
+async function follow(
+  reflectors: Map<KubeKind, Reflector>,
+  start: ((kind: KubeKind) => Reflector) | null,
+): Promise<boolean> {
+  const running = optional.flatMap((kind) => reflectors.get(kind) ?? []);
+  if (running.length > 0 === (start !== null)) return false;
+  for (const kind of optional)
+    if (start === null) reflectors.delete(kind);
+    else reflectors.set(kind, start(kind));
+  await Promise.all(running.map((reflector) => reflector[Symbol.asyncDispose]()));
+  return true;
 }

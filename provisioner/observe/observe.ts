@@ -59,6 +59,7 @@ export async function observe(observers: Observers, place: Place, endpointId: st
     status,
     resource,
     namespace,
+    gatewayApi: caches.of(kinds.httpRoute) !== undefined,
     children,
     pods: caches.objects(kinds.pod, endpointId).map(viewPod),
     pools,

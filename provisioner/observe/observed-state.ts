@@ -25,6 +25,8 @@ export interface ObservedState {
   /** The custom resource. */
   resource: KubeObject | null;
   namespace: KubeObject | null;
+  /** The cluster serves the Gateway API and InferencePools. */
+  gatewayApi: boolean;
   /** Namespaced objects with the endpoint's label, pods left out. */
   children: readonly KubeObject[];
   pods: readonly PodView[];

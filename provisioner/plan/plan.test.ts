@@ -23,6 +23,8 @@ describe('planEndpoint', () => {
       'Secret',
       'Service',
       'PodDisruptionBudget',
+      'InferencePool',
+      'HTTPRoute',
       'Deployment',
     ]);
     cluster.run();

@@ -1,6 +1,6 @@
 import { covers } from './covers.ts';
 import { currentGroups, isNewest } from './current-groups.ts';
-import { chooseSpec, type ChosenSpec } from './choose-spec.ts';
+import { chooseSpec, hostsOf, type ChosenSpec } from './choose-spec.ts';
 import { planPoolWrites, plannedPools } from './plan-pools.ts';
 import { planProofs } from './plan-proofs.ts';
 import type { Plan } from './endpoint-plan.ts';
@@ -114,7 +114,8 @@ function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSett
   });
   const beside = roomBeside(workloads, observed);
   const deployments = workloads.workloads.map(({ deployment }) => deployment);
-  const support = supportObjects(spec, { owner, secretsOf, settings: settings.manifests, beside, deployments });
+  const hosts = observed.gatewayApi ? hostsOf(spec, settings.hostDomain) : null;
+  const support = supportObjects(spec, { owner, secretsOf, settings: settings.manifests, beside, deployments, hosts });
   const pools = plannedPools(spec, observed, { victims: workloads.victims, settings });
   const measured = measure(current, observed, pools);
   const proofs = planProofs(chosen, observed, { current, measured, settings });

@@ -18,6 +18,7 @@ import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { readProvisionerConfig, type ProvisionerConfig } from '../config.ts';
 import { createEndpointDocuments } from '../desired/documents.ts';
 import { kinds } from '../kube/kinds.ts';
+import { isNotFound } from '../kube/kube-error.ts';
 import { connectKube, type KubeClient } from '../kube/kube-client.ts';
 import type { ProofRequest, Prover } from '../proof/prover.ts';
 import { startProvisioner, type Provisioner, type ProvisionerContext } from '../service.ts';
@@ -129,7 +130,17 @@ export async function startProvisionerLab({
     const labelSelector = `${labels.endpoint}=${endpointId}`;
     // Kubernetes' own events outlive what they tell of, and carry no labels.
     const found = Object.values(kinds).filter((kind) => kind !== kinds.event);
-    const lists = await Promise.all(found.map((kind) => kube.list(kind, { labelSelector })));
+    const lists = await Promise.all(
+      found.map(async (kind) => {
+        try {
+          return await kube.list(kind, { labelSelector });
+        } catch (error) {
+          // Not every cluster serves every kind.
+          if (isNotFound(error)) return { items: [] };
+          throw error;
+        }
+      }),
+    );
     return lists.flatMap(({ items }) => items.map(({ kind, metadata }) => `${kind}/${metadata.name}`));
   };
   const isActive = async (endpointId: string, revision: number): Promise<void> => {

@@ -161,6 +161,7 @@ export function sampleObserved(parts: Partial<ObservedState> = {}): ObservedStat
     status: { document: null, seq: 0 },
     resource: null,
     namespace: null,
+    gatewayApi: true,
     children: [],
     pods: [],
     pools: new Map(),

@@ -1,0 +1,38 @@
+import { execFile } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Where the definitions come from: Go modules, and the folder in each. */
+const sources = [
+  { module: 'sigs.k8s.io/gateway-api@v1.6.3', folder: 'config/crd/standard' },
+  { module: 'sigs.k8s.io/gateway-api-inference-extension@v1.6.0', folder: 'config/crd/bases' },
+] as const;
+
+/**
+ * Folders with the definitions of the Gateway API (standard channel) and of InferencePool: in Go's module cache, or
+ * downloaded into it when `download` is set. Undefined when they cannot be had.
+ */
+export async function findGatewayDefinitions({ download }: { download: boolean }): Promise<string[] | undefined> {
+  const env = download ? process.env : { ...process.env, GOPROXY: 'off' };
+  try {
+    return await Promise.all(
+      sources.map(async ({ module, folder }) => {
+        const { stdout } = await run('go', ['mod', 'download', '-json', module], { env });
+        return join((JSON.parse(stdout) as { Dir: string }).Dir, folder);
+      }),
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+/** `kubectl` of a `kubelab` binary, on a cluster. @throws when it fails. */
+export function kubectl(
+  { binary, kubeconfigPath }: { binary: string; kubeconfigPath: string },
+  args: readonly string[],
+): Promise<{ stdout: string; stderr: string }> {
+  const command = join(dirname(binary), 'kubectl');
+  return run(command, ['--kubeconfig', kubeconfigPath, ...args], { maxBuffer: 16 * 1024 * 1024 });
+}

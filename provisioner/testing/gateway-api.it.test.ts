@@ -1,0 +1,95 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { findGatewayDefinitions, kubectl } from '#loadtest/cluster/testing/gateway-definitions.ts';
+import { findKubelab } from '#loadtest/cluster/testing/kubelab.ts';
+import { eventually } from '#shared/testing/eventually.ts';
+import { skipUnless } from '#shared/testing/skips.ts';
+import { kinds } from '../kube/kinds.ts';
+import { connectKube } from '../kube/kube-client.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
+import { resourceDefinition } from '../manifests/fence.ts';
+import { namespaceName, systemNamespace } from '../manifests/names.ts';
+import { deleted, newDeployment, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
+import { startRealCluster } from './real-cluster.ts';
+
+const everything = process.env['FAIRWAY_REQUIRE'] === 'all';
+const kubelab = await findKubelab({ build: everything }).catch(() => undefined);
+const download = everything || process.env['FAIRWAY_KUBELAB'] === 'build';
+const definitions = kubelab === undefined ? undefined : await findGatewayDefinitions({ download });
+const requirement = {
+  what: 'a real kube-apiserver with the Gateway API',
+  how: 'npm test -- --all, which builds the one and downloads the other once per machine (Go ≥ 1.26)',
+};
+const binary = kubelab ?? '';
+
+/** Installs the kinds of the Gateway API as an operator does. */
+async function install(kubeconfigPath: string): Promise<void> {
+  const files = (definitions ?? []).flatMap((folder) => ['-f', folder]);
+  await kubectl({ binary, kubeconfigPath }, ['apply', '--server-side', ...files]);
+}
+
+const startLab = (nodes: number): Promise<ProvisionerLab> =>
+  startProvisionerLab({ nodes, cluster: (kubelet) => startRealCluster(binary, kubelet) });
+
+describe('on a real API server with the Gateway API', skipUnless(definitions, requirement), () => {
+  it('every object of an endpoint passes a server-side dry run without a warning', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { kubeconfigPath } = stack.use(await startRealCluster(binary, { FAIRWAY_KUBELET_NODES: 0 }));
+    const kube = stack.use(await connectKube(kubeconfigPath));
+    const golden = await readFile(join(import.meta.dirname, '../manifests/endpoint.golden.json'), 'utf8');
+    const items = JSON.parse(golden) as KubeObject[];
+    const homes = new Set(items.flatMap(({ metadata }) => metadata.namespace ?? []));
+    await install(kubeconfigPath);
+    await kube.apply(resourceDefinition());
+    for (const name of homes) await kube.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    const folder = await mkdtemp(join(tmpdir(), 'fairway-dry-run-'));
+    stack.defer(() => rm(folder, { recursive: true, force: true }));
+    const file = join(folder, 'objects.json');
+    await writeFile(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+    const flags = '--server-side --force-conflicts --dry-run=server --validate=strict --warnings-as-errors'.split(' ');
+    // Definitions count a moment after they were applied.
+    const passed = await eventually(() => kubectl({ binary, kubeconfigPath }, ['apply', ...flags, '-f', file]));
+    expect(passed.stderr).toBe('');
+    expect(passed.stdout.trim().split('\n')).toHaveLength(items.length);
+  }, 60_000);
+
+  it('an endpoint gets its routes when the kinds are installed, and leaves none behind', async () => {
+    await using lab = await startLab(1);
+    await using _provisioner = await lab.start({ FAIRWAY_CLUSTER_LOOK_MS: '200' });
+    const spec = lab.newSpec({ deployments: [newDeployment(1)] });
+    await lab.create(spec);
+    const namespace = namespaceName(spec.endpointId);
+    await install(lab.cluster.kubeconfigPath);
+    await eventually(async () => {
+      const [routes, pools] = await Promise.all(
+        [kinds.httpRoute, kinds.inferencePool].map((kind) => lab.kube.list(kind, { namespace })),
+      );
+      expect([routes?.items.length, pools?.items.length]).toEqual([1, 1]);
+    });
+    await lab.publish(deleted(spec));
+    await lab.isGone(spec.endpointId);
+  }, 120_000);
+
+  // Each is more than a dozen writes: all 200 take minutes on a busy machine.
+  const many = process.env['FAIRWAY_TEST_ALL'] === 'on' ? 200 : 10;
+
+  it(`${many} endpoints share one Gateway`, async () => {
+    await using lab = await startLab(0);
+    await install(lab.cluster.kubeconfigPath);
+    await using _provisioner = await lab.start();
+    const specs = Array.from({ length: many }, () => lab.newSpec({ deployments: [newDeployment(1)] }));
+    await Promise.all(specs.map((spec) => lab.publish(spec)));
+    await eventually(
+      async () => {
+        const { items } = await lab.kube.list(kinds.httpRoute);
+        const hosts = items.map((route) => (route['spec'] as { hostnames: string[] }).hostnames);
+        expect(new Set(hosts.flat()).size).toBe(2 * many);
+      },
+      { timeoutMs: 480_000 },
+    );
+    const gateways = await lab.kube.list(kinds.gateway);
+    expect(gateways.items.map(({ metadata }) => metadata.namespace)).toEqual([systemNamespace]);
+  }, 600_000);
+});
