@@ -6,7 +6,15 @@ import { ConfigError } from '#shared/runtime/config-error.ts';
 import { memberBytesMax } from './scan/body-rules.ts';
 import type { BrainOptions } from './pick/brain.ts';
 import type { ListenerPlaces } from './request/listeners.ts';
-import { count, lingerTime, natsDrainTimeout, port, readConfig, secretText } from '#shared/runtime/read-config.ts';
+import {
+  count,
+  keepAliveTime,
+  lingerTime,
+  natsDrainTimeout,
+  port,
+  readConfig,
+  secretText,
+} from '#shared/runtime/read-config.ts';
 import type { TlsFiles } from '#shared/runtime/tls/tls-files.ts';
 
 const mebibyte = 1024 * 1024;
@@ -49,6 +57,7 @@ export const routerConfigSchema = z.object({
     .default(15_000)
     .describe('how long after SIGTERM requests are still taken: load balancers need it to see that it is not ready'),
   FAIRWAY_DRAIN_TIMEOUT_MS: count(0).default(600_000).describe('how long streams get to end after that'),
+  FAIRWAY_KEEP_ALIVE_MS: keepAliveTime,
   FAIRWAY_LINGER_MS: lingerTime,
   FAIRWAY_CONNECTIONS_MAX: count(1).default(16_384).describe('connections of clients; each takes a file descriptor'),
   FAIRWAY_HEAD_TIMEOUT_MS: count(10).default(10_000).describe('how long a client may take for the head of a request'),

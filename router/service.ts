@@ -288,6 +288,7 @@ function startListeners(config: RouterConfig, deps: AppDeps): Promise<Listeners>
     metrics,
     reloadEveryMs: config.FAIRWAY_TLS_RELOAD_MS,
     headTimeoutMs: config.FAIRWAY_HEAD_TIMEOUT_MS,
+    keepAliveMs: config.FAIRWAY_KEEP_ALIVE_MS,
     lingerMs: config.FAIRWAY_LINGER_MS,
     connectionsMax: config.FAIRWAY_CONNECTIONS_MAX,
     inFlightMax: config.FAIRWAY_IN_FLIGHT_MAX,

@@ -55,6 +55,7 @@ export function serveOptions(registry: Registry, name: 'api' | 'central', config
     host: config.FAIRWAY_HOST,
     port: config.FAIRWAY_PORT,
     drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS,
+    keepAliveMs: config.FAIRWAY_KEEP_ALIVE_MS,
     lingerMs: config.FAIRWAY_LINGER_MS,
     bounds: {
       connectionsMax: config.FAIRWAY_CONNECTIONS_MAX,

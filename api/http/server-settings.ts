@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, lingerTime, natsDrainTimeout, port, secretText } from '#shared/runtime/read-config.ts';
+import { count, keepAliveTime, lingerTime, natsDrainTimeout, port, secretText } from '#shared/runtime/read-config.ts';
 
 /** Settings of both servers of the API, with what differs: the usual port, whose NATS it is, the time to drain. */
 export const serverSettings = (own: { port: number; nats: string; drainTimeoutMs: number }) => ({
@@ -13,6 +13,7 @@ export const serverSettings = (own: { port: number; nats: string; drainTimeoutMs
     .default(256)
     .describe('most requests at once, and most commands over NATS; more get a 503'),
   FAIRWAY_CONNECTIONS_MAX: count(1).default(4096).describe('most connections at once; more are closed at once'),
+  FAIRWAY_KEEP_ALIVE_MS: keepAliveTime,
   FAIRWAY_LINGER_MS: lingerTime,
   FAIRWAY_RATE_PER_HOUR: count(1).default(5000).describe('most requests of one API token in an hour; more get a 429'),
   FAIRWAY_RATE_PER_MINUTE: count(1).default(250).describe('most requests of one API token in a minute'),

@@ -37,6 +37,7 @@ export interface ListenerOptions {
   metrics: RouterMetrics;
   reloadEveryMs: number;
   headTimeoutMs: number;
+  keepAliveMs: number;
   lingerMs: number;
   /** Of each listener. */
   connectionsMax: number;
@@ -111,7 +112,7 @@ async function startOne(
   options: ListenerOptions & { stack: AsyncDisposableStack },
 ): Promise<RunningServer> {
   const { stack, clock, log, metrics, reloadEveryMs: everyMs, connectionsMax } = options;
-  const { headTimeoutMs, lingerMs } = options;
+  const { headTimeoutMs, keepAliveMs, lingerMs } = options;
   const tell = (asked: Asked, error: AppError): { headers: Readonly<Record<string, string>>; body: string } => {
     const { headers, body } = options.tell(asked, error);
     return { headers, body: body.toString() };
@@ -129,6 +130,7 @@ async function startOne(
       host,
       port,
       headTimeoutMs,
+      keepAliveMs,
       lingerMs,
       drainTimeoutMs: lastBytesMs,
       tls,

@@ -6,7 +6,7 @@ import type { Router } from '../service.ts';
 import { ask, start, type RawRequest, type Reply } from './client.ts';
 import { playing, recordedAnswer } from './recorded-answer.ts';
 import { startOneRouter } from './one-router.ts';
-import { type Edge, type EdgeEndpoint } from './router-fixture.ts';
+import type { Edge, EdgeEndpoint } from './router-fixture.ts';
 import { answerJson, beginStream, type Script, type ScriptedUpstream } from './scripted-upstream.ts';
 
 const started = endAfterAll();

@@ -10,7 +10,7 @@ import { eventually } from '#shared/testing/eventually.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import type { Router } from '../service.ts';
 import { startOneRouter } from './one-router.ts';
-import { type EdgeEndpoint } from './router-fixture.ts';
+import type { EdgeEndpoint } from './router-fixture.ts';
 import { beginStream, streamWords, type ScriptedUpstream } from './scripted-upstream.ts';
 
 const page = await readFile(join(import.meta.dirname, '../../docs/connections.md'), 'utf8');
@@ -37,6 +37,7 @@ beforeAll(async () => {
     replicas: 1,
     env: {
       FAIRWAY_HEAD_TIMEOUT_MS: '500',
+      FAIRWAY_KEEP_ALIVE_MS: '77000',
       FAIRWAY_BODY_TIMEOUT_MS: '300',
       FAIRWAY_BODY_BYTES_MAX: String(bodyBytesMax),
       FAIRWAY_CONNECTIONS_MAX: String(connectionsMax),
@@ -218,6 +219,7 @@ describe('a client that sends', () => {
       await eventually(() => expect(answersIn(text())).toEqual(answers));
       socket.write(get('/v1/models'));
       await eventually(() => expect(answersIn(text())).toEqual([...answers, '200']));
+      expect(text()).toMatch(/^keep-alive: timeout=77\r$/im);
     }
     socket.destroy();
     for (const { body, headers } of upstream.seen) {

@@ -6,7 +6,7 @@ import { ask } from './client.ts';
 import { llamaServerContract } from './llama-server.contract.ts';
 import { playing, recordedAnswer } from './recorded-answer.ts';
 import { startOneRouter } from './one-router.ts';
-import { type EdgeEndpoint } from './router-fixture.ts';
+import type { EdgeEndpoint } from './router-fixture.ts';
 import { type ScriptedUpstream } from './scripted-upstream.ts';
 
 let upstream: ScriptedUpstream;

@@ -195,6 +195,20 @@ describe('an answer that an engine keeps', () => {
     await eventually(async () => expect((await get(id, { at: 1 })).status).toBe(200));
   });
 
+  it('that nobody knows is 404 in bounded time while Redis hangs, and all else goes on', async () => {
+    await edge.redis.pause();
+    try {
+      const asked = get('resp_none');
+      const took = ownTimeOf(asked);
+      const { id, model } = await create();
+      expect(await create({}, { previous_response_id: id })).toMatchObject({ status: 200, model });
+      expect([await asked, (await took) < 1000]).toMatchObject([notFound, true]);
+    } finally {
+      edge.redis.resume();
+    }
+    await eventually(async () => expect(await gauge(routers[0] as Router, 'ledger_up')).toBe(1));
+  });
+
   it('outlives all routers, and is gone on from through those that start', async () => {
     const { id, model } = await create();
     for (const one of routers.splice(0)) await one[Symbol.asyncDispose]();

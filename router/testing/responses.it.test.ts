@@ -5,7 +5,7 @@ import type { Router } from '../service.ts';
 import { ask, readAll, start } from './client.ts';
 import { responseEvents } from './responses-frames.ts';
 import { startOneRouter } from './one-router.ts';
-import { type Edge, type EdgeEndpoint } from './router-fixture.ts';
+import type { Edge, EdgeEndpoint } from './router-fixture.ts';
 import { answerJson, beginStream, type Script, type ScriptedUpstream } from './scripted-upstream.ts';
 
 let edge: Edge;

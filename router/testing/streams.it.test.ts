@@ -12,7 +12,7 @@ import { ask, readAll, start } from './client.ts';
 import { replicaAt } from '#shared/testing/documents.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import { startOneRouter } from './one-router.ts';
-import { type Edge, type EdgeEndpoint } from './router-fixture.ts';
+import type { Edge, EdgeEndpoint } from './router-fixture.ts';
 import {
   answerJson,
   beginStream,

@@ -14,7 +14,7 @@ import { claudeCode } from './conversations/claude-code.ts';
 import { scriptOf } from './conversations/script.ts';
 import { recordedAnswer } from './recorded-answer.ts';
 import { startOneRouter } from './one-router.ts';
-import { type Edge, type EdgeEndpoint } from './router-fixture.ts';
+import type { Edge, EdgeEndpoint } from './router-fixture.ts';
 import { answerJson, beginStream, type Script, type ScriptedUpstream } from './scripted-upstream.ts';
 
 let edge: Edge;

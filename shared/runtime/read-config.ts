@@ -12,6 +12,10 @@ export const count = (least: number): z.ZodCoercedNumber => z.coerce.number().in
 
 export const port = count(0).max(65_535);
 
+export const keepAliveTime = count(0)
+  .default(95_000)
+  .describe('how long a connection without a request is kept: longer than load balancers and clients do');
+
 export const lingerTime = count(0)
   .default(1000)
   .describe('time at the end for a request on its way through a kept connection: some round trips to the clients');

@@ -23,6 +23,8 @@ export interface ServeOptions {
   drainTimeoutMs: number;
   /** How long a client may take for the head of a request, from its connection or the head's first byte on (default 10 s). */
   headTimeoutMs?: number;
+  /** How long a connection without a request is kept, milliseconds (default 95 s); replies tell clients. */
+  keepAliveMs?: number;
   /**
    * How long, at the end, a connection is waited for whose next request may be on its way, milliseconds (default 1 s): some
    * round trips to the clients.
@@ -69,7 +71,7 @@ export async function serveApp(app: FetchApp, options: ServeOptions): Promise<Ru
 export async function serveListener(listener: RequestListener, options: ServeOptions): Promise<RunningServer> {
   const headTimeoutMs = options.headTimeoutMs ?? 10_000;
   const settings = {
-    keepAliveTimeout: 95_000,
+    keepAliveTimeout: options.keepAliveMs ?? 95_000,
     maxHeaderSize: 32_768,
     headersTimeout: headTimeoutMs,
     connectionsCheckingInterval: Math.ceil(headTimeoutMs / 5),
