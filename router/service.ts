@@ -71,8 +71,9 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
   const copy = new EdgeCopy({ vpcId, log });
   const now = (): number => clock.monotonic();
   const stalledSince = (at: number): boolean => brain.stoodStillSince(at);
-  const connectTimeoutMs = config.FAIRWAY_CONNECT_TIMEOUT_MS;
-  const upstream = stack.use(new UndiciUpstream({ connectTimeoutMs, now, stalledSince }));
+  const intake = intakeOf(config, metrics);
+  const { FAIRWAY_CONNECT_TIMEOUT_MS: connectTimeoutMs, FAIRWAY_DRAIN_TIMEOUT_MS: drainTimeoutMs } = config;
+  const upstream = stack.use(new UndiciUpstream({ connectTimeoutMs, intake, now, stalledSince }));
   const identity = { router: routerId, epoch, clock };
   const hitsKnown = (predicted: number, reported: number): void => metrics.hitsKnown(predicted, reported);
   const outside: Pick<BrainOptions, 'channel' | 'answerStore'> & { channel: NonNullable<RouterOverrides['ledger']> } =
@@ -84,7 +85,7 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
   const edge = await startEdge(config, overrides, { copy, routerId, clock, stack });
 
   const tokenUse = stack.use(startTokenUse(config, { edge, routerId, metrics, clock, log }));
-  const deps = appDeps(config, { copy, upstream, picker: brain, tokenUse, metrics, clock, log, apis });
+  const deps = appDeps(config, { copy, upstream, picker: brain, intake, tokenUse, metrics, clock, log, apis });
   metrics.watch({
     brain: () => brain.figures(),
     bodies: () => bodyFigures(deps),
@@ -111,7 +112,6 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
   copy.onChange((what) => what === 'pools' && reporter.wake());
   // Nobody was sent to a router that was never ready.
   const propagationMs = (): number => (copy.loaded ? config.FAIRWAY_PROPAGATION_MS : 0);
-  const drainTimeoutMs = config.FAIRWAY_DRAIN_TIMEOUT_MS;
   stack.defer(() => letClientsGo(server, { propagationMs: propagationMs(), drainTimeoutMs }, deps));
   const running = stack.move();
   return {
@@ -135,6 +135,10 @@ function openRedis(
     channel: stack.use(new RedisLedgerChannel({ ...parts, url, vpcId, describe: () => brain().describe() })),
     answerStore: stack.use(new RedisAnswerStore({ ...parts, url, vpcId, limits, own: () => brain().ownAnswers() })),
   };
+}
+
+function intakeOf({ FAIRWAY_INTAKE_TURN_BYTES: bytes }: RouterConfig, { intakeWaits }: RouterMetrics): Intake {
+  return new Intake(bytes, { nextTurn: setImmediate, held: () => intakeWaits.inc() });
 }
 
 function bodyFigures({ memory, intake, scans }: AppDeps): ReturnType<RouterGauges['bodies']> {
@@ -213,10 +217,10 @@ function listenersOf(config: RouterConfig, { url, privateUrl }: Listeners): Drai
 
 function appDeps(
   config: RouterConfig,
-  parts: Pick<AppDeps, 'tokenUse' | 'metrics' | 'clock' | 'log' | 'apis'> &
+  parts: Pick<AppDeps, 'intake' | 'tokenUse' | 'metrics' | 'clock' | 'log' | 'apis'> &
     Pick<AppDeps['forwarding'], 'upstream' | 'picker'> & { copy: EdgeCopy },
 ): AppDeps {
-  const { copy, upstream, picker, tokenUse, metrics, clock, log, apis } = parts;
+  const { copy, upstream, picker, intake, tokenUse, metrics, clock, log, apis } = parts;
   const { access, pools } = copy;
   const { FAIRWAY_BODY_BUDGET_BYTES: bytes, FAIRWAY_BODY_LINE_BYTES: firstReadBytes } = config;
   const waitMs = config.FAIRWAY_BODY_WAIT_MS;
@@ -229,10 +233,7 @@ function appDeps(
     memory: new BodyRoom({ bytes, firstReadBytes, waitMs }, clock),
     answers: new SharedRoom(config.FAIRWAY_ANSWER_BUDGET_BYTES),
     scans: new ScanQueue(config.FAIRWAY_VOLATILE_MEMBERS),
-    intake: new Intake(config.FAIRWAY_INTAKE_TURN_BYTES, {
-      nextTurn: setImmediate,
-      held: () => metrics.intakeWaits.inc(),
-    }),
+    intake,
     bodyLimits: {
       bytesMax: config.FAIRWAY_BODY_BYTES_MAX,
       timeoutMs: config.FAIRWAY_BODY_TIMEOUT_MS,

@@ -9,9 +9,9 @@ function lab(turnBytes: number) {
   const held: number[] = [];
   const intake = new Intake(turnBytes, { held: () => void held.push(0), nextTurn: (act) => due.push(act) });
   const open: (Source & { left: number; flows: boolean })[] = [];
-  const add = (bytes: number, endpointId = 'a') => {
+  const add = (bytes: number, owner = 'a') => {
     const source = {
-      endpointId,
+      owner,
       left: bytes,
       flows: true,
       pause: () => void (source.flows = false),

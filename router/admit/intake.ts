@@ -2,8 +2,8 @@ import { FairLine } from './fair-line.ts';
 
 /** A connection that brings bytes, and can be told to wait. */
 export interface Source {
-  /** Endpoints take turns; empty where none is known. */
-  readonly endpointId: string;
+  /** Whose it is: an endpoint, or a replica; empty where none is known. They take turns. */
+  readonly owner: string;
   pause(): void;
   /** It goes on; some of its bytes may come at once. */
   resume(): void;
@@ -49,16 +49,22 @@ export class Intake {
     this.wait(source);
   }
 
+  /** Lets it go on: at once, while this turn has something left of its share. */
+  goOn(source: Source): void {
+    if (this.#left > 0) source.resume();
+    else this.wait(source);
+  }
+
   /** Lets it go on in one of the next turns. */
   wait(source: Source): void {
-    this.#line.add(source.endpointId, source);
+    this.#line.add(source.owner, source);
     this.#held();
     this.#schedule();
   }
 
   /** It has ended. */
   leave(source: Source): void {
-    this.#line.delete(source.endpointId, source);
+    this.#line.delete(source.owner, source);
   }
 
   #schedule(): void {

@@ -4,9 +4,11 @@ import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { freePort } from '#shared/runtime/http/free-port.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import { Intake } from '../admit/intake.ts';
 import { answerJson, startScriptedUpstream, type Script } from '../testing/scripted-upstream.ts';
 import type { UpstreamStep } from '../testing/memory-upstream.ts';
-import { readFailure, UndiciUpstream } from './undici-upstream.ts';
+import { readFailure } from './read-failure.ts';
+import { UndiciUpstream } from './undici-upstream.ts';
 import { upstreamContract } from './upstream.contract.ts';
 import type { UpstreamFailure, UpstreamHandler } from './upstream.ts';
 
@@ -77,6 +79,41 @@ describe('UndiciUpstream', () => {
       });
       expect([seen[0], seen.slice(1).join('')]).toEqual(['200', 'HTTP/1.1 100']);
     }
+  });
+
+  it('brings no more per turn of the event loop than it may, of all answers together, and all of it', async () => {
+    const bytes = 1e6;
+    await using server = await startScriptedUpstream(({ response }) => void response.end(Buffer.alloc(bytes, 'x')));
+    let held = 0;
+    const intake = new Intake(128 * 1024, { nextTurn: setImmediate, held: () => (held += 1) });
+    await using upstream = new UndiciUpstream({ connectTimeoutMs: 1000, intake });
+    const target = { replicaId: 'a', address: '127.0.0.1', port: server.port };
+    const got = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const { promise, resolve, reject } = Promise.withResolvers<void>();
+        let sum = 0;
+        let reads = 0;
+        const call = upstream.send(target, request, {
+          onSent: () => {},
+          onHead: () => {},
+          onData: (chunk) => {
+            sum += chunk.length;
+            reads += 1;
+            // A client, too, is waited for now and then.
+            if (reads % 3 !== 0) return;
+            call.pause();
+            setImmediate(() => call.resume());
+          },
+          onEnd: resolve,
+          onFailure: ({ reason }) => reject(new Error(reason)),
+        });
+        await promise;
+        return sum;
+      }),
+    );
+    expect(got).toEqual(Array(20).fill(bytes));
+    expect(held).toBeGreaterThan(50);
+    expect(intake.waiting).toBe(0);
   });
 
   it('loses nothing of what comes while the client is waited for', async () => {

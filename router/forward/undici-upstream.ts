@@ -1,16 +1,13 @@
 import { Readable } from 'node:stream';
 import { buildConnector, Client, type Dispatcher } from 'undici';
 import { httpOrigin } from '#shared/runtime/http/http-origin.ts';
+import type { Intake, Source } from '../admit/intake.ts';
 import { BodyDecoder } from './body-decoder.ts';
 import { ContinueFilter } from './continue-filter.ts';
-import type {
-  Upstream,
-  UpstreamCall,
-  UpstreamFailure,
-  UpstreamHandler,
-  UpstreamMessage,
-  UpstreamTarget,
-} from './upstream.ts';
+import { readFailure } from './read-failure.ts';
+import type { Upstream, UpstreamCall, UpstreamHandler, UpstreamMessage, UpstreamTarget } from './upstream.ts';
+
+type TurnIntake = Pick<Intake, 'took' | 'goOn' | 'leave'>;
 
 /** Bounds of the connections. */
 export interface UndiciUpstreamOptions {
@@ -19,6 +16,8 @@ export interface UndiciUpstreamOptions {
   readonly idleMax?: number;
   /** How long a connection stays idle (default 4 s: below the 5 s after which uvicorn closes). */
   readonly keepAliveMs?: number;
+  /** What a turn of the event loop takes of answers (default: what comes). */
+  readonly intake?: TurnIntake;
   /** Monotonic milliseconds, and whether this process stood still at some time since then (default: never). */
   readonly now?: () => number;
   readonly stalledSince?: (at: number) => boolean;
@@ -26,13 +25,6 @@ export interface UndiciUpstreamOptions {
 
 /** An answer that waits for its client holds what one read brought (64 KiB at most), and no second one beyond this. */
 const heldBytes = 16 * 1024;
-
-/** Nobody listens, or nothing that is reachable. */
-const connectCodes = new Set(
-  'ECONNREFUSED EHOSTUNREACH ENETUNREACH EHOSTDOWN ETIMEDOUT UND_ERR_CONNECT_TIMEOUT'.split(' '),
-);
-/** This machine or process has run out of something, or its resolver has. */
-const localCodes = new Set('EMFILE ENFILE ENOBUFS ENOMEM EADDRNOTAVAIL EAGAIN EAI_AGAIN'.split(' '));
 
 /** One connection: it serves one request at a time and goes back to its replica's free list. */
 interface Connection {
@@ -52,18 +44,26 @@ export class UndiciUpstream implements Upstream {
   readonly #open = new Set<Client>();
 
   constructor(options: UndiciUpstreamOptions) {
-    const defaults = { idleMax: 64, keepAliveMs: 4000, now: () => performance.now(), stalledSince: () => false };
+    const intake: TurnIntake = { took: () => {}, goOn: (source) => source.resume(), leave: () => {} };
+    const defaults = {
+      idleMax: 64,
+      keepAliveMs: 4000,
+      intake,
+      now: () => performance.now(),
+      stalledSince: () => false,
+    };
     this.#options = { ...defaults, ...options };
   }
 
   send(target: UpstreamTarget, message: UpstreamMessage, handler: UpstreamHandler): UpstreamCall {
     const origin = httpOrigin(target.address, target.port);
     const connection = (message.fresh ? undefined : this.#idle.get(origin)?.pop()) ?? this.#connect(origin);
-    const { now, stalledSince } = this.#options;
+    const { intake, now, stalledSince } = this.#options;
     const sentAt = now();
     const call = new Call(connection, handler, {
       giveBack: (healthy) => this.#giveBack(connection, healthy),
       stalled: () => stalledSince(sentAt),
+      intake,
     });
     queueMicrotask(() => call.start(message));
     return call;
@@ -125,7 +125,11 @@ export class UndiciUpstream implements Upstream {
 interface CallOwner {
   giveBack(healthy: boolean): void;
   stalled(): boolean;
+  readonly intake: TurnIntake;
 }
+
+/** Why the flow of data stands: the client, others whose turn it is, the decoder. */
+type Stop = 'client' | 'turn' | 'decoder';
 
 /** One request on one connection. */
 class Call implements UpstreamCall, Dispatcher.DispatchHandler {
@@ -134,8 +138,9 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
   readonly #owner: CallOwner;
   readonly #reused: boolean;
   #controller: Dispatcher.DispatchController | undefined;
+  readonly #source: Source;
+  readonly #stops = new Set<Stop>();
   #decoder: BodyDecoder | undefined;
-  #paused = false;
   #sent = false;
   #over = false;
 
@@ -144,6 +149,7 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
     this.#handler = handler;
     this.#owner = owner;
     this.#reused = connection.served > 0;
+    this.#source = { owner: connection.origin, pause: () => this.#stop('turn'), resume: () => this.#go('turn') };
   }
 
   start({ method, path, headers, body }: UpstreamMessage): void {
@@ -161,16 +167,16 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
 
   pause(): void {
     if (this.#over) return;
-    this.#paused = true;
-    this.#controller?.pause();
+    this.#stop('client');
     this.#decoder?.pause();
   }
 
   resume(): void {
     if (this.#over) return;
-    this.#paused = false;
     this.#decoder?.resume();
-    this.#controller?.resume();
+    this.#stops.delete('client');
+    this.#stops.add('turn');
+    this.#owner.intake.goOn(this.#source);
   }
 
   abort(): void {
@@ -206,8 +212,9 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#over) return;
+    this.#owner.intake.took(this.#source, chunk.length);
     if (this.#decoder === undefined) this.#handler.onData(chunk);
-    else if (!this.#decoder.write(chunk)) this.#controller?.pause();
+    else if (!this.#decoder.write(chunk)) this.#stop('decoder');
   }
 
   onResponseEnd(): void {
@@ -235,14 +242,24 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
 
   #close(healthy: boolean): void {
     this.#over = true;
+    this.#owner.intake.leave(this.#source);
     this.#decoder?.[Symbol.dispose]();
     this.#owner.giveBack(healthy);
+  }
+
+  #stop(why: Stop): void {
+    this.#stops.add(why);
+    this.#controller?.pause();
+  }
+
+  #go(why: Stop): void {
+    if (this.#stops.delete(why) && this.#stops.size === 0 && !this.#over) this.#controller?.resume();
   }
 
   #decoderOf(encoding: string): BodyDecoder | undefined {
     return BodyDecoder.of(encoding, {
       data: (chunk) => this.#over || this.#handler.onData(chunk),
-      drain: () => this.#over || this.#paused || this.#controller?.resume(),
+      drain: () => this.#go('decoder'),
       end: () => this.#end(),
       fail: (reason) => {
         if (this.#over) return;
@@ -257,21 +274,4 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
 function* oneByOne(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
   const rest = [...pieces];
   for (let piece = rest.shift(); piece !== undefined; piece = rest.shift()) yield piece;
-}
-
-/**
- * What an error means. Only an address where nobody listens is a `connect`; a request that was never sent because its old
- * connection was just closing is a `reset` of that connection, and says nothing about the replica.
- */
-export function readFailure(
-  error: Error,
-  { sent, reusedSocket, stalled }: { sent: boolean; reusedSocket: boolean; stalled: boolean },
-): UpstreamFailure {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
-  const reason = `${code}: ${error.message}`;
-  const timedOut = code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT';
-  if (localCodes.has(code) || (!sent && timedOut && stalled)) return { kind: 'local', reusedSocket, reason };
-  if (!sent && connectCodes.has(code)) return { kind: 'connect', reusedSocket, reason };
-  const isProtocol = code.startsWith('HPE_') || error.name === 'HTTPParserError';
-  return { kind: sent && isProtocol ? 'protocol' : 'reset', reusedSocket, reason };
 }

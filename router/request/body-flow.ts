@@ -14,14 +14,14 @@ const sliceBytes = 1024;
  * and each waits for its turn as a whole read does.
  */
 export class BodyFlow implements Source, Disposable {
-  readonly endpointId: string;
+  readonly owner: string;
   readonly #incoming: IncomingMessage;
   readonly #intake: Intake;
   #crumbs = 0;
   #isSliced = false;
 
-  constructor(incoming: IncomingMessage, intake: Intake, endpointId: string) {
-    this.endpointId = endpointId;
+  constructor(incoming: IncomingMessage, intake: Intake, owner: string) {
+    this.owner = owner;
     this.#incoming = incoming;
     this.#intake = intake;
   }

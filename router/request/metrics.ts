@@ -74,7 +74,7 @@ export class RouterMetrics {
     );
     this.intakeWaits = counter(
       'intake_waits_total',
-      'Reads of bodies that were put off to a later turn of the event loop.',
+      'Reads of bodies and answers that were put off to a later turn of the event loop.',
       [],
     );
     this.scrapes = counter('scrapes_total', 'Looks at replicas; denied: one refuses its pool’s key.', ['result']);
@@ -114,7 +114,7 @@ export class RouterMetrics {
     gauge('answer_bytes', 'Whole answers held in memory.', gauges.answerBytes);
     gauge('waiting_bodies', 'Request bodies that wait unread for memory.', () => gauges.bodies().unread);
     gauge('waiting_body_bytes', 'What those have brought so far.', () => gauges.bodies().unreadBytes);
-    gauge('intake_waiting_bodies', 'Bodies whose next bytes wait to be read.', () => gauges.bodies().held);
+    gauge('intake_waiting', 'Bodies and answers whose next bytes wait to be read.', () => gauges.bodies().held);
     gauge('scan_waiting_bodies', 'Bodies whose next bytes wait to be scanned.', () => gauges.bodies().unscanned);
     gauge(
       'cluster_in_flight_requests',
