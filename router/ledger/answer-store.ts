@@ -1,5 +1,8 @@
 import type { KeptAnswer } from '../replicas/kept-answers.ts';
 
+/** How long a question to a store may take, milliseconds: longer than this process stands still when it is short of CPU. */
+export const askMs = 1000;
+
 /** Which replica keeps an answer, as one router notes it for those that have not heard of it. */
 export interface AnswerNote {
   /** Keyed hash of the answer's id. */

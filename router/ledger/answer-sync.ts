@@ -2,11 +2,9 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import { within } from '#shared/runtime/within.ts';
 import { SharedRoom } from '../admit/shared-room.ts';
 import type { KeptAnswer, KeptAnswers } from '../replicas/kept-answers.ts';
-import type { AnswerNote, AnswerStore } from './answer-store.ts';
+import { askMs, type AnswerNote, type AnswerStore } from './answer-store.ts';
 import type { LedgerMessage } from './ledger-message.ts';
 
-/** How long a question to the store may take, milliseconds: longer than this process stands still when it is short of CPU. */
-const askMs = 1000;
 /** Questions under way at once, shared out between endpoints. */
 const questionsMax = 512;
 

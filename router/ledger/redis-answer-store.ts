@@ -6,7 +6,7 @@ import type { Loop } from '#shared/runtime/loop.ts';
 import { connectRedis } from '#shared/runtime/redis.ts';
 import type { RedisConnection } from '#shared/runtime/redis.ts';
 import type { KeptAnswersLimits } from '../replicas/kept-answers.ts';
-import type { AnswerNote, AnswerStore } from './answer-store.ts';
+import { askMs, type AnswerNote, type AnswerStore } from './answer-store.ts';
 import { decodeNote, encodeNote } from './ledger-codec.ts';
 
 /** How soon notes are written anew once Redis is there again; so long it has to be there. */
@@ -48,7 +48,7 @@ export class RedisAnswerStore implements AnswerStore, AsyncDisposable {
     this.#limits = parts.limits;
     this.#own = parts.own;
     this.#clock = clock;
-    this.#connection = connectRedis({ url, name: `answers:${parts.router}`, log });
+    this.#connection = connectRedis({ url, name: `answers:${parts.router}`, log, commandTimeoutMs: askMs });
     const { client } = this.#connection;
     client.on('ready', () => (this.#wasAway = true));
     this.#tried = new Promise((resolve) => client.once('ready', resolve).once('close', resolve));
