@@ -1,3 +1,4 @@
+import { phases } from '#shared/contract/status.ts';
 import type { DrainVerdict } from '../drain/decide-drain.ts';
 import type { PodView } from '../observe/pod-view.ts';
 
@@ -76,7 +77,7 @@ function markOf(pod: PodView, { listed, gates }: GroupState): Mark {
 
 /**
  * The order in which a shrinking ReplicaSet takes pods: without a node, pending, not ready, low cost. Among equals those on
- * their way, then those that serve nothing, then the newest. Total, so that every look agrees.
+ * their way, then those that serve nothing, then the least advanced, then the newest. Total, so that every look agrees.
  * Source: Kubernetes `controller_utils.go`, ActivePodsWithRanks.Less.
  */
 function compareVictims(a: PodView, b: PodView, listed: GroupState['listed']): number {
@@ -87,6 +88,7 @@ function compareVictims(a: PodView, b: PodView, listed: GroupState['listed']): n
     a.deletionCost - b.deletionCost ||
     draining(a) - draining(b) ||
     serving(a) - serving(b) ||
+    phases.indexOf(a.stage.phase) - phases.indexOf(b.stage.phase) ||
     b.createdAt.localeCompare(a.createdAt) ||
     a.name.localeCompare(b.name)
   );
