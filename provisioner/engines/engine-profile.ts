@@ -8,7 +8,10 @@ export interface EngineProfile {
   healthPath: string;
   metricsPath: string;
   metrics: { running: string; waiting: string; kvUse: string };
-  /** Start flags; `{model}` and `{port}` stand for the pod's own. */
+  /**
+   * Start flags. `{port}` and `{gpus}` stand for the pod's own, `{weights}` for the repository that the model comes from,
+   * `{model}` for the name that routers ask for it by.
+   */
   args: readonly string[];
   /** It gets its weights from Hugging Face when it starts: its pods may go out for them. */
   downloadsWeights: boolean;

@@ -11,7 +11,7 @@ export const llamaCpp: EngineProfile = {
   minimumVersion: 'b11434',
   port: 8080,
   metrics: { running: 'llamacpp:requests_processing', waiting: 'llamacpp:requests_deferred', kvUse: '' },
-  args: ['--host', '$(POD_IP)', '--port', '{port}', '-hf', '{model}', '--alias', '{model}', '--metrics'],
+  args: ['--host', '$(POD_IP)', '--port', '{port}', '-hf', '{weights}', '--alias', '{model}', '--metrics'],
   downloadsWeights: true,
   caches: { HOME: 'home', HF_HOME: 'huggingface', LLAMA_CACHE: 'llama.cpp' },
   user: 65_532,

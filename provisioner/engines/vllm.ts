@@ -15,7 +15,15 @@ export const vllm: EngineProfile = {
     waiting: 'vllm:num_requests_waiting',
     kvUse: 'vllm:kv_cache_usage_perc',
   },
-  args: ['--host', '$(POD_IP)', '--port', '{port}', '--model', '{model}'],
+  args: [
+    '--host=$(POD_IP)',
+    '--port={port}',
+    '--model={weights}',
+    '--served-model-name={model}',
+    '--tensor-parallel-size={gpus}',
+    // Without it no answer says how many of its tokens were cached.
+    '--enable-prompt-tokens-details',
+  ],
   downloadsWeights: true,
   caches: { HF_HOME: 'huggingface', VLLM_CACHE_ROOT: 'vllm' },
   // The official image runs as root: its caches and torch's compiler look the user up in /etc/passwd.

@@ -110,7 +110,6 @@ function podTemplate(group: EngineGroup, settings: ManifestSettings, hash: strin
 function engineContainer(group: EngineGroup, settings: ManifestSettings): object {
   const { deployment, profile } = group;
   const resources = { 'nvidia.com/gpu': String(gpusOf(group)) };
-  const [model = deployment.slug] = modelNames(deployment);
   const key = (name: string, optional: boolean): object => ({
     secretKeyRef: { name: poolSecretName(deployment.modelId), key: name, ...(optional && { optional }) },
   });
@@ -118,7 +117,7 @@ function engineContainer(group: EngineGroup, settings: ManifestSettings): object
   return {
     name: 'engine',
     image: profile.image,
-    args: [...argsOf(profile, model), ...shutdownArgs(profile, settings)],
+    args: [...argsOf(group), ...shutdownArgs(profile, settings)],
     env: [
       // Empty where pods have addresses of their own: the engine then takes its default, the profile's port.
       ...(profile.env.port === undefined
@@ -177,8 +176,13 @@ function shutdownArgs({ shutdownFlag }: EngineProfile, { graceMs }: ManifestSett
 }
 
 /** The profile's start flags with the pod's own values in them. */
-function argsOf({ args, port }: EngineProfile, model: string): string[] {
-  return args.map((arg) => arg.replace('{model}', model).replace('{port}', String(port)));
+function argsOf(group: EngineGroup): string[] {
+  const { deployment, profile } = group;
+  const [model = deployment.slug] = modelNames(deployment);
+  const values = { port: profile.port, gpus: gpusOf(group), weights: deployment.providerModelId || model, model };
+  return profile.args.map((arg) =>
+    Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, () => String(value)), arg),
+  );
 }
 
 function seconds(ms: number): number {

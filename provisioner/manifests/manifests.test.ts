@@ -117,8 +117,15 @@ describe('manifests', () => {
     });
     expect(engines).toMatchObject([
       { image: sim.image, startupProbe: { httpGet: { port: 8000 } }, ports: [{ containerPort: 8000 }] },
-      { image: vllm.image, args: expect.arrayContaining(['--model', 'b', '--shutdown-timeout=595']) },
-      { image: llamaCpp.image, args: expect.arrayContaining(['-hf', 'c', '8080']), ports: [{ containerPort: 8080 }] },
+      {
+        image: vllm.image,
+        args: expect.arrayContaining(['--model=b/b', '--served-model-name=b', '--shutdown-timeout=595']),
+      },
+      {
+        image: llamaCpp.image,
+        args: expect.arrayContaining(['-hf', 'c/c', '--alias', 'c', '8080']),
+        ports: [{ containerPort: 8080 }],
+      },
     ]);
     expect(engines.map((engine) => JSON.stringify(engine?.['env']).match(/[A-Z_]*API_KEY/)?.[0])).toEqual([
       'FAIRWAY_SIM_API_KEY',
@@ -168,15 +175,16 @@ describe('manifests', () => {
   });
 
   it.each([
-    ['gpu-h100x1-80gb', '1Gi'],
-    ['gpu-h100x8-640gb', '20Gi'],
-  ])('give a replica on %s shared memory of %s, and its engine a volume for its caches', (slug, sizeLimit) => {
+    ['gpu-h100x1-80gb', '1Gi', 1],
+    ['gpu-h100x8-640gb', '20Gi', 8],
+  ])('give a replica on %s shared memory of %s, and its engine a volume for its caches', (slug, sizeLimit, gpus) => {
     const engine = { ...group(1), profile: vllm, accelerator: { ...group(1).accelerator, slug } };
     const { template } = engineDeployment(engine, settings, 1)['spec'] as { template: KubeObject };
     expect(template['spec']).toMatchObject({
       volumes: [{ emptyDir: { medium: 'Memory', sizeLimit } }, { name: 'cache', emptyDir: {} }],
       containers: [
         {
+          args: expect.arrayContaining([`--tensor-parallel-size=${gpus}`]),
           env: expect.arrayContaining([{ name: 'HF_HOME', value: '/cache/huggingface' }]),
           volumeMounts: [{ mountPath: '/dev/shm' }, { name: 'cache', mountPath: '/cache' }],
         },
