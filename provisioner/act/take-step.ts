@@ -25,6 +25,7 @@ export async function takeStep(context: StepContext, step: Step): Promise<StepEf
     case 'apply':
     case 'delete':
     case 'mark-pod':
+    case 'patch-status':
     case 'release-resource':
     case 'confirm-gone':
       return takeObjectStep(context, step);
@@ -39,8 +40,12 @@ async function takeObjectStep(context: StepContext, step: ObjectStep): Promise<S
       return applyObject(context, step);
     case 'delete':
       return deleteObject(context, step.seen);
-    case 'mark-pod':
-      return markPod(context, step);
+    case 'mark-pod': {
+      const annotations = { [deletionCostAnnotation]: step.cost === 0 ? null : String(step.cost) };
+      return patchSeen(context, step.seen, { metadata: { annotations } });
+    }
+    case 'patch-status':
+      return patchSeen(context, step.seen, { status: step.status });
     case 'release-resource':
       return releaseResource(context, step);
     case 'confirm-gone':
@@ -107,16 +112,17 @@ async function deleteObject({ kube, signal }: StepContext, seen: SeenObject): Pr
   }
 }
 
-/** Sets or takes back a pod's deletion cost: what a shrinking ReplicaSet takes first. */
-async function markPod(
+/** Merges into exactly the object that was seen, in the state in which it was seen; one that is gone needs nothing. */
+async function patchSeen(
   { kube, signal, wrote }: StepContext,
-  { seen, cost }: { seen: SeenObject; cost: number },
+  seen: SeenObject,
+  change: { metadata?: object; status?: object },
 ): Promise<StepEffect> {
   const { kind, name, namespace, uid, resourceVersion } = seen;
-  const annotations = { [deletionCostAnnotation]: cost === 0 ? null : String(cost) };
-  const patch = { metadata: { uid, resourceVersion, annotations } };
+  const subresource = change.status === undefined ? undefined : 'status';
+  const patch = { ...change, metadata: { uid, resourceVersion, ...change.metadata } };
   try {
-    return wrote(await kube.patch(kind, { name, namespace }, { patch, signal }));
+    return wrote(await kube.patch(kind, { name, namespace, subresource }, { patch, signal }));
   } catch (error) {
     if (isNotFound(error)) return 'unchanged';
     throw error;

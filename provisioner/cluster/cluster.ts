@@ -15,7 +15,8 @@ import { startCaches, type Caches } from '../observe/caches.ts';
 import { kinds } from '../kube/kinds.ts';
 import { unheardKubelets } from '../observe/pod-view.ts';
 import type { Hold } from '../plan/hold.ts';
-import { observeCluster, readGreatestIntentSeq, takeClusterStep } from './look-at-cluster.ts';
+import type { GatewayFacts } from './gateway-status.ts';
+import { observeCluster, readGreatestIntentSeq, reportGateway, takeClusterStep } from './look-at-cluster.ts';
 import { planCluster } from './plan-cluster.ts';
 import { LeafSecret, type LeafFor } from './leaf-secret.ts';
 import { reportCluster } from './report-cluster.ts';
@@ -182,7 +183,7 @@ export class Cluster implements AsyncDisposable {
   /** One look at what its endpoints share: observe → plan → act → report. */
   async look(signal: AbortSignal): Promise<QueueVerdict> {
     const { nats, region, hosts } = this.#options;
-    const sight = { kube: this.#client, nats, region, hosts, signal };
+    const sight = { kube: this.#client, nats, region, vpcId: this.vpcId, hosts, signal };
     try {
       const observed = await observeCluster(sight, this.#inForce);
       const { refusal, steps } = planCluster(observed);
@@ -199,7 +200,12 @@ export class Cluster implements AsyncDisposable {
         await takeClusterStep(sight, step);
       }
       this.#inForce = true;
-      await this.#follow(this.#startCaches(), observed.gateway !== null);
+      const caches = this.#startCaches();
+      await this.#follow(caches, observed.gateway !== null);
+      if (observed.gateway !== null && this.ownership(clusterKey(this.vpcId)) === 'mine') {
+        await caches.synced(signal);
+        await reportGateway(sight, this.#gatewayFacts(caches));
+      }
       await this.#move(ready);
       await this.#leaf.keep(sight);
       return { requeueAfterMs: this.#options.lookEveryMs };
@@ -211,6 +217,17 @@ export class Cluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
+  }
+
+  #gatewayFacts(caches: Caches): Omit<GatewayFacts, 'revision'> {
+    const { registered } = this.drains.counts();
+    const routes = caches.of(kinds.httpRoute)?.store.list() ?? [];
+    return {
+      routes,
+      registered,
+      behind: (revision) => this.drains.behind(revision),
+      now: this.#options.clock.now(),
+    };
   }
 
   async #failed(error: unknown): Promise<number> {

@@ -1,6 +1,7 @@
 import { readStamp } from '#shared/contract/stream-stamp.ts';
-import { streams } from '#shared/contract/subjects.ts';
+import { streams, subjects } from '#shared/contract/subjects.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
+import { readLast } from '#shared/runtime/nats/nats-publish.ts';
 import { kindOf, kinds, type KubeKind } from '../kube/kinds.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { isInvalid, isNotFound } from '../kube/kube-error.ts';
@@ -11,6 +12,7 @@ import { gateway, gatewayClass } from '../manifests/gateway.ts';
 import { sharedNamespace } from '../manifests/namespace.ts';
 import { intentSeqOf, systemNamespace } from '../manifests/names.ts';
 import { stampOf } from './cluster-stamp.ts';
+import { classStatus, gatewayStatus, type GatewayFacts } from './gateway-status.ts';
 import type { ClusterStep, ObservedCluster } from './plan-cluster.ts';
 
 /** What a look at a cluster is made with. */
@@ -18,6 +20,7 @@ export interface ClusterSight {
   kube: Pick<KubeClient, 'get' | 'create' | 'patch' | 'apply'>;
   nats: Nats;
   region: string;
+  vpcId: string;
   /** Wildcard of the endpoints' host names. */
   hosts: string;
   signal: AbortSignal;
@@ -42,6 +45,29 @@ export async function observeCluster(sight: ClusterSight, inForce: boolean): Pro
     hosts: sight.hosts,
     inForce,
   };
+}
+
+/** Says of class and Gateway what the Gateway API asks of who implements them, when that is news. */
+export async function reportGateway(sight: ClusterSight, facts: Omit<GatewayFacts, 'revision'>): Promise<void> {
+  const { kube, nats, vpcId, signal } = sight;
+  const [ofClass, live] = await Promise.all(
+    [gatewayClass(), gateway(sight.hosts)].map((object) => find(sight, object)),
+  );
+  const newest = await readLast(nats, streams.edge.name, subjects.poolsOfVpc(vpcId));
+  const told = [
+    { kind: kinds.gatewayClass, object: ofClass, status: ofClass && classStatus(ofClass, facts) },
+    {
+      kind: kinds.gateway,
+      object: live,
+      status: live && gatewayStatus(live, { ...facts, revision: newest?.seq ?? 0 }),
+    },
+  ];
+  for (const { kind, object, status } of told) {
+    if (object == null || status == null) continue;
+    const { name, namespace, uid, resourceVersion } = object.metadata;
+    const patch = { metadata: { uid, resourceVersion }, status };
+    await kube.patch(kind, { name, namespace, subresource: 'status' }, { patch, signal });
+  }
 }
 
 /** Class and Gateway as they are; null unless the cluster serves every kind of which an endpoint would have objects. */

@@ -130,6 +130,12 @@ export class DrainRegistry implements AsyncDisposable {
     };
   }
 
+  /** Registered routers that are not known to have applied this revision of bucket `edge`. */
+  behind(revision: number): string[] {
+    const applied = new Map(this.#fresh().map(({ routerId, edgeRevision }) => [routerId, edgeRevision]));
+    return this.#registrations.ids().filter((id) => (applied.get(id) ?? -1) < revision);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }

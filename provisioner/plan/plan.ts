@@ -7,6 +7,7 @@ import type { Plan } from './endpoint-plan.ts';
 import type { Hold } from './hold.ts';
 import { planLastStatus, planUnknown } from './plan-unknown.ts';
 import { planTeardown } from './plan-teardown.ts';
+import { planRouteStatus } from './plan-route-status.ts';
 import { planWorkloads, planWorkloadSteps, roomBeside, seen } from './plan-workloads.ts';
 import { measure, type Progress } from './progress.ts';
 import { kindOf, kinds } from '../kube/kinds.ts';
@@ -131,6 +132,7 @@ function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSett
     ...planPoolWrites(pools, observed),
     ...planSupport(support, observed),
     ...planWorkloadSteps(spec, workloads),
+    ...planRouteStatus(observed),
     ...planPrune(support, observed),
     ...proofs.steps,
   ];

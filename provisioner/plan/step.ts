@@ -20,6 +20,7 @@ export type ObjectStep = { why: string } & (
   | { kind: 'apply'; object: KubeObject; uid?: string }
   | { kind: 'delete'; seen: SeenObject }
   | { kind: 'mark-pod'; seen: SeenObject; cost: number }
+  | { kind: 'patch-status'; seen: SeenObject; status: object }
   | { kind: 'release-resource'; seen: SeenObject; finalizers: readonly string[] }
   | { kind: 'confirm-gone' }
 );

@@ -11,6 +11,7 @@ import { connectKube } from '../kube/kube-client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { resourceDefinition } from '../manifests/fence.ts';
 import { namespaceName, systemNamespace } from '../manifests/names.ts';
+import { installGatewayApi } from './gateway-kinds.ts';
 import { deleted, newDeployment, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
 import { startRealCluster } from './real-cluster.ts';
 
@@ -24,11 +25,8 @@ const requirement = {
 };
 const binary = kubelab ?? '';
 
-/** Installs the kinds of the Gateway API as an operator does. */
-async function install(kubeconfigPath: string): Promise<void> {
-  const files = (definitions ?? []).flatMap((folder) => ['-f', folder]);
-  await kubectl({ binary, kubeconfigPath }, ['apply', '--server-side', ...files]);
-}
+const install = (kubeconfigPath: string): Promise<void> =>
+  installGatewayApi({ binary, kubeconfigPath }, definitions ?? []);
 
 const startLab = (nodes: number): Promise<ProvisionerLab> =>
   startProvisionerLab({ nodes, cluster: (kubelet) => startRealCluster(binary, kubelet) });
@@ -62,11 +60,25 @@ describe('on a real API server with the Gateway API', skipUnless(definitions, re
     await lab.create(spec);
     const namespace = namespaceName(spec.endpointId);
     await install(lab.cluster.kubeconfigPath);
+    const told = { conditions: ['Accepted', 'ResolvedRefs'].map((type) => ({ type, status: 'True' })) };
     await eventually(async () => {
-      const [routes, pools] = await Promise.all(
-        [kinds.httpRoute, kinds.inferencePool].map((kind) => lab.kube.list(kind, { namespace })),
+      const [route, pool] = await Promise.all(
+        [kinds.httpRoute, kinds.inferencePool].map(async (kind) => (await lab.kube.list(kind, { namespace })).items[0]),
       );
-      expect([routes?.items.length, pools?.items.length]).toEqual([1, 1]);
+      expect(route?.['status']).toMatchObject({ parents: [told, told] });
+      expect(pool?.['status']).toMatchObject({ parents: [told] });
+    });
+    const everyRouter = { type: 'Programmed', status: 'True', reason: 'Programmed' };
+    await eventually(async () => {
+      const [gateway, gatewayClass] = await Promise.all([
+        lab.kube.get(kinds.gateway, { name: 'fairway', namespace: systemNamespace }),
+        lab.kube.get(kinds.gatewayClass, { name: 'fairway' }),
+      ]);
+      expect(gateway['status']).toMatchObject({
+        conditions: [{ type: 'Accepted', status: 'True' }, everyRouter],
+        listeners: [{ attachedRoutes: 1 }, { attachedRoutes: 1 }],
+      });
+      expect(gatewayClass['status']).toMatchObject({ conditions: [{ type: 'Accepted', status: 'True' }] });
     });
     await lab.publish(deleted(spec));
     await lab.isGone(spec.endpointId);

@@ -41,6 +41,7 @@ export class SampleCluster {
   /** The endpoint's token as it was opened. */
   huggingFaceToken: string | undefined;
   renew = false;
+  gatewayApi = true;
   #version = 1;
   #proofsAnswer = true;
 
@@ -85,6 +86,7 @@ export class SampleCluster {
       quarantine: this.quarantine,
       word: this.word,
       renew: this.renew,
+      gatewayApi: this.gatewayApi,
       now: this.now,
     });
   }
@@ -123,6 +125,10 @@ export class SampleCluster {
       case 'mark-pod':
         return this.#change('Pod', step.seen.name, (pod) => {
           pod.metadata.annotations = { 'controller.kubernetes.io/pod-deletion-cost': String(step.cost) };
+        });
+      case 'patch-status':
+        return this.#change(step.seen.kind.kind, step.seen.name, (object) => {
+          object['status'] = step.status;
         });
       case 'release-resource':
         this.#version += 1;
