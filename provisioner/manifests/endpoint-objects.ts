@@ -50,6 +50,12 @@ export function supportObjects(
   return objects.map((object) => fenced(object, spec.intentSeq));
 }
 
+/** The object without the sequence that it was written for. */
+export function unfenced(object: KubeObject): KubeObject {
+  const { [intentSeqAnnotation]: _, ...annotations } = object.metadata.annotations ?? {};
+  return { ...object, metadata: { ...object.metadata, annotations } };
+}
+
 /** Stamps an object with the sequence that it is written for. */
 export function fenced(object: KubeObject, intentSeq: number): KubeObject {
   const annotations = { ...object.metadata.annotations, [intentSeqAnnotation]: String(intentSeq) };

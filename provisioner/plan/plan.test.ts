@@ -37,16 +37,29 @@ describe('planEndpoint', () => {
     expect(started(2).look().steps).toEqual([]);
   });
 
-  it('stamps every object with the newest revision, and writes the custom resource with its uid', () => {
+  it('stamps what it writes with the newest revision, and writes the custom resource with its uid', () => {
     const cluster = started(2);
-    cluster.desired = revised(sampleSpec(2, { name: 'other' }), 7);
+    cluster.desired = revised(sampleSpec(3, { name: 'other' }), 7);
     const adopt = cluster.look().steps.find(({ kind }) => kind === 'apply');
     expect(adopt).toMatchObject({ kind: 'apply', uid: expect.any(String), object: { spec: { intentSeq: 7 } } });
     cluster.run();
-    const children = [...cluster.objects.values()].filter(
-      ({ kind }) => kind !== 'Pod' && kind !== 'DedicatedInference',
+    const seqs = [...cluster.objects.values()].flatMap((object) =>
+      object.kind === 'Pod' ? [] : [[object.kind, intentSeqOf(object)] as const],
     );
-    expect(children.map(intentSeqOf)).toEqual(children.map(() => 7));
+    // What a spec does not change is not written for it.
+    expect(seqs.filter(([, seq]) => seq === 7).map(([kind]) => kind)).toEqual([
+      'DedicatedInference',
+      'ResourceQuota',
+      'Deployment',
+    ]);
+    expect(seqs.filter(([, seq]) => seq !== 7).every(([, seq]) => seq === 1)).toBe(true);
+  });
+
+  it('makes an object of ours whole again that has lost its sequence', () => {
+    const cluster = started(2);
+    const service = [...cluster.objects.values()].find(({ kind }) => kind === 'Service');
+    delete service?.metadata.annotations;
+    expect(cluster.look().steps).toMatchObject([{ kind: 'apply', object: { kind: 'Service' } }]);
   });
 
   it('removes what a smaller spec does not have', () => {

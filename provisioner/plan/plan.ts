@@ -13,13 +13,13 @@ import { measure, type Progress } from './progress.ts';
 import { kindOf, kinds } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { customResource } from '../manifests/custom-resource.ts';
-import { supportObjects } from '../manifests/endpoint-objects.ts';
+import { supportObjects, unfenced } from '../manifests/endpoint-objects.ts';
 import type { AppliedSpec, PoolSecrets } from '../manifests/applied-spec.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PodStage } from '../observe/pod-view.ts';
 import type { PlanSettings } from './settings.ts';
 import type { Step } from './step.ts';
-import { labels } from '../manifests/names.ts';
+import { intentSeqOf, labels } from '../manifests/names.ts';
 
 const nothing: Plan = { steps: [], progress: null };
 const starting = {
@@ -139,11 +139,16 @@ function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSett
   return { steps, progress: { ...measured, stage, proved, unanswered }, templates, proveInMs };
 }
 
+/**
+ * What has not changed is not written, and keeps the sequence that it was last written for: a late write of an older spec
+ * finds a greater one, or writes what is there. Where a spec has turned back to what is there, a later look puts right what
+ * slipped in between; counts do not wait for that, Deployments carry each spec's sequence (`planWorkloadSteps`).
+ */
 function planSupport(planned: readonly KubeObject[], { namespace, children }: ObservedState): Step[] {
   return planned.flatMap((object): Step[] => {
     const live =
       object.kind === 'Namespace' ? (namespace ?? undefined) : children.find((child) => isSame(child, object));
-    if (live !== undefined && covers(live, object)) return [];
+    if (live !== undefined && intentSeqOf(live) >= 0 && covers(live, unfenced(object))) return [];
     return [
       { kind: 'apply', object, why: live === undefined ? 'it is missing' : 'it differs from what the spec makes' },
     ];

@@ -47,7 +47,7 @@ describe('a provisioner that wakes up too late', () => {
     lab = await started.use(startProvisionerLab());
   });
 
-  it.each(['Namespace', 'Deployment'])('cannot take the %s of a newer spec back', async (kind) => {
+  it.each(['ResourceQuota', 'Deployment'])('cannot take the %s of a newer spec back', async (kind) => {
     const zombie = pausing(kind);
     const spec = lab.newSpec({ deployments: [newDeployment(1)] });
     const { endpointId } = spec;
@@ -63,6 +63,26 @@ describe('a provisioner that wakes up too late', () => {
     expect(items.map((item) => [intentSeqOf(item), item['spec']])).toMatchObject([[revision, { replicas: 2 }]]);
     await lab.publish(deleted(scaled(spec, 2)));
     await lab.isGone(endpointId);
+  });
+
+  it('changes nothing of an object that the newer spec left as it was', async () => {
+    const zombie = pausing('Service');
+    const spec = lab.newSpec({ deployments: [newDeployment(1)] });
+    const namespace = namespaceName(spec.endpointId);
+    await using _zombie = await lab.start({}, { owns, wrapKube: zombie.wrap });
+    const first = await lab.publish(spec);
+    await zombie.paused;
+    await using _other = await lab.start({}, { owns });
+    await lab.isActive(spec.endpointId, first);
+    await lab.isActive(spec.endpointId, await lab.publish(scaled(spec, 2)));
+    const services = async (): Promise<unknown[]> =>
+      (await lab.kube.list(kinds.service, { namespace })).items.map((item) => [item['spec'], intentSeqOf(item)]);
+    const before = await services();
+    zombie.wakeUp();
+    await zombie.outcome;
+    expect(await services()).toEqual(before);
+    await lab.publish(deleted(scaled(spec, 2)));
+    await lab.isGone(spec.endpointId);
   });
 
   it.each(['DedicatedInference', 'Namespace', 'Deployment'])(
