@@ -113,6 +113,14 @@ describe('the auditor', () => {
     expect(store.history.at(-1)?.body).toMatchObject({ revision: 20 });
   });
 
+  it('keeps the newer document when it is told of an older one later', async () => {
+    const { clock, auditor, document, told } = start();
+    auditor.look(document(3));
+    auditor.tell(document(2));
+    await clock.advance(60_000);
+    expect(told().map(([, revision]) => revision)).toEqual([10, 20, 30]);
+  });
+
   it('writes what the process that stored an intent did not live to write', async () => {
     const first = start();
     first.auditor.tell(first.document(1));

@@ -96,7 +96,10 @@ export class Auditor implements AsyncDisposable {
 
   /** This process has stored the document: its lines are written now. */
   tell(document: AuditedDocument): void {
-    this.#due.set(auditSubject(document), { ...document, own: true, from: 0 });
+    const subject = auditSubject(document);
+    // Answers may come in another order than the writes; the newer document has the intents of the older one.
+    if ((this.#due.get(subject)?.revision ?? 0) <= document.revision)
+      this.#due.set(subject, { ...document, own: true, from: 0 });
     this.#gauge.set(this.#due.size);
     this.#queue.add(document.document.endpointId);
   }
