@@ -14,6 +14,8 @@ const copiedBytesMax = 16 * 1024;
 const [roomBytesMin, roomBytesMax] = [1024, 64 * 1024];
 
 const nothing = Buffer.alloc(0);
+/** Out here it holds nothing of a request: its body's scanner would stay in memory until the answer has ended. */
+const ignore = (): void => {};
 
 /** A request body in pieces; the memory that they take is booked until it is disposed. */
 export class RequestBody implements Disposable {
@@ -160,7 +162,7 @@ function takePieces(
     const settle = (error?: unknown): void => {
       deadline[Symbol.dispose]();
       flow[Symbol.dispose]();
-      incoming.off('data', onData).off('end', onEnd).off('close', onClose);
+      incoming.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose).on('error', ignore);
       if (error === undefined) return resolve();
       incoming.resume();
       reject(error instanceof Error ? error : new Error(String(error)));

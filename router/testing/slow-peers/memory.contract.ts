@@ -36,7 +36,9 @@ export function memoryContract({ env, bytesMax, ...crowd }: Crowd): void {
   describe('a router’s memory', () => {
     it(`holds ${crowd.uploads} uploads of 400 kB at once: each is served or told 503`, async () => {
       const router = await start();
-      const ends = await router.peers({ what: 'uploads', count: crowd.uploads, bytes: promptBytes }).next<Ends>();
+      const ends = await (
+        await router.peers({ what: 'uploads', count: crowd.uploads, bytes: promptBytes })
+      ).next<Ends>();
       const givenUp = await router.metric('fairway_router_replay_copies_given_up_total');
       told(`${crowd.uploads} uploads`, router.peakBytes(), { ...ends, givenUp });
       expect(Object.keys(ends).filter((end) => end !== '200' && end !== '503')).toEqual([]);
@@ -47,7 +49,7 @@ export function memoryContract({ env, bytesMax, ...crowd }: Crowd): void {
 
     it(`holds ${crowd.crumbs} uploads of 400 kB in chunks of one byte, and serves them`, async () => {
       const router = await start();
-      const ends = await router.peers({ what: 'crumbs', count: crowd.crumbs, bytes: promptBytes }).next<Ends>();
+      const ends = await (await router.peers({ what: 'crumbs', count: crowd.crumbs, bytes: promptBytes })).next<Ends>();
       told(`${crowd.crumbs} uploads in crumbs`, router.peakBytes(), ends);
       expect(ends).toEqual({ 200: crowd.crumbs });
       expect(router.peakBytes()).toBeLessThan(bytesMax);
@@ -55,7 +57,7 @@ export function memoryContract({ env, bytesMax, ...crowd }: Crowd): void {
 
     it(`holds ${crowd.readers} readers that take nothing, until they are cut or leave`, async () => {
       const router = await start();
-      const peers = router.peers({ what: 'readers', count: crowd.readers, bytes: 0 });
+      const peers = await router.peers({ what: 'readers', count: crowd.readers, bytes: 0 });
       await peers.next();
       const stalled = () => router.metric('fairway_router_errors_total{code="client_stalled"');
       await eventually(async () => expect(await stalled()).toBeGreaterThanOrEqual(crowd.cut), { timeoutMs: 150_000 });
@@ -71,9 +73,9 @@ export function memoryContract({ env, bytesMax, ...crowd }: Crowd): void {
     const more = { what: `${crowd.idle + 500} file descriptors`, how: `ulimit -n ${crowd.idle + 500}` };
     it(`holds ${crowd.idle} idle connections, and serves others`, skipUnless(enough, more), async () => {
       const router = await start();
-      const peers = router.peers({ what: 'idle', count: crowd.idle, bytes: 0 });
+      const peers = await router.peers({ what: 'idle', count: crowd.idle, bytes: 0 });
       expect(await peers.next<Ends>()).toEqual({ 200: crowd.idle });
-      const others = await router.peers({ what: 'uploads', count: 5, bytes: promptBytes }).next<Ends>();
+      const others = await (await router.peers({ what: 'uploads', count: 5, bytes: promptBytes })).next<Ends>();
       expect(others).toEqual({ 200: 5 });
       peers.goOn();
       expect(await peers.next()).toEqual({ open: crowd.idle });

@@ -86,7 +86,7 @@ async function serveBare(): Promise<void> {
   await listen(server);
 }
 
-/** Connects all first. */
+/** Connects all first, and says so. */
 async function connectAll(count = job.count): Promise<Socket[]> {
   const sockets: Socket[] = [];
   while (sockets.length < count) {
@@ -98,6 +98,7 @@ async function connectAll(count = job.count): Promise<Socket[]> {
     await Promise.all(some.map((socket) => once(socket, 'connect')));
     sockets.push(...some);
   }
+  say({ connected: sockets.length });
   return sockets;
 }
 

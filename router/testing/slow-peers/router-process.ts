@@ -34,8 +34,11 @@ export interface RouterProcess {
   rest(): void;
   /** The most memory that it was seen to take so far, bytes. */
   peakBytes(): number;
-  /** A crowd belongs to one endpoint; who asks alone, to another, with an engine of its own. `port`: not to the router. */
-  peers(job: Pick<PeersJob, 'what' | 'count' | 'bytes'> & { port?: number }): Peers;
+  /**
+   * Resolves when all are connected. A crowd belongs to one endpoint; who asks alone, to another, with an engine of its own.
+   * `port`: not to the router.
+   */
+  peers(job: Pick<PeersJob, 'what' | 'count' | 'bytes'> & { port?: number }): Promise<Peers>;
 }
 
 const mainFile = join(import.meta.dirname, '../../main.ts');
@@ -99,9 +102,12 @@ export async function startRouterProcess(
     metric,
     rest: () => void (isWatched = false),
     peakBytes: () => peak,
-    peers: (job) => {
+    async peers(job) {
       const own = job.what === 'one';
-      return startPeers(started, { port, ...job, token: own ? otherToken : token, yields: crowdYields && !own });
+      const mine = { token: own ? otherToken : token, yields: crowdYields && !own };
+      const peers = startPeers(started, { port, ...job, ...mine });
+      await peers.next();
+      return peers;
     },
   };
 }

@@ -34,14 +34,14 @@ async function look(router: RouterProcess): Promise<Look> {
   // The metric begins anew with each look.
   await router.metric('nodejs_eventloop_lag_p99_seconds');
   router.rest();
-  const ttftMs = p99(await router.peers({ what: 'one', count: asks, bytes: 0 }).next<number[]>());
+  const ttftMs = p99(await (await router.peers({ what: 'one', count: asks, bytes: 0 })).next<number[]>());
   const loopMs = 1000 * (await router.metric('nodejs_eventloop_lag_p99_seconds'));
   return { ttftMs, loopMs };
 }
 
 /** Beside a crowd that asks `port`, or the router. */
 async function lookBeside(router: RouterProcess, crowd: (typeof crowds)[number], port?: number): Promise<Look> {
-  const peers = router.peers({ ...crowd, ...(port !== undefined && { port }) });
+  const peers = await router.peers({ ...crowd, ...(port !== undefined && { port }) });
   if (crowd.what === 'idle') await peers.next();
   const figures = await look(router);
   await peers.kill();
