@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { StatusDocument } from '#shared/contract/status.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
@@ -63,26 +64,35 @@ export async function reportHeld(
   return next;
 }
 
-/** Shows the status in the cluster too, for people with kubectl; nothing reads it back, so a failure is only logged. */
+/**
+ * Shows the status in the cluster too, for people with kubectl; nothing reads it back, so a failure is only logged. While a
+ * change is under way that is once per phase, so that a large endpoint does not write for each replica that starts.
+ */
 async function mirror(
   { kube, log }: { kube: Pick<KubeWrites, 'applyStatus'>; log: Logger },
-  { resource }: ObservedState,
+  { resource, status: { document: before } }: ObservedState,
   after: StatusDocument,
 ): Promise<void> {
   if (resource === null || after.state === 'gone') return;
   const { apiVersion, kind, metadata } = resource;
+  const shown = shownOf(after);
+  const samePhase = (['state', 'phase', 'observedRevision'] as const).every((name) => before?.[name] === after[name]);
+  if (samePhase && (after.phase !== 'done' || (before !== null && isDeepStrictEqual(shownOf(before), shown)))) return;
   // What was looked at; an apply of this same look is the next one's.
   const { generation: observedGeneration = 0 } = metadata;
-  const conditions = after.conditions.map(({ observedRevision: _revision, hint, ...condition }) => ({
-    ...condition,
-    message: hint === undefined ? condition.message : `${condition.message} ${hint}`,
-    observedGeneration,
-  }));
-  const { state, phase, observedRevision, replicas } = after;
-  const status = { observedGeneration, state, phase, observedRevision, replicas, conditions };
+  const conditions = shown.conditions.map((condition) => ({ ...condition, observedGeneration }));
+  const status = { ...shown, observedGeneration, conditions };
   try {
     await kube.applyStatus({ apiVersion, kind, metadata: { name: metadata.name }, status }, { uid: metadata.uid });
   } catch (error) {
     log.debug({ endpointId: after.endpointId, reason: String(error) }, 'status.not_mirrored');
   }
+}
+
+function shownOf({ state, phase, observedRevision, replicas, conditions }: StatusDocument) {
+  const shown = conditions.map(({ observedRevision: _revision, hint, ...condition }) => ({
+    ...condition,
+    message: hint === undefined ? condition.message : `${condition.message} ${hint}`,
+  }));
+  return { state, phase, observedRevision, replicas, conditions: shown };
 }

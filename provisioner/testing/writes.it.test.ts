@@ -2,8 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { findGatewayDefinitions } from '#loadtest/cluster/testing/gateway-definitions.ts';
 import { findKubelab } from '#loadtest/cluster/testing/kubelab.ts';
+import { phases } from '#shared/contract/status.ts';
+import { eventually } from '#shared/testing/eventually.ts';
 import { skipUnless } from '#shared/testing/skips.ts';
 import type { KubeWrites } from '../kube/kube-client.ts';
+import { kinds } from '../kube/kinds.ts';
+import { resourceName } from '../manifests/names.ts';
 import { installGatewayApi } from './gateway-kinds.ts';
 import { newDeployment, scaled, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
 import { startRealCluster } from './real-cluster.ts';
@@ -19,7 +23,7 @@ function counting(): { wrap: (kube: KubeWrites) => KubeWrites; written: string[]
   const written: string[] = [];
   const wrap = (kube: KubeWrites): KubeWrites => ({
     get: (...given) => kube.get(...given),
-    applyStatus: (...given) => kube.applyStatus(...given),
+    applyStatus: (object, options) => (written.push(`status of ${object.kind}`), kube.applyStatus(object, options)),
     apply: (object, options) => (written.push(`apply ${object.kind}`), kube.apply(object, options)),
     patch: (kind, target, change) => (
       written.push(`patch ${kind.kind} ${target.subresource ?? ''}`),
@@ -34,26 +38,37 @@ async function countWrites(lab: ProvisionerLab, cluster: string): Promise<void> 
   const { wrap, written } = counting();
   await using _provisioner = await lab.start({ FAIRWAY_RESYNC_MS: '200' }, { wrapKube: wrap });
   const spec = lab.newSpec({ deployments: [newDeployment(2)] });
-  await lab.create(spec);
-  const create = written.splice(0);
+  /** Waits until the custom resource shows it, which is written last; gives all writes so far. */
+  const until = async (revision: number): Promise<string[]> => {
+    await lab.isActive(spec.endpointId, revision);
+    await eventually(async () => {
+      const resource = await lab.kube.get(kinds.dedicatedInference, { name: resourceName(spec.endpointId) });
+      expect(resource['status']).toMatchObject({ phase: 'done', observedRevision: revision });
+    });
+    return written.splice(0);
+  };
+  const create = await until(await lab.publish(spec));
   // Only waiting shows that nothing happens.
   await delay(1500);
   const settled = written.splice(0);
-  await lab.isActive(spec.endpointId, await lab.publish(scaled(spec, 3)));
-  const scale = written.splice(0);
-  console.log(`writes on ${cluster}: create ${create.length}, settled ${settled.length}, scale ${scale.length}`);
+  const scale = await until(await lab.publish(scaled(spec, 3)));
+  const objects = scale.filter((write) => write.startsWith('apply'));
+  const told = `create ${create.length}, at rest ${settled.length}, scale ${objects.length}`;
+  console.log(`writes on ${cluster}: ${told} and ${scale.length - objects.length} of status`);
   expect(create.length, create.join(', ')).toBeLessThanOrEqual(22);
   expect(settled).toEqual([]);
-  expect(scale.toSorted()).toEqual(['apply Deployment', 'apply DedicatedInference', 'apply ResourceQuota'].toSorted());
+  expect(objects.toSorted()).toEqual(['apply DedicatedInference', 'apply Deployment', 'apply ResourceQuota']);
+  // One for each phase that the change passes.
+  expect(scale.length - objects.length).toBeLessThanOrEqual(phases.length);
 }
 
-it('writes an object once, and for a greater scale three, on the embedded cluster', async () => {
+it('writes an object once, its status once per phase, and for a greater scale three, on the embedded cluster', async () => {
   await using lab = await startProvisionerLab();
   await countWrites(lab, 'the embedded cluster');
 }, 60_000);
 
 describe('on a real API server', skipUnless(definitions, requirement), () => {
-  it('writes an object and its status once, and for a greater scale three', async () => {
+  it('writes an object once, its status once per phase, and for a greater scale three', async () => {
     await using lab = await startProvisionerLab({ cluster: (kubelet) => startRealCluster(binary ?? '', kubelet) });
     await installGatewayApi({ binary: binary ?? '', kubeconfigPath: lab.cluster.kubeconfigPath }, definitions ?? []);
     await countWrites(lab, 'a real API server');
