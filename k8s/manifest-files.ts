@@ -1,5 +1,6 @@
 import { fenceBinding, fencePolicy, resourceDefinition } from '../provisioner/manifests/fence.ts';
 import { leafSecretName, systemNamespace } from '../provisioner/manifests/names.ts';
+import { certificateRoleName, provisionerRole } from '../provisioner/manifests/provisioner-role.ts';
 import { sharedNamespace } from '../provisioner/manifests/namespace.ts';
 
 /** One file of this folder: its path below it and its whole text. */
@@ -20,6 +21,7 @@ export function manifestFiles(): ManifestFile[] {
     { path: 'crds/dedicatedinferences.yaml', text: yaml([resourceDefinition()]) },
     { path: 'base/fence-policy.yaml', text: yaml([fencePolicy(), fenceBinding()]) },
     { path: 'base/router-certificate-role.yaml', text: yaml([sharedNamespace(), certificateRole()]) },
+    { path: 'base/provisioner-role.yaml', text: yaml([sharedNamespace(), ...provisionerRole()]) },
   ];
 }
 
@@ -29,7 +31,7 @@ function certificateRole(): object {
   return {
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'Role',
-    metadata: { name: 'fairway-router-certificate', namespace: systemNamespace },
+    metadata: { name: certificateRoleName, namespace: systemNamespace },
     rules: [
       { ...secrets, resourceNames: [leafSecretName], verbs: ['get', 'patch'] },
       { ...secrets, verbs: ['create'] },

@@ -41,6 +41,11 @@ describe('the files to install by hand (when they differ: node k8s/write-manifes
       'ValidatingAdmissionPolicyBinding fairway-intent-seq',
       'Namespace fairway-system',
       'Role fairway-router-certificate',
+      'Namespace fairway-system',
+      'ServiceAccount fairway-provisioner',
+      'ClusterRole fairway-provisioner',
+      'ClusterRoleBinding fairway-provisioner',
+      'RoleBinding fairway-router-certificate',
     ]);
     expect(JSON.stringify(objects[0])).toContain('self.intentSeq >= oldSelf.intentSeq');
     expect(JSON.stringify(objects[2])).toContain('"Deny"');

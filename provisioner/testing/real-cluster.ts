@@ -7,13 +7,14 @@ import { startKubelet } from '#loadtest/cluster/kubelet/service.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 
-/** A real API server with controllers and scheduler, from a `kubelab` binary; the kubelet is the embedded cluster's. */
+/** A real API server with controllers and scheduler, from a `kubelab` binary; the kubelet is the embedded cluster's; `apiArgs` are more flags of kube-apiserver. */
 export async function startRealCluster(
   binary: string,
   kubelet: Partial<KubeletConfig>,
+  apiArgs: readonly string[] = [],
 ): Promise<AsyncDisposable & { kubeconfigPath: string }> {
   await using stack = new AsyncDisposableStack();
-  const { url: server, token, caPem = '' } = stack.use(await startKubelab(binary));
+  const { url: server, token, caPem = '' } = stack.use(await startKubelab(binary, apiArgs));
   const folder = await mkdtemp(join(tmpdir(), 'fairway-lab-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
   await writeFile(join(folder, 'ca.pem'), caPem);

@@ -53,9 +53,15 @@ async function cachedBinary(): Promise<string | undefined> {
   }
 }
 
-/** Starts a real cluster without kubelet in a temporary folder; it ends when this process ends, however it ends. */
-export async function startKubelab(binary: string): Promise<KubeEndpoint & AsyncDisposable> {
-  const child = spawn(binary, ['up', '-stdin'], { stdio: ['pipe', 'pipe', 'pipe'] });
+/**
+ * Starts a real cluster without kubelet in a temporary folder; it ends when this process ends, however it ends. `apiArgs`
+ * are more flags of kube-apiserver.
+ */
+export async function startKubelab(
+  binary: string,
+  apiArgs: readonly string[] = [],
+): Promise<KubeEndpoint & AsyncDisposable> {
+  const child = spawn(binary, ['up', '-stdin', '-api-args', apiArgs.join(' ')], { stdio: ['pipe', 'pipe', 'pipe'] });
   const exited = once(child, 'exit');
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => void (log = (log + text).slice(-4000)));
