@@ -86,6 +86,7 @@ export class Cluster implements AsyncDisposable {
   #caches: Caches | undefined;
   #state = opening;
   #inForce = false;
+  #gatewayApi = false;
   #restUntil = 0;
   #documents = 0;
   #greatest = 0;
@@ -201,14 +202,13 @@ export class Cluster implements AsyncDisposable {
       }
       this.#inForce = true;
       const caches = this.#startCaches();
-      await this.#follow(caches, observed.gateway !== null);
-      if (observed.gateway !== null && this.ownership(clusterKey(this.vpcId)) === 'mine') {
-        await caches.synced(signal);
+      const followed = await this.#follow(caches, observed.gateway !== null);
+      if (this.#gatewayApi && this.ownership(clusterKey(this.vpcId)) === 'mine') {
         await reportGateway(sight, this.#gatewayFacts(caches));
       }
       await this.#move(ready);
       await this.#leaf.keep(sight);
-      return { requeueAfterMs: this.#options.lookEveryMs };
+      return { requeueAfterMs: Math.min(this.#options.lookEveryMs, followed ? Infinity : pauseMs.waiting) };
     } catch (error) {
       signal.throwIfAborted();
       return { requeueAfterMs: await this.#failed(error) };
@@ -256,12 +256,19 @@ export class Cluster implements AsyncDisposable {
     return caches;
   }
 
-  /** Endpoints have routes and InferencePools while the cluster knows these kinds, which may be installed at any time. */
-  async #follow(caches: Caches, gatewayApi: boolean): Promise<void> {
-    const news = await caches.followGatewayApi(gatewayApi);
-    if (!news) return;
-    this.#options.log.info({ vpcId: this.vpcId, served: gatewayApi }, 'cluster.gateway_api');
-    this.#options.wakeAll();
+  /**
+   * Endpoints have routes and InferencePools while the cluster knows these kinds, which may be installed at any time.
+   * True when they are watched as they should be; until then it is looked again soon.
+   */
+  async #follow(caches: Caches, served: boolean): Promise<boolean> {
+    await caches.followGatewayApi(served);
+    const read = caches.of(kinds.httpRoute) !== undefined;
+    if (read !== this.#gatewayApi) {
+      this.#gatewayApi = read;
+      this.#options.log.info({ vpcId: this.vpcId, served }, 'cluster.gateway_api');
+      this.#options.wakeAll();
+    }
+    return read === served;
   }
 
   /** Remembers how it stands, says so in `infra`, and has every endpoint looked at when that is news. */

@@ -27,9 +27,9 @@ const optional = [kinds.httpRoute, kinds.inferencePool] as const;
 
 /** Local copies of every object of an endpoint: with its label, its names and its owner. */
 export interface Caches extends AsyncDisposable {
-  /** Watches the kinds of the Gateway API from now on, or no longer. True when that is news. */
-  followGatewayApi(served: boolean): Promise<boolean>;
-  /** The reflector of a kind; undefined for kinds that are not watched. */
+  /** Watches the kinds of the Gateway API from now on, or no longer. Nobody waits for their first lists. */
+  followGatewayApi(served: boolean): Promise<void>;
+  /** The reflector of a kind; undefined for kinds that are not watched, or that not every cluster has and are unread yet. */
   of(kind: KubeKind): Reflector | undefined;
   /** Every reflector by its kind's name. */
   reflectors(): Record<string, Reflector>;
@@ -43,7 +43,7 @@ export interface Caches extends AsyncDisposable {
   endpoints(): Set<string>;
   /** Greatest sequence that any custom resource was written for; 0 without any. */
   greatestIntentSeq(): number;
-  /** Resolves when every first list has been read. @throws the signal's reason. */
+  /** Resolves when every first list of a kind that each cluster has is read. @throws the signal's reason. */
   synced(signal: AbortSignal): Promise<void>;
 }
 
@@ -79,13 +79,16 @@ export function startCaches(options: {
   const reflectors = new Map<KubeKind, Reflector>(watched.map((kind) => [kind, start(kind)]));
   const objects = (kind: KubeKind, endpointId: string): KubeObject[] =>
     reflectors.get(kind)?.store.indexed(endpointId) ?? [];
+  /** What may not be read, for want of a right, is as if the cluster did not have it: endpoints go on without. */
+  const gatewayApi = (): boolean => optional.every((kind) => reflectors.get(kind)?.lastSeenAt !== undefined);
+  const known = (): KubeKind[] => [...watched, ...(gatewayApi() ? optional : [])];
   return {
     followGatewayApi: (served) => follow(reflectors, served ? start : null),
-    of: (kind) => reflectors.get(kind),
+    of: (kind) => (known().includes(kind) ? reflectors.get(kind) : undefined),
     reflectors: () => Object.fromEntries([...reflectors].map(([{ kind }, reflector]) => [kind, reflector])),
     objects,
     children: (endpointId) =>
-      [...reflectors.keys()]
+      known()
         .filter((kind) => kind.namespaced && kind.kind !== kinds.pod.kind)
         .flatMap((kind) => objects(kind, endpointId)),
     has: (endpointId) => [...reflectors.values()].some(({ store }) => store.indexed(endpointId).length > 0),
@@ -101,7 +104,8 @@ export function startCaches(options: {
     greatestIntentSeq: () =>
       Math.max(0, ...(reflectors.get(kinds.dedicatedInference)?.store.list() ?? []).map(intentSeqOf)),
     async synced(signal) {
-      await Promise.all([...reflectors.values()].map((reflector) => reflector.synced(signal)));
+      const needed = watched.flatMap((kind) => reflectors.get(kind) ?? []);
+      await Promise.all(needed.map((reflector) => reflector.synced(signal)));
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([...reflectors.values()].map((reflector) => reflector[Symbol.asyncDispose]()));
@@ -109,16 +113,15 @@ export function startCaches(options: {
   };
 }
 
-/** Starts or ends (null) the reflectors of the optional kinds; true when that is news. */
+/** Starts or ends (null) the reflectors of the optional kinds. */
 async function follow(
   reflectors: Map<KubeKind, Reflector>,
   start: ((kind: KubeKind) => Reflector) | null,
-): Promise<boolean> {
+): Promise<void> {
   const running = optional.flatMap((kind) => reflectors.get(kind) ?? []);
-  if (running.length > 0 === (start !== null)) return false;
+  if (running.length > 0 === (start !== null)) return;
   for (const kind of optional)
     if (start === null) reflectors.delete(kind);
     else reflectors.set(kind, start(kind));
   await Promise.all(running.map((reflector) => reflector[Symbol.asyncDispose]()));
-  return true;
 }
