@@ -4,12 +4,14 @@ import { authenticate, requireScope } from '../../http/authenticate.ts';
 import { publicOrigin } from '../../http/public-origin.ts';
 import { parseInput } from '../../http/read-input.ts';
 import { followEvents, listEvents } from '../endpoints/read-events.ts';
-import { endpointIdOf, type Route } from './route.ts';
+import { endpointIdOf, eventIdForm, type Route } from './route.ts';
 
 const scope = 'dedicated_inference:read';
 
 /** What whoever comes back goes on behind; it takes the place of `after`. */
-const resumption = z.object({ 'Last-Event-ID': eventsQuerySchema.shape.after.unwrap().optional() });
+const resumption = z.object({
+  'Last-Event-ID': z.string().regex(eventIdForm, 'must be the id of an event').optional(),
+});
 
 /** GET /v2/dedicated-inferences/{id}/events: a page, or, to whoever accepts `text/event-stream`, what comes as it comes. */
 export const eventsRoute: Route = {
@@ -30,14 +32,13 @@ export const eventsRoute: Route = {
     const call = c.get('call');
     const endpointId = endpointIdOf(c);
     const asked = parseInput(eventsQuerySchema, c.req.query());
-    const last = { 'Last-Event-ID': c.req.header('last-event-id') || undefined };
-    const { 'Last-Event-ID': after = asked.after } = parseInput(resumption, last);
-    const query = { ...asked, after };
+    const { 'Last-Event-ID': last } = parseInput(resumption, { 'Last-Event-ID': c.req.header('last-event-id') });
+    const query = last ? { ...asked, after: Number(last) } : asked;
     if (!c.req.header('accept')?.includes('text/event-stream')) {
       const url = `${publicOrigin(c.req.raw)}${c.req.path}`;
       return listEvents(context, call, { endpointId, query, url });
     }
-    const events = await followEvents(context, call, { endpointId, after });
+    const events = await followEvents(context, call, { endpointId, after: query.after });
     const isAllowed = (): boolean => {
       try {
         requireScope(authenticate(c.req.header('authorization'), lookup, context.clock.now()), scope);

@@ -3,9 +3,12 @@ import { dryRunQuerySchema } from '#shared/contract/dry-run.ts';
 import { uuidSchema } from '#shared/contract/ids.ts';
 import { failureDocs } from './failure-doc.ts';
 import { successHeaders } from './header-doc.ts';
-import { idempotencyKeyForm, type Route } from './route.ts';
+import { eventIdForm, idempotencyKeyForm, type Route } from './route.ts';
 
-/** One call of an operation as the API answered it: `path` is that of the request, `stream` how a stream of it begins, `dryRun` the answer to a dry run. */
+/**
+ * One call of an operation as the API answered it: `path` is that of the request, `stream` how a stream of it begins,
+ * `dryRun` the answer to a dry run.
+ */
 export interface RouteExample {
   path: string;
   request?: unknown;
@@ -34,14 +37,10 @@ const ifMatch = z.string().optional().meta({
   description: 'Change this revision alone: the `ETag` of what was read, or `*` for whichever it is.',
   example: '"3"',
 });
-const lastEventId = z
-  .string()
-  .regex(/^\d{0,16}$/)
-  .optional()
-  .meta({
-    description: 'Id of the last event that was read: the stream goes on behind it. Empty is as none.',
-    example: '1',
-  });
+const lastEventId = z.string().regex(eventIdForm).optional().meta({
+  description: 'Id of the last event that was read: the stream goes on behind it. Empty is as none.',
+  example: '1',
+});
 
 const pathIds: Record<string, string> = {
   id: 'Id of the endpoint.',

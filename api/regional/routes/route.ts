@@ -72,3 +72,6 @@ export function listUrlOf(c: Context<ApiEnv>): string {
 
 /** What an Idempotency-Key may be: 1 to 255 printable ASCII characters without blanks around them. */
 export const idempotencyKeyForm = /^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/;
+
+/** What a Last-Event-ID may be: the id of an event, or empty as from a reader that has seen none. */
+export const eventIdForm = /^\d{0,15}$/;
