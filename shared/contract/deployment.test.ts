@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { gpuSizes } from './catalogue/catalog.ts';
-import { createRequestSchema, listQuerySchema, patchRequestSchema, scaleMax } from './deployment.ts';
+import { createRequestSchema, listQuerySchema, patchRequestSchema, scaleMax, pageQuerySchema } from './deployment.ts';
 import { dedicatedInferenceSchema } from './resource.ts';
 import { wireStatuses } from './lifecycle.ts';
 
@@ -266,5 +266,16 @@ describe('names of models', () => {
       const { error } = createRequestSchema.safeParse({ spec, [member]: { hugging_face_token: token } });
       expect(error && problemPaths(error)).toEqual([`${member}.hugging_face_token`]);
     }
+  });
+});
+
+describe('a number of a query', () => {
+  it.each(['', ' 1', '\f', '1e2', '0x10', '+1', '-1', '1.0', '201'])('is not %j', (per_page) => {
+    expect(pageQuerySchema.safeParse({ per_page }).success).toBe(false);
+  });
+
+  it('is what its digits say', () => {
+    expect(pageQuerySchema.parse({ page: '2', per_page: '007' })).toEqual({ page: 2, per_page: 7 });
+    expect(pageQuerySchema.parse({})).toEqual({ page: 1, per_page: 20 });
   });
 });

@@ -213,10 +213,17 @@ export const patchRequestSchema = z
 /** A change as validated. */
 export type PatchRequest = z.infer<typeof patchRequestSchema>;
 
+/** A number of a query, in digits alone: other texts that JavaScript takes for numbers (blanks, `1e3`) are none. */
+const queryCount = (least: number, most: number) =>
+  z.preprocess(
+    (text) => (typeof text === 'string' && !/^\d+$/.test(text) ? Number.NaN : text),
+    z.coerce.number('must be a whole number').int().min(least).max(most),
+  );
+
 /** Which page of a list; numbers arrive as text. */
 export const pageQuerySchema = z.object({
-  page: z.coerce.number().int().min(1).max(1_000_000).default(1).describe('Which page, from 1.'),
-  per_page: z.coerce.number().int().min(1).max(200).default(20).describe('Items of one page.'),
+  page: queryCount(1, 1_000_000).default(1).describe('Which page, from 1.'),
+  per_page: queryCount(1, 200).default(20).describe('Items of one page.'),
 });
 
 /** A page as validated. */
@@ -252,14 +259,8 @@ export type ListQuery = z.infer<typeof listQuerySchema>;
 
 /** A timeline's query: what comes behind the event with that id, oldest first. */
 export const eventsQuerySchema = z.object({
-  after: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(Number.MAX_SAFE_INTEGER)
-    .default(0)
-    .describe('Id of the event that the page begins behind.'),
-  per_page: z.coerce.number().int().min(1).max(200).default(50).describe('Events of one page.'),
+  after: queryCount(0, Number.MAX_SAFE_INTEGER).default(0).describe('Id of the event that the page begins behind.'),
+  per_page: queryCount(1, 200).default(50).describe('Events of one page.'),
 });
 
 /** A timeline's query as validated. */
