@@ -274,8 +274,13 @@ describe('a number of a query', () => {
     expect(pageQuerySchema.safeParse({ per_page }).success).toBe(false);
   });
 
+  it.each([true, null, [2], 1.5])('of a command over NATS is not %j', (per_page) => {
+    expect(pageQuerySchema.safeParse({ per_page }).success).toBe(false);
+  });
+
   it('is what its digits say', () => {
     expect(pageQuerySchema.parse({ page: '2', per_page: '007' })).toEqual({ page: 2, per_page: 7 });
+    expect(pageQuerySchema.parse({ page: 2 })).toEqual({ page: 2, per_page: 20 });
     expect(pageQuerySchema.parse({})).toEqual({ page: 1, per_page: 20 });
   });
 });

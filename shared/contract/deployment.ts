@@ -216,8 +216,8 @@ export type PatchRequest = z.infer<typeof patchRequestSchema>;
 /** A number of a query, in digits alone: other texts that JavaScript takes for numbers (blanks, `1e3`) are none. */
 const queryCount = (least: number, most: number) =>
   z.preprocess(
-    (text) => (typeof text === 'string' && !/^\d+$/.test(text) ? Number.NaN : text),
-    z.coerce.number('must be a whole number').int().min(least).max(most),
+    (value) => (typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value),
+    z.int('must be a whole number').min(least).max(most),
   );
 
 /** Which page of a list; numbers arrive as text. */
