@@ -123,7 +123,7 @@ const specRequest = z
   .strictObject({
     ...echoed,
     vpc_config: readOver,
-    version: z.int().min(0).optional().describe('From a reply; read over. `If-Match` guards against others’ changes.'),
+    version: z.int().min(0).optional().describe('From a reply; read over.'),
     name: endpointName,
     region: regionSchema.describe('Where the endpoint is; this stays.'),
     vpc: vpcRequest.nullable().optional().describe('The network of the endpoint; this stays.'),
@@ -194,6 +194,9 @@ export const patchRequestSchema = z
     spec: z
       .strictObject({
         ...specRequest.shape,
+        version: specRequest.shape.version.describe(
+          'The version that was read, or the one after it: another one is refused with 409. 0 is as left out.',
+        ),
         name: endpointName.optional(),
         region: specRequest.shape.region.optional(),
         enable_public_endpoint: z.boolean().optional().describe('As it is: this stays.'),
