@@ -206,6 +206,8 @@ describe('the audit log', () => {
   it('tells what operators asked for, none of it secret, and lets nothing happen without', async () => {
     await prepare();
     const token = (await admin('token add demo --scope dedicated_inference:read')).text.trim();
+    // A token where its id belongs.
+    expect((await admin(`token revoke ${token}`)).code).toBe(1);
     const { text } = await admin('audit operators');
     const asked = text.trimEnd().split('\n');
     expect(asked.map((one) => one.replace(/^\S+Z {2}/, ''))).toEqual([
@@ -213,6 +215,7 @@ describe('the audit log', () => {
       'admin  team add demo',
       `admin  vpc add ${vpcId} --team demo`,
       'admin  token add demo --scope dedicated_inference:read',
+      'admin  token revoke fairwayapi_***',
     ]);
     expect(text).not.toContain(token);
     await nats.jsm.streams.update('AUDIT', { max_msg_size: 1 });

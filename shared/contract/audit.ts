@@ -31,7 +31,7 @@ export const operatorLineSchema = z.object({
   v: z.literal(1),
   at: z.iso.datetime(),
   actor: z.string(),
-  /** The command as it was given. */
+  /** The command as it was given; what has the form of a secret is masked. */
   command: z.string(),
 });
 

@@ -5,6 +5,7 @@ import { ConfigError } from '#shared/runtime/config-error.ts';
 import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import { findStream } from '#shared/runtime/nats/nats-streams.ts';
 import { readLog } from '#shared/runtime/nats/read-log.ts';
+import { redactText } from '#shared/runtime/redact.ts';
 import { isoNow, type AdminContext } from './admin-context.ts';
 
 const stream = streams.audit.name;
@@ -25,7 +26,7 @@ export async function audited<T>(context: AdminContext, command: string, run: ()
 }
 
 async function record(context: AdminContext, command: string): Promise<void> {
-  const body = { v: 1, at: isoNow(context), actor: 'admin', command };
+  const body = { v: 1, at: isoNow(context), actor: 'admin', command: redactText(command) };
   const outcome = await writeDocuments(
     context.nats,
     [{ subject: subjects.audit('operator', context.region), body }],

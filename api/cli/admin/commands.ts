@@ -190,7 +190,7 @@ export const adminCommands: AdminCommand[] = [
     names: [],
     flags: [],
     connects: true,
-    help: ['show what operators have asked for in the region: every command here but these two'],
+    help: ['show what operators have asked for in the region: every command that goes to its NATS, but these two'],
     run: (_, admin) => tellOperators(admin),
   },
   {
