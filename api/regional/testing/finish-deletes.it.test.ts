@@ -64,12 +64,16 @@ describe('the end of an endpoint', () => {
     expect([taken.status, taken.body.id]).toEqual([409, 'name_taken']);
     const deleting = await region.call(2, { path: `${collection}/${id}` });
     expect(deleting.body.dedicated_inference?.status).toBe('deleting');
+    const events = { path: `${collection}/${id}/events` };
+    expect((await region.call(2, events)).status).toBe(200);
     await tearDown(id, deleting.body.dedicated_inference?.revision ?? 0);
     await eventually(async () => {
       for (const index of [0, 1, 2])
         expect((await region.call(index, { path: `${collection}/${id}` })).status).toBe(404);
     });
     expect((await remove(id)).status).toBe(404);
+    for (const headers of [{}, { accept: 'text/event-stream' }])
+      expect((await region.call(2, { ...events, headers })).status).toBe(404);
     expect(await last(subjects.spec(id))).toEqual({
       v: 1,
       kind: 'tombstone',
