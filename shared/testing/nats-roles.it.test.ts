@@ -5,6 +5,7 @@ import { edgeStreams, streams, subjects } from '#shared/contract/subjects.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
+import { eventually } from './eventually.ts';
 import { endAfterAll } from './started.ts';
 import { startRegionNats, type RegionNats } from './region-nats.ts';
 import { makeEdgeStreams, makeTestStreams } from './test-streams.ts';
@@ -264,7 +265,7 @@ describe('rights in NATS', () => {
     team.nc.publish(d.command, 'x', { reply: victim });
     for (const { nc } of [router, team, central]) await nc.flush();
     await writeDocuments(nats, [{ subject: subjects.pool(own, 'e', 'p'), body: 'news for the consumer' }], '');
-    await expect.poll(() => replies).toHaveLength(1);
+    await eventually(() => expect(replies).toHaveLength(1));
     expect(replies[0]).toMatch(/^_R_\./);
     await nats.nc.flush();
     const last = await nats.jsm.streams.getMessage(desired.name, { last_by_subj: victim });

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { eventsReplySchema, type EventsReply } from '#shared/contract/resource.ts';
 import type { EventDocument } from '#shared/contract/status.ts';
 import { subjects } from '#shared/contract/subjects.ts';
+import { eventually } from '#shared/testing/eventually.ts';
 import { startRegionNats, type RegionNats } from '#shared/testing/region-nats.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
@@ -70,7 +71,7 @@ describe('the timeline of an endpoint', () => {
   };
 
   it('tells the create with who did it, then what the provisioner says, oldest first, in pages', async () => {
-    await expect.poll(async () => (await list()).meta.total).toBe(1);
+    await eventually(async () => expect((await list()).meta.total).toBe(1));
     for (const message of ['one', 'two', 'three']) await publish(message);
     const all = await list();
     expect(all.events.map(({ type }) => type)).toEqual(['endpoint.created', ...Array<string>(3).fill('phase.changed')]);

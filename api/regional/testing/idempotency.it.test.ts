@@ -126,7 +126,7 @@ describe('at most once', () => {
     await taken(create('taken', undefined, { enable_public_endpoint: false }));
     await taken(create('taken', 'a-key-of-its-own'));
     await region.seedToken('fairwayapi_other', { tokenId: 'other' });
-    await expect.poll(async () => (await region.call(0, { token: 'fairwayapi_other' })).status).toBe(200);
+    await eventually(async () => expect((await region.call(0, { token: 'fairwayapi_other' })).status).toBe(200));
     await taken(region.call(0, { method: 'POST', body: createBody('taken'), token: 'fairwayapi_other' }));
     offsetMs += 9 * 60 * 1000;
     expect((await create('taken')).status).toBe(202);

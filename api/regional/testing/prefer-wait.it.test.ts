@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { StatusDocument } from '#shared/contract/status.ts';
 import { statusDocument } from '#shared/testing/documents.ts';
+import { eventually } from '#shared/testing/eventually.ts';
 import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import { createBody } from './create-body.ts';
@@ -26,7 +27,7 @@ describe('Prefer: wait', () => {
 
   it('holds a create until the endpoint has become something, and shows what, with the token', async () => {
     const held = create('held');
-    await expect.poll(() => find('held')).toBeDefined();
+    await eventually(async () => expect(await find('held')).toBeDefined());
     const { id = '', revision = 0 } = (await find('held')) ?? {};
     await publish(id, { observedRevision: revision, state: 'provisioning' });
     await publish(id, { observedRevision: revision, state: 'error', reason: 'NoCapacity', lifecycleSeq: 2 });
@@ -47,7 +48,7 @@ describe('Prefer: wait', () => {
     const { id = '' } = made.body.dedicated_inference ?? {};
     const path = `/v2/dedicated-inferences/${id}`;
     const held = region.call(0, { method: 'DELETE', path, headers: waiting });
-    await expect.poll(async () => (await find('gone'))?.status).toBe('deleting');
+    await eventually(async () => expect((await find('gone'))?.status).toBe('deleting'));
     const { revision = 0 } = (await find('gone')) ?? {};
     await publish(id, { observedRevision: revision, state: 'gone', lifecycleSeq: 2 });
     expect((await held).status).toBe(202);

@@ -5,6 +5,7 @@ import type { TokenReply } from '#shared/contract/resource.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { readLast } from '#shared/runtime/nats/nats-publish.ts';
+import { eventually } from '#shared/testing/eventually.ts';
 import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import { storeDocument } from '#shared/testing/store-document.ts';
@@ -148,9 +149,9 @@ describe('the rotation of a token', () => {
     expect(failure(await rotate(path, nobody))).toEqual([404, 'not_found']);
     expect(failure(await rotate(path, old.id, { token: betaToken }))).toEqual([404, 'not_found']);
     await region.seedToken('fairwayapi_maker', { scopes: ['dedicated_inference_tokens:create'] });
-    await expect
-      .poll(async () => failure(await rotate(path, old.id, { token: 'fairwayapi_maker' })))
-      .toEqual([403, 'forbidden']);
+    await eventually(async () =>
+      expect(failure(await rotate(path, old.id, { token: 'fairwayapi_maker' }))).toEqual([403, 'forbidden']),
+    );
     await region.call(0, { method: 'DELETE', path: `/v2/dedicated-inferences/${id}` });
     expect(failure(await rotate(path, old.id))).toEqual([409, 'endpoint_deleting']);
     expect(region.logText()).not.toContain(old.value ?? 'no value');

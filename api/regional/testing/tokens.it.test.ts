@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { accessDocumentSchema, writtenAccessSchema } from '#shared/contract/desired.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { readLast } from '#shared/runtime/nats/nats-publish.ts';
+import { eventually } from '#shared/testing/eventually.ts';
 import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import { storeDocument } from '#shared/testing/store-document.ts';
@@ -161,7 +162,7 @@ describe('the tokens of an endpoint', () => {
     await region.seedToken('fairwayapi_reader', {
       scopes: ['dedicated_inference:read', 'dedicated_inference_tokens:read'],
     });
-    await expect.poll(async () => (await region.call(0, { token: 'fairwayapi_reader' })).status).toBe(200);
+    await eventually(async () => expect((await region.call(0, { token: 'fairwayapi_reader' })).status).toBe(200));
     const list = { path: `${collection}/${id}/tokens`, token: 'fairwayapi_reader' };
     expect((await region.call(0, list)).status).toBe(200);
     expect(failure(await region.call(0, { ...list, method: 'POST', body: { name: 'x' } }))).toEqual([403, 'forbidden']);
