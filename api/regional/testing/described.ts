@@ -4,6 +4,7 @@ import { apiDocumentSchema, nameOf, operationsOf, type ShownOperation } from '..
 import { openApiDocument } from '../routes/openapi.ts';
 
 const document = apiDocumentSchema.parse(openApiDocument());
+/** In the order of the document, in which `/sizes` comes before `/{id}`. */
 const operations = operationsOf(document).map((operation) => ({
   operation,
   form: new RegExp(`^${operation.path.replaceAll(/\{\w+\}/g, '[^/]+')}$`),
@@ -25,10 +26,6 @@ export function readerOf(schema: object): z.ZodType {
   return reader;
 }
 
-/** `/sizes` is no `/{id}`. */
-const fixedFirst = (left: (typeof operations)[number], right: (typeof operations)[number]): number =>
-  left.operation.path.split('{').length - right.operation.path.split('{').length;
-
 /** What an API answered. */
 interface GivenReply {
   status: number;
@@ -39,10 +36,8 @@ interface GivenReply {
 /** How an answer differs from what the document says of it; null when it does not, or when no operation was called. */
 export function undescribedReply(method: string, url: string, reply: GivenReply): string | null {
   const { pathname } = new URL(url);
-  const [path] = operations.filter(({ form }) => form.test(pathname)).toSorted(fixedFirst);
-  const called = operations.find(
-    ({ operation }) => operation.method === method && operation.path === path?.operation.path,
-  );
+  const path = operations.find(({ form }) => form.test(pathname))?.operation.path;
+  const called = operations.find(({ operation }) => operation.method === method && operation.path === path);
   if (called === undefined) return null;
   const problem = problemOf(called.operation, reply);
   return problem === null

@@ -5,18 +5,14 @@ import { streams, subjects } from '#shared/contract/subjects.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import { startFrontDoor, type FrontDoor } from '../../testing/front-door.ts';
+import { apiDocumentSchema, operationsOf } from '../docs/api-document.ts';
 import { openApiDocument } from '../routes/openapi.ts';
 import { readAudit } from './audit-log.ts';
 import { createBody } from './create-body.ts';
 import { alphaToken, betaToken, callApi, testVpcId, type TestReply, type TestRequest } from './region-fixture.ts';
 
 /** Every operation of the published document: a new one is in these tests by itself. */
-const operations = Object.entries(openApiDocument().paths ?? {}).flatMap(
-  ([path, { get, post, put, patch, delete: remove }]) =>
-    Object.entries({ get, post, put, patch, delete: remove }).flatMap(([method, operation]) =>
-      operation === undefined ? [] : [{ method: method.toUpperCase(), path, id: operation.operationId ?? '' }],
-    ),
-);
+const operations = operationsOf(apiDocumentSchema.parse(openApiDocument()));
 /** Those whose body is not valid when it is empty. */
 const bodies: Record<string, unknown> = { dedicatedInferences_create_tokens: { name: 'mine' } };
 
@@ -43,11 +39,14 @@ describe('every route', () => {
   const doors = (): string[] => [door.region.apis[0]?.url ?? '', door.proxy.url];
   const pathOf = (path: string, ids: Record<string, string>): string =>
     path.replaceAll(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? expect.unreachable(`no ${name}`));
-  const requestOf = ({ method, path, id }: (typeof operations)[number], ids: Record<string, string>): TestRequest => ({
+  const requestOf = (
+    { method, path, operationId }: (typeof operations)[number],
+    ids: Record<string, string>,
+  ): TestRequest => ({
     method,
     path: pathOf(path, ids),
     token: betaToken,
-    ...(method !== 'GET' && method !== 'DELETE' && { body: bodies[id] ?? {} }),
+    ...(method !== 'GET' && method !== 'DELETE' && { body: bodies[operationId] ?? {} }),
   });
   /** What a client sees, but for what each request has of its own. */
   const seen = ({ status, headers, body: { request_id: _id, ...body } }: TestReply): unknown => ({
@@ -68,8 +67,8 @@ describe('every route', () => {
   it('either names an endpoint or is one of the five that do not', () => {
     const others = operations.filter(({ path }) => path !== itemPath && !path.startsWith(`${itemPath}/`));
     expect(others.map(({ method, path }) => `${method} ${path.slice(collectionPath.length)}`)).toEqual([
-      'GET ',
       'POST ',
+      'GET ',
       'GET /sizes',
       'GET /gpu-model-config',
       'GET /sealing-key',
@@ -81,7 +80,7 @@ describe('every route', () => {
     async (operation) => {
       const before = await lastOfDesired();
       for (const [index, url] of doors().entries()) {
-        const requestId = `foreign-${operation.id}-${index}`;
+        const requestId = `foreign-${operation.operationId}-${index}`;
         const headers = { 'x-request-id': requestId };
         const foreign = await callApi(url, { ...requestOf(operation, theirs), headers });
         expect([foreign.status, foreign.body.id], foreign.text).toEqual([404, 'not_found']);
