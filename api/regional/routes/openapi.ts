@@ -1,5 +1,4 @@
 import { OpenAPIHono, type z } from '@hono/zod-openapi';
-import { dryRunReplySchema } from '#shared/contract/dry-run.ts';
 import {
   acceleratorReplySchema,
   acceleratorsReplySchema,
@@ -70,9 +69,7 @@ export function openApiDocument(): ReturnType<OpenAPIHono['getOpenAPI31Document'
   const app = new OpenAPIHono();
   const { openAPIRegistry: registry } = app;
   for (const [route, reply] of operations)
-    registry.registerPath(
-      describeRoute(route, { reply, dryRun: dryRunReplySchema, example: examples[route.operationId] }),
-    );
+    registry.registerPath(describeRoute(route, { reply, example: examples[route.operationId] }));
   registry.registerComponent('securitySchemes', 'bearer', {
     type: 'http',
     scheme: 'bearer',

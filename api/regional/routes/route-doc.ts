@@ -1,5 +1,5 @@
 import { createRoute, z, type RouteConfig } from '@hono/zod-openapi';
-import { dryRunQuerySchema } from '#shared/contract/dry-run.ts';
+import { dryRunQuerySchema, dryRunReplySchema } from '#shared/contract/dry-run.ts';
 import { uuidSchema } from '#shared/contract/ids.ts';
 import { failureDocs } from './failure-doc.ts';
 import { successHeaders } from './header-doc.ts';
@@ -17,10 +17,9 @@ export interface RouteExample {
   dryRun?: unknown;
 }
 
-/** What is known of an operation beside its route: what a success and a dry run answer, and a call of it. */
+/** What is known of an operation beside its route: what a success answers, and a call of it. */
 export interface RouteReplies {
   reply: z.ZodType | undefined;
-  dryRun: z.ZodType;
   example: RouteExample | undefined;
 }
 
@@ -77,7 +76,7 @@ export function describeRoute(route: Route, replies: RouteReplies): RouteConfig 
   });
 }
 
-function successDocs(route: Route, { reply, dryRun, example }: RouteReplies): RouteConfig['responses'] {
+function successDocs(route: Route, { reply, example }: RouteReplies): RouteConfig['responses'] {
   const { success, revised = false } = route;
   return {
     [success.status]: {
@@ -94,7 +93,7 @@ function successDocs(route: Route, { reply, dryRun, example }: RouteReplies): Ro
       200: {
         description: 'With `dry_run=true`: what would be. Nothing is stored.',
         headers: successHeaders({ revised, waits: false }),
-        content: { 'application/json': { schema: dryRun, example: example?.dryRun } },
+        content: { 'application/json': { schema: dryRunReplySchema, example: example?.dryRun } },
       },
     }),
   };
