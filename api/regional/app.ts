@@ -6,10 +6,11 @@ import { authenticate, requireScope } from '../http/authenticate.ts';
 import type { RateLimits } from '../http/rate-limits.ts';
 import { parseInput } from '../http/read-input.ts';
 import { answerErrors, countRequest, requestScope, type RequestMetrics } from '../http/request-scope.ts';
+import { openApiDocument } from './docs/openapi.ts';
 import { docsPaths, serveDocs } from './docs/serve-docs.ts';
 import { entityTag } from './endpoints/if-match.ts';
 import type { Answer } from './endpoints/region-context.ts';
-import { apiRoutes, openApiDocument } from './routes/openapi.ts';
+import { apiRoutes } from './routes/operations.ts';
 import { heldAnswer, waitOf } from './routes/prefer-wait.ts';
 import { idempotencyKeyForm, type ApiApp, type ApiEnv, type Route, type RouteOptions } from './routes/route.ts';
 

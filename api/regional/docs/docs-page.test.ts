@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { openApiDocument } from '../routes/openapi.ts';
 import { apiDocumentSchema, operationsOf } from './api-document.ts';
 import { curlOf } from './curl.ts';
 import { docsPage } from './docs-page.ts';
+import { openApiDocument } from './openapi.ts';
 
 const document = apiDocumentSchema.parse(openApiDocument());
 const { html, contentSecurityPolicy } = await docsPage(document);

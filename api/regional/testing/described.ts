@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isRecord } from '#shared/runtime/is-record.ts';
 import { apiDocumentSchema, nameOf, operationsOf, type ShownOperation } from '../docs/api-document.ts';
-import { openApiDocument } from '../routes/openapi.ts';
+import { openApiDocument } from '../docs/openapi.ts';
 
 const document = apiDocumentSchema.parse(openApiDocument());
 /** In the order of the document, in which `/sizes` comes before `/{id}`. */

@@ -6,7 +6,7 @@ import { eventually } from '#shared/testing/eventually.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import { startFrontDoor, type FrontDoor } from '../../testing/front-door.ts';
 import { apiDocumentSchema, operationsOf } from '../docs/api-document.ts';
-import { openApiDocument } from '../routes/openapi.ts';
+import { openApiDocument } from '../docs/openapi.ts';
 import { readAudit } from './audit-log.ts';
 import { createBody } from './create-body.ts';
 import { alphaToken, betaToken, callApi, testVpcId, type TestReply, type TestRequest } from './region-fixture.ts';

@@ -4,8 +4,8 @@ import { systemClock } from '#shared/runtime/clock.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startRegionNats } from '#shared/testing/region-nats.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
-import { apiRoutes } from '../routes/openapi.ts';
-import type { RouteExample } from '../routes/route-doc.ts';
+import type { RouteExample } from '../docs/route-doc.ts';
+import { apiRoutes } from '../routes/operations.ts';
 import { activate } from './activate.ts';
 import { alphaToken, startTestRegion, type TestReply, type TestRegion } from './region-fixture.ts';
 
@@ -138,6 +138,6 @@ describe('the examples of the document', () => {
     });
     await play('dedicatedInferences_delete');
     expect(Object.keys(recorded).toSorted()).toEqual(apiRoutes.map(({ operationId }) => operationId).toSorted());
-    await expect(`${JSON.stringify(recorded, null, 2)}\n`).toMatchFileSnapshot('../routes/examples.json');
+    await expect(`${JSON.stringify(recorded, null, 2)}\n`).toMatchFileSnapshot('../docs/examples.json');
   });
 });

@@ -1,4 +1,4 @@
-import { OpenAPIHono, type z } from '@hono/zod-openapi';
+import type { z } from 'zod';
 import {
   acceleratorReplySchema,
   acceleratorsReplySchema,
@@ -20,14 +20,10 @@ import { gpuModelConfigRoute, sizesRoute } from './catalogue.ts';
 import { createRoute } from './create.ts';
 import { deleteRoute } from './delete.ts';
 import { eventsRoute } from './events.ts';
-import recorded from './examples.json' with { type: 'json' };
-import { failureExamples } from './failure-doc.ts';
 import { getRoute } from './get.ts';
-import { headerDocs } from './header-doc.ts';
 import { listRoute } from './list.ts';
 import { acceleratorRoute, acceleratorsRoute, caRoute } from './parts.ts';
 import { patchRoute } from './patch.ts';
-import { describeRoute, type RouteExample } from './route-doc.ts';
 import type { Route } from './route.ts';
 import { putRoutingRoute, routingRoute } from './routing.ts';
 import { sealingKeyRoute } from './sealing-key.ts';
@@ -37,7 +33,7 @@ import { createTokenRoute, deleteTokenRoute, rotateTokenRoute, tokensRoute } fro
  * Every operation of the management API in the order of the document, with what it answers. Paths without an id come before
  * those in whose place one could stand.
  */
-const operations: readonly [route: Route, reply?: z.ZodType][] = [
+export const operations: readonly [route: Route, reply?: z.ZodType][] = [
   [createRoute, createReplySchema],
   [listRoute, listReplySchema],
   [sizesRoute, sizesReplySchema],
@@ -60,32 +56,3 @@ const operations: readonly [route: Route, reply?: z.ZodType][] = [
 
 /** Every operation of the management API. */
 export const apiRoutes: readonly Route[] = operations.map(([route]) => route);
-
-/** Calls of the operations, by their ids, as a region answered them: `testing/examples.it.test.ts` plays and writes them. */
-const examples: Record<string, RouteExample> = recorded;
-
-/** The OpenAPI 3.1 document, made from the same schemas that requests are read with. */
-export function openApiDocument(): ReturnType<OpenAPIHono['getOpenAPI31Document']> {
-  const app = new OpenAPIHono();
-  const { openAPIRegistry: registry } = app;
-  for (const [route, reply] of operations)
-    registry.registerPath(describeRoute(route, { reply, example: examples[route.operationId] }));
-  registry.registerComponent('securitySchemes', 'bearer', {
-    type: 'http',
-    scheme: 'bearer',
-    description: 'An API token of the team with the scopes that the operation names (`npm run admin -- token add`).',
-  });
-  for (const [name, header] of Object.entries(headerDocs)) registry.registerComponent('headers', name, header);
-  for (const [name, example] of failureExamples(apiRoutes)) registry.registerComponent('examples', name, example);
-  return app.getOpenAPI31Document({
-    openapi: '3.1.0',
-    info: {
-      title: 'Fairway: dedicated inference',
-      version: '1.0.0',
-      description:
-        'Create, scale and delete endpoints that serve a model on GPUs of your own. Shaped as DigitalOcean Dedicated Inference: its clients work with only the address changed.',
-      license: { name: 'Apache-2.0' },
-    },
-    servers: [{ url: '/', description: 'Where this document comes from.' }],
-  });
-}

@@ -3,7 +3,7 @@ import { AppError, errorTable, type ErrorCode } from '#shared/contract/errors.ts
 import { errorReplySchema, problemReplySchema } from '#shared/contract/resource.ts';
 import { problemOf, renderError } from '../../http/error-reply.ts';
 import { failureHeaders } from './header-doc.ts';
-import type { Route } from './route.ts';
+import type { Route } from '../routes/route.ts';
 
 const sentences: Record<number, string> = {
   400: 'The request cannot be understood.',

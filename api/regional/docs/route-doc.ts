@@ -3,7 +3,7 @@ import { dryRunQuerySchema, dryRunReplySchema } from '#shared/contract/dry-run.t
 import { uuidSchema } from '#shared/contract/ids.ts';
 import { failureDocs } from './failure-doc.ts';
 import { successHeaders } from './header-doc.ts';
-import { eventIdForm, idempotencyKeyForm, type Route } from './route.ts';
+import { eventIdForm, idempotencyKeyForm, type Route } from '../routes/route.ts';
 
 /**
  * One call of an operation as the API answered it: `path` is that of the request, `stream` how a stream of it begins,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { apiDocumentSchema, nameOf, operationsOf, type ShownSchema } from '../docs/api-document.ts';
+import { apiDocumentSchema, nameOf, operationsOf, type ShownSchema } from './api-document.ts';
 import { openApiDocument } from './openapi.ts';
 
 const document = apiDocumentSchema.parse(openApiDocument());

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { isRecord } from '#shared/runtime/is-record.ts';
-import { apiDocumentSchema, nameOf, operationsOf } from '../docs/api-document.ts';
 import { readCreateOrder } from '../endpoints/create-order.ts';
+import { apiRoutes } from '../routes/operations.ts';
 import { readerOf } from '../testing/described.ts';
-import { apiRoutes, openApiDocument } from './openapi.ts';
+import { apiDocumentSchema, nameOf, operationsOf } from './api-document.ts';
+import { openApiDocument } from './openapi.ts';
 
 /** An operation, a parameter, a response, a header without its description does not parse. */
 const document = apiDocumentSchema.parse(openApiDocument());
