@@ -39,7 +39,8 @@ describe('who keeps an answer', () => {
     const [a, b] = [open('a'), open('b')];
     shelf.isCut = true;
     a.sync.keep('k', answer);
-    expect([await a.sync.find('k', 'p'), await b.sync.find('k', 'p')]).toEqual([answer, undefined]);
+    expect(await a.sync.find('k', 'p')).toEqual(answer);
+    await expect(b.sync.find('k', 'p')).rejects.toMatchObject({ code: 'unavailable', retryAfterMs: 2000 });
     await advance(20);
     expect(await b.sync.find('k', 'p')).toEqual(answer);
   });
@@ -57,30 +58,36 @@ describe('who keeps an answer', () => {
     expect([await early.sync.find('k', 'p'), await late.sync.find('k', 'p')]).toEqual([undefined, undefined]);
   });
 
-  test('is not waited for when nobody can know, nor for ever, and what comes meanwhile counts', async () => {
+  test('is not waited for for ever; it is unknown only where the store has said so, and what comes meanwhile counts', async () => {
     const { open, advance, clock } = make();
     expect([await open('a').sync.find('none', 'p'), clock.monotonic()]).toEqual([undefined, 0]);
     const [b, c] = [open('b', silent), open('c', silent)];
-    const asked = Promise.all([b.sync.find('none', 'p'), b.sync.find('k', 'p')]);
+    const asked = Promise.allSettled([b.sync.find('none', 'p'), b.sync.find('k', 'p')]);
     c.sync.keep('k', answer);
     await advance(1000);
-    expect(await asked).toEqual([undefined, answer]);
+    expect(await asked).toMatchObject([{ reason: { code: 'unavailable' } }, { value: answer }]);
   });
 
   test('is not looked for while too many are, but for those who have asked for little', async () => {
     const { open, advance } = make();
     const { sync } = open('a', silent);
-    const asked = Array.from({ length: 2000 }, (_, at) => sync.find(String(at), 'flood'));
+    const find = (key: string, owner: string): Promise<unknown> =>
+      sync.find(key, owner).catch(({ code }: { code: string }) => code);
+    const asked = Array.from({ length: 2000 }, (_, at) => find(String(at), 'flood'));
     expect(sync.refused).toBeGreaterThan(1000);
     const before = sync.refused;
-    const other = sync.find('k', 'other');
+    const other = find('k', 'other');
     expect(sync.refused).toBe(before);
     await advance(1000);
-    expect(new Set(await Promise.all([...asked, other]))).toEqual(new Set([undefined]));
-    const again = sync.find('k', 'flood');
+    const told = await Promise.all(asked);
+    expect([told.filter((code) => code === 'overloaded').length, new Set(told)]).toEqual([
+      before,
+      new Set(['unavailable', 'overloaded']),
+    ]);
+    const again = find('k', 'flood');
     expect(sync.refused).toBe(before);
     await advance(1000);
-    await again;
+    expect([await other, await again]).toEqual(['unavailable', 'unavailable']);
   });
 
   test('is told again by its own router alone', () => {

@@ -1,3 +1,4 @@
+import { AppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { within } from '#shared/runtime/within.ts';
 import { SharedRoom } from '../admit/shared-room.ts';
@@ -7,6 +8,8 @@ import type { LedgerMessage } from './ledger-message.ts';
 
 /** Questions under way at once, shared out between endpoints. */
 const questionsMax = 512;
+/** When to come back, milliseconds: a connection to the store is made anew within a second, and its notes are written in another. */
+const retryAfterMs = 2000;
 
 /**
  * Lets all routers know which replica keeps which answer. Each one is told to all, and noted in the store; who meets an id
@@ -45,15 +48,27 @@ export class AnswerSync {
     this.#publish({ kind: 'kept', from: this.#router, key, ...answer, ageMs: 0 });
   }
 
-  /** Who keeps an answer; `owner` is whose share of the questions it takes. Waits only if nobody here has heard of it. */
+  /**
+   * Who keeps an answer; `owner` is whose share of the questions it takes. Waits only if nobody here has heard of it.
+   * @throws AppError `overloaded`, `unavailable`: it was not looked up, and may well be kept. Undefined would be final.
+   */
   async find(key: string, owner: string): Promise<KeptAnswer | undefined> {
     const known = this.#get(key);
     if (known !== undefined || this.#store === undefined) return known;
-    if (!this.#questions.take(owner, 1)) return void this.refused++;
-    // While the store is away, what is known here is all.
-    const note = await within(this.#store.get(key), askMs, { clock: this.#clock }).catch(() => undefined);
-    this.#questions.giveBack(owner, 1);
-    if (note !== undefined) this.#learn(key, note.answer, Math.max(0, this.#clock.now() - note.givenAt));
+    if (!this.#questions.take(owner, 1)) {
+      this.refused++;
+      throw new AppError('overloaded', { message: 'Too many answers are being looked up right now.', retryAfterMs });
+    }
+    try {
+      const note = await within(this.#store.get(key), askMs, { clock: this.#clock });
+      if (note !== undefined) this.#learn(key, note.answer, Math.max(0, this.#clock.now() - note.givenAt));
+    } catch (cause) {
+      const message = 'It cannot be looked up right now where this answer is kept.';
+      // What was heard meanwhile counts.
+      if (this.#get(key) === undefined) throw new AppError('unavailable', { message, retryAfterMs, cause });
+    } finally {
+      this.#questions.giveBack(owner, 1);
+    }
     return this.#get(key);
   }
 

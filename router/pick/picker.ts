@@ -69,7 +69,11 @@ export interface Picker {
    * it aborts.
    */
   acquire(work: Work, signal: AbortSignal, tried?: Tried): Promise<Slot>;
-  /** Who keeps an answer, by its key; what nobody here has heard of is looked up, in a bounded time. `owner`: whose share of that it takes. */
+  /**
+   * Who keeps an answer, by its key; what nobody here has heard of is looked up, in a bounded time. `owner`: whose share of
+   * that it takes.
+   * @throws AppError `overloaded`, `unavailable` when it cannot be looked up.
+   */
   keptAt(key: string, owner: string): Promise<KeptAnswer | undefined>;
   /** Whether a replica of the pool could take a request now. */
   isServing(pool: string): boolean;

@@ -16,7 +16,7 @@ export interface Lookup {
 
 /**
  * Prepares a request about an answer that was given before, for the replica that keeps it.
- * @throws AppError `not_found`
+ * @throws AppError as `findKept` does
  */
 export async function askKeeper(request: InferenceRequest, caller: Caller, lookup: Lookup): Promise<void> {
   const { dialect, incoming } = request;
@@ -29,7 +29,8 @@ export async function askKeeper(request: InferenceRequest, caller: Caller, looku
 
 /**
  * Who keeps the answer with this id, as far as this caller may know; `param`: the field of the body that names it.
- * @throws AppError `not_found` for an id that is unknown, of another isolation group, or of a replica that is gone.
+ * @throws AppError `not_found` for an id that is unknown, of another isolation group, or of a replica that is gone;
+ * `overloaded`, `unavailable` when it cannot be looked up.
  */
 export async function findKept(
   id: string,

@@ -95,6 +95,11 @@ async function create(asked: Asked = {}, more: object = {}): Promise<{ id: strin
 }
 const get = (id: string, asked: Asked = {}, query = '') => ask(request('GET', `/${id}${query}`, asked));
 
+const notLookedUp = {
+  status: 503,
+  headers: { 'x-should-retry': 'true', 'retry-after': '2' },
+  text: expect.stringMatching(/"code":"unavailable"/),
+};
 const notFound = { status: 404, text: expect.stringMatching(/"code":"not_found"/) };
 
 describe('an answer that an engine keeps', () => {
@@ -190,23 +195,28 @@ describe('an answer that an engine keeps', () => {
     const { id, model } = await create();
     expect(JSON.parse((await get(id)).text)).toMatchObject({ id, model });
     expect(await create({}, { previous_response_id: id })).toMatchObject({ status: 200, model });
-    expect(await get(id, { at: 1 })).toMatchObject(notFound);
+    expect(await get(id, { at: 1 })).toMatchObject(notLookedUp);
+    // An SDK's own way: a 404 would end the conversation.
+    const client = new OpenAI({ baseURL: `${routers[1]?.url}/v1`, apiKey: endpoint.token, maxRetries: 10 });
+    const next = client.responses.create({ model: 'test-model', input: 'next', previous_response_id: id });
     await edge.redis.restart();
-    await eventually(async () => expect((await get(id, { at: 1 })).status).toBe(200));
+    expect(await next).toMatchObject({ model });
+    expect(await get(id, { at: 1 })).toMatchObject({ status: 200 });
   });
 
-  it('that nobody knows is 404 in bounded time while Redis hangs, and all else goes on', async () => {
+  it('that cannot be looked up is 503 in bounded time while Redis hangs, and all else goes on', async () => {
     await edge.redis.pause();
     try {
       const asked = get('resp_none');
       const took = ownTimeOf(asked);
       const { id, model } = await create();
       expect(await create({}, { previous_response_id: id })).toMatchObject({ status: 200, model });
-      expect([await asked, (await took) < 3000]).toMatchObject([notFound, true]);
+      expect([await asked, (await took) < 3000]).toMatchObject([notLookedUp, true]);
     } finally {
       edge.redis.resume();
     }
     await eventually(async () => expect(await gauge(routers[0] as Router, 'ledger_up')).toBe(1));
+    await eventually(async () => expect(await get('resp_none')).toMatchObject(notFound));
   });
 
   it('outlives all routers, and is gone on from through those that start', async () => {
