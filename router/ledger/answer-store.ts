@@ -21,6 +21,6 @@ export interface AnswerStore {
   readonly unwritten: number;
   /** Notes soon; never waits and never throws. */
   put(note: AnswerNote): void;
-  /** Undefined if it is not there; fails, within its own time or at once, while the store is away. */
+  /** Undefined if it is not there; fails, within its own time or at once, while the store is away, or may lack what it had. */
   get(key: string): Promise<AnswerNote | undefined>;
 }

@@ -5,6 +5,7 @@ import { silentLogger } from '#shared/runtime/log.ts';
 import { connectRedis } from '#shared/runtime/redis.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { startRedisServer } from '#shared/testing/redis-server.ts';
+import { createTestClock } from '#shared/testing/test-clock.ts';
 import { contractLimits, describeAnswerStore, type AnswerMedium } from './answer-store.contract.ts';
 import type { AnswerNote } from './answer-store.ts';
 import { RedisAnswerStore } from './redis-answer-store.ts';
@@ -59,6 +60,20 @@ describe('RedisAnswerStore on its own', () => {
     await eventually(async () => expect(await reader.client.dbsize()).toBe(11));
     await using late = open(server.url, []);
     await eventually(async () => expect(await late.get('999')).toEqual(notes[999]));
+  });
+
+  test('what is not there may be missing while Redis has just come back, and no longer', async () => {
+    await using server = await startRedisServer();
+    const clock = createTestClock();
+    const parts = { url: server.url, vpcId, router: 'a', limits: contractLimits, own: () => [], log };
+    await using store = new RedisAnswerStore({ ...parts, clock });
+    expect(await store.get('k')).toBeUndefined();
+    await server.restart();
+    await eventually(() => expect(store.get('k')).rejects.toThrow('may be missing'));
+    await clock.advance(2999);
+    await expect(store.get('k')).rejects.toThrow('may be missing');
+    await clock.advance(1);
+    expect(await store.get('k')).toBeUndefined();
   });
 
   test('what it cannot read is not there, and a server that hangs fails a question in bounded time', async () => {

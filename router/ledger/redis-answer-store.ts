@@ -11,6 +11,8 @@ import { decodeNote, encodeNote } from './ledger-codec.ts';
 
 /** How soon notes are written anew once Redis is there again; so long it has to be there. */
 const rewriteEveryMs = 1000;
+/** So long notes may be missing when Redis is back: their owners find it there and begin to write within a second each. */
+const settleMs = 3000;
 /** Notes that are written at once. */
 const sliceMax = 64;
 
@@ -31,6 +33,8 @@ export class RedisAnswerStore implements AnswerStore, AsyncDisposable {
   /** It has been tried whether Redis is there: who has just started does not yet know. */
   readonly #tried: Promise<void>;
   #wasAway = false;
+  /** Until then what is not there may be about to be written again; monotonic milliseconds. */
+  #doubtfulUntil = -Infinity;
 
   /** `limits` are of all routers together; `own`: what this one has noted and would note again. */
   constructor(parts: {
@@ -50,7 +54,11 @@ export class RedisAnswerStore implements AnswerStore, AsyncDisposable {
     this.#clock = clock;
     this.#connection = connectRedis({ url, name: `answers:${parts.router}`, log, commandTimeoutMs: askMs });
     const { client } = this.#connection;
-    client.on('ready', () => (this.#wasAway = true));
+    client.on('close', () => (this.#doubtfulUntil = Infinity));
+    client.on('ready', () => {
+      this.#wasAway = true;
+      this.#doubtfulUntil = Math.min(this.#doubtfulUntil, clock.monotonic() + settleMs);
+    });
     this.#tried = new Promise((resolve) => client.once('ready', resolve).once('close', resolve));
     const loop = { name: 'answers.rewrite', everyMs: rewriteEveryMs, clock, log };
     this.#rewriting = startLoop(loop, (signal) => this.#rewrite(signal));
@@ -63,7 +71,9 @@ export class RedisAnswerStore implements AnswerStore, AsyncDisposable {
   async get(key: string): Promise<AnswerNote | undefined> {
     await this.#tried;
     const text = await this.#connection.client.get(this.#nameOf(key));
-    return text === null ? undefined : decodeNote(key, text);
+    if (text !== null) return decodeNote(key, text);
+    if (this.#clock.monotonic() < this.#doubtfulUntil) throw new Error('Redis was away: notes may be missing');
+    return undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
