@@ -5,7 +5,7 @@ import { edgeApi } from '#shared/contract/nats-roles.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import { edgeStreams, streams, subjects } from '#shared/contract/subjects.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
-import { silentLogger } from '#shared/runtime/log.ts';
+import { createLogger, silentLogger } from '#shared/runtime/log.ts';
 import { writeDocuments } from '#shared/runtime/nats/nats-publish.ts';
 import { connectNats, type Nats } from '#shared/runtime/nats/nats.ts';
 import { accessDocument, poolDocument } from '#shared/testing/documents.ts';
@@ -43,7 +43,7 @@ async function startAnew(adoptedAt?: number): Promise<void> {
   await makeEdgeStreams(nats, vpcId, adoptedAt);
 }
 
-const open = (copy: EdgeCopy): NatsEdgeSource =>
+const open = (copy: EdgeCopy, told = log): NatsEdgeSource =>
   new NatsEdgeSource(
     {
       drainTimeoutMs: 1000,
@@ -52,7 +52,7 @@ const open = (copy: EdgeCopy): NatsEdgeSource =>
       routerId: 'r',
       vpcId,
       clock: systemClock,
-      log,
+      log: told,
     },
     copy,
   );
@@ -146,4 +146,20 @@ describe('what a router believes', () => {
     expect(copy.access.grant(revoked.token)).toBeUndefined();
     expect(copy.loaded).toBe(true);
   });
+});
+
+it('says why a report was not stored, and knows when one was', async () => {
+  const told: string[] = [];
+  const destination = { write: (line: string): void => void told.push(line) };
+  const copy = new EdgeCopy({ vpcId, log });
+  await using source = open(copy, createLogger('router', { destination }));
+  const subject = subjects.use(vpcId, 'r');
+  await eventually(async () => {
+    expect(await source.deliver(subject, '{}')).toBe(false);
+    expect(told.join('')).toMatch(/"subject":"fairway\.use\.[^]*"edge\.undelivered"/);
+  });
+  const storing = nats.nc.subscribe(subjects.everyUse, { callback: (_, message) => void message.respond() });
+  await nats.nc.flush();
+  expect(await source.deliver(subject, '{}')).toBe(true);
+  storing.unsubscribe();
 });

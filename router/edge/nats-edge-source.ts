@@ -71,10 +71,13 @@ export class NatsEdgeSource implements EdgeSource {
 
   async deliver(subject: string, text: string): Promise<boolean> {
     if (this.#nats?.up() !== true) return false;
-    return this.#nats.nc.request(subject, text, { timeout: deliveryMs }).then(
-      () => true,
-      () => false,
-    );
+    try {
+      await this.#nats.nc.request(subject, text, { timeout: deliveryMs });
+      return true;
+    } catch (error) {
+      this.#options.log.warn({ subject, reason: String(error) }, 'edge.undelivered');
+      return false;
+    }
   }
 
   async flush(): Promise<void> {
