@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { AppError } from '#shared/contract/errors.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { endAfterEach } from '#shared/testing/started.ts';
@@ -17,7 +18,7 @@ const head = 'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n';
 const inChunksOf = (body: string, size: number): string =>
   `${body.replaceAll(new RegExp(`.{1,${size}}`, 'g'), (chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`)}0\r\n\r\n`;
 
-/** A server that echoes bodies, or discards them under `/no`, and the most pieces that a turn of its loop brought. */
+/** A server that echoes bodies, discards them under `/no` and long ones under `/short`, and the most pieces that a turn brought. */
 async function startEcho() {
   const room = new BodyRoom({ bytes: 64e6, firstReadBytes: 0, waitMs: 0 }, systemClock);
   const seen = { all: 0, pieces: 0, most: 0, waits: 0 };
@@ -36,7 +37,14 @@ async function startEcho() {
       return 'no';
     }
     using body = new RequestBody(room);
-    await readBody(incoming, limits, { body, grown: count, gone: never });
+    try {
+      const bytesMax = incoming.url === '/short' ? 1000 : limits.bytesMax;
+      await readBody(incoming, { ...limits, bytesMax }, { body, grown: count, gone: never });
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      discardRest(incoming, limits);
+      return error.code;
+    }
     return Buffer.concat(body.pieces).toString();
   };
   const server = createServer((incoming, outgoing) => {
@@ -94,6 +102,15 @@ describe('a body in chunks of one byte', () => {
       for (const socket of sockets) expect(bodiesOf(socket.text)).toEqual([short(whole)]);
     });
     expect(seen.most).toBeLessThan(3 * 180);
+  });
+
+  it('that is too long is told so and passed over, and its connection serves what follows', async () => {
+    const { intake, open } = await startEcho();
+    const socket = open();
+    socket.write(head.replace('/', '/short') + inChunksOf(text(40_000), 1));
+    socket.write(head + inChunksOf(text(30_000), 1));
+    await eventually(() => expect(bodiesOf(socket.text)).toEqual(['request_too_large', text(30_000)].map(short)));
+    expect(intake.waiting).toBe(0);
   });
 
   it('that breaks off, breaks its connection and nothing else', async () => {
