@@ -15,8 +15,9 @@ import { startCaches, type Caches } from '../observe/caches.ts';
 import { kinds } from '../kube/kinds.ts';
 import { unheardKubelets } from '../observe/pod-view.ts';
 import type { Hold } from '../plan/hold.ts';
+import { ClusterGateway } from './cluster-gateway.ts';
 import type { GatewayFacts } from './gateway-status.ts';
-import { observeCluster, readGreatestIntentSeq, reportGateway, takeClusterStep } from './look-at-cluster.ts';
+import { observeCluster, readGreatestIntentSeq, servesGatewayApi, takeClusterStep } from './look-at-cluster.ts';
 import { planCluster } from './plan-cluster.ts';
 import { LeafSecret, type LeafFor } from './leaf-secret.ts';
 import { reportCluster } from './report-cluster.ts';
@@ -81,6 +82,7 @@ export class Cluster implements AsyncDisposable {
   readonly #options: ClusterOptions;
   readonly #client: KubeClient;
   readonly #leases: Leases;
+  readonly #gateway: ClusterGateway;
   readonly #leaf: LeafSecret;
   readonly #stack: AsyncDisposableStack;
   #caches: Caches | undefined;
@@ -100,6 +102,7 @@ export class Cluster implements AsyncDisposable {
     this.#options = options;
     this.#client = parts.client;
     this.#leases = parts.leases;
+    this.#gateway = new ClusterGateway(log);
     this.#leaf = new LeafSecret(options.leafFor, log);
     this.#stack = parts.stack;
     this.kube = options.wrapKube?.(this.#client) ?? this.#client;
@@ -166,9 +169,8 @@ export class Cluster implements AsyncDisposable {
     const { size } = this.quarantined;
     const some = [...this.quarantined].slice(0, 5).join(', ');
     const told = size === 0 ? [] : [`${size} endpoints in quarantine: ${some}`];
-    return [...told, ...this.#leaf.warnings(), ...this.drains.warnings()].map(
-      (warning) => `cluster ${this.vpcId}: ${warning}`,
-    );
+    const all = [...told, ...this.#gateway.warnings(), ...this.#leaf.warnings(), ...this.drains.warnings()];
+    return all.map((warning) => `cluster ${this.vpcId}: ${warning}`);
   }
 
   /** The API server has asked to be left alone. */
@@ -202,11 +204,10 @@ export class Cluster implements AsyncDisposable {
       }
       this.#inForce = true;
       const caches = this.#startCaches();
-      const followed = await this.#follow(caches, observed.gateway !== null);
-      if (this.#gatewayApi && this.ownership(clusterKey(this.vpcId)) === 'mine') {
-        await reportGateway(sight, this.#gatewayFacts(caches));
-      }
+      const served = await servesGatewayApi(sight);
+      const followed = await this.#follow(caches, served);
       await this.#move(ready);
+      if (served) await this.#gateway.keep(sight, this.#gatewayFacts(caches));
       await this.#leaf.keep(sight);
       return { requeueAfterMs: Math.min(this.#options.lookEveryMs, followed ? Infinity : pauseMs.waiting) };
     } catch (error) {
@@ -219,7 +220,9 @@ export class Cluster implements AsyncDisposable {
     await this.#stack.disposeAsync();
   }
 
-  #gatewayFacts(caches: Caches): Omit<GatewayFacts, 'revision'> {
+  /** What the Gateway's status is made from; null while that is another process's to write, or its routes are unread. */
+  #gatewayFacts(caches: Caches): Omit<GatewayFacts, 'revision'> | null {
+    if (!this.#gatewayApi || this.ownership(clusterKey(this.vpcId)) !== 'mine') return null;
     const { registered } = this.drains.counts();
     const routes = caches.of(kinds.httpRoute)?.store.list() ?? [];
     return {

@@ -1,11 +1,12 @@
 import type { Logger } from '#shared/runtime/log.ts';
 import type { TlsIdentity } from '#shared/runtime/tls/tls-files.ts';
 import { kinds } from '../kube/kinds.ts';
-import { isConflict, isNotFound } from '../kube/kube-error.ts';
+import { isNotFound } from '../kube/kube-error.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { leafIn, leafSecret } from '../manifests/leaf-secret.ts';
 import { leafSecretName, systemNamespace } from '../manifests/names.ts';
 import type { ClusterSight } from './look-at-cluster.ts';
+import { SideTask } from './side-task.ts';
 
 type Sight = Pick<ClusterSight, 'kube' | 'signal'>;
 
@@ -19,38 +20,31 @@ export type LeafFor = (present: TlsIdentity | undefined) => Promise<TlsIdentity 
 export class LeafSecret {
   readonly #leafFor: LeafFor;
   readonly #log: Logger;
-  #problem = '';
+  readonly #task: SideTask;
 
   constructor(leafFor: LeafFor, log: Logger) {
     this.#leafFor = leafFor;
     this.#log = log;
+    this.#task = new SideTask(`Secret ${systemNamespace}/${leafSecretName}`, log);
   }
 
-  /** Issues it where it is due. Endpoints are worked on without it: what stands in its way is told, and tried again. */
-  async keep(sight: Sight): Promise<void> {
-    try {
+  /** Issues it where it is due. */
+  keep(sight: Sight): Promise<void> {
+    return this.#task.run(sight.signal, async () => {
       const present = await read(sight);
       const leaf = await this.#leafFor(present && leafIn(present));
-      if (leaf !== null) {
-        await sight.kube.apply(leafSecret(leaf), {
-          resourceVersion: present?.metadata.resourceVersion,
-          signal: sight.signal,
-        });
-        this.#log.info({ secret: `${systemNamespace}/${leafSecretName}` }, 'certificates.published');
-      }
-      this.#problem = '';
-    } catch (error) {
-      sight.signal.throwIfAborted();
-      if (isConflict(error)) return;
-      const reason = error instanceof Error ? error.message : String(error);
-      if (reason !== this.#problem) this.#log.error({ reason }, 'certificates.unpublished');
-      this.#problem = reason;
-    }
+      if (leaf === null) return;
+      await sight.kube.apply(leafSecret(leaf), {
+        resourceVersion: present?.metadata.resourceVersion,
+        signal: sight.signal,
+      });
+      this.#log.info({ secret: `${systemNamespace}/${leafSecretName}` }, 'certificates.published');
+    });
   }
 
   /** For `/readyz`. */
   warnings(): string[] {
-    return this.#problem === '' ? [] : [`Secret ${systemNamespace}/${leafSecretName}: ${this.#problem}`];
+    return this.#task.warnings();
   }
 }
 

@@ -1,18 +1,15 @@
 import { readStamp } from '#shared/contract/stream-stamp.ts';
-import { streams, subjects } from '#shared/contract/subjects.ts';
+import { streams } from '#shared/contract/subjects.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
-import { readLast } from '#shared/runtime/nats/nats-publish.ts';
 import { kindOf, kinds, type KubeKind } from '../kube/kinds.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
 import { isInvalid, isNotFound } from '../kube/kube-error.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { fenced } from '../manifests/endpoint-objects.ts';
 import { fenceBinding, fencePolicy, resourceDefinition } from '../manifests/fence.ts';
-import { gateway, gatewayClass } from '../manifests/gateway.ts';
 import { sharedNamespace } from '../manifests/namespace.ts';
 import { intentSeqOf, systemNamespace } from '../manifests/names.ts';
 import { stampOf } from './cluster-stamp.ts';
-import { classStatus, gatewayStatus, type GatewayFacts } from './gateway-status.ts';
 import type { ClusterStep, ObservedCluster } from './plan-cluster.ts';
 
 /** What a look at a cluster is made with. */
@@ -29,8 +26,7 @@ export interface ClusterSight {
 /** Looks at what the endpoints of a cluster share. Reads only. @throws when the API server or NATS does not answer. */
 export async function observeCluster(sight: ClusterSight, inForce: boolean): Promise<ObservedCluster> {
   const objects = [resourceDefinition(), fencePolicy(), fenceBinding()];
-  const [gateway, namespace, ...shared] = await Promise.all([
-    readGateway(sight),
+  const [namespace, ...shared] = await Promise.all([
     find(sight, sharedNamespace()),
     ...objects.map((object) => find(sight, object)),
   ]);
@@ -41,43 +37,16 @@ export async function observeCluster(sight: ClusterSight, inForce: boolean): Pro
     ...read,
     namespace: namespace ?? null,
     shared: shared.filter((object) => object !== null),
-    gateway,
-    hosts: sight.hosts,
     inForce,
   };
 }
 
-/** Says of class and Gateway what the Gateway API asks of who implements them, when that is news. */
-export async function reportGateway(sight: ClusterSight, facts: Omit<GatewayFacts, 'revision'>): Promise<void> {
-  const { kube, nats, vpcId, signal } = sight;
-  const [ofClass, live] = await Promise.all(
-    [gatewayClass(), gateway(sight.hosts)].map((object) => find(sight, object)),
-  );
-  const newest = await readLast(nats, streams.edge.name, subjects.poolsOfVpc(vpcId));
-  const told = [
-    { kind: kinds.gatewayClass, object: ofClass, status: ofClass && classStatus(ofClass, facts) },
-    {
-      kind: kinds.gateway,
-      object: live,
-      status: live && gatewayStatus(live, { ...facts, revision: newest?.seq ?? 0 }),
-    },
-  ];
-  for (const { kind, object, status } of told) {
-    if (object == null || status == null) continue;
-    const { name, namespace, uid, resourceVersion } = object.metadata;
-    const patch = { metadata: { uid, resourceVersion }, status };
-    await kube.patch(kind, { name, namespace, subresource: 'status' }, { patch, signal });
-  }
-}
-
-/** Class and Gateway as they are; null unless the cluster serves every kind of which an endpoint would have objects. */
-async function readGateway(sight: ClusterSight): Promise<KubeObject[] | null> {
+/** Every kind of the Gateway API and InferencePools of which an endpoint would have objects is served. */
+export async function servesGatewayApi(sight: ClusterSight): Promise<boolean> {
   const served = await Promise.all(
     [kinds.gatewayClass, kinds.gateway, kinds.httpRoute, kinds.inferencePool].map((kind) => serves(sight, kind)),
   );
-  if (!served.every(Boolean)) return null;
-  const live = await Promise.all([gatewayClass(), gateway(sight.hosts)].map((object) => find(sight, object)));
-  return live.filter((object) => object !== null);
+  return served.every(Boolean);
 }
 
 async function serves({ kube, signal }: ClusterSight, { apiVersion, plural }: KubeKind): Promise<boolean> {
@@ -146,7 +115,11 @@ function isEstablished(definition: KubeObject): boolean {
   return status?.conditions?.some(({ type, status: is }) => type === 'Established' && is === 'True') ?? false;
 }
 
-async function find({ kube, signal }: ClusterSight, object: KubeObject): Promise<KubeObject | null> {
+/** The object of that kind and name as it is, null where there is none. */
+export async function find(
+  { kube, signal }: Pick<ClusterSight, 'kube' | 'signal'>,
+  object: KubeObject,
+): Promise<KubeObject | null> {
   try {
     const { name, namespace } = object.metadata;
     return await kube.get(kindOf(object), { name, namespace }, { signal });

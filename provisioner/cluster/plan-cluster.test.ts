@@ -17,8 +17,6 @@ const observed = (parts: Partial<ObservedCluster> = {}): ObservedCluster => ({
   documents: 1,
   namespace: stamped(),
   shared: [resourceDefinition(), fencePolicy(), fenceBinding()],
-  gateway: null,
-  hosts: '*.inference.test',
   inForce: true,
   ...parts,
 });

@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { believes, type StreamReading } from '#shared/contract/stream-stamp.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { fenceBinding, fencePolicy, resourceDefinition } from '../manifests/fence.ts';
-import { gateway, gatewayClass } from '../manifests/gateway.ts';
 import { covers } from '../plan/covers.ts';
 import type { Hold } from '../plan/hold.ts';
 import { readClusterStamp } from './cluster-stamp.ts';
@@ -17,10 +16,6 @@ export interface ObservedCluster {
   namespace: KubeObject | null;
   /** The custom resource's definition and the fence as they are; what is missing is left out. */
   shared: readonly KubeObject[];
-  /** GatewayClass and Gateway as they are; null while the cluster does not serve the Gateway API and InferencePools. */
-  gateway: readonly KubeObject[] | null;
-  /** Wildcard of the endpoints' host names. */
-  hosts: string;
   /** This process has seen the fence refuse a write. */
   inForce: boolean;
 }
@@ -40,7 +35,7 @@ export interface ClusterPlan {
 
 /** The stamp first, since it says whether the rest may be touched at all; then the definition and the fence. Pure. */
 export function planCluster(observed: ObservedCluster): ClusterPlan {
-  const { stream, namespace, shared, inForce, gateway: routed, hosts } = observed;
+  const { stream, namespace, shared, inForce } = observed;
   const stamp = readClusterStamp(namespace);
   const refusal = refusalOf(observed, stamp);
   if (refusal !== null) return { refusal, steps: [] };
@@ -48,18 +43,13 @@ export function planCluster(observed: ObservedCluster): ClusterPlan {
   const stamps: ClusterStep[] = isDeepStrictEqual(stamp, stream)
     ? []
     : [{ kind: 'stamp', stamp: stream, namespace, why }];
-  const applies = missing(shared, [resourceDefinition(), fencePolicy(), fenceBinding()]);
+  const applies = [resourceDefinition(), fencePolicy(), fenceBinding()].flatMap((object): ClusterStep[] => {
+    const live = shared.find(({ kind }) => kind === object.kind);
+    return covers(live ?? {}, object) ? [] : [{ kind: 'apply', object, why: 'endpoints need it' }];
+  });
   const untried = !inForce || applies.length > 0;
   const tries: ClusterStep[] = untried ? [{ kind: 'try-fence', why: 'a fence counts once it has refused' }] : [];
-  const gateways = routed === null ? [] : missing(routed, [gatewayClass(), gateway(hosts)]);
-  return { refusal: null, steps: [...stamps, ...applies, ...tries, ...gateways] };
-}
-
-function missing(live: readonly KubeObject[], planned: readonly KubeObject[]): ClusterStep[] {
-  return planned.flatMap((object): ClusterStep[] => {
-    const found = live.find(({ kind }) => kind === object.kind);
-    return covers(found ?? {}, object) ? [] : [{ kind: 'apply', object, why: 'endpoints need it' }];
-  });
+  return { refusal: null, steps: [...stamps, ...applies, ...tries] };
 }
 
 function refusalOf({ region, stream }: ObservedCluster, stamp: StreamReading | undefined): Hold | null {

@@ -10,9 +10,10 @@ import { kinds } from '../kube/kinds.ts';
 import { connectKube } from '../kube/kube-client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { resourceDefinition } from '../manifests/fence.ts';
+import { gatewayClass } from '../manifests/gateway.ts';
 import { namespaceName, systemNamespace } from '../manifests/names.ts';
 import { installGatewayApi } from './gateway-kinds.ts';
-import { deleted, newDeployment, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
+import { deleted, newDeployment, readiness, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
 import { startRealCluster } from './real-cluster.ts';
 
 const everything = process.env['FAIRWAY_REQUIRE'] === 'all';
@@ -82,6 +83,19 @@ describe('on a real API server with the Gateway API', skipUnless(definitions, re
     });
     await lab.publish(deleted(spec));
     await lab.isGone(spec.endpointId);
+  }, 120_000);
+
+  it('a class of that name which is another’s stops no endpoint, and is told while it is there', async () => {
+    await using lab = await startLab(1);
+    await install(lab.cluster.kubeconfigPath);
+    const another = { ...gatewayClass(), spec: { controllerName: 'example.com/another' } };
+    await eventually(() => lab.kube.create(another));
+    await using provisioner = await lab.start({ FAIRWAY_CLUSTER_LOOK_MS: '200' });
+    await lab.create(lab.newSpec({ deployments: [newDeployment(1)] }));
+    const warnings = async (): Promise<string> => (await readiness(provisioner)).warnings.join();
+    await eventually(async () => expect(await warnings()).toMatch(/GatewayClass .*controllerName/));
+    await lab.kube.delete(kinds.gatewayClass, { name: 'fairway' }, { preconditions: {} });
+    await eventually(async () => expect(await warnings()).toBe(''));
   }, 120_000);
 
   // Each is more than a dozen writes: all 200 take minutes on a busy machine.
