@@ -2,37 +2,26 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { findGatewayDefinitions, kubectl } from '#loadtest/cluster/testing/gateway-definitions.ts';
-import { findKubelab } from '#loadtest/cluster/testing/kubelab.ts';
+import { kubectl } from '#loadtest/cluster/testing/gateway-definitions.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { skipUnless } from '#shared/testing/skips.ts';
 import { kinds } from '../kube/kinds.ts';
 import { connectKube } from '../kube/kube-client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { resourceDefinition } from '../manifests/fence.ts';
 import { gatewayClass } from '../manifests/gateway.ts';
 import { namespaceName, systemNamespace } from '../manifests/names.ts';
-import { installGatewayApi } from './gateway-kinds.ts';
+import { findGatewayApi, installGatewayApi } from './gateway-kinds.ts';
 import { deleted, newDeployment, readiness, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
 import { startRealCluster } from './real-cluster.ts';
 
-const everything = process.env['FAIRWAY_REQUIRE'] === 'all';
-const kubelab = await findKubelab({ build: everything }).catch(() => undefined);
-const download = everything || process.env['FAIRWAY_KUBELAB'] === 'build';
-const definitions = kubelab === undefined ? undefined : await findGatewayDefinitions({ download });
-const requirement = {
-  what: 'a real kube-apiserver with the Gateway API',
-  how: 'npm test -- --all, which builds the one and downloads the other once per machine (Go ≥ 1.26)',
-};
-const binary = kubelab ?? '';
+const { binary, definitions, unless } = await findGatewayApi();
 
-const install = (kubeconfigPath: string): Promise<void> =>
-  installGatewayApi({ binary, kubeconfigPath }, definitions ?? []);
+const install = (kubeconfigPath: string): Promise<void> => installGatewayApi({ binary, kubeconfigPath }, definitions);
 
 const startLab = (nodes: number): Promise<ProvisionerLab> =>
   startProvisionerLab({ nodes, cluster: (kubelet) => startRealCluster(binary, kubelet) });
 
-describe('on a real API server with the Gateway API', skipUnless(definitions, requirement), () => {
+describe('on a real API server with the Gateway API', unless, () => {
   it('every object of an endpoint passes a server-side dry run without a warning', async () => {
     await using stack = new AsyncDisposableStack();
     const { kubeconfigPath } = stack.use(await startRealCluster(binary, { FAIRWAY_KUBELET_NODES: 0 }));

@@ -3,24 +3,17 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { findGatewayDefinitions, kubectl } from '#loadtest/cluster/testing/gateway-definitions.ts';
-import { findKubelab } from '#loadtest/cluster/testing/kubelab.ts';
+import { kubectl } from '#loadtest/cluster/testing/gateway-definitions.ts';
 import { streams, subjects } from '#shared/contract/subjects.ts';
 import { readLast } from '#shared/runtime/nats/nats-publish.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { skipUnless } from '#shared/testing/skips.ts';
 import { kinds } from '../kube/kinds.ts';
 import { labelsOf, leafSecretName, namespaceName, systemNamespace } from '../manifests/names.ts';
-import { installGatewayApi } from './gateway-kinds.ts';
+import { findGatewayApi, installGatewayApi } from './gateway-kinds.ts';
 import { deleted, newDeployment, scaled, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
 import { startRealCluster } from './real-cluster.ts';
 
-const everything = process.env['FAIRWAY_REQUIRE'] === 'all';
-const kubelab = await findKubelab({ build: everything }).catch(() => undefined);
-const download = everything || process.env['FAIRWAY_KUBELAB'] === 'build';
-const definitions = kubelab === undefined ? undefined : await findGatewayDefinitions({ download });
-const requirement = { what: 'a real kube-apiserver with the Gateway API', how: 'npm test -- --all (Go ≥ 1.26)' };
-const binary = kubelab ?? '';
+const { binary, definitions, unless } = await findGatewayApi();
 
 const account = 'fairway-provisioner';
 const base = join(import.meta.dirname, '../../k8s/base');
@@ -87,7 +80,7 @@ async function losesRouter({ nats, vpcId }: ProvisionerLab): Promise<void> {
   await eventually(async () => expect(await registered()).toBe(false), { timeoutMs: 30_000 });
 }
 
-describe('the provisioner’s role, on a real API server', skipUnless(definitions, requirement), () => {
+describe('the provisioner’s role, on a real API server', unless, () => {
   it('lets it do what it does, and nothing that it does not', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'fairway-rights-'));
     await using stack = new AsyncDisposableStack();
@@ -101,7 +94,7 @@ describe('the provisioner’s role, on a real API server', skipUnless(definition
     );
     const { kubeconfigPath } = lab.cluster;
     const admin = { binary, kubeconfigPath };
-    await installGatewayApi(admin, definitions ?? []);
+    await installGatewayApi(admin, definitions);
     const roles = ['router-certificate-role.yaml', 'provisioner-role.yaml'].map((name) => join(base, name));
     await kubectl(admin, ['apply', '--server-side', ...roles.flatMap((file) => ['-f', file])]);
     const { stdout: token } = await kubectl(admin, ['-n', systemNamespace, 'create', 'token', account]);

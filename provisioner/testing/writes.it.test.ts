@@ -1,24 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { findGatewayDefinitions } from '#loadtest/cluster/testing/gateway-definitions.ts';
-import { findKubelab } from '#loadtest/cluster/testing/kubelab.ts';
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import { phases } from '#shared/contract/status.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { skipUnless } from '#shared/testing/skips.ts';
 import type { KubeWrites } from '../kube/kube-client.ts';
 import { kinds, type KubeKind } from '../kube/kinds.ts';
 import { controllerName } from '../manifests/gateway.ts';
 import { resourceName } from '../manifests/names.ts';
-import { installGatewayApi } from './gateway-kinds.ts';
+import { findGatewayApi, installGatewayApi } from './gateway-kinds.ts';
 import { newDeployment, scaled, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
 import { startRealCluster } from './real-cluster.ts';
 
-const everything = process.env['FAIRWAY_REQUIRE'] === 'all';
-const binary = await findKubelab({ build: everything }).catch(() => undefined);
-const download = everything || process.env['FAIRWAY_KUBELAB'] === 'build';
-const definitions = binary === undefined ? undefined : await findGatewayDefinitions({ download });
-const requirement = { what: 'a real kube-apiserver with the Gateway API', how: 'npm test -- --all (Go ≥ 1.26)' };
+const { binary, definitions, unless } = await findGatewayApi();
 
 /** Writes down each write to the cluster of an endpoint. */
 function counting(): { wrap: (kube: KubeWrites) => KubeWrites; written: string[] } {
@@ -79,10 +72,10 @@ it('writes an object once, its status once per phase, and for a greater scale th
   await countWrites(lab, 'the embedded cluster', []);
 }, 60_000);
 
-describe('on a real API server', skipUnless(definitions, requirement), () => {
+describe('on a real API server', unless, () => {
   it('writes an object once, its status once per phase, and for a greater scale three', async () => {
-    await using lab = await startProvisionerLab({ cluster: (kubelet) => startRealCluster(binary ?? '', kubelet) });
-    await installGatewayApi({ binary: binary ?? '', kubeconfigPath: lab.cluster.kubeconfigPath }, definitions ?? []);
+    await using lab = await startProvisionerLab({ cluster: (kubelet) => startRealCluster(binary, kubelet) });
+    await installGatewayApi({ binary: binary, kubeconfigPath: lab.cluster.kubeconfigPath }, definitions);
     await countWrites(lab, 'a real API server', [kinds.httpRoute, kinds.inferencePool]);
   }, 120_000);
 });

@@ -10,22 +10,27 @@ const sources = [
   { module: 'sigs.k8s.io/gateway-api-inference-extension@v1.6.0', folder: 'config/crd/bases' },
 ] as const;
 
+/** Puts the definitions into Go's module cache. */
+export const downloadGatewayDefinitions = ['go', 'mod', 'download', ...sources.map(({ module }) => module)];
+
 /**
- * Folders with the definitions of the Gateway API (standard channel) and of InferencePool: in Go's module cache, or
- * downloaded into it when `download` is set. Undefined when they cannot be had.
+ * Folders with the definitions of the Gateway API (standard channel) and of InferencePool, in Go's module cache.
+ * @throws a sentence when they are not there.
  */
-export async function findGatewayDefinitions({ download }: { download: boolean }): Promise<string[] | undefined> {
-  const env = download ? process.env : { ...process.env, GOPROXY: 'off' };
-  try {
-    return await Promise.all(
-      sources.map(async ({ module, folder }) => {
+export async function findGatewayDefinitions(): Promise<string[]> {
+  return Promise.all(
+    sources.map(async ({ module, folder }) => {
+      try {
+        const env = { ...process.env, GOPROXY: 'off' };
         const { stdout } = await run('go', ['mod', 'download', '-json', module], { env });
         return join((JSON.parse(stdout) as { Dir: string }).Dir, folder);
-      }),
-    );
-  } catch {
-    return undefined;
-  }
+      } catch (error) {
+        throw new Error(`${module} is not in Go's module cache (${downloadGatewayDefinitions.join(' ')})`, {
+          cause: error,
+        });
+      }
+    }),
+  );
 }
 
 /** `kubectl` of a `kubelab` binary, on a cluster. @throws when it fails. */
