@@ -1,12 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import { phases } from '#shared/contract/status.ts';
+import { streams } from '#shared/contract/subjects.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import type { KubeWrites } from '../kube/kube-client.ts';
 import { kinds, type KubeKind } from '../kube/kinds.ts';
 import { controllerName } from '../manifests/gateway.ts';
 import { resourceName } from '../manifests/names.ts';
+import type { Provisioner } from '../service.ts';
 import { findGatewayApi, installGatewayApi } from './gateway-kinds.ts';
 import { newDeployment, scaled, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
 import { startRealCluster } from './real-cluster.ts';
@@ -29,10 +30,32 @@ function counting(): { wrap: (kube: KubeWrites) => KubeWrites; written: string[]
   return { wrap, written };
 }
 
+/** Resolves after ten more looks at an endpoint: each asks the leader of STATUS for its document. */
+async function tenLooks({ nats }: ProvisionerLab, endpointId: string): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let looks = 0;
+  const subscription = nats.nc.subscribe(`$JS.API.STREAM.MSG.GET.${streams.status.name}`, {
+    callback: (_error, message) => {
+      if (message.string().includes(endpointId) && (looks += 1) === 10) resolve();
+    },
+  });
+  try {
+    await promise;
+  } finally {
+    subscription.unsubscribe();
+  }
+}
+
+/** Lines of its metrics that count what a provisioner has written to the API server, for endpoints or for all of them. */
+async function writesOf({ url }: Provisioner): Promise<string[]> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return text.split('\n').filter((line) => /^fairway_kube_call_seconds_count.*"(POST|PATCH|DELETE)"/.test(line));
+}
+
 async function countWrites(lab: ProvisionerLab, cluster: string, shown: readonly KubeKind[]): Promise<void> {
   const { wrap, written } = counting();
   const often = { FAIRWAY_RESYNC_MS: '200', FAIRWAY_CLUSTER_LOOK_MS: '200' };
-  await using _provisioner = await lab.start(often, { wrapKube: wrap });
+  await using provisioner = await lab.start(often, { wrapKube: wrap });
   /** Waits until the custom resource shows it, which is written last; gives all writes so far. */
   const until = async ({ endpointId }: SpecDocument, revision: number): Promise<string[]> => {
     await lab.isActive(endpointId, revision);
@@ -53,8 +76,13 @@ async function countWrites(lab: ProvisionerLab, cluster: string, shown: readonly
   written.splice(0);
   const spec = lab.newSpec({ deployments: [newDeployment(2)] });
   const create = await until(spec, await lab.publish(spec));
-  // Only waiting shows that nothing happens.
-  await delay(1500);
+  // The Gateway's status may still have to follow; of the endpoint's objects nothing is written from here on.
+  await eventually(async () => {
+    const before = await writesOf(provisioner);
+    await tenLooks(lab, spec.endpointId);
+    expect(before.length).toBeGreaterThan(0);
+    expect(await writesOf(provisioner)).toEqual(before);
+  });
   const settled = written.splice(0);
   const scale = await until(spec, await lab.publish(scaled(spec, 3)));
   const objects = scale.filter((write) => write.startsWith('apply'));
