@@ -3,21 +3,12 @@ import { changeSteps, statusDocumentSchema, type PastChange, type StatusDocument
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PodStage } from '../observe/pod-view.ts';
 import type { Progress } from '../plan/progress.ts';
-import { sampleNow, sampleObserved, sampleSettings, sampleSpec } from '../testing/sample-endpoint.ts';
+import { sampleNow, sampleObserved, sampleProgress, sampleSettings, sampleSpec } from '../testing/sample-endpoint.ts';
 import { nextStatus } from './next-status.ts';
 
-const waiting: Progress = {
+const waiting = sampleProgress({
   stage: { phase: 'capacity', reason: 'Creating', message: '' },
-  replicas: { desired: 2, ready: 0 },
-  replicaList: [],
-  complete: false,
-  minimum: false,
-  serving: false,
-  doubt: null,
-  tornDown: false,
-  proved: false,
-  unanswered: null,
-};
+});
 const serving: Progress = { ...waiting, replicas: { desired: 2, ready: 2 }, complete: true, serving: true };
 const in_ = (phase: PodStage['phase']): Progress => ({ ...waiting, stage: { phase, reason: 'Loading', message: '' } });
 const ready: Progress = { ...serving, stage: { phase: 'done', reason: 'Ready', message: '' } };

@@ -6,24 +6,16 @@ import {
   sampleLive,
   sampleNow,
   sampleObserved,
+  sampleProgress,
   sampleSpec,
   sampleStatus,
 } from '../testing/sample-endpoint.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { StatusDocument } from '#shared/contract/status.ts';
 
-const waiting: Progress = {
+const waiting = sampleProgress({
   stage: { phase: 'node', reason: 'Unschedulable', message: '0/1 nodes are available' },
-  replicas: { desired: 2, ready: 0 },
-  replicaList: [],
-  complete: false,
-  minimum: false,
-  serving: false,
-  doubt: null,
-  tornDown: false,
-  proved: false,
-  unanswered: null,
-};
+});
 const serving: Progress = { ...waiting, complete: true, minimum: true, serving: true };
 const late = sampleNow + 900_000;
 const step = (parts: {

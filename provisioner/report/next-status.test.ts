@@ -10,22 +10,14 @@ import {
   sampleLive,
   sampleNow,
   sampleObserved,
+  sampleProgress,
   sampleSettings,
   sampleSpec,
 } from '../testing/sample-endpoint.ts';
 
-const loading: Progress = {
+const loading = sampleProgress({
   stage: { phase: 'load', reason: 'Loading', message: 'The engine is loading the model.' },
-  replicas: { desired: 2, ready: 0 },
-  replicaList: [],
-  complete: false,
-  minimum: false,
-  serving: false,
-  doubt: null,
-  tornDown: false,
-  proved: false,
-  unanswered: null,
-};
+});
 const ready: Progress = {
   ...loading,
   stage: { phase: 'done', reason: 'Ready', message: '' },

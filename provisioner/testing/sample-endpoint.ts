@@ -4,6 +4,7 @@ import type { StatusDocument } from '#shared/contract/status.ts';
 import { poolDocument, specDocument, statusDocument } from '#shared/testing/documents.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import { sim } from '../engines/sim.ts';
+import type { Progress } from '../plan/progress.ts';
 import type { PlanSettings } from '../plan/settings.ts';
 import type { PodView } from '../observe/pod-view.ts';
 
@@ -57,6 +58,22 @@ export function sampleOnOtherGpus(scale: number): SpecDocument {
   return sampleSpec(scale, {
     deployments: deployments.map((model) => ({ ...model, accelerators: [{ ...accelerator, scale }] })),
   });
+}
+
+/** An endpoint of two replicas, of which nothing has been seen yet. */
+export function sampleProgress(parts: Partial<Progress> & Pick<Progress, 'stage'>): Progress {
+  return {
+    replicas: { desired: 2, ready: 0 },
+    replicaList: [],
+    complete: false,
+    minimum: false,
+    serving: false,
+    doubt: null,
+    tornDown: false,
+    proved: false,
+    unanswered: null,
+    ...parts,
+  };
 }
 
 /** Settings with round times. */
