@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { exportLines } from '#loadtest/stack/welcome.ts';
 import { runCommand } from '#shared/testing/run-command.ts';
+import { skipUnless } from '#shared/testing/skips.ts';
 import { trackedFiles } from '#shared/testing/tidy-files.ts';
 import { findClient } from '../../api/testing/clients/client-builds.ts';
 import { fencedBlocks, runnableScript, type FencedBlock } from './fenced-blocks.ts';
@@ -22,19 +23,22 @@ const readmes = trackedFiles(root)
   .map((file) => ({ name: file.name, blocks: fencedBlocks(file.text) }))
   .filter((file) => file.blocks.some((block) => ['sh', 'ts'].includes(block.language)));
 
-// Its own page, where it has been built: `node api/testing/clients/build.ts`.
+// Its own page: `node api/testing/clients/build.ts` builds doctl.
 const doctl = await findClient('doctl');
-if (doctl !== undefined) {
-  process.env['PATH'] = `${path.dirname(doctl)}:${process.env['PATH']}`;
-  readmes.push({ name: 'docs/doctl.md', blocks: fencedBlocks(readFileSync(path.join(root, 'docs/doctl.md'), 'utf8')) });
-}
+if (doctl !== undefined) process.env['PATH'] = `${path.dirname(doctl)}:${process.env['PATH']}`;
+const withDoctl = skipUnless(doctl, {
+  what: 'doctl, which docs/doctl.md is run with',
+  how: 'npm test -- --all, with Go',
+});
+const page = { name: 'docs/doctl.md', blocks: fencedBlocks(readFileSync(path.join(root, 'docs/doctl.md'), 'utf8')) };
+const pages = [...readmes.map((readme) => ({ ...readme, unless: {} })), { ...page, unless: withDoctl }];
 
 test('the first README shows a command to run', () => {
   expect(readmes.map((readme) => readme.name)).toContain('README.md');
 });
 
-describe.each(readmes)('$name', ({ blocks }) => {
-  test('its blocks run', { timeout: 240_000 }, async () => {
+describe.each(pages)('$name', ({ blocks, unless }) => {
+  test('its blocks run', { timeout: 240_000, ...unless }, async () => {
     const used = blocks.flatMap((block) => block.code.match(variables) ?? []);
     if (used.length === 0) return await runBlocks(blocks, {});
     await using fairway = await startTestStack({ regionals: 1, provisioners: 1 });
