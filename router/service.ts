@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import type { DrainReport, PoolDocument } from '#shared/contract/replica.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
@@ -224,7 +224,7 @@ function appDeps(
   const { access, pools } = copy;
   const { FAIRWAY_BODY_BUDGET_BYTES: bytes, FAIRWAY_BODY_LINE_BYTES: firstReadBytes } = config;
   const waitMs = config.FAIRWAY_BODY_WAIT_MS;
-  const hashKey = Buffer.from(config.FAIRWAY_TOKEN_HASH_KEY, 'base64url');
+  const hashKey = createSecretKey(config.FAIRWAY_TOKEN_HASH_KEY, 'base64url');
   return {
     apis,
     gate: { access, pools, tokenHashKey: hashKey },

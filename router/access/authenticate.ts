@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { AppError } from '#shared/contract/errors.ts';
 import type { PoolDocument, ProofPayload } from '#shared/contract/replica.ts';
 import { hasTokenForm } from '#shared/runtime/access-token.ts';
-import { keyedHash } from '#shared/runtime/keyed-hash.ts';
+import { keyedHash, type HashKey } from '#shared/runtime/keyed-hash.ts';
 import type { AccessDirectory, Grant, Listener } from '../edge/access-directory.ts';
 import type { PoolDirectory } from '../edge/pool-directory.ts';
 import { holds } from '../edge/networks.ts';
@@ -30,7 +30,7 @@ export interface Asking {
 export interface Gate {
   readonly access: AccessDirectory;
   readonly pools: PoolDirectory;
-  readonly tokenHashKey: Uint8Array;
+  readonly tokenHashKey: HashKey;
   /** The listener that asks: it answers for its own host names. One that stands alone answers for all. */
   readonly listener?: Listener;
 }

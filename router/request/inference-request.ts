@@ -3,7 +3,7 @@ import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { answerKey } from '../access/answer-key.ts';
-import type { Caller } from '../access/authenticate.ts';
+import type { Caller, Gate } from '../access/authenticate.ts';
 import type { BodyRoom, ReplayCopy } from '../admit/body-room.ts';
 import { HeldAnswer } from '../admit/held-answer.ts';
 import type { SharedRoom } from '../admit/shared-room.ts';
@@ -39,7 +39,7 @@ export interface RequestDeps {
   readonly log: Logger;
   readonly newId: () => string;
   /** Of the keys by which answers are asked for. */
-  readonly hashKey: Uint8Array;
+  readonly hashKey: Gate['tokenHashKey'];
 }
 
 /** Longest body of a probe. */
