@@ -37,7 +37,7 @@ export class ClusterGateway {
   }
 
   async #apply(sight: ClusterSight, planned: KubeObject): Promise<KubeObject> {
-    const live = await find(sight, planned);
+    const live = await find(sight, kindOf(planned), planned.metadata);
     if (live !== null && covers(live, planned)) return live;
     const applied = await sight.kube.apply(planned, { signal: sight.signal });
     this.#log.info({ vpcId: sight.vpcId, kind: planned.kind }, 'cluster.gateway_applied');

@@ -1,11 +1,9 @@
 import type { Logger } from '#shared/runtime/log.ts';
 import type { TlsIdentity } from '#shared/runtime/tls/tls-files.ts';
 import { kinds } from '../kube/kinds.ts';
-import { isNotFound } from '../kube/kube-error.ts';
-import type { KubeObject } from '../kube/kube-object.ts';
 import { leafIn, leafSecret } from '../manifests/leaf-secret.ts';
 import { leafSecretName, systemNamespace } from '../manifests/names.ts';
-import type { ClusterSight } from './look-at-cluster.ts';
+import { find, type ClusterSight } from './look-at-cluster.ts';
 import { SideTask } from './side-task.ts';
 
 type Sight = Pick<ClusterSight, 'kube' | 'signal'>;
@@ -31,8 +29,8 @@ export class LeafSecret {
   /** Issues it where it is due. */
   keep(sight: Sight): Promise<void> {
     return this.#task.run(sight.signal, async () => {
-      const present = await read(sight);
-      const leaf = await this.#leafFor(present && leafIn(present));
+      const present = await find(sight, kinds.secret, { namespace: systemNamespace, name: leafSecretName });
+      const leaf = await this.#leafFor(present === null ? undefined : leafIn(present));
       if (leaf === null) return;
       await sight.kube.apply(leafSecret(leaf), {
         resourceVersion: present?.metadata.resourceVersion,
@@ -45,14 +43,5 @@ export class LeafSecret {
   /** For `/readyz`. */
   warnings(): string[] {
     return this.#task.warnings();
-  }
-}
-
-async function read({ kube, signal }: Sight): Promise<KubeObject | undefined> {
-  try {
-    return await kube.get(kinds.secret, { namespace: systemNamespace, name: leafSecretName }, { signal });
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
   }
 }

@@ -2,7 +2,7 @@ import { readStamp } from '#shared/contract/stream-stamp.ts';
 import { streams } from '#shared/contract/subjects.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
 import { kindOf, kinds, type KubeKind } from '../kube/kinds.ts';
-import type { KubeClient } from '../kube/kube-client.ts';
+import type { KubeClient, Named } from '../kube/kube-client.ts';
 import { isInvalid, isNotFound } from '../kube/kube-error.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { fenced } from '../manifests/endpoint-objects.ts';
@@ -27,8 +27,8 @@ export interface ClusterSight {
 export async function observeCluster(sight: ClusterSight, inForce: boolean): Promise<ObservedCluster> {
   const objects = [resourceDefinition(), fencePolicy(), fenceBinding()];
   const [namespace, ...shared] = await Promise.all([
-    find(sight, sharedNamespace()),
-    ...objects.map((object) => find(sight, object)),
+    find(sight, kinds.namespace, sharedNamespace().metadata),
+    ...objects.map((object) => find(sight, kindOf(object), object.metadata)),
   ]);
   // After the stamp, which names an earlier sequence: the stream only grows.
   const read = await readStream(sight);
@@ -49,16 +49,12 @@ export async function servesGatewayApi(sight: ClusterSight): Promise<boolean> {
   return served.every(Boolean);
 }
 
-async function serves({ kube, signal }: ClusterSight, { apiVersion, plural }: KubeKind): Promise<boolean> {
+async function serves(sight: ClusterSight, { apiVersion, plural }: KubeKind): Promise<boolean> {
   const [group = '', wanted] = apiVersion.split('/');
-  try {
-    const found = await kube.get(kinds.customResourceDefinition, { name: `${plural}.${group}` }, { signal });
-    const { versions } = found['spec'] as { versions: { name: string; served: boolean }[] };
-    return isEstablished(found) && versions.some(({ name, served }) => name === wanted && served);
-  } catch (error) {
-    if (isNotFound(error)) return false;
-    throw error;
-  }
+  const found = await find(sight, kinds.customResourceDefinition, { name: `${plural}.${group}` });
+  if (found === null) return false;
+  const { versions } = found['spec'] as { versions: { name: string; served: boolean }[] };
+  return isEstablished(found) && versions.some(({ name, served }) => name === wanted && served);
 }
 
 /** Greatest sequence that any custom resource was written for, from the API server itself; 0 without any. */
@@ -115,14 +111,14 @@ function isEstablished(definition: KubeObject): boolean {
   return status?.conditions?.some(({ type, status: is }) => type === 'Established' && is === 'True') ?? false;
 }
 
-/** The object of that kind and name as it is, null where there is none. */
+/** The object as it is, null where there is none. */
 export async function find(
   { kube, signal }: Pick<ClusterSight, 'kube' | 'signal'>,
-  object: KubeObject,
+  kind: KubeKind,
+  { namespace, name }: Named,
 ): Promise<KubeObject | null> {
   try {
-    const { name, namespace } = object.metadata;
-    return await kube.get(kindOf(object), { name, namespace }, { signal });
+    return await kube.get(kind, { namespace, name }, { signal });
   } catch (error) {
     if (isNotFound(error)) return null;
     throw error;
