@@ -80,6 +80,7 @@ const status = {
   ],
   replicas: { desired: 2, ready: 2 },
   replicaList: [{ replicaId: id(5), name: 'pod', state: 'ready', reason: '' }],
+  draining: { replicas: 1, inflight: null, oldest: null, deadline: at, message: '', at },
   hosts: { public: 'a', private: 'b' },
   rejection: null,
   history: [{ phase: 'done', at, reason: 'Proved' }],
@@ -194,6 +195,7 @@ const documents: [name: string, schema: z.ZodType, document: Record<string, unkn
       edgeRevision: 5,
       listeners: { public: 'http://127.0.0.1:1', private: 'http://127.0.0.1:1' },
       inFlight: { [id(5)]: 3 },
+      oldestAt: { [id(5)]: 1_700_000_000_000 },
       leaving: false,
     },
   ],
@@ -269,6 +271,8 @@ describe.each(documents)('the %s', (name, schema, document) => {
       'deletion',
       'idempotencyKey',
       'pod',
+      'draining',
+      'oldestAt',
       ...(name === 'tombstone' ? ['intents'] : []),
     ]);
     for (const key of Object.keys(document)) {

@@ -97,6 +97,8 @@ export const drainReportSchema = z.object({
   listeners: z.object({ public: z.url(), private: z.url() }),
   /** Requests in flight per draining replica; a replica that is not named has 0. */
   inFlight: z.record(z.string(), z.int().min(0)),
+  /** When the oldest of them began, per replica, milliseconds since the epoch; what is not named is not known. */
+  oldestAt: z.record(z.string(), z.int().min(0)).optional(),
   /** The router ends now: it is not waited for any more. */
   leaving: z.boolean(),
 });

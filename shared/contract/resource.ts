@@ -82,6 +82,21 @@ const progressReply = z.object({
     .describe('When it should be ready; absent where no earlier change says anything.'),
 });
 
+const drainingReply = z.object({
+  replicas: z.int().describe('Replicas that take nothing new and go once nothing is in flight there.'),
+  inflight: z
+    .int()
+    .nullable()
+    .describe('Requests in flight on them; `null` while one router has not told: unknown is not 0.'),
+  oldest: z.iso
+    .datetime()
+    .nullable()
+    .describe('When the oldest of these began; `null` when there is none or it is unknown.'),
+  deadline: z.iso.datetime().describe('After it the last replica goes, whatever is in flight.'),
+  message: z.string().describe('What is waited for, in a sentence.'),
+  at: z.iso.datetime().describe('When it stood so; it is renewed every few seconds.'),
+});
+
 /** The resource that clients see: `project(lastSpec, lastStatus)`. */
 export const dedicatedInferenceSchema = z
   .object({
@@ -117,6 +132,9 @@ export const dedicatedInferenceSchema = z
         ready: z.int().describe('Those that have answered a request.'),
       })
       .describe('How many replicas there are.'),
+    draining: drainingReply
+      .optional()
+      .describe('Replicas that are going and what they are waited for; absent when none is.'),
     last_rejection: z
       .object({
         revision: z.int().describe('The revision that was given up.'),

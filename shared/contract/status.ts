@@ -106,6 +106,21 @@ export const changeProgressSchema = z.object({
 /** How far a change is. */
 export type ChangeProgress = z.infer<typeof changeProgressSchema>;
 
+/** What the replicas that drain are waited for: all of them together, as registered routers report it. */
+const drainingSchema = z.object({
+  replicas: z.int().min(1),
+  /** Requests in flight on them; null while one router has not told: unknown is not 0. */
+  inflight: z.int().min(0).nullable(),
+  /** When the oldest of these began; null while there is none, or it is not known. */
+  oldest: z.iso.datetime().nullable(),
+  /** After this instant the last of the replicas goes, whatever is in flight. */
+  deadline: z.iso.datetime(),
+  /** What is waited for, in a sentence. */
+  message: z.string(),
+  /** When it stood so: figures are renewed every few seconds, not with each report. */
+  at: z.iso.datetime(),
+});
+
 /** One self-contained document by the provisioner, on `fairway.status.<endpointId>`. */
 export const statusDocumentSchema = z.object({
   v: z.literal(1),
@@ -128,6 +143,8 @@ export const statusDocumentSchema = z.object({
   conditions: z.array(conditionSchema),
   replicas: z.object({ desired: z.int(), ready: z.int() }),
   replicaList: z.array(replicaStatusSchema).max(512),
+  /** Absent when no replica drains. */
+  draining: drainingSchema.optional(),
   hosts: z.object({ public: z.string().optional(), private: z.string() }).nullable(),
   rejection: rejectionSchema.nullable(),
   /** Certificates, in PEM, that a client of the private listener trusts: the present CA, and the next one before it is used. */
