@@ -40,7 +40,8 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
           testTimeout: 180_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // Most of their time they wait. What some of them measure under --all wants the machine to itself.
+          maxWorkers: process.env['FAIRWAY_TEST_ALL'] === 'on' ? 1 : 2,
         },
       },
     ],
