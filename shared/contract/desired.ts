@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { engineNames } from './catalogue/engines.ts';
 import { regionSchema, uuidSchema } from './ids.ts';
 
 /** A tenant of the control plane; also one token of a NATS subject, hence the alphabet. */
@@ -26,6 +27,18 @@ export const acceleratorSchema = z.object({
   scale: z.int().min(1),
 });
 
+/**
+ * What a client has said of the engine of one model; what is left out is as the region does it. Names of arguments are those
+ * of `catalogue/engines.ts`.
+ */
+const engineSchema = z.object({
+  engine: z.enum(engineNames).optional(),
+  version: z.string().optional(),
+  /** Longest prompt and answer together, tokens. */
+  contextTokens: z.int().min(1).optional(),
+  arguments: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])).optional(),
+});
+
 /** One model of an endpoint; its `modelId` is also the name of its pool. */
 export const modelDeploymentSchema = z.object({
   modelId: uuidSchema,
@@ -33,6 +46,7 @@ export const modelDeploymentSchema = z.object({
   provider: z.enum(['hugging_face', 'modelcatalog']),
   providerModelId: z.string(),
   accelerators: z.array(acceleratorSchema).min(1),
+  engine: engineSchema.optional(),
 });
 
 /** One model as desired. */

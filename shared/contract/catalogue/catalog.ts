@@ -1,5 +1,8 @@
 import type { Region } from '../ids.ts';
 
+/** A maker of GPUs. */
+export type GpuMaker = 'nvidia' | 'amd';
+
 /** One GPU size as DigitalOcean sells it; prices are US dollars per hour of one accelerator group of scale 1. */
 export interface GpuSize {
   slug: string;
@@ -7,6 +10,8 @@ export interface GpuSize {
   /** Of all its GPUs together, GiB; DigitalOcean calls them GB. */
   vramGb: number;
   model: string;
+  /** Who makes them decides on the engine's image and on what nodes call them. */
+  maker: GpuMaker;
   /** The fleet's name in DigitalOcean's size lists. */
   fleet: string;
   pricePerHour: string;
@@ -26,6 +31,8 @@ export interface ModelConfig {
   gated: boolean;
   /** Memory of the weights as they are published, 10⁹ bytes. */
   weightsGb: number;
+  /** Repository with its weights in GGUF, the one form that llama.cpp reads. */
+  ggufRepository: string;
   /** Layers whose KV cache keeps the whole context, the KV heads of each, and the values of a head. */
   layers: number;
   kvHeads: number;
@@ -44,9 +51,9 @@ const eight = {
   scratchDiskGb: 40_960,
   regions: everywhere,
 };
-const mi300x = { model: 'AMD MI300X', fleet: 'do:compute-fleet:gpu-amd-mi300x' };
-const mi350x = { model: 'AMD MI350X', fleet: 'do:compute-fleet:gpu-amd-mi350x' };
-const h100 = { model: 'NVIDIA H100', fleet: 'do:compute-fleet:gpu-nvidia-h100' };
+const mi300x = { model: 'AMD MI300X', maker: 'amd', fleet: 'do:compute-fleet:gpu-amd-mi300x' } as const;
+const mi350x = { model: 'AMD MI350X', maker: 'amd', fleet: 'do:compute-fleet:gpu-amd-mi350x' } as const;
+const h100 = { model: 'NVIDIA H100', maker: 'nvidia', fleet: 'do:compute-fleet:gpu-nvidia-h100' } as const;
 
 /**
  * GPU slugs as in DigitalOcean's public repositories. Where the figures are from, looked up in November 2026:
@@ -78,7 +85,8 @@ const heads = { kvHeads: 8, headSize: 128 };
 /**
  * Models by what their repositories say, each figure looked up in copies of them in November 2026. Weights are `total_size`
  * of `model.safetensors.index.json`; those of the 480B model, whose index was not to be had, are computed from its
- * 480,184,064,000 published values: 8 bits each, 16 for embeddings, head and routers. The rest is from `config.json`.
+ * 480,184,064,000 published values: 8 bits each, 16 for embeddings, head and routers. The rest is from `config.json`. Repositories with GGUF are those that public copies of other
+ * catalogues name.
  */
 export const modelConfigs: readonly ModelConfig[] = [
   {
@@ -86,6 +94,7 @@ export const modelConfigs: readonly ModelConfig[] = [
     name: 'Mistral 7B Instruct v0.3',
     gated: false,
     weightsGb: 14.5,
+    ggufRepository: 'bartowski/Mistral-7B-Instruct-v0.3-GGUF',
     layers: 32,
     ...heads,
     contextTokensMax: 32_768,
@@ -95,6 +104,7 @@ export const modelConfigs: readonly ModelConfig[] = [
     name: 'Llama 3.1 8B Instruct',
     gated: true,
     weightsGb: 16.1,
+    ggufRepository: 'bartowski/Meta-Llama-3.1-8B-Instruct-GGUF',
     layers: 32,
     ...heads,
     contextTokensMax: 131_072,
@@ -104,6 +114,7 @@ export const modelConfigs: readonly ModelConfig[] = [
     name: 'Qwen2.5 14B Instruct',
     gated: false,
     weightsGb: 29.5,
+    ggufRepository: 'Qwen/Qwen2.5-14B-Instruct-GGUF',
     layers: 48,
     ...heads,
     contextTokensMax: 32_768,
@@ -113,6 +124,7 @@ export const modelConfigs: readonly ModelConfig[] = [
     name: 'Qwen3 Coder 30B A3B Instruct',
     gated: false,
     weightsGb: 61.1,
+    ggufRepository: 'unsloth/Qwen3-Coder-30B-A3B-Instruct-GGUF',
     layers: 48,
     ...heads,
     kvHeads: 4,
@@ -123,6 +135,7 @@ export const modelConfigs: readonly ModelConfig[] = [
     name: 'Qwen3 32B',
     gated: false,
     weightsGb: 65.5,
+    ggufRepository: 'Qwen/Qwen3-32B-GGUF',
     layers: 64,
     ...heads,
     contextTokensMax: 40_960,
@@ -132,6 +145,7 @@ export const modelConfigs: readonly ModelConfig[] = [
     name: 'gpt-oss 120B',
     gated: false,
     weightsGb: 65.2,
+    ggufRepository: 'ggml-org/gpt-oss-120b-GGUF',
     // Every other one of its 36 layers keeps 128 tokens alone.
     layers: 18,
     ...heads,
@@ -143,6 +157,7 @@ export const modelConfigs: readonly ModelConfig[] = [
     name: 'Llama 3.3 70B Instruct',
     gated: true,
     weightsGb: 141.1,
+    ggufRepository: 'unsloth/Llama-3.3-70B-Instruct-GGUF',
     layers: 80,
     ...heads,
     contextTokensMax: 131_072,
@@ -152,6 +167,7 @@ export const modelConfigs: readonly ModelConfig[] = [
     name: 'Qwen3 Coder 480B A35B Instruct FP8',
     gated: false,
     weightsGb: 482.1,
+    ggufRepository: 'unsloth/Qwen3-Coder-480B-A35B-Instruct-GGUF',
     layers: 62,
     ...heads,
     contextTokensMax: 262_144,
