@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { regionSchema, uuidSchema } from '#shared/contract/ids.ts';
-import { engineNames, readEngineChoice } from './engines/engine-choice.ts';
+import { profiles, readEngineChoice } from './engines/engine-choice.ts';
 import { count, natsDrainTimeout, port, readConfig, secretText } from '#shared/runtime/read-config.ts';
 
 /** `<VPC id>=<path>` with commas between: the kubeconfig of each VPC's cluster. */
@@ -20,7 +20,7 @@ const clusters = z.string().transform((text, context) => {
 
 /** `<engine>` or `<model>=<engine>` with commas between. */
 const engines = z.string().refine((text) => readEngineChoice(text) !== null, {
-  error: `must be one engine for everything and <model>=<engine> for some, of: ${engineNames.join(', ')}`,
+  error: `must be one engine for everything and <model>=<engine> for some, of: ${[...profiles.keys()].join(', ')}`,
 });
 
 /** Every setting of the provisioner; keys are the names of environment variables, times in milliseconds. */

@@ -14,3 +14,8 @@ it('takes one engine for everything and others for models by slug or by the prov
 it.each(['', 'nobody', 'a=sim', 'sim,vllm', 'sim,a=sim,a=vllm', 'sim,'])('refuses %j', (text) => {
   expect(readEngineChoice(text)).toBeNull();
 });
+
+it('takes the engine that the spec itself asks for first', () => {
+  const asked = { slug: 'a', providerModelId: 'x/a', engine: { engine: 'sglang' as const } };
+  expect(readEngineChoice('vllm,a=sim')?.(asked).name).toBe('sglang');
+});

@@ -1,17 +1,21 @@
 import type { ModelDeployment } from '#shared/contract/desired.ts';
 import type { EngineProfile } from './engine-profile.ts';
 import { llamaCpp } from './llama-cpp.ts';
+import { sglang } from './sglang.ts';
 import { sim } from './sim.ts';
 import { vllm } from './vllm.ts';
 
-const profiles: ReadonlyMap<string, EngineProfile> = new Map([sim, vllm, llamaCpp].map((each) => [each.name, each]));
+/** Every profile by its name. */
+export const profiles: ReadonlyMap<string, EngineProfile> = new Map(
+  [sim, vllm, sglang, llamaCpp].map((each) => [each.name, each]),
+);
 
 /** Which engine serves a deployment. */
-export type EngineChoice = (deployment: Pick<ModelDeployment, 'slug' | 'providerModelId'>) => EngineProfile;
+export type EngineChoice = (deployment: Pick<ModelDeployment, 'slug' | 'providerModelId' | 'engine'>) => EngineProfile;
 
 /**
  * Reads `<engine>` or `<model>=<engine>` with commas between: one engine for everything, and others for some models, which
- * are named by slug or by the provider's id. Null for anything else. Pure.
+ * are named by slug or by the provider's id. What the spec itself asks for comes first. Null for anything else. Pure.
  */
 export function readEngineChoice(text: string): EngineChoice | null {
   const rules = new Map<string, EngineProfile>();
@@ -23,8 +27,6 @@ export function readEngineChoice(text: string): EngineChoice | null {
   }
   const common = rules.get('');
   if (common === undefined) return null;
-  return ({ slug, providerModelId }) => rules.get(slug) ?? rules.get(providerModelId) ?? common;
+  return ({ slug, providerModelId, engine }) =>
+    profiles.get(engine?.engine ?? '') ?? rules.get(slug) ?? rules.get(providerModelId) ?? common;
 }
-
-/** The names that may be chosen. */
-export const engineNames: readonly string[] = [...profiles.keys()];

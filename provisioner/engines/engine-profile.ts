@@ -1,29 +1,47 @@
-/** How one kind of engine is run and read, as data: a new engine is a file of this folder. Times in milliseconds. */
+import type { GpuSize } from '#shared/contract/catalogue/catalog.ts';
+
+/** What one replica is started with. */
+export interface EngineStart {
+  port: number;
+  gpus: number;
+  /** Name that routers ask for the model by. */
+  model: string;
+  /** Repository at Hugging Face that its weights come from. */
+  weights: string;
+  /** Longest prompt and answer together; undefined leaves it to the model. */
+  contextTokens: number | undefined;
+}
+
+/** How one kind of engine is run and read: a new engine is a file of this folder. Times in milliseconds. */
 export interface EngineProfile {
   name: string;
-  image: string;
-  /** The oldest version that drains and reports as this profile says; the image must not be older. */
-  minimumVersion: string;
+  /** What runs where the spec asks for no version. */
+  version: string;
+  /** The image of a version for a GPU. */
+  image: (version: string, gpu: Pick<GpuSize, 'maker' | 'model'>) => string;
+  /** What is started; left out, the image's own entry point. */
+  command?: readonly string[];
+  /** Flags; `$(NAME)` stands for an environment variable of the container. */
+  args: (start: EngineStart) => string[];
   port: number;
   healthPath: string;
+  /** Longest wait for an answer from there; some generate a token for it. */
+  healthTimeoutMs: number;
   metricsPath: string;
   metrics: { running: string; waiting: string; kvUse: string };
-  /**
-   * Start flags. `{port}` and `{gpus}` stand for the pod's own, `{weights}` for the repository that the model comes from,
-   * `{model}` for the name that routers ask for it by.
-   */
-  args: readonly string[];
   /** It gets its weights from Hugging Face when it starts: its pods may go out for them. */
   downloadsWeights: boolean;
   /** Environment variables that name a folder, by the folder below the pod's cache volume; without any there is none. */
   caches: Readonly<Record<string, string>>;
+  /** Other environment variables. */
+  variables: Readonly<Record<string, string>>;
   /** Numeric user that its image runs as; null for an image that only runs as root, which `restricted` forbids. */
   user: number | null;
   /** Environment variables: of the engine's API key, and, where it has one, of the port that a kubelet may give. */
   env: { apiKey: string; port?: string };
   /**
    * The flag that gives running streams time after SIGTERM, and its unit in milliseconds; null for an engine that has
-   * none. Without it engines differ: some end at once, vLLM leaves its streams open and silent.
+   * none. Without it engines differ: SGLang waits for its streams, llama.cpp ends them, vLLM leaves them open and silent.
    */
   shutdownFlag: { name: string; unitMs: number } | null;
   /** It goes on computing an answer whose client has left. */
@@ -31,7 +49,9 @@ export interface EngineProfile {
   /** It keeps what it caches apart by the body's member `cache_salt`. */
   saltsCache: boolean;
   startTimeoutMs: number;
-  /** Tokens of KV cache and of one cache block; the router's mirror of a replica's cache has this size. */
+  /** What bounds its KV cache: the memory that weights leave, the context it was started with, or nothing but itself. */
+  kvBound: 'memory' | 'context' | 'itself';
+  /** Tokens of KV cache, of one cache block and of the context, where the catalogue knows nothing of model or GPU. */
   kvTokens: number;
   blockTokens: number;
   contextTokensMax: number;
@@ -40,7 +60,15 @@ export interface EngineProfile {
 /** What all engines have in common so far. */
 export const commonProfile = {
   healthPath: '/health',
+  healthTimeoutMs: 1000,
   metricsPath: '/metrics',
+  variables: {},
   blockTokens: 16,
   saltsCache: false,
 } satisfies Partial<EngineProfile>;
+
+/**
+ * Seconds for which engines keep an idle connection. Routers close theirs after a few; whichever side is first, the other
+ * may just be sending a request.
+ */
+export const keepAliveSeconds = '75';

@@ -2,16 +2,27 @@ import { commonProfile, type EngineProfile } from './engine-profile.ts';
 
 /**
  * llama.cpp's server (recorded with b11434). It ends running streams after SIGTERM, has no metric of its KV cache, and goes
- * on with a whole answer whose client has left while another stream runs.
+ * on with a whole answer whose client has left while another stream runs. It spreads layers over all GPUs by itself.
  */
 export const llamaCpp: EngineProfile = {
   ...commonProfile,
   name: 'llama-cpp',
-  image: 'ghcr.io/ggml-org/llama.cpp:server-cuda-b11434',
-  minimumVersion: 'b11434',
+  version: 'b11434',
+  image: (version, { maker }) => `ghcr.io/ggml-org/llama.cpp:server-${maker === 'amd' ? 'rocm' : 'cuda'}-${version}`,
+  args: ({ port, model, weights, contextTokens }) => [
+    '--host',
+    '$(POD_IP)',
+    '--port',
+    String(port),
+    '-hf',
+    weights,
+    '--alias',
+    model,
+    ...(contextTokens === undefined ? [] : ['--ctx-size', String(contextTokens)]),
+    '--metrics',
+  ],
   port: 8080,
   metrics: { running: 'llamacpp:requests_processing', waiting: 'llamacpp:requests_deferred', kvUse: '' },
-  args: ['--host', '$(POD_IP)', '--port', '{port}', '-hf', '{weights}', '--alias', '{model}', '--metrics'],
   downloadsWeights: true,
   caches: { HOME: 'home', HF_HOME: 'huggingface', LLAMA_CACHE: 'llama.cpp' },
   user: 65_532,
@@ -19,6 +30,7 @@ export const llamaCpp: EngineProfile = {
   shutdownFlag: null,
   goesOnWithoutClient: true,
   startTimeoutMs: 1_800_000,
+  kvBound: 'context',
   kvTokens: 131_072,
   contextTokensMax: 131_072,
 };

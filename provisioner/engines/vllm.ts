@@ -1,38 +1,48 @@
-import { commonProfile, type EngineProfile } from './engine-profile.ts';
+import { commonProfile, keepAliveSeconds, type EngineProfile } from './engine-profile.ts';
 
 /**
- * vLLM. Its shutdown flag is there since 0.18; recorded with 0.32.0. Nothing answers while the weights are loaded, so the
- * start takes its time.
+ * vLLM; recorded with 0.32.0. Nothing answers while the weights are loaded, so the start takes its time. Its prefix cache
+ * is on by itself.
  */
 export const vllm: EngineProfile = {
   ...commonProfile,
   name: 'vllm',
-  image: 'vllm/vllm-openai:v0.32.0',
-  minimumVersion: '0.18.0',
+  version: '0.32.0',
+  image: (version, { maker }) => `vllm/vllm-openai${maker === 'amd' ? '-rocm' : ''}:v${version}`,
+  args: ({ port, gpus, model, weights, contextTokens }) => [
+    '--host=$(POD_IP)',
+    `--port=${port}`,
+    `--model=${weights}`,
+    `--served-model-name=${model}`,
+    `--tensor-parallel-size=${gpus}`,
+    ...(contextTokens === undefined ? [] : [`--max-model-len=${contextTokens}`]),
+    // Without it no answer says how many of its tokens were cached.
+    '--enable-prompt-tokens-details',
+    // Images come inside of requests: addresses in them would be fetched from inside the cluster.
+    '--allowed-media-domains=none.invalid',
+  ],
   port: 8000,
   metrics: {
     running: 'vllm:num_requests_running',
     waiting: 'vllm:num_requests_waiting',
     kvUse: 'vllm:kv_cache_usage_perc',
   },
-  args: [
-    '--host=$(POD_IP)',
-    '--port={port}',
-    '--model={weights}',
-    '--served-model-name={model}',
-    '--tensor-parallel-size={gpus}',
-    // Without it no answer says how many of its tokens were cached.
-    '--enable-prompt-tokens-details',
-  ],
   downloadsWeights: true,
   caches: { HF_HOME: 'huggingface', VLLM_CACHE_ROOT: 'vllm' },
+  variables: {
+    VLLM_HTTP_TIMEOUT_KEEP_ALIVE: keepAliveSeconds,
+    VLLM_MEDIA_URL_ALLOW_REDIRECTS: '0',
+    VLLM_NO_USAGE_STATS: '1',
+  },
   // The official image runs as root: its caches and torch's compiler look the user up in /etc/passwd.
   user: null,
   env: { apiKey: 'VLLM_API_KEY' },
+  // There since 0.18.
   shutdownFlag: { name: '--shutdown-timeout', unitMs: 1000 },
   goesOnWithoutClient: false,
   saltsCache: true,
   startTimeoutMs: 1_800_000,
+  kvBound: 'memory',
   kvTokens: 970_000,
   contextTokensMax: 262_144,
 };

@@ -1,4 +1,4 @@
-import { gpuSize } from '#shared/contract/catalogue/catalog.ts';
+import { gpuSize, type GpuSize } from '#shared/contract/catalogue/catalog.ts';
 import type { ModelDeployment } from '#shared/contract/desired.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
 import type { EngineProfile } from '../engines/engine-profile.ts';
@@ -6,6 +6,7 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import type { ManifestSettings } from './applied-spec.ts';
 import {
   engineAccountName,
+  gpuResources,
   namespaceName,
   poolName,
   poolSecretName,
@@ -36,9 +37,10 @@ export function templateHash(group: EngineGroup, settings: ManifestSettings): st
 
 /** Hash of what a spec asks of a group, its count left out. */
 function askedHash({ deployment, accelerator, profile }: EngineGroup): string {
-  const { modelId, slug, provider, providerModelId } = deployment;
+  const { modelId, slug, provider, providerModelId, engine } = deployment;
   const { acceleratorId, type, slug: size } = accelerator;
   const asked = [profile.name, modelId, slug, provider, providerModelId, acceleratorId, type, size];
+  if (engine !== undefined) asked.push(JSON.stringify(engine));
   return digest(JSON.stringify(asked)).slice(0, 10);
 }
 
@@ -89,7 +91,7 @@ function podTemplate(group: EngineGroup, settings: ManifestSettings, hash: strin
         seccompProfile: { type: 'RuntimeDefault' },
       },
       ...(settings.sizeLabel !== null && { nodeSelector: { [settings.sizeLabel]: accelerator.slug } }),
-      tolerations: [{ key: 'nvidia.com/gpu', operator: 'Exists', effect: 'NoSchedule' }],
+      tolerations: [{ key: gpuResourceOf(group), operator: 'Exists', effect: 'NoSchedule' }],
       topologySpreadConstraints: ['kubernetes.io/hostname', 'topology.kubernetes.io/zone'].map((topologyKey) => ({
         maxSkew: 1,
         topologyKey,
@@ -109,14 +111,18 @@ function podTemplate(group: EngineGroup, settings: ManifestSettings, hash: strin
 
 function engineContainer(group: EngineGroup, settings: ManifestSettings): object {
   const { deployment, profile } = group;
-  const resources = { 'nvidia.com/gpu': String(gpusOf(group)) };
+  const resources = { [gpuResourceOf(group)]: String(gpusOf(group)) };
   const key = (name: string, optional: boolean): object => ({
     secretKeyRef: { name: poolSecretName(deployment.modelId), key: name, ...(optional && { optional }) },
   });
-  const probe = { httpGet: { path: profile.healthPath, port: profile.port, scheme: 'HTTP' }, timeoutSeconds: 1 };
+  const probe = {
+    httpGet: { path: profile.healthPath, port: profile.port, scheme: 'HTTP' },
+    timeoutSeconds: seconds(profile.healthTimeoutMs),
+  };
   return {
     name: 'engine',
-    image: profile.image,
+    image: profile.image(deployment.engine?.version ?? profile.version, gpuOf(group)),
+    ...(profile.command !== undefined && { command: profile.command }),
     args: [...argsOf(group), ...shutdownArgs(profile, settings)],
     env: [
       // Empty where pods have addresses of their own: the engine then takes its default, the profile's port.
@@ -132,6 +138,7 @@ function engineContainer(group: EngineGroup, settings: ManifestSettings): object
       { name: profile.env.apiKey, valueFrom: key(secretKeys.upstream, false) },
       { name: 'HF_TOKEN', valueFrom: key(secretKeys.huggingFace, true) },
       ...Object.entries(profile.caches).map(([name, folder]) => ({ name, value: `${cacheFolder}/${folder}` })),
+      ...Object.entries(profile.variables).map(([name, value]) => ({ name, value })),
     ],
     ports: [{ name: 'http', containerPort: profile.port, protocol: 'TCP' }],
     resources: { limits: resources, requests: resources },
@@ -142,7 +149,7 @@ function engineContainer(group: EngineGroup, settings: ManifestSettings): object
     livenessProbe: {
       ...probe,
       periodSeconds: 10,
-      timeoutSeconds: 5,
+      timeoutSeconds: Math.max(5, seconds(profile.healthTimeoutMs)),
       failureThreshold: 10,
       terminationGracePeriodSeconds: 1,
     },
@@ -166,6 +173,15 @@ function gpusOf({ accelerator }: EngineGroup): number {
   return gpuSize(accelerator.slug)?.gpuCount ?? 1;
 }
 
+/** The GPU of a size; one that the catalogue does not know counts as NVIDIA's. */
+function gpuOf({ accelerator }: EngineGroup): Pick<GpuSize, 'maker' | 'model'> {
+  return gpuSize(accelerator.slug) ?? { maker: 'nvidia', model: '' };
+}
+
+function gpuResourceOf(group: EngineGroup): string {
+  return gpuResources[gpuOf(group).maker];
+}
+
 /** What an engine does with its streams after SIGTERM is over before SIGKILL comes, so that it can still tell clients. */
 const lastWordsMs = 5000;
 
@@ -175,14 +191,16 @@ function shutdownArgs({ shutdownFlag }: EngineProfile, { graceMs }: ManifestSett
   return [`${shutdownFlag.name}=${time}`];
 }
 
-/** The profile's start flags with the pod's own values in them. */
 function argsOf(group: EngineGroup): string[] {
   const { deployment, profile } = group;
   const [model = deployment.slug] = modelNames(deployment);
-  const values = { port: profile.port, gpus: gpusOf(group), weights: deployment.providerModelId || model, model };
-  return profile.args.map((arg) =>
-    Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, () => String(value)), arg),
-  );
+  return profile.args({
+    port: profile.port,
+    gpus: gpusOf(group),
+    model,
+    weights: deployment.providerModelId || model,
+    contextTokens: deployment.engine?.contextTokens,
+  });
 }
 
 function seconds(ms: number): number {

@@ -2,7 +2,7 @@ import { gpuSize } from '#shared/contract/catalogue/catalog.ts';
 import type { KubeObject, ObjectMeta } from '../kube/kube-object.ts';
 import { poolScale, type Pool } from './pool-objects.ts';
 import type { AppliedSpec } from './applied-spec.ts';
-import { engineAccountName, namespaceName, systemNamespace, labels, labelsOf } from './names.ts';
+import { engineAccountName, gpuResources, namespaceName, systemNamespace, labels, labelsOf } from './names.ts';
 
 const meta = ({ endpointId }: AppliedSpec, name: string, component: string): ObjectMeta => ({
   name,
@@ -85,7 +85,10 @@ export function quota(spec: AppliedSpec, beside: { pods: number; gpus: number })
     spec: {
       hard: {
         pods: String(replicas + Math.max(replicas, beside.pods)),
-        'requests.nvidia.com/gpu': String(gpus + Math.max(gpus, beside.gpus)),
+        // Of each maker as many as of all: replicas of older templates may be on another one's.
+        ...Object.fromEntries(
+          Object.values(gpuResources).map((name) => [`requests.${name}`, String(gpus + Math.max(gpus, beside.gpus))]),
+        ),
         'services.loadbalancers': '0',
         'services.nodeports': '0',
       },

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { sampleIds, sampleSettings, sampleSpec } from '../testing/sample-endpoint.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { readEngineChoice } from '../engines/engine-choice.ts';
-import { llamaCpp } from '../engines/llama-cpp.ts';
 import { sim } from '../engines/sim.ts';
 import { vllm } from '../engines/vllm.ts';
 import { quota } from './guards.ts';
@@ -97,7 +96,9 @@ describe('manifests', () => {
 
   it('leave room for what is there beside the spec, whatever the spec asks for', () => {
     const hard = (scale: number, beside: { pods: number; gpus: number }) => quota(specOf(scale), beside)['spec'];
-    expect(hard(2, { pods: 0, gpus: 0 })).toMatchObject({ hard: { pods: '4', 'requests.nvidia.com/gpu': '4' } });
+    expect(hard(2, { pods: 0, gpus: 0 })).toMatchObject({
+      hard: { pods: '4', 'requests.nvidia.com/gpu': '4', 'requests.amd.com/gpu': '4' },
+    });
     // Four old replicas and one that is ending, while one new one is asked for.
     expect(hard(1, { pods: 5, gpus: 40 })).toMatchObject({ hard: { pods: '6', 'requests.nvidia.com/gpu': '41' } });
   });
@@ -116,13 +117,13 @@ describe('manifests', () => {
       return container;
     });
     expect(engines).toMatchObject([
-      { image: sim.image, startupProbe: { httpGet: { port: 8000 } }, ports: [{ containerPort: 8000 }] },
+      { image: 'fairway/sim:1', startupProbe: { httpGet: { port: 8000 } }, ports: [{ containerPort: 8000 }] },
       {
-        image: vllm.image,
+        image: 'vllm/vllm-openai-rocm:v0.32.0',
         args: expect.arrayContaining(['--model=b/b', '--served-model-name=b', '--shutdown-timeout=595']),
       },
       {
-        image: llamaCpp.image,
+        image: 'ghcr.io/ggml-org/llama.cpp:server-rocm-b11434',
         args: expect.arrayContaining(['-hf', 'c/c', '--alias', 'c', '8080']),
         ports: [{ containerPort: 8080 }],
       },

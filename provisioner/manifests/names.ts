@@ -1,3 +1,4 @@
+import type { GpuMaker } from '#shared/contract/catalogue/catalog.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 
@@ -24,6 +25,9 @@ export const secretKeys = { upstream: 'api-key', huggingFace: 'hugging-face-toke
 
 /** The ServiceAccount of engines. */
 export const engineAccountName = 'engine';
+
+/** What nodes and quotas call the GPUs of each maker; their taints have the same name. */
+export const gpuResources: Readonly<Record<GpuMaker, string>> = { nvidia: 'nvidia.com/gpu', amd: 'amd.com/gpu' };
 
 /** Labels of everything that belongs to an endpoint: found, pruned and swept by them. */
 export const labels = {

@@ -1,7 +1,7 @@
 import type { Phase } from '#shared/contract/status.ts';
 import { kubeReason, type Reason } from './reasons.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
-import { deletionCostAnnotation, labels, podPortAnnotation } from '../manifests/names.ts';
+import { deletionCostAnnotation, gpuResources, labels, podPortAnnotation } from '../manifests/names.ts';
 
 /** How far a pod has come on its way to serving, and why not further. */
 export interface PodStage {
@@ -85,7 +85,7 @@ export function viewPod(pod: KubeObject): PodView {
     deletingAt: metadata.deletionTimestamp,
     address: status.podIP === '' ? undefined : status.podIP,
     port,
-    gpus: Number(engine?.resources?.limits?.['nvidia.com/gpu'] ?? 0),
+    gpus: Object.values(gpuResources).reduce((sum, name) => sum + Number(engine?.resources?.limits?.[name] ?? 0), 0),
     ready,
     unheard: !ready && conditionOf(status, 'ContainersReady')?.status === 'True',
     finished: status.phase === 'Failed' || status.phase === 'Succeeded',

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import { changeSteps, type StatusDocument } from '#shared/contract/status.ts';
+import { engineSizes } from '../engines/engine-sizes.ts';
 import { modelNames } from '../manifests/engine-deployment.ts';
 import type { AppliedSpec } from '../manifests/applied-spec.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
@@ -25,8 +26,8 @@ export function plannedPools(spec: AppliedSpec, observed: ObservedState, context
   const planned = new Map<string, PoolDocument>();
   for (const deployment of spec.deployments) {
     const pool = deployment.modelId;
-    const { name: profile, ...read } = context.settings.manifests.engineOf(deployment);
-    const { healthPath, metricsPath, metrics, kvTokens, blockTokens, contextTokensMax } = read;
+    const engine = context.settings.manifests.engineOf(deployment);
+    const { name: profile, healthPath, metricsPath, metrics, blockTokens } = engine;
     const replicas = planReplicas(pool, observed, context);
     const starting = replicas.some(({ state }) => state === 'ready') ? undefined : startingOf(observed.status.document);
     planned.set(pool, {
@@ -44,11 +45,10 @@ export function plannedPools(spec: AppliedSpec, observed: ObservedState, context
         healthPath,
         metricsPath,
         metrics,
-        kvTokens,
         blockTokens,
-        contextTokensMax,
-        ...(read.goesOnWithoutClient && { goesOnWithoutClient: true }),
-        ...(read.saltsCache && { saltsCache: true }),
+        ...engineSizes(deployment, engine),
+        ...(engine.goesOnWithoutClient && { goesOnWithoutClient: true }),
+        ...(engine.saltsCache && { saltsCache: true }),
       },
       upstreamKey: context.settings.upstreamKeyOf(pool),
       prefixSalt: context.settings.prefixSaltOf(pool),

@@ -18,7 +18,13 @@ const imageTable = z.record(z.string(), z.array(z.string()).min(1));
 export const kubeletEnv = z.object({
   FAIRWAY_KUBELET_KUBECONFIG: z.string().describe('kubeconfig (JSON) of the cluster'),
   FAIRWAY_KUBELET_NODES: z.coerce.number().int().min(0).max(1000).default(4).describe('nodes to play'),
-  FAIRWAY_KUBELET_GPUS: z.coerce.number().int().min(0).max(64).default(8).describe('nvidia.com/gpu of each node'),
+  FAIRWAY_KUBELET_GPUS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(64)
+    .default(8)
+    .describe('GPUs of each maker that each node has'),
   FAIRWAY_KUBELET_LOG_DIR: z.string().optional().describe('folder for the logs of pods; none: they are dropped'),
   FAIRWAY_KUBELET_IMAGES: json(imageTable)
     .default({ 'fairway/sim': ['{node}', '{repo}/loadtest/sim/main.ts'] })

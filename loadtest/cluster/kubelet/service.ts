@@ -59,7 +59,8 @@ export async function startKubelet(
 /** Makes the nodes known, again and again until the API server has taken them. */
 async function registerNodes(names: string[], context: PodWorkerContext, signal: AbortSignal): Promise<void> {
   const { kube, clock, config } = context;
-  const capacity = { 'nvidia.com/gpu': String(config.FAIRWAY_KUBELET_GPUS), cpu: '64', memory: '512Gi', pods: '110' };
+  const gpus = String(config.FAIRWAY_KUBELET_GPUS);
+  const capacity = { 'nvidia.com/gpu': gpus, 'amd.com/gpu': gpus, cpu: '64', memory: '512Gi', pods: '110' };
   const condition = { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'plays with processes' };
   for (const name of names) {
     const metadata = { name, labels: { 'kubernetes.io/hostname': name, 'fairway.dev/simulated': 'true' } };

@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest';
+import { vllm } from './vllm.ts';
+
+it('shares the model out over all GPUs, reports what was cached, and fetches no media', () => {
+  const args = vllm.args({ port: 8000, gpus: 8, model: 'm', weights: 'org/m', contextTokens: undefined });
+  expect(args).toEqual([
+    '--host=$(POD_IP)',
+    '--port=8000',
+    '--model=org/m',
+    '--served-model-name=m',
+    '--tensor-parallel-size=8',
+    '--enable-prompt-tokens-details',
+    '--allowed-media-domains=none.invalid',
+  ]);
+});
+
+it('has an image of its own for AMD', () => {
+  expect(vllm.image('0.33.0', { maker: 'amd', model: 'AMD MI300X' })).toBe('vllm/vllm-openai-rocm:v0.33.0');
+  expect(vllm.image('0.33.0', { maker: 'nvidia', model: 'NVIDIA H100' })).toBe('vllm/vllm-openai:v0.33.0');
+});

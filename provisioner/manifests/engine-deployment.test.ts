@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { askedAnnotation } from './names.ts';
+import { engineDeployment, type EngineGroup } from './engine-deployment.ts';
+import { groupsOf } from './endpoint-objects.ts';
+import { appliedSpec } from './applied-spec.ts';
+import { profiles } from '../engines/engine-choice.ts';
+import { vllm } from '../engines/vllm.ts';
+import { sampleSettings, sampleSpec } from '../testing/sample-endpoint.ts';
+
+const settings = sampleSettings.manifests;
+const [sample] = groupsOf(appliedSpec(sampleSpec(1), 42), settings);
+if (sample === undefined) throw new Error('the sample has a group');
+const on = (slug: string, parts: Partial<EngineGroup>): EngineGroup => ({
+  ...sample,
+  ...parts,
+  accelerator: { ...sample.accelerator, slug },
+});
+const sizes = ['gpu-h100x8-640gb', 'gpu-mi300x1-192gb'];
+const hashOf = (group: EngineGroup): unknown =>
+  engineDeployment(group, settings, 1).metadata.annotations?.[askedAnnotation];
+
+describe('the Deployment of a group', () => {
+  it.each([...profiles.values()])('is what it was for $name, on GPUs of either maker', async (profile) => {
+    const objects = sizes.map((slug) => engineDeployment(on(slug, { profile }), settings, 1));
+    await expect(`${JSON.stringify(objects, null, 2)}\n`).toMatchFileSnapshot(`./engine-${profile.name}.golden.json`);
+  });
+
+  it('asks for GPUs by the name that their maker’s nodes have, and stands their taint', () => {
+    const text = (slug: string): string => JSON.stringify(engineDeployment(on(slug, {}), settings, 1));
+    expect(text('gpu-h100x8-640gb')).toContain('"limits":{"nvidia.com/gpu":"8"}');
+    expect(text('gpu-mi300x8-1536gb')).toContain('"limits":{"amd.com/gpu":"8"}');
+    expect(text('gpu-mi300x8-1536gb')).not.toContain('nvidia.com');
+    expect(text('gpu-abacus')).toContain('"limits":{"nvidia.com/gpu":"1"}');
+  });
+
+  it('runs the version and the context that the spec asks for, and only asking makes it another one', () => {
+    const { deployment } = sample;
+    const asked = { engine: 'vllm', version: '0.33.0', contextTokens: 65_536 } as const;
+    const group = on('gpu-h100x1-80gb', { profile: vllm, deployment: { ...deployment, engine: asked } });
+    const text = JSON.stringify(engineDeployment(group, settings, 1));
+    expect(text).toContain('"image":"vllm/vllm-openai:v0.33.0"');
+    expect(text).toContain('"--max-model-len=65536"');
+    const before = on('gpu-h100x1-80gb', { profile: vllm });
+    expect(hashOf(group)).not.toBe(hashOf(before));
+    // Another build's template for the same words is no change that was asked for.
+    expect(hashOf({ ...before, profile: { ...vllm, version: '9.9.9', args: () => [] } })).toBe(hashOf(before));
+  });
+});
