@@ -11,7 +11,13 @@ const json = <S extends z.ZodType>(schema: S) =>
     }
   });
 
-/** Image name without tag → command. `{node}` stands for this Node, `{repo}` for the project's folder. */
+/** What every kubelet of processes can run. */
+export const simulatedImages = { 'fairway/sim': ['{node}', '{repo}/loadtest/sim/main.ts'] };
+
+/**
+ * Image name without tag → command. `{node}` stands for this Node, `{repo}` for the project's folder, `{args}` for the
+ * container's arguments, which stand at the end without it.
+ */
 const imageTable = z.record(z.string(), z.array(z.string()).min(1));
 
 /** Settings of the kubelet. */
@@ -26,9 +32,7 @@ export const kubeletEnv = z.object({
     .default(8)
     .describe('GPUs of each maker that each node has'),
   FAIRWAY_KUBELET_LOG_DIR: z.string().optional().describe('folder for the logs of pods; none: they are dropped'),
-  FAIRWAY_KUBELET_IMAGES: json(imageTable)
-    .default({ 'fairway/sim': ['{node}', '{repo}/loadtest/sim/main.ts'] })
-    .describe('JSON object: image name → command'),
+  FAIRWAY_KUBELET_IMAGES: json(imageTable).default(simulatedImages).describe('JSON object: image name → command'),
   FAIRWAY_KUBELET_POD_ENV: json(z.record(z.string(), z.string()))
     .default({})
     .describe('JSON object: environment of all pods'),

@@ -154,13 +154,13 @@ export class PodWorker implements AsyncDisposable {
 
   async #resolve(address: PodAddress): Promise<ContainerCommand> {
     const { config } = this.#context;
-    const [file, ...fixed] = commandOfImage(this.#container.image, config.FAIRWAY_KUBELET_IMAGES);
     const secrets = await this.#api.secrets(secretsOf(this.#container), this.#ending.signal);
     const env = resolveEnv(this.#pod, this.#container, { address, secrets });
     const given = [...(this.#container.command ?? []), ...(this.#container.args ?? [])].map((arg) => expand(arg, env));
-    const args = given.map((arg) => portOf(arg, this.#container, address));
+    const own = given.map((arg) => portOf(arg, this.#container, address));
+    const [file, ...args] = commandOfImage(this.#container.image, config.FAIRWAY_KUBELET_IMAGES, own);
     const base = { ...inheritedEnv(), FAIRWAY_EXIT_ON_STDIN_END: '1', ...config.FAIRWAY_KUBELET_POD_ENV };
-    return { file, args: [...fixed, ...args], env: { ...base, ...env } };
+    return { file, args, env: { ...base, ...env } };
   }
 
   /** Waits for the request to end, then leads the container to its end within the grace. */
@@ -248,9 +248,10 @@ function factsBefore(pod: Pod, hostIp: string, now: string): PodFacts {
   };
 }
 
-/** Where pods share an address, an argument that is the container's port becomes the pod's own. */
+/** Where pods share an address, an argument that is the container's port, or a flag's value in it, becomes the pod's own. */
 function portOf(arg: string, container: Container, { port }: PodAddress): string {
-  return arg === String(container.ports?.[0]?.containerPort) ? String(port) : arg;
+  const [value, flag = ''] = arg.split(/(?<==)/).toReversed();
+  return value === String(container.ports?.[0]?.containerPort) ? `${flag}${port}` : arg;
 }
 
 /** All that a pod gets of the kubelet's own environment; a shared compile cache halves the memory of Node processes. */

@@ -18,13 +18,22 @@ describe('commandOfImage', () => {
   const table = { 'fairway/sim': ['{node}', '{repo}/loadtest/sim/main.ts', '--quiet'] };
 
   it.each(['fairway/sim', 'fairway/sim:1', 'fairway/sim:1@sha256:abc'])('finds %s', (image) => {
-    const [file, main, flag] = commandOfImage(image, table);
-    expect([file, main?.endsWith('/loadtest/sim/main.ts'), flag]).toEqual([process.execPath, true, '--quiet']);
+    const [file, main, ...args] = commandOfImage(image, table, ['--given']);
+    expect([file, main?.endsWith('/loadtest/sim/main.ts'), args]).toEqual([
+      process.execPath,
+      true,
+      ['--quiet', '--given'],
+    ]);
+  });
+
+  it('puts the container’s arguments where the table wants them', () => {
+    const engine = { 'an/engine': ['engine', '{args}', '-m', 'file'] };
+    expect(commandOfImage('an/engine:1', engine, ['-m', 'a'])).toEqual(['engine', '-m', 'a', '-m', 'file']);
   });
 
   it('refuses what the table does not name, in a kubelet’s words', () => {
-    expect(() => commandOfImage('registry:5000/vllm:1', table)).toThrow(ContainerRefusedError);
-    expect(() => commandOfImage('registry:5000/vllm:1', table)).toThrow('"registry:5000/vllm" is not in the table');
+    expect(() => commandOfImage('registry:5000/vllm:1', table, [])).toThrow(ContainerRefusedError);
+    expect(() => commandOfImage('registry:5000/vllm:1', table, [])).toThrow('"registry:5000/vllm" is not in the table');
   });
 });
 

@@ -22,13 +22,26 @@ export class ContainerRefusedError extends Error {
   }
 }
 
-/** The command of an image by the closed table; its tag or digest does not matter. @throws ContainerRefusedError */
-export function commandOfImage(image: string, table: Record<string, string[]>): [string, ...string[]] {
-  const name = image.replace(/@sha256:.*$/, '').replace(/:[^/:]*$/, '');
-  const [file, ...args] = (table[name] ?? []).map((part) =>
+/** An image's name without its tag or digest. */
+export function imageName(image: string): string {
+  return image.replace(/@sha256:.*$/, '').replace(/:[^/:]*$/, '');
+}
+
+/**
+ * The command of an image by the closed table; its tag or digest does not matter. The container's arguments stand where the
+ * table has `{args}`, else at the end. @throws ContainerRefusedError
+ */
+export function commandOfImage(
+  image: string,
+  table: Record<string, string[]>,
+  given: readonly string[],
+): [string, ...string[]] {
+  const name = imageName(image);
+  const parts = (table[name] ?? []).map((part) =>
     part.replaceAll('{node}', process.execPath).replaceAll('{repo}', repo),
   );
-  if (file !== undefined) return [file, ...args];
+  const [file, ...args] = parts.flatMap((part) => (part === '{args}' ? given : [part]));
+  if (file !== undefined) return [file, ...args, ...(parts.includes('{args}') ? [] : given)];
   const known = Object.keys(table).join(', ');
   throw new ContainerRefusedError(
     'ErrImagePull',
