@@ -36,6 +36,8 @@ const quiet: StackOptions = {
   smoke: false,
   keep: undefined,
   replicas: 2,
+  engine: 'sim',
+  weights: undefined,
   vpcs: 1,
   routers: 1,
   regionals: 2,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { createReplySchema, resourceReplySchema, type DedicatedInference } from '#shared/contract/resource.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
+import { simulated } from '../engines/local-engine.ts';
 import { stackPlace } from './stack-place.ts';
 
 /** Where the demo works, and with which rights. */
@@ -11,6 +12,7 @@ export interface DemoPlace {
   apiToken: string;
   inferenceUrl: string;
   replicas: number;
+  model: string;
   /** The state folder of the stack. */
   folder: string;
   clock: Clock;
@@ -32,9 +34,6 @@ class ApiRefusedError extends Error {
   }
 }
 
-const model = 'fairway/demo-model';
-const name = 'demo';
-
 const accelerator = (scale: number): object => ({ scale, type: 'prefill_decode', accelerator_slug: 'gpu-h100x1-80gb' });
 
 /**
@@ -42,7 +41,9 @@ const accelerator = (scale: number): object => ({ scale, type: 'prefill_decode',
  * @throws with the API's own sentence when it refuses.
  */
 export async function createDemo(place: DemoPlace): Promise<DemoEndpoint> {
-  const earlier = await recallDemo(place.folder);
+  const { model } = place;
+  const name = demoNameOf(model);
+  const earlier = await recallDemo(place);
   if (earlier !== undefined && (await scaleEarlier(place, earlier))) return earlier;
   const spec = {
     name,
@@ -55,19 +56,28 @@ export async function createDemo(place: DemoPlace): Promise<DemoEndpoint> {
   const reply = await call(place, '', { method: 'POST', body: JSON.stringify({ spec }) });
   const { dedicated_inference: resource, token } = createReplySchema.parse(reply);
   const demo = { endpointId: resource.id, token: token.value ?? '', model };
-  await rememberDemo(place.folder, demo);
+  await rememberDemo(place, demo);
   return demo;
 }
 
+/** Each model has a demo endpoint of its own: the simulated one's is "demo". */
+export function demoNameOf(model: string): string {
+  return model === simulated.model ? 'demo' : `demo-${model.replaceAll('.', '_')}`;
+}
+
 /** The demo endpoint of an earlier run with kept state: its token is shown once and stored nowhere else. */
-async function recallDemo(folder: string): Promise<DemoEndpoint | undefined> {
-  const text = await readFile(join(folder, 'demo.json'), 'utf8').catch(() => undefined);
+async function recallDemo(place: DemoPlace): Promise<DemoEndpoint | undefined> {
+  const text = await readFile(demoFile(place), 'utf8').catch(() => undefined);
   return text === undefined ? undefined : demoSchema.parse(JSON.parse(text));
 }
 
 /** Keeps it for the next run, readable by the user alone. */
-async function rememberDemo(folder: string, demo: DemoEndpoint): Promise<void> {
-  await writeFile(join(folder, 'demo.json'), JSON.stringify(demo), { mode: 0o600 });
+async function rememberDemo(place: DemoPlace, demo: DemoEndpoint): Promise<void> {
+  await writeFile(demoFile(place), JSON.stringify(demo), { mode: 0o600 });
+}
+
+function demoFile({ folder, model }: DemoPlace): string {
+  return join(folder, `${demoNameOf(model)}.json`);
 }
 
 /** False when the earlier endpoint has been deleted. */

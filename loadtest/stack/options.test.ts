@@ -46,6 +46,24 @@ describe('readStackOptions', () => {
     );
   });
 
+  it('takes an engine with its weights', () => {
+    expect(readStackOptions([])).toMatchObject({ engine: 'sim', weights: undefined });
+    expect(readStackOptions(['--engine', 'llama.cpp', '--gguf', 'a.gguf'])).toMatchObject({
+      engine: 'llama.cpp',
+      weights: 'a.gguf',
+    });
+    expect(readStackOptions(['--engine=vllm', '--model=a'])).toMatchObject({ engine: 'vllm', weights: 'a' });
+  });
+
+  it.each([
+    [['--engine', 'ollama'], /--engine must be one of sim, llama.cpp, vllm, not "ollama"/],
+    [['--engine', 'llama.cpp'], /--engine llama.cpp needs --gguf FILE/],
+    [['--engine', 'vllm', '--gguf', 'x'], /--engine vllm needs --model FOLDER[\s\S]*--gguf needs --engine llama.cpp/],
+    [['--gguf', 'x'], /--gguf needs --engine llama.cpp/],
+  ])('refuses %j', (args, sentence) => {
+    expect(() => readStackOptions(args)).toThrow(sentence);
+  });
+
   it('refuses an unknown flag by its name', () => {
     expect(() => readStackOptions(['--repliacs', '2'])).toThrow(/--repliacs[\s\S]*--help/);
   });

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { ConfigError } from '#shared/runtime/read-config.ts';
+import { engineKinds, type EngineKind } from '../engines/local-engine.ts';
 
 /** How the stack is run; every field is one flag of `npm run dev`. */
 export interface StackOptions {
@@ -8,6 +9,10 @@ export interface StackOptions {
   /** Keep state across runs in this folder; undefined uses a temporary one that is removed at the end. */
   keep: string | undefined;
   replicas: number;
+  /** What serves the demo endpoint's model. */
+  engine: EngineKind;
+  /** The GGUF file or the folder that a real engine serves. */
+  weights: string | undefined;
   /** VPCs of the region, each with a cluster, a kubelet and routers of its own. */
   vpcs: number;
   /** Of each VPC. */
@@ -27,6 +32,9 @@ const flags = {
   keep: { type: 'boolean' },
   'state-dir': { type: 'string' },
   replicas: { type: 'string' },
+  engine: { type: 'string' },
+  gguf: { type: 'string' },
+  model: { type: 'string' },
   vpcs: { type: 'string' },
   routers: { type: 'string' },
   regionals: { type: 'string' },
@@ -45,6 +53,9 @@ export const usage = `npm run dev -- [options]
   --keep               keep state across runs (in .fairway/dev, or in --state-dir)
   --state-dir FOLDER   where --keep keeps it
   --replicas N         replicas of the demo endpoint (default 2)
+  --engine NAME        what serves the demo endpoint: sim (default), llama.cpp or vllm
+  --gguf FILE          the model for llama.cpp; its llama-server is on the PATH or in LLAMA_SERVER
+  --model FOLDER       the model for vllm, which is on the PATH or in VLLM
   --vpcs N             VPCs of the region, each with a cluster of its own (default 1)
   --routers N          router processes of each VPC (default 1)
   --regionals N        regional API processes (default 1)
@@ -81,6 +92,7 @@ export function readStackOptions(args: readonly string[]): StackOptions {
     smoke: values.smoke ?? false,
     keep: values.keep === true ? (values['state-dir'] ?? '.fairway/dev') : undefined,
     replicas: number('replicas', 2, [1, 32]),
+    ...engineOf(values, problems),
     vpcs: number('vpcs', 1, [1, 8]),
     routers: number('routers', 1, [1, 8]),
     regionals: number('regionals', 1, [1, 8]),
@@ -94,6 +106,23 @@ export function readStackOptions(args: readonly string[]): StackOptions {
   if (values['state-dir'] !== undefined && values.keep !== true) problems.push('--state-dir needs --keep beside it.');
   if (problems.length > 0) throw new ConfigError(`${problems.join('\n')}\nSee: npm run dev -- --help`);
   return options;
+}
+
+/** The flag that names each engine's weights. */
+const weightFlags = { sim: undefined, 'llama.cpp': 'gguf', vllm: 'model' } as const;
+
+function engineOf(values: ReturnType<typeof parse>, problems: string[]): Pick<StackOptions, 'engine' | 'weights'> {
+  const { engine: name = 'sim' } = values;
+  const engine = engineKinds.find((kind) => kind === name);
+  if (engine === undefined) problems.push(`--engine must be one of ${engineKinds.join(', ')}, not "${name}".`);
+  const flag = weightFlags[engine ?? 'sim'];
+  const weights = flag && values[flag];
+  if (flag !== undefined && weights === undefined)
+    problems.push(`--engine ${name} needs --${flag} ${flag === 'gguf' ? 'FILE' : 'FOLDER'} beside it.`);
+  for (const [kind, other] of Object.entries(weightFlags))
+    if (other !== undefined && other !== flag && values[other] !== undefined)
+      problems.push(`--${other} needs --engine ${kind} beside it.`);
+  return { engine: engine ?? 'sim', weights };
 }
 
 function parse(args: readonly string[]) {

@@ -4,6 +4,8 @@ import { noticedMs } from './balancer.ts';
 import { routerNodeFlags } from '../../router/admit/node-flags.ts';
 import { leafFiles } from '#shared/runtime/tls/leaf-files.ts';
 import { deriveKey } from '#shared/runtime/keyed-hash.ts';
+import { simulatedImages } from '../cluster/kubelet/config.ts';
+import type { LocalEngine } from '../engines/local-engine.ts';
 import type { ProcessSpec } from './child-process.ts';
 import type { StackOptions } from './options.ts';
 import type { StackPorts } from './ports.ts';
@@ -16,6 +18,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Everything that the processes' environments are made of. */
 export interface StackPlan {
   options: StackOptions;
+  engine: LocalEngine;
   ports: StackPorts;
   secrets: StackSecrets;
   folder: string;
@@ -44,12 +47,17 @@ export function clusterProcess(plan: StackPlan, vpc: number): ProcessSpec {
 
 /** The kubelet, which runs pods as processes: one of its own, so that pods outlive the API server. */
 export function kubeletProcess(plan: StackPlan, vpc: number): ProcessSpec {
+  const images = { ...simulatedImages, ...plan.engine.images };
   return own(plan, inVpc('kubelet', vpc), {
     main: 'loadtest/cluster/kubelet/main.ts',
     env: {
       FAIRWAY_KUBELET_KUBECONFIG: kubeconfigOf(plan, vpc),
       FAIRWAY_KUBELET_LOG_DIR: join(plan.folder, 'logs'),
-      FAIRWAY_KUBELET_POD_ENV: JSON.stringify({ FAIRWAY_SIM_TIME_SCALE: String(plan.options.timeScale) }),
+      FAIRWAY_KUBELET_IMAGES: JSON.stringify(images),
+      FAIRWAY_KUBELET_POD_ENV: JSON.stringify({
+        FAIRWAY_SIM_TIME_SCALE: String(plan.options.timeScale),
+        ...plan.engine.env,
+      }),
       FAIRWAY_KUBELET_BACKOFF_MS: '500',
       FAIRWAY_KUBELET_BACKOFF_MAX_MS: '10000',
     },
@@ -105,6 +113,7 @@ export function provisionerProcess(plan: StackPlan, index: number): ProcessSpec 
       FAIRWAY_REGION: stackPlace.region,
       FAIRWAY_INSTANCE_ID: numbered('provisioner', index),
       FAIRWAY_CLUSTERS: clusters.join(','),
+      FAIRWAY_ENGINES: enginesOf(plan.engine),
       FAIRWAY_SEAL_PRIVATE_KEY: plan.secrets.sealPrivateKey,
       FAIRWAY_PROVISIONER_KEY: plan.secrets.provisionerKey,
       FAIRWAY_DRAIN_TIMEOUT_MS: String(drainTimeoutMs),
@@ -113,6 +122,11 @@ export function provisionerProcess(plan: StackPlan, index: number): ProcessSpec 
       FAIRWAY_LEAF_DIR: certificateFolders(plan.folder).leaf,
     },
   });
+}
+
+/** The demo model has its engine; whatever else is asked for is simulated. */
+function enginesOf({ profile, model }: LocalEngine): string {
+  return profile === 'sim' ? profile : `sim,${model}=${profile}`;
 }
 
 /** A router process of a VPC. */

@@ -1,5 +1,5 @@
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
-import { createDemo, streamCompletion, untilActive, type DemoPlace } from './demo.ts';
+import { createDemo, demoNameOf, streamCompletion, untilActive, type DemoPlace } from './demo.ts';
 import type { StackOptions } from './options.ts';
 import { createProgress } from './progress.ts';
 import { startStack, writeReport, type Stack } from './stack.ts';
@@ -27,7 +27,9 @@ export async function runDev(
   };
   await using stack = await startStack(options, { ...progress, restarted }, clock);
   const place = demoPlace(stack, context.signal, clock);
-  progress.step(`creating the endpoint "demo" with ${options.replicas} replicas through ${stack.controlUrl}`);
+  progress.step(
+    `creating the endpoint "${demoNameOf(place.model)}" with ${options.replicas} replicas through ${stack.controlUrl}`,
+  );
   const createdAt = clock.monotonic();
   const demo = await createDemo(place);
   await untilActive(place, demo.endpointId, (text) => progress.step(text));
@@ -51,7 +53,9 @@ export async function runDev(
 
 function demoPlace(stack: Stack, signal: AbortSignal, clock: Clock): DemoPlace {
   const { controlUrl, apiToken, inferenceUrl, folder } = stack;
-  return { controlUrl, apiToken, inferenceUrl, folder, replicas: stack.plan.options.replicas, clock, signal };
+  const { options, engine } = stack.plan;
+  const { replicas } = options;
+  return { controlUrl, apiToken, inferenceUrl, folder, replicas, model: engine.model, clock, signal };
 }
 
 function seconds(ms: number): string {

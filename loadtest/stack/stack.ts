@@ -13,6 +13,7 @@ import type { Progress } from './progress.ts';
 import { certificateFolders, hostDomain, loadSecrets, makeCertificates } from './secrets.ts';
 import { seedRegion } from './seed-region.ts';
 import { natsServer, redisServer } from './servers.ts';
+import { findEngine } from '../engines/local-engine.ts';
 import { openStateFolder } from './state-folder.ts';
 import { stackPlace, vpcIdOf } from './stack-place.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
@@ -41,13 +42,14 @@ export async function startStack(
   clock: Clock = systemClock,
 ): Promise<Stack> {
   await using stack = new AsyncDisposableStack();
+  const engine = await findEngine(options, process.env);
   const folder = stack.use(await openStateFolder(options.keep));
   const ports = await choosePorts({ ...options, first: options.port });
   const vpcIds = ports.vpcs.map((_, vpc) => vpcIdOf(vpc));
   const secrets = await loadSecrets(folder.path);
   const nats = await natsServer({ folder: folder.path, port: ports.nats, secrets }, vpcIds);
   const redis = await redisServer({ folder: folder.path, port: ports.redis, secrets });
-  const plan = { options, ports, secrets, folder: folder.path, nats, redisUrl: redis.url };
+  const plan = { options, engine, ports, secrets, folder: folder.path, nats, redisUrl: redis.url };
   const supervisor = stack.use(createSupervisor(clock, progress));
 
   // Clusters and Redis come up while NATS gets its streams; whoever needs something that is late waits for it.

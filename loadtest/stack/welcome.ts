@@ -68,7 +68,7 @@ export function welcome(stack: Stack, demo: DemoEndpoint): string {
     `API description ${stack.controlUrl}/docs (for programs: /openapi.json)`,
     `State and logs  ${stack.folder}${stack.kept ? ' (kept)' : ' (removed at the end; --keep keeps it)'}`,
     '',
-    'Simulated here: GPUs, nodes and the model (it makes up text, with the timing of a real engine).',
+    `Simulated here: GPUs and nodes. Engine: ${stack.plan.engine.about}.`,
     'Real: NATS JetStream, Redis, every Fairway process, the Kubernetes wire protocol, sockets and streams.',
     'The embedded cluster does not enforce NetworkPolicy, quotas or RBAC.',
     '',
