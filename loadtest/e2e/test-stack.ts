@@ -44,6 +44,7 @@ const quiet: StackOptions = {
   provisioners: 2,
   port: 0,
   json: undefined,
+  cluster: 'embedded',
   timeScale: 0.1,
   leaseMs: 3000,
   drainTimeoutMs: 60_000,

@@ -10,11 +10,13 @@ describe('readStackOptions', () => {
       port: 8700,
       keep: undefined,
       json: undefined,
+      cluster: 'embedded',
     });
   });
 
   it('reads what is given', () => {
     const args = [
+      '--cluster=real',
       '--smoke',
       '--keep',
       '--replicas',
@@ -35,14 +37,26 @@ describe('readStackOptions', () => {
       port: 0,
       json: 'a b.json',
       timeScale: 0.5,
+      cluster: 'real',
     });
   });
 
   it('says every problem at once, and where help is', () => {
     const read = (): unknown =>
-      readStackOptions(['--replicas', '0', '--port', '70000', '--routers', '1.5', '--state-dir', 'x']);
+      readStackOptions([
+        '--replicas',
+        '0',
+        '--port',
+        '70000',
+        '--routers',
+        '1.5',
+        '--state-dir',
+        'x',
+        '--cluster',
+        'k3s',
+      ]);
     expect(read).toThrow(
-      /--replicas must be .*"0"[\s\S]*--routers must be[\s\S]*--port must be[\s\S]*--state-dir needs --keep[\s\S]*--help/,
+      /--cluster must be embedded or real, not "k3s"[\s\S]*--replicas must be .*"0"[\s\S]*--routers must be[\s\S]*--port must be[\s\S]*--state-dir needs --keep[\s\S]*--help/,
     );
   });
 

@@ -22,6 +22,8 @@ export interface StackOptions {
   /** First port; 0 takes free ones everywhere. */
   port: number;
   json: string | undefined;
+  /** `embedded`: Kubernetes as `loadtest/cluster` serves it; `real`: etcd, kube-apiserver, controllers and scheduler. */
+  cluster: 'embedded' | 'real';
   timeScale: number;
   leaseMs: number;
   drainTimeoutMs: number;
@@ -41,6 +43,7 @@ const flags = {
   provisioners: { type: 'string' },
   port: { type: 'string' },
   json: { type: 'string' },
+  cluster: { type: 'string' },
   'time-scale': { type: 'string' },
   'lease-ms': { type: 'string' },
   'drain-timeout-ms': { type: 'string' },
@@ -62,6 +65,8 @@ export const usage = `npm run dev -- [options]
   --provisioners N     provisioner processes (default 1)
   --port N             control plane on N, inference on N+1, private on N+2 (default 8700; 0 takes free ports)
   --json FILE          write addresses, tokens and pids as JSON once the first completion has streamed
+  --cluster KIND       embedded (default), or real: etcd, kube-apiserver, controllers and scheduler, built once per machine
+                       from Go modules (needs Go; 4 to 15 minutes and 4 GB of disk the first time)
   --time-scale X       speed of the simulated model servers: 1 = as the imitated hardware, 0.1 = ten times as fast
   --lease-ms N         how long a silent provisioner keeps its work (default 10000)
   --drain-timeout-ms N how long a replica's streams may hold up a scale-down (default 600000)`;
@@ -88,6 +93,9 @@ export function readStackOptions(args: readonly string[]): StackOptions {
       problems.push(`--${flag} must be a number from ${least} to ${most}, not "${String(given)}".`);
     return value;
   };
+  const cluster = values.cluster ?? 'embedded';
+  if (cluster !== 'embedded' && cluster !== 'real')
+    problems.push(`--cluster must be embedded or real, not "${cluster}".`);
   const options: StackOptions = {
     smoke: values.smoke ?? false,
     keep: values.keep === true ? (values['state-dir'] ?? '.fairway/dev') : undefined,
@@ -99,6 +107,7 @@ export function readStackOptions(args: readonly string[]): StackOptions {
     provisioners: number('provisioners', 1, [1, 8]),
     port: number('port', 8700, [0, 65_500]),
     json: values.json,
+    cluster: cluster === 'real' ? 'real' : 'embedded',
     timeScale: number('time-scale', 0.1, [0.001, 100]),
     leaseMs: number('lease-ms', 10_000, [500, 600_000]),
     drainTimeoutMs: number('drain-timeout-ms', 600_000, [1000, 3_600_000]),

@@ -4,12 +4,14 @@ import { noticedMs } from './balancer.ts';
 import { routerNodeFlags } from '../../router/admit/node-flags.ts';
 import { leafFiles } from '#shared/runtime/tls/leaf-files.ts';
 import { deriveKey } from '#shared/runtime/keyed-hash.ts';
+import { adminKubeconfig, prepareControlPlane } from '#loadtest/cluster/real/control-plane.ts';
+import { findKubernetes } from '#loadtest/cluster/real/kubernetes-binaries.ts';
 import { simulatedImages } from '../cluster/kubelet/config.ts';
 import type { LocalEngine } from '../engines/local-engine.ts';
 import type { ProcessSpec } from './child-process.ts';
 import type { StackOptions } from './options.ts';
 import type { StackPorts } from './ports.ts';
-import type { StackNats } from './servers.ts';
+import { foreign, type StackNats } from './servers.ts';
 import { certificateFolders, type StackSecrets } from './secrets.ts';
 import { stackPlace, vpcIdOf } from './stack-place.ts';
 
@@ -26,24 +28,46 @@ export interface StackPlan {
   redisUrl: string;
 }
 
-/** Kubeconfig of a VPC's embedded cluster; VPCs are counted from 0. */
+/** Kubeconfig of a VPC's cluster; VPCs are counted from 0. */
 export function kubeconfigOf(plan: StackPlan, vpc = 0): string {
-  return join(plan.folder, inVpc('cluster', vpc), 'kubeconfig');
+  return adminKubeconfig(clusterFolder(plan, vpc));
+}
+
+/** State of a VPC's cluster; neither kind reads the other's. */
+function clusterFolder({ options, folder }: StackPlan, vpc: number): string {
+  return join(folder, inVpc(options.cluster === 'real' ? 'real-cluster' : 'cluster', vpc));
 }
 
 /** API server and controllers of a VPC's embedded cluster. */
 export function clusterProcess(plan: StackPlan, vpc: number): ProcessSpec {
-  const name = inVpc('cluster', vpc);
-  return own(plan, name, {
+  return own(plan, inVpc('cluster', vpc), {
     main: 'loadtest/cluster/main.ts',
     env: {
       FAIRWAY_CLUSTER_PORT: String(plan.ports.vpcs[vpc]?.cluster),
-      FAIRWAY_CLUSTER_STATE_DIR: join(plan.folder, name),
+      FAIRWAY_CLUSTER_STATE_DIR: clusterFolder(plan, vpc),
       FAIRWAY_CLUSTER_KUBECONFIG: kubeconfigOf(plan, vpc),
       FAIRWAY_CLUSTER_KUBELET: 'off',
     },
   });
 }
+
+/** The programs of a VPC's real cluster, in the order of their start. @throws KubernetesMissingError */
+export async function realClusterProcesses(plan: StackPlan, vpc: number): Promise<ProcessSpec[]> {
+  const port = plan.ports.vpcs[vpc]?.cluster ?? 0;
+  const parts = await prepareControlPlane({ binaries: await findKubernetes(), folder: clusterFolder(plan, vpc), port });
+  return parts.map(({ name, command, args, ready }) => {
+    const shown = inVpc(realNames[name], vpc);
+    return { ...foreign(shown, plan.folder), command, args, ready, startTimeoutMs: 60_000 };
+  });
+}
+
+/** The API server is called as the embedded one, whose place it takes. */
+const realNames = {
+  etcd: 'cluster-etcd',
+  'kube-apiserver': 'cluster',
+  'kube-controller-manager': 'cluster-controllers',
+  'kube-scheduler': 'cluster-scheduler',
+};
 
 /** The kubelet, which runs pods as processes: one of its own, so that pods outlive the API server. */
 export function kubeletProcess(plan: StackPlan, vpc: number): ProcessSpec {

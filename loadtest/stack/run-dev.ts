@@ -1,3 +1,6 @@
+import { ensureKubernetes } from '#loadtest/cluster/real/build-kubernetes.ts';
+import { KubernetesMissingError } from '#loadtest/cluster/real/kubernetes-binaries.ts';
+import { ConfigError } from '#shared/runtime/read-config.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { createDemo, demoNameOf, streamCompletion, untilActive, type DemoPlace } from './demo.ts';
 import type { StackOptions } from './options.ts';
@@ -25,6 +28,8 @@ export async function runDev(
     progress.step(`${name} is back`);
     onRestart();
   };
+  if (options.cluster === 'real')
+    await ensureKubernetes({ tell: (text) => progress.step(text), signal: context.signal, clock }).catch(toSentence);
   await using stack = await startStack(options, { ...progress, restarted }, clock);
   const place = demoPlace(stack, context.signal, clock);
   progress.step(
@@ -49,6 +54,11 @@ export async function runDev(
     await new Promise((resolve) => context.signal.addEventListener('abort', resolve, { once: true }));
   progress.plain('');
   progress.step('stopping');
+}
+
+function toSentence(error: unknown): never {
+  if (!(error instanceof KubernetesMissingError)) throw error;
+  throw new ConfigError(`There is no real kube-apiserver on this machine: ${error.message}.\nNext: ${error.how}`);
 }
 
 function demoPlace(stack: Stack, signal: AbortSignal, clock: Clock): DemoPlace {

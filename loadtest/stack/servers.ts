@@ -85,7 +85,8 @@ export async function redisServer({ folder, port, secrets }: ServerPlace): Promi
   };
 }
 
-function foreign(
+/** What the processes of servers that are not ours have in common. */
+export function foreign(
   name: string,
   folder: string,
 ): Pick<ProcessSpec, 'name' | 'env' | 'logFile' | 'startTimeoutMs' | 'stopTimeoutMs'> {

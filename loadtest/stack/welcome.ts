@@ -1,4 +1,5 @@
 import type { DemoEndpoint } from './demo.ts';
+import { kubeconfigOf } from './processes.ts';
 import { stackPlace } from './stack-place.ts';
 import { privateUrlOf, type Stack } from './stack.ts';
 
@@ -56,6 +57,19 @@ export function exportLines(stack: Stack, demo: DemoEndpoint): string[] {
   return Object.entries(values).map(([name, value]) => `export ${name}='${value}'`);
 }
 
+/** What is real here and what is not. */
+function simulated({ plan }: Stack): string[] {
+  const real = plan.options.cluster === 'real';
+  const kubernetes = real ? 'etcd, kube-apiserver, controllers, scheduler' : 'the Kubernetes wire protocol';
+  return [
+    `Simulated here: GPUs and nodes. Engine: ${plan.engine.about}.`,
+    `Real: NATS JetStream, Redis, every Fairway process, ${kubernetes}, sockets and streams.`,
+    real
+      ? `NetworkPolicy is not enforced: no network plug-in runs. For kubectl: export KUBECONFIG='${kubeconfigOf(plan)}'`
+      : 'The embedded cluster does not enforce NetworkPolicy, quotas or RBAC; a real one: --cluster real.',
+  ];
+}
+
 /** The text that ends the start. */
 export function welcome(stack: Stack, demo: DemoEndpoint): string {
   const commands = pasteCommands(stack, demo).map(({ title, command }) => `# ${title}\n${command}`);
@@ -68,9 +82,7 @@ export function welcome(stack: Stack, demo: DemoEndpoint): string {
     `API description ${stack.controlUrl}/docs (for programs: /openapi.json)`,
     `State and logs  ${stack.folder}${stack.kept ? ' (kept)' : ' (removed at the end; --keep keeps it)'}`,
     '',
-    `Simulated here: GPUs and nodes. Engine: ${stack.plan.engine.about}.`,
-    'Real: NATS JetStream, Redis, every Fairway process, the Kubernetes wire protocol, sockets and streams.',
-    'The embedded cluster does not enforce NetworkPolicy, quotas or RBAC.',
+    ...simulated(stack),
     '',
     ...commands,
     '',

@@ -14,17 +14,17 @@ import { findGatewayApi, installGatewayApi } from './gateway-kinds.ts';
 import { deleted, newDeployment, readiness, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
 import { startRealCluster } from './real-cluster.ts';
 
-const { binary, definitions, unless } = await findGatewayApi();
+const { binaries, definitions, unless } = await findGatewayApi();
 
-const install = (kubeconfigPath: string): Promise<void> => installGatewayApi({ binary, kubeconfigPath }, definitions);
+const install = (kubeconfigPath: string): Promise<void> => installGatewayApi({ binaries, kubeconfigPath }, definitions);
 
 const startLab = (nodes: number): Promise<ProvisionerLab> =>
-  startProvisionerLab({ nodes, cluster: (kubelet) => startRealCluster(binary, kubelet) });
+  startProvisionerLab({ nodes, cluster: (kubelet) => startRealCluster(binaries, kubelet) });
 
 describe('on a real API server with the Gateway API', unless, () => {
   it('every object of an endpoint passes a server-side dry run without a warning', async () => {
     await using stack = new AsyncDisposableStack();
-    const { kubeconfigPath } = stack.use(await startRealCluster(binary, { FAIRWAY_KUBELET_NODES: 0 }));
+    const { kubeconfigPath } = stack.use(await startRealCluster(binaries, { FAIRWAY_KUBELET_NODES: 0 }));
     const kube = stack.use(await connectKube(kubeconfigPath));
     const golden = await readFile(join(import.meta.dirname, '../manifests/endpoint.golden.json'), 'utf8');
     const items = JSON.parse(golden) as KubeObject[];
@@ -38,7 +38,7 @@ describe('on a real API server with the Gateway API', unless, () => {
     await writeFile(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
     const flags = '--server-side --force-conflicts --dry-run=server --validate=strict --warnings-as-errors'.split(' ');
     // Definitions count a moment after they were applied.
-    const passed = await eventually(() => kubectl({ binary, kubeconfigPath }, ['apply', ...flags, '-f', file]));
+    const passed = await eventually(() => kubectl({ binaries, kubeconfigPath }, ['apply', ...flags, '-f', file]));
     expect(passed.stderr).toBe('');
     expect(passed.stdout.trim().split('\n')).toHaveLength(items.length);
   }, 60_000);

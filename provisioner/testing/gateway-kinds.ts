@@ -1,23 +1,26 @@
 import { findGatewayDefinitions, kubectl } from '#loadtest/cluster/testing/gateway-definitions.ts';
-import { findKubelab } from '#loadtest/cluster/testing/kubelab.ts';
+import { findKubelab, type FoundKubelab } from '#loadtest/cluster/testing/kubelab.ts';
 import { skipUnless } from '#shared/testing/skips.ts';
 
 /** A real API server and the Gateway API's definitions, or the options that skip what needs them, with the reason. */
-export async function findGatewayApi(): Promise<{ binary: string; definitions: string[]; unless: { skip: boolean } }> {
+export async function findGatewayApi(): Promise<FoundKubelab & { definitions: string[] }> {
+  const found = await findKubelab('a real kube-apiserver with the Gateway API');
+  if (found.unless.skip) return { ...found, definitions: [] };
   try {
-    const binary = await findKubelab({ build: process.env['FAIRWAY_REQUIRE'] === 'all' });
-    return { binary, definitions: await findGatewayDefinitions(), unless: { skip: false } };
+    return { ...found, definitions: await findGatewayDefinitions() };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const what = `a real kube-apiserver with the Gateway API: ${reason}`;
-    const how = 'npm test -- --all, which builds the one and downloads the other once per machine (Go ≥ 1.26)';
-    return { binary: '', definitions: [], unless: skipUnless(false, { what, how }) };
+    const what = `the Gateway API on a real kube-apiserver: ${error instanceof Error ? error.message : String(error)}`;
+    return {
+      ...found,
+      definitions: [],
+      unless: skipUnless(false, { what, how: 'npm test -- --all, which downloads it' }),
+    };
   }
 }
 
 /** Installs the kinds of the Gateway API on a real cluster, as an operator does; counts on them a moment later. */
 export async function installGatewayApi(
-  cluster: { binary: string; kubeconfigPath: string },
+  cluster: { binaries: string; kubeconfigPath: string },
   folders: readonly string[],
 ): Promise<void> {
   const names = [

@@ -4,7 +4,6 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { findKubelab } from '#loadtest/cluster/testing/kubelab.ts';
 import { makeAuthority, readAuthority, rotateAuthority } from '#shared/runtime/tls/authority-files.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { skipUnless } from '#shared/testing/skips.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import { kinds } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
@@ -14,19 +13,15 @@ import type { Provisioner } from '../service.ts';
 import { readiness, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
 import { startRealCluster } from './real-cluster.ts';
 
-const kubelab = await findKubelab({ build: process.env['FAIRWAY_REQUIRE'] === 'all' }).catch(() => undefined);
-const requirement = {
-  what: 'a real kube-apiserver for the routers’ certificate',
-  how: 'npm test -- --all, which builds it once per machine (Go ≥ 1.26, 4 to 15 minutes)',
-};
+const { binaries, unless } = await findKubelab('a real kube-apiserver for the routers’ certificate');
 const named = { namespace: systemNamespace, name: leafSecretName };
 
 describe.each([
   { server: 'the embedded cluster', unless: {}, start: () => startProvisionerLab() },
   {
     server: 'a real API server',
-    unless: skipUnless(kubelab, requirement),
-    start: () => startProvisionerLab({ cluster: (kubelet) => startRealCluster(kubelab ?? '', kubelet) }),
+    unless,
+    start: () => startProvisionerLab({ cluster: (kubelet) => startRealCluster(binaries, kubelet) }),
   },
 ])('the certificate of routers as a Secret of $server', ({ unless, start }) => {
   const started = endAfterAll();

@@ -2,21 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { findKubelab } from '#loadtest/cluster/testing/kubelab.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { skipUnless } from '#shared/testing/skips.ts';
 import { kinds } from '../kube/kinds.ts';
 import { namespaceName } from '../manifests/names.ts';
 import { deleted, newDeployment, scaled, startProvisionerLab } from './provisioner-lab.ts';
 import { startRealCluster } from './real-cluster.ts';
 
-const kubelab = await findKubelab({ build: process.env['FAIRWAY_REQUIRE'] === 'all' }).catch(() => undefined);
-const requirement = {
-  what: 'a real kube-apiserver for the provisioner',
-  how: 'npm test -- --all, which builds it once per machine (Go ≥ 1.26, 4 to 15 minutes)',
-};
+const { binaries, unless } = await findKubelab('a real kube-apiserver for the provisioner');
 
-describe('on a real API server', skipUnless(kubelab, requirement), () => {
+describe('on a real API server', unless, () => {
   it('an endpoint is created, scaled up and down, comes to rest, and is deleted without a trace', async () => {
-    await using lab = await startProvisionerLab({ cluster: (kubelet) => startRealCluster(kubelab ?? '', kubelet) });
+    await using lab = await startProvisionerLab({ cluster: (kubelet) => startRealCluster(binaries, kubelet) });
     await using _provisioner = await lab.start();
     const spec = lab.newSpec({ deployments: [newDeployment(1)] });
     const { endpointId } = spec;

@@ -13,7 +13,7 @@ import { findGatewayApi, installGatewayApi } from './gateway-kinds.ts';
 import { deleted, newDeployment, scaled, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
 import { startRealCluster } from './real-cluster.ts';
 
-const { binary, definitions, unless } = await findGatewayApi();
+const { binaries, definitions, unless } = await findGatewayApi();
 
 const account = 'fairway-provisioner';
 const base = join(import.meta.dirname, '../../k8s/base');
@@ -90,17 +90,18 @@ describe('the provisioner’s role, on a real API server', unless, () => {
     await writeFile(join(folder, 'policy.json'), JSON.stringify(policy));
     const audit = [`--audit-policy-file=${join(folder, 'policy.json')}`, `--audit-log-path=${log}`];
     const lab = stack.use(
-      await startProvisionerLab({ cluster: (kubelet) => startRealCluster(binary, kubelet, audit) }),
+      await startProvisionerLab({ cluster: (kubelet) => startRealCluster(binaries, kubelet, audit) }),
     );
     const { kubeconfigPath } = lab.cluster;
-    const admin = { binary, kubeconfigPath };
+    const admin = { binaries, kubeconfigPath };
     await installGatewayApi(admin, definitions);
     const roles = ['router-certificate-role.yaml', 'provisioner-role.yaml'].map((name) => join(base, name));
     await kubectl(admin, ['apply', '--server-side', ...roles.flatMap((file) => ['-f', file])]);
     const { stdout: token } = await kubectl(admin, ['-n', systemNamespace, 'create', 'token', account]);
-    const kubeconfig = JSON.parse(await readFile(kubeconfigPath, 'utf8')) as { users: object[] };
+    const kubeconfig = JSON.parse(await readFile(kubeconfigPath, 'utf8')) as { users: { name: string }[] };
     const own = join(folder, 'kubeconfig');
-    await writeFile(own, JSON.stringify({ ...kubeconfig, users: [{ name: 'lab', user: { token: token.trim() } }] }));
+    const users = kubeconfig.users.map(({ name }) => ({ name, user: { token: token.trim() } }));
+    await writeFile(own, JSON.stringify({ ...kubeconfig, users }));
     const settings = { FAIRWAY_CLUSTERS: `${lab.vpcId}=${own}`, FAIRWAY_CLUSTER_LOOK_MS: '300' };
     await using _provisioner = await lab.start(settings);
     await losesRouter(lab);

@@ -12,7 +12,7 @@ import { findGatewayApi, installGatewayApi } from './gateway-kinds.ts';
 import { newDeployment, scaled, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
 import { startRealCluster } from './real-cluster.ts';
 
-const { binary, definitions, unless } = await findGatewayApi();
+const { binaries, definitions, unless } = await findGatewayApi();
 
 /** Writes down each write to the cluster of an endpoint. */
 function counting(): { wrap: (kube: KubeWrites) => KubeWrites; written: string[] } {
@@ -102,8 +102,8 @@ it('writes an object once, its status once per phase, and for a greater scale th
 
 describe('on a real API server', unless, () => {
   it('writes an object once, its status once per phase, and for a greater scale three', async () => {
-    await using lab = await startProvisionerLab({ cluster: (kubelet) => startRealCluster(binary, kubelet) });
-    await installGatewayApi({ binary: binary, kubeconfigPath: lab.cluster.kubeconfigPath }, definitions);
+    await using lab = await startProvisionerLab({ cluster: (kubelet) => startRealCluster(binaries, kubelet) });
+    await installGatewayApi({ binaries, kubeconfigPath: lab.cluster.kubeconfigPath }, definitions);
     await countWrites(lab, 'a real API server', [kinds.httpRoute, kinds.inferencePool]);
   }, 120_000);
 });

@@ -86,7 +86,7 @@ export class KubeHttp implements AsyncDisposable {
   /** The answer's head; its body is still to be read. */
   #dispatch(method: Method, path: string, options: KubeRequest): Promise<IncomingMessage> {
     const url = new URL(path, this.#endpoint.url);
-    url.search = new URLSearchParams(options.query).toString();
+    if (options.query !== undefined) url.search = new URLSearchParams(options.query).toString();
     const body = options.body === undefined ? undefined : Buffer.from(JSON.stringify(options.body));
     const headers = {
       authorization: `Bearer ${options.token ?? this.#endpoint.token}`,

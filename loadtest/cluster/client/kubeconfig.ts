@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
-import type { KubeEndpoint } from './kube-http.ts';
+import { KubeHttp, type KubeEndpoint } from './kube-http.ts';
 
 const fileSchema = z.object({
   clusters: z.tuple([
@@ -9,20 +9,23 @@ const fileSchema = z.object({
   users: z.tuple([z.object({ user: z.object({ token: z.string() }) })]),
 });
 
-/** Client-go's format; JSON is YAML, so every client reads it. */
-export async function writeKubeconfig(path: string, { url, token }: KubeEndpoint): Promise<void> {
+/** Client-go's format; JSON is YAML, so every client reads it. `caFile` is the server's authority, for https. */
+export async function writeKubeconfig(
+  path: string,
+  { url, token, caFile }: { url: string; token: string; caFile?: string },
+): Promise<void> {
   const kubeconfig = {
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': 'fairway',
-    clusters: [{ name: 'fairway', cluster: { server: url } }],
+    clusters: [{ name: 'fairway', cluster: { server: url, 'certificate-authority': caFile } }],
     users: [{ name: 'fairway', user: { token } }],
     contexts: [{ name: 'fairway', context: { cluster: 'fairway', user: 'fairway' } }],
   };
   await writeFile(path, `${JSON.stringify(kubeconfig, null, 2)}\n`, { mode: 0o600 });
 }
 
-/** Server, token and authority out of a kubeconfig in JSON, as this cluster and kubelab write it. */
+/** Server, token and authority out of a kubeconfig in JSON, as `writeKubeconfig` writes it. */
 export async function readKubeconfig(path: string): Promise<KubeEndpoint> {
   const { clusters, users } = fileSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   const { server, 'certificate-authority': authority } = clusters[0].cluster;
@@ -30,11 +33,10 @@ export async function readKubeconfig(path: string): Promise<KubeEndpoint> {
   return { url: server, token: users[0].user.token, caPem };
 }
 
-/** What the embedded cluster of a kubeconfig answers to a GET, for looks from outside. @throws unless it is a 2xx. */
+/** What the cluster of a kubeconfig answers to a GET, for looks from outside. @throws unless it is a 2xx. */
 export async function lookAt(kubeconfigPath: string, path: string): Promise<unknown> {
-  const { url, token } = await readKubeconfig(kubeconfigPath);
-  const headers = { authorization: `Bearer ${token}` };
-  const response = await fetch(`${url}${path}`, { headers, signal: AbortSignal.timeout(5000) });
-  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
-  return await response.json();
+  await using kube = new KubeHttp(await readKubeconfig(kubeconfigPath));
+  const { code, body } = await kube.send('GET', path, { signal: AbortSignal.timeout(5000) });
+  if (code < 200 || code > 299) throw new Error(`${path} answered ${code}`);
+  return body;
 }

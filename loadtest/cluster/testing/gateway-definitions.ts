@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -33,11 +33,11 @@ export async function findGatewayDefinitions(): Promise<string[]> {
   );
 }
 
-/** `kubectl` of a `kubelab` binary, on a cluster. @throws when it fails. */
+/** `kubectl` of a real control plane’s programs, on a cluster. @throws when it fails. */
 export function kubectl(
-  { binary, kubeconfigPath }: { binary: string; kubeconfigPath: string },
+  { binaries, kubeconfigPath }: { binaries: string; kubeconfigPath: string },
   args: readonly string[],
 ): Promise<{ stdout: string; stderr: string }> {
-  const command = join(dirname(binary), 'kubectl');
+  const command = join(binaries, 'kubectl');
   return run(command, ['--kubeconfig', kubeconfigPath, ...args], { maxBuffer: 16 * 1024 * 1024 });
 }

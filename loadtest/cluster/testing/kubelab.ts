@@ -1,81 +1,87 @@
-import { execFile, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
 import { once } from 'node:events';
-import { access, readdir, readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { promisify } from 'node:util';
+import { systemClock } from '#shared/runtime/clock.ts';
+import { freePort } from '#shared/runtime/http/free-port.ts';
+import { skipUnless } from '#shared/testing/skips.ts';
 import type { KubeEndpoint } from '../client/kube-http.ts';
+import { readKubeconfig } from '../client/kubeconfig.ts';
+import { Guard, signalGroup } from '../kubelet/guard.ts';
+import { ensureKubernetes } from '../real/build-kubernetes.ts';
+import { adminKubeconfig, prepareControlPlane, type ControlPlanePart } from '../real/control-plane.ts';
+import { findKubernetes, KubernetesMissingError } from '../real/kubernetes-binaries.ts';
 
-const run = promisify(execFile);
-const recipe = join(import.meta.dirname, '../kubelab');
-
-/** Says what is missing; `how` says how to get it. */
-export class KubelabMissingError extends Error {
-  override name = 'KubelabMissingError';
-  readonly how = 'npm test -- --all, with Go ≥ 1.26 on the PATH (once per machine: 4 to 15 minutes, 4 GB of disk)';
+/** The programs of a real control plane, or the options that skip what needs them, which say why they are missing. */
+export interface FoundKubelab {
+  binaries: string;
+  unless: { skip: boolean };
 }
 
-/**
- * The path of the kubelab binary (kube-apiserver, etcd, controllers and scheduler in one): from the cache, or built
- * when `build` is set, which needs Go ≥ 1.26 and takes 4 to 15 minutes once per machine.
- * @throws KubelabMissingError with the reason and the next command.
- */
-export async function findKubelab(options: { build: boolean }): Promise<string> {
-  const cached = await cachedBinary();
-  if (cached !== undefined) return cached;
-  if (!options.build) throw new KubelabMissingError('it is not built yet on this machine');
+/** Where a test has a real control plane; `what` says what for. With FAIRWAY_REQUIRE=all or FAIRWAY_KUBELAB=build it is built. */
+export async function findKubelab(what: string): Promise<FoundKubelab> {
+  const build = process.env['FAIRWAY_REQUIRE'] === 'all' || process.env['FAIRWAY_KUBELAB'] === 'build';
+  const patient = { tell: () => {}, signal: new AbortController().signal, clock: systemClock };
   try {
-    const { stdout } = await run(join(recipe, 'build.sh'), { maxBuffer: 64 * 1024 * 1024 });
-    return stdout.trim();
+    const binaries = await (build ? ensureKubernetes(patient) : findKubernetes());
+    return { binaries, unless: { skip: false } };
   } catch (error) {
-    throw new KubelabMissingError(`the real kube-apiserver could not be built (is Go ≥ 1.26 on the PATH?)`, {
-      cause: error,
-    });
+    if (!(error instanceof KubernetesMissingError)) throw error;
+    return { binaries: '', unless: skipUnless(false, { what: `${what}: ${error.message}`, how: error.how }) };
   }
 }
 
-/** Same key as build.sh: Go's version and target, then all inputs in the order of the shell's glob. */
-async function cachedBinary(): Promise<string | undefined> {
-  const root = join(process.env['FAIRWAY_CACHE'] ?? join(homedir(), '.cache', 'fairway'), 'kube');
-  try {
-    const { stdout } = await run('go', ['env', 'GOVERSION', 'GOOS', 'GOARCH']);
-    const sources = (await readdir(recipe)).filter((name) => name.endsWith('.go')).toSorted();
-    const hash = createHash('sha256').update(stdout);
-    for (const name of ['go.mod', 'go.sum', ...sources, 'build.sh']) hash.update(await readFile(join(recipe, name)));
-    const version = /^\s*k8s\.io\/kubernetes (v[\d.]+)$/m.exec(await readFile(join(recipe, 'go.mod'), 'utf8'))?.[1];
-    const path = join(root, `${version}-${hash.digest('hex').slice(0, 16)}`, 'kubelab');
-    await access(path);
-    return path;
-  } catch {
-    return undefined;
-  }
-}
+/** What a control plane of a test gets to start, milliseconds. */
+const startTimeoutMs = 60_000;
 
 /**
- * Starts a real cluster without kubelet in a temporary folder; it ends when this process ends, however it ends. `apiArgs`
- * are more flags of kube-apiserver.
+ * Starts a real control plane in a temporary folder, without kubelet; it ends when this process ends, however it ends.
+ * `apiArgs` are more flags of kube-apiserver.
  */
 export async function startKubelab(
-  binary: string,
+  binaries: string,
   apiArgs: readonly string[] = [],
-): Promise<KubeEndpoint & AsyncDisposable> {
-  const child = spawn(binary, ['up', '-stdin', '-api-args', apiArgs.join(' ')], { stdio: ['pipe', 'pipe', 'pipe'] });
-  const exited = once(child, 'exit');
-  let log = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => void (log = (log + text).slice(-4000)));
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const first = await Promise.race([lines.next(), exited]);
-  if (Array.isArray(first) || first.done === true) throw new Error(`kubelab ended before it was ready:\n${log}`);
-  const { server, token, ca } = JSON.parse(first.value) as { server: string; token: string; ca: string };
+): Promise<KubeEndpoint & AsyncDisposable & { kubeconfigPath: string }> {
+  await using stack = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'fairway-lab-'));
+  stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  const guard = stack.use(new Guard());
+  const parts = await prepareControlPlane({ binaries, folder, port: await freePort(), apiArgs });
+  for (const part of parts) stack.use(await startPart(part, { folder, guard }));
+  const running = stack.move();
+  const kubeconfigPath = adminKubeconfig(folder);
   return {
-    url: server,
-    token,
-    caPem: await readFile(ca, 'utf8'),
-    async [Symbol.asyncDispose]() {
-      child.stdin.end();
-      await exited;
-    },
+    ...(await readKubeconfig(kubeconfigPath)),
+    kubeconfigPath,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+async function startPart(
+  { name, command, args, ready }: ControlPlanePart,
+  { folder, guard }: { folder: string; guard: Guard },
+): Promise<AsyncDisposable> {
+  const logFile = join(folder, `${name}.log`);
+  const log = openSync(logFile, 'a', 0o600);
+  const child = await guard.start({ file: command, args, env: { HOME: folder }, log }).finally(() => closeSync(log));
+  const exited = once(child, 'exit');
+  const end = async (): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) signalGroup(child.pid, 'SIGKILL');
+    await exited;
+  };
+  const until = systemClock.monotonic() + startTimeoutMs;
+  for (;;) {
+    const error = await ready().then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (error === undefined) return { [Symbol.asyncDispose]: end };
+    if (child.exitCode !== null || systemClock.monotonic() > until) {
+      await end();
+      const said = (await readFile(logFile, 'utf8')).slice(-4000);
+      throw new Error(`${name} did not become ready: ${String(error)}\n${said}`);
+    }
+    await systemClock.sleep(20);
+  }
 }
