@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { createRequestSchema, listQuerySchema, pageQuerySchema, patchRequestSchema } from './deployment.ts';
 import { uuidSchema } from './ids.ts';
-import { rotationRequestSchema, routingRequestSchema, tokenRequestSchema } from './parts.ts';
+import { engineRequestSchema, rotationRequestSchema, routingRequestSchema, tokenRequestSchema } from './parts.ts';
 
 /** Every command carries the caller's API token: who may publish on a team's subjects is not yet who may act for it. */
 const envelope = { v: z.literal(1), token: z.string().min(1) };
@@ -22,6 +22,9 @@ export const commandSchemas = {
   delete: z.strictObject({ ...change, ...ofEndpoint, ifMatch }),
   get_routing: z.strictObject({ ...envelope, ...ofEndpoint }),
   put_routing: z.strictObject({ ...change, ...ofEndpoint, ifMatch, body: routingRequestSchema }),
+  get_engine: z.strictObject({ ...envelope, ...ofEndpoint }),
+  put_engine: z.strictObject({ ...change, ...ofEndpoint, dryRun, ifMatch, body: engineRequestSchema }),
+  delete_engine: z.strictObject({ ...change, ...ofEndpoint, dryRun, ifMatch }),
   list_tokens: z.strictObject({ ...envelope, ...ofEndpoint, query: pageQuerySchema.prefault({}) }),
   create_token: z.strictObject({ ...change, ...ofEndpoint, body: tokenRequestSchema }),
   rotate_token: z.strictObject({ ...change, ...ofToken, body: rotationRequestSchema.prefault({}) }),

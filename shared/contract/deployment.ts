@@ -27,6 +27,7 @@ export const partPaths = {
   accelerators: `${itemPath}/accelerators`,
   accelerator: `${itemPath}/accelerators/{accelerator_id}`,
   ca: `${itemPath}/ca`,
+  engine: `${itemPath}/engine`,
   routing: `${itemPath}/routing`,
   tokens: `${itemPath}/tokens`,
   token: `${itemPath}/tokens/{token_id}`,

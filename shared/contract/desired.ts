@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { engineNames } from './catalogue/engines.ts';
+import { engineArgumentsSchema, engineNames } from './catalogue/engines.ts';
 import { regionSchema, uuidSchema } from './ids.ts';
 
 /** A tenant of the control plane; also one token of a NATS subject, hence the alphabet. */
@@ -27,17 +27,17 @@ export const acceleratorSchema = z.object({
   scale: z.int().min(1),
 });
 
-/**
- * What a client has said of the engine of one model; what is left out is as the region does it. Names of arguments are those
- * of `catalogue/engines.ts`.
- */
+/** What a client has said of the engine of one model; what is left out is as the region does it. */
 const engineSchema = z.object({
   engine: z.enum(engineNames).optional(),
   version: z.string().optional(),
   /** Longest prompt and answer together, tokens. */
   contextTokens: z.int().min(1).optional(),
-  arguments: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])).optional(),
+  arguments: engineArgumentsSchema.optional(),
 });
+
+/** Engine settings of one model. */
+export type EngineSettings = z.infer<typeof engineSchema>;
 
 /** One model of an endpoint; its `modelId` is also the name of its pool. */
 export const modelDeploymentSchema = z.object({

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { engineArgumentsSchema, engineNames } from './catalogue/engines.ts';
 import { nameSchema } from './deployment.ts';
 import { routingSchema } from './desired.ts';
 import { regionSchema, uuidSchema } from './ids.ts';
@@ -197,3 +198,31 @@ export const routingReplySchema = z.object({ routing: routingRequestSchema });
 
 /** What they are answered with. */
 export type RoutingReply = z.infer<typeof routingReplySchema>;
+
+/** What is said of the engine of one model. */
+const engineSettingsSchema = z
+  .strictObject({
+    model_id: uuidSchema.describe('The `model_id` of the spec.'),
+    engine: z.enum(engineNames).optional().describe('Which engine serves it; the region’s choice when left out.'),
+    version: z
+      .string()
+      .max(32)
+      .optional()
+      .meta({ description: 'Version of that engine; the region’s when left out.', example: '0.32.0' }),
+    context_tokens: z
+      .int()
+      .min(512)
+      .max(16_777_216)
+      .optional()
+      .describe('Longest prompt and answer together, tokens; the model’s own when left out.'),
+    arguments: engineArgumentsSchema.optional().describe('Arguments of that engine.'),
+  })
+  .meta({ id: 'EngineSettings', description: 'How the engine of one model is started.' });
+
+/** Body of PUT /v2/dedicated-inferences/{id}/engine, whole: a model that is not named is served as the region does it. */
+export const engineRequestSchema = z
+  .strictObject({ engines: z.array(engineSettingsSchema).max(64).describe('Settings of models, each named once.') })
+  .meta({ id: 'Engines', description: 'How the engines of an endpoint’s models are started.' });
+
+/** Engine settings as asked for. */
+export type EngineRequest = z.infer<typeof engineRequestSchema>;

@@ -4,7 +4,15 @@ import type { ModelDeployment, SpecDocument } from './desired.ts';
 export type SpecContent = Pick<SpecDocument, 'name' | 'enablePublicEndpoint' | 'deployments'>;
 
 /** One kind of difference between two specs. */
-export const changeKinds = ['name', 'scale', 'accelerators', 'models', 'exchangedModel', 'publicEndpoint'] as const;
+export const changeKinds = [
+  'name',
+  'scale',
+  'accelerators',
+  'models',
+  'exchangedModel',
+  'engine',
+  'publicEndpoint',
+] as const;
 
 /** Its name. */
 export type ChangeKind = (typeof changeKinds)[number];
@@ -20,6 +28,7 @@ export const notCarriedOut: Readonly<Record<ChangeKind, string | null>> = {
   models: null,
   exchangedModel:
     'replicas of both models would answer under the new name while they are replaced: leave model_id out, and the new model is started beside the old one',
+  engine: null,
   publicEndpoint:
     'the public address cannot be switched on or off while the endpoint lives: create another one beside it',
 };
@@ -54,6 +63,9 @@ function modelChanges(before: ModelDeployment, after: ModelDeployment, path: str
     before.provider === after.provider &&
     before.providerModelId === after.providerModelId;
   if (!same) changes.push({ kind: 'exchangedModel', path: `${path}.model_slug` });
+  // Members stand in the order of their schema, wherever a spec comes from.
+  if (JSON.stringify(before.engine) !== JSON.stringify(after.engine))
+    changes.push({ kind: 'engine', path: `${path}.engine` });
   for (const [index, group] of after.accelerators.entries()) {
     const present = before.accelerators.find(({ acceleratorId }) => acceleratorId === group.acceleratorId);
     const where = `${path}.accelerators.${index}`;

@@ -41,16 +41,24 @@ describe('whether a model fits', () => {
         'at 327,680 bytes a token that is 91,587 tokens, 0.6 sessions of 131,072 tokens. ' +
         'One such session fits only where the engine can use 92 % of the memory.',
     );
-    expect(misfit(coder.toLowerCase(), 'gpu-h100x1-80gb', 'atl1')).toBe(
+    expect(misfit(coder.toLowerCase(), 'gpu-h100x1-80gb', { region: 'atl1' })).toBe(
       'does not hold Qwen/Qwen3-Coder-30B-A3B-Instruct: 61.1 GB of weights and 25.8 GB of KV cache for one session ' +
         '(262,144 tokens of 98,304 bytes) are 86.9 GB, and of its 85.9 GB of memory an engine can use 79.0 GB; ' +
         'choose gpu-mi300x1-192gb or gpu-mi300x8-1536gb or gpu-h100x8-640gb or gpu-mi350x1-288gb or gpu-mi350x8-2304gb',
     );
   });
 
+  it('judges another context than the model’s own', () => {
+    // 103,723 tokens are left in the usual share of the memory.
+    expect(misfit(coder, 'gpu-h100x1-80gb', { region: 'atl1', contextTokens: 100_000 })).toBeNull();
+    expect(misfit(coder, 'gpu-h100x1-80gb', { region: 'atl1', contextTokens: 200_000 })).toContain(
+      '19.7 GB of KV cache for one session (200,000 tokens of 98,304 bytes)',
+    );
+  });
+
   it('never refuses what the catalogue does not know', () => {
-    expect(misfit('somebody/else', 'gpu-h100x1-80gb', 'atl1')).toBeNull();
-    expect(misfit(llama70, 'gpu-abacus', 'atl1')).toBeNull();
+    expect(misfit('somebody/else', 'gpu-h100x1-80gb', { region: 'atl1' })).toBeNull();
+    expect(misfit(llama70, 'gpu-abacus', { region: 'atl1' })).toBeNull();
   });
 
   const order = ['no', 'tight', 'yes'];
@@ -58,7 +66,7 @@ describe('whether a model fits', () => {
 
   it('refuses exactly what it does not offer, and every model has a size', () => {
     for (const [model, size] of everyPair) {
-      const refused = misfit(model.slug, size.slug, 'atl1') !== null;
+      const refused = misfit(model.slug, size.slug, { region: 'atl1' }) !== null;
       expect(sizesFor(model).includes(size)).toBe(!refused);
     }
     for (const model of modelConfigs) expect(sizesFor(model).length, model.slug).toBeGreaterThan(0);

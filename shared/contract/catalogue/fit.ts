@@ -28,9 +28,16 @@ export interface Fit {
   sessions: number;
 }
 
-/** Whether a model fits a size, with the arithmetic. The GPUs of a replica share its weights and KV heads. Pure. */
-export function fits(model: ModelConfig, { vramGb, gpuCount }: Pick<GpuSize, 'vramGb' | 'gpuCount'>): Fit {
-  const { weightsGb, contextTokensMax: contextTokens } = model;
+/**
+ * Whether a model fits a size, with the arithmetic, for sessions of its whole context or of another one. The GPUs of a replica
+ * share its weights and KV heads. Pure.
+ */
+export function fits(
+  model: ModelConfig,
+  { vramGb, gpuCount }: Pick<GpuSize, 'vramGb' | 'gpuCount'>,
+  contextTokens = model.contextTokensMax,
+): Fit {
+  const { weightsGb } = model;
   // A key and a value, 16 bits each. Where there are more GPUs than KV heads, each still holds one.
   const kvBytesPerToken = 2 * 2 * model.layers * Math.max(model.kvHeads, gpuCount) * model.headSize;
   const memoryGb = (vramGb * 2 ** 30) / 1e9;
@@ -51,22 +58,26 @@ export function fits(model: ModelConfig, { vramGb, gpuCount }: Pick<GpuSize, 'vr
   };
 }
 
-/** The sizes that a model can be put on, in the order of the catalogue. */
-export function sizesFor(model: ModelConfig): GpuSize[] {
-  return gpuSizes.filter((size) => fits(model, size).verdict !== 'no');
+/** The sizes that a model can be put on, with its own context or another one, in the order of the catalogue. */
+export function sizesFor(model: ModelConfig, contextTokens?: number): GpuSize[] {
+  return gpuSizes.filter((size) => fits(model, size, contextTokens).verdict !== 'no');
 }
 
 /**
  * Why the model of a repository cannot run on a size, with the arithmetic and what to take instead; null when it can, or when
- * the catalogue does not know it. The API refuses a spec by it. Pure.
+ * the catalogue does not know it. `contextTokens` takes the place of the model's own. The API refuses a spec by it. Pure.
  */
-export function misfit(repository: string, sizeSlug: string, region: Region): string | null {
+export function misfit(
+  repository: string,
+  sizeSlug: string,
+  { region, contextTokens: asked }: { region: Region; contextTokens?: number | undefined },
+): string | null {
   const [model, size] = [modelConfig(repository), gpuSize(sizeSlug)];
   if (model === undefined || size === undefined) return null;
-  const { verdict, memoryGb, weightsGb, kvBytesPerToken, contextTokens } = fits(model, size);
+  const { verdict, memoryGb, weightsGb, kvBytesPerToken, contextTokens } = fits(model, size, asked);
   if (verdict !== 'no') return null;
   const sessionGb = (kvBytesPerToken * contextTokens) / 1e9;
-  const others = sizesFor(model).filter(({ regions }) => regions.includes(region));
+  const others = sizesFor(model, asked).filter(({ regions }) => regions.includes(region));
   return [
     `does not hold ${model.slug}: ${gb(weightsGb)} of weights and ${gb(sessionGb)} of KV cache for one session`,
     `(${count(contextTokens)} tokens of ${count(kvBytesPerToken)} bytes) are ${gb(weightsGb + sessionGb)}, and of its`,
