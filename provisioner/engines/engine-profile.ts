@@ -1,4 +1,5 @@
 import type { GpuSize } from '#shared/contract/catalogue/catalog.ts';
+import type { EngineArguments } from '#shared/contract/catalogue/engines.ts';
 
 /** What one replica is started with. */
 export interface EngineStart {
@@ -10,6 +11,8 @@ export interface EngineStart {
   weights: string;
   /** Longest prompt and answer together; undefined leaves it to the model. */
   contextTokens: number | undefined;
+  /** What the spec asks for beside it. */
+  arguments: EngineArguments;
 }
 
 /** How one kind of engine is run and read: a new engine is a file of this folder. Times in milliseconds. */
@@ -72,3 +75,8 @@ export const commonProfile = {
  * may just be sending a request.
  */
 export const keepAliveSeconds = '75';
+
+/** The flags of what a spec asks for, which it names as the engine does. */
+export function flagsOf(given: EngineArguments): string[] {
+  return Object.entries(given).flatMap(([name, value]) => [`--${name.replaceAll('_', '-')}`, String(value)]);
+}

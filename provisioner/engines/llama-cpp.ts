@@ -1,4 +1,4 @@
-import { commonProfile, type EngineProfile } from './engine-profile.ts';
+import { commonProfile, flagsOf, type EngineProfile } from './engine-profile.ts';
 
 /**
  * llama.cpp's server (recorded with b11434). It ends running streams after SIGTERM, has no metric of its KV cache, and goes
@@ -9,7 +9,7 @@ export const llamaCpp: EngineProfile = {
   name: 'llama-cpp',
   version: 'b11434',
   image: (version, { maker }) => `ghcr.io/ggml-org/llama.cpp:server-${maker === 'amd' ? 'rocm' : 'cuda'}-${version}`,
-  args: ({ port, model, weights, contextTokens }) => [
+  args: ({ port, model, weights, contextTokens, arguments: given }) => [
     '--host',
     '$(POD_IP)',
     '--port',
@@ -20,6 +20,9 @@ export const llamaCpp: EngineProfile = {
     model,
     ...(contextTokens === undefined ? [] : ['--ctx-size', String(contextTokens)]),
     '--metrics',
+    // Else each of so many requests would have its share of the context alone.
+    ...(given.parallel === undefined ? [] : ['--kv-unified']),
+    ...flagsOf(given),
   ],
   port: 8080,
   metrics: { running: 'llamacpp:requests_processing', waiting: 'llamacpp:requests_deferred', kvUse: '' },

@@ -1,10 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { engineNames, engineOffers, isOlder } from '#shared/contract/catalogue/engines.ts';
+import { engineArgumentsSchema, engineNames, engineOffers, isOlder } from '#shared/contract/catalogue/engines.ts';
 import { gpuSizes } from '#shared/contract/catalogue/catalog.ts';
 import { profiles } from './engine-choice.ts';
 import type { EngineStart } from './engine-profile.ts';
 
-const start: EngineStart = { port: 8123, gpus: 8, model: 'a/b', weights: 'org/repo', contextTokens: 4096 };
+const start: EngineStart = {
+  port: 8123,
+  gpus: 8,
+  model: 'a/b',
+  weights: 'org/repo',
+  contextTokens: 4096,
+  arguments: {},
+};
 
 describe.each([...profiles.values()])('the profile of $name', (profile) => {
   const args = profile.args(start);
@@ -31,6 +38,16 @@ describe.each([...profiles.values()])('the profile of $name', (profile) => {
 });
 
 describe('the engines that clients may choose', () => {
+  it('have each of the arguments that may be set at all, with values that are theirs', () => {
+    const offered = Object.values(engineOffers).flatMap((offer) => Object.entries(offer.arguments));
+    const { shape } = engineArgumentsSchema;
+    expect(new Set(offered.map(([name]) => name))).toEqual(new Set(Object.keys(shape)));
+    for (const [name, values] of offered)
+      if (values !== 'all')
+        for (const value of values) expect(engineArgumentsSchema.safeParse({ [name]: value }).success).toBe(true);
+    expect(Object.keys(shape).filter((name) => /key$|host|port|model|log|template|trust|code/.test(name))).toEqual([]);
+  });
+
   it.each(engineNames)(
     '%s has a profile of the same name, whose version is safe and in the form of versions',
     (name) => {

@@ -1,4 +1,4 @@
-import { commonProfile, keepAliveSeconds, type EngineProfile } from './engine-profile.ts';
+import { commonProfile, flagsOf, keepAliveSeconds, type EngineProfile } from './engine-profile.ts';
 
 /**
  * SGLang, by the source of 0.5.23; the images are the newest that were seen in use for both makers. After SIGTERM it
@@ -13,7 +13,7 @@ export const sglang: EngineProfile = {
     `lmsysorg/sglang:v${version}${maker === 'amd' ? `-rocm10-${model.includes('MI35') ? 'mi35x' : 'mi30x'}` : ''}`,
   // The image's entry point is NVIDIA's, which starts a shell.
   command: ['python3', '-m', 'sglang.launch_server'],
-  args: ({ port, gpus, model, weights, contextTokens }) => [
+  args: ({ port, gpus, model, weights, contextTokens, arguments: given }) => [
     '--host=$(POD_IP)',
     `--port=${port}`,
     `--model-path=${weights}`,
@@ -25,6 +25,7 @@ export const sglang: EngineProfile = {
     '--enable-metrics',
     // Without it no answer says how many of its tokens were cached.
     '--enable-cache-report',
+    ...flagsOf(given),
   ],
   port: 30_000,
   healthTimeoutMs: 5000,

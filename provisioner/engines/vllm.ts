@@ -1,4 +1,4 @@
-import { commonProfile, keepAliveSeconds, type EngineProfile } from './engine-profile.ts';
+import { commonProfile, flagsOf, keepAliveSeconds, type EngineProfile } from './engine-profile.ts';
 
 /**
  * vLLM; recorded with 0.32.0. Nothing answers while the weights are loaded, so the start takes its time. Its prefix cache
@@ -9,7 +9,7 @@ export const vllm: EngineProfile = {
   name: 'vllm',
   version: '0.32.0',
   image: (version, { maker }) => `vllm/vllm-openai${maker === 'amd' ? '-rocm' : ''}:v${version}`,
-  args: ({ port, gpus, model, weights, contextTokens }) => [
+  args: ({ port, gpus, model, weights, contextTokens, arguments: given }) => [
     '--host=$(POD_IP)',
     `--port=${port}`,
     `--model=${weights}`,
@@ -20,6 +20,9 @@ export const vllm: EngineProfile = {
     '--enable-prompt-tokens-details',
     // Images come inside of requests: addresses in them would be fetched from inside the cluster.
     '--allowed-media-domains=none.invalid',
+    // A parser alone finds no call that the model makes by itself.
+    ...(given.tool_call_parser === undefined ? [] : ['--enable-auto-tool-choice']),
+    ...flagsOf(given),
   ],
   port: 8000,
   metrics: {

@@ -200,6 +200,7 @@ function argsOf(group: EngineGroup): string[] {
     model,
     weights: deployment.providerModelId || model,
     contextTokens: deployment.engine?.contextTokens,
+    arguments: deployment.engine?.arguments ?? {},
   });
 }
 

@@ -23,6 +23,9 @@ const changes: Record<ChangeKind, Partial<SpecDocument>[]> = {
   accelerators: [[h100], [group, h100]].map((accelerators) => ({ deployments: [{ ...model, accelerators }] })),
   models: [[second], [model, second]].map((deployments) => ({ deployments })),
   exchangedModel: [{ deployments: [{ ...model, slug: 'second/model', providerModelId: 'second/model' }] }],
+  engine: [{ contextTokens: 8192 }, { arguments: { parallel: 4 } }].map((engine) => ({
+    deployments: [{ ...model, engine }],
+  })),
   publicEndpoint: [{ enablePublicEndpoint: false }],
 };
 const cases = changeKinds.flatMap((kind) => changes[kind].map((parts) => ({ kind, parts })));

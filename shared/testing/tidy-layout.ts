@@ -18,7 +18,7 @@ const children: Record<string, ReadonlySet<string>> = Object.fromEntries(
     loadtest: 'stack engines sim virtual cluster workload scenarios e2e bench report',
     'api/central': 'regions',
     'api/cli': 'admin',
-    'api/regional': 'routes docs endpoints estimate tokens usage commit view testing',
+    'api/regional': 'routes docs endpoints estimate settings tokens usage commit view testing',
     provisioner:
       'desired observe plan act report cluster capacity engines manifests proof drain leases kube autoscaler testing',
     router: 'request edge access admit scan dialects pick replicas scrape ledger forward epp testing',

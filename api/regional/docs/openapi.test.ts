@@ -64,6 +64,9 @@ describe('openapi.json', () => {
       'DELETE /{id}/tokens/{token_id}': 'dedicated_inference_tokens:delete',
       'GET /{id}/routing': 'dedicated_inference:read',
       'PUT /{id}/routing': 'dedicated_inference:update',
+      'GET /{id}/engine': 'dedicated_inference:read',
+      'PUT /{id}/engine': 'dedicated_inference:update',
+      'DELETE /{id}/engine': 'dedicated_inference:update',
     });
   });
 

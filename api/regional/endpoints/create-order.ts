@@ -101,7 +101,7 @@ function meaningProblems(body: unknown, region: Region): InputProblem[] {
     names.add(name);
     problems.push(...modelProblems(model, path, region));
     for (const [position, { accelerator_slug: size }] of model.accelerators.entries()) {
-      const why = misfit(model.provider_model_id || name, size ?? '', region);
+      const why = misfit(model.provider_model_id || name, size ?? '', { region });
       if (why !== null) problems.push({ path: `${path}.accelerators.${position}.accelerator_slug`, message: why });
     }
   }

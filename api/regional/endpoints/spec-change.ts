@@ -1,6 +1,7 @@
 import type { PatchRequest } from '#shared/contract/deployment.ts';
 import type { ModelDeployment, SpecDocument } from '#shared/contract/desired.ts';
 import type { InputProblem } from '#shared/contract/errors.ts';
+import { unservedGpu } from '#shared/contract/catalogue/engines.ts';
 import { misfit } from '#shared/contract/catalogue/fit.ts';
 import { notCarriedOut, specChanges, type ChangeKind, type SpecContent } from '#shared/contract/spec-changes.ts';
 import { modelProblems } from './create-order.ts';
@@ -51,9 +52,12 @@ export function changeSpec({ spec: wanted }: PatchRequest, present: SpecDocument
 /** Groups that the change brings and that their model does not fit; one that is there has shown what it can. */
 function newMisfits({ deployments, region }: SpecDocument, content: SpecContent): InputProblem[] {
   const present = new Set(deployments.flatMap(({ accelerators }) => accelerators.map((group) => group.acceleratorId)));
-  return content.deployments.flatMap(({ providerModelId, accelerators }, index) =>
+  return content.deployments.flatMap(({ providerModelId, engine, accelerators }, index) =>
     accelerators.flatMap(({ acceleratorId, slug }, position) => {
-      const message = present.has(acceleratorId) ? null : misfit(providerModelId, slug, region);
+      if (present.has(acceleratorId)) return [];
+      const message =
+        unservedGpu(engine?.engine, slug) ??
+        misfit(providerModelId, slug, { region, contextTokens: engine?.contextTokens });
       if (message === null) return [];
       return [{ path: `${at}.${index}.accelerators.${position}.accelerator_slug`, message }];
     }),
@@ -110,6 +114,7 @@ function nextModel(
       problems,
       path: `${at}.${index}.accelerators`,
     }),
+    ...(found?.engine !== undefined && { engine: found.engine }),
   };
 }
 

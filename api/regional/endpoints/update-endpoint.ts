@@ -4,7 +4,6 @@ import type { DedicatedInference } from '#shared/contract/resource.ts';
 import type { RevisedSpec, SpecDocument } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import type { SpecContent } from '#shared/contract/spec-changes.ts';
-import type { StatusDocument } from '#shared/contract/status.ts';
 import type { Answer, Call, RegionContext } from './region-context.ts';
 import { keylessRetryMs, seekIntent } from './idempotency.ts';
 import { dryRunAnswer } from './dry-run.ts';
@@ -12,8 +11,9 @@ import { requireMatch } from './if-match.ts';
 import { planUpdate, type NameMove } from './intents.ts';
 import { huggingFaceTokenOf, type CreateOrder } from './create-order.ts';
 import { changeSpec } from './spec-change.ts';
-import { isPending, project } from './project.ts';
-import { readName, readSpec } from './read-desired.ts';
+import { isRejected, readPresent, requireNonePending, shownSpec, unprocessable, type Present } from './present.ts';
+import { project } from './project.ts';
+import { readName } from './read-desired.ts';
 
 /** A change as asked for. */
 export interface UpdateOrder {
@@ -24,11 +24,6 @@ export interface UpdateOrder {
 
 type ResourceAnswer = Answer<{ dedicated_inference: DedicatedInference } | DryRunReply>;
 
-/** The spec and the status that a change starts from. */
-interface Present extends RevisedSpec {
-  status: StatusDocument | null;
-}
-
 /**
  * Changes an endpoint: name, models, accelerators, replica counts, Hugging Face token; all of it or nothing. A dry run goes
  * the same way up to where it would be stored.
@@ -38,8 +33,7 @@ interface Present extends RevisedSpec {
  */
 export async function updateEndpoint(context: RegionContext, call: Call, order: UpdateOrder): Promise<ResourceAnswer> {
   const { committer, clock, keys } = context;
-  const status = await context.view.readStatus(order.endpointId);
-  const present = { ...(await readSpec(context, call, order.endpointId)), status };
+  const present = await readPresent(context, call, order.endpointId);
   const bodyHash = keys.requestHash('update', [order.endpointId, order.request]);
   const { spec, revision } = present;
   const sought = seekIntent(context, call, { intents: spec.intents, revision, bodyHash });
@@ -88,10 +82,6 @@ function isRetry(
   return equal && clock.now() - last.at < keylessRetryMs;
 }
 
-function isRejected(revision: number, status: StatusDocument | null): boolean {
-  return status?.rejection?.revision === revision;
-}
-
 /** What is to be stored, or null when nothing changes. @throws AppError for what cannot be accepted. */
 function decide(
   { request, ifMatch }: UpdateOrder,
@@ -100,32 +90,14 @@ function decide(
 ): { content: SpecContent; token: CreateOrder['huggingFaceToken']; scaled: boolean } | null {
   if (spec.deletion !== undefined) throw new AppError('endpoint_deleting');
   requireMatch(ifMatch, revision);
-  const change = changeSpec(request, shownSpec(spec, revision, status), partId);
-  if ('problems' in change) {
-    const [first] = change.problems;
-    throw new AppError('unprocessable', {
-      ...(first && { message: `${first.path} ${first.message}.` }),
-      problems: change.problems,
-    });
-  }
+  const change = changeSpec(request, shownSpec({ spec, revision, status }), partId);
+  if ('problems' in change) throw unprocessable(change.problems);
   requireVersion(request.spec?.version ?? 0, [spec.version, status?.live?.version ?? spec.version]);
   const token = huggingFaceTokenOf(request);
   if (change.kinds.size === 0 && token === null) return null;
-  const underWay = isPending(spec, revision, status) && !isRejected(revision, status);
-  if (underWay && ifMatch === undefined)
-    throw new AppError('forbidden', {
-      message: `Revision ${revision} is not carried out yet. Wait until no change is pending, or supersede it with If-Match: "${revision}".`,
-      details: { revision },
-    });
+  requireNonePending({ spec, revision, status }, ifMatch);
   const scaled = token === null && [...change.kinds].every((kind) => kind === 'scale');
   return { content: change.content, token, scaled };
-}
-
-/** What the client sees: after a rejection the spec that is live, but for the name, which is the region's own matter. */
-function shownSpec(spec: SpecDocument, revision: number, status: StatusDocument | null): SpecDocument {
-  const live = status?.live ?? null;
-  if (live === null || !isRejected(revision, status)) return spec;
-  return { ...spec, enablePublicEndpoint: live.enablePublicEndpoint, deployments: live.deployments };
 }
 
 /** @throws AppError `conflict` for a version that is neither 0, nor a present one, nor the next after it. */

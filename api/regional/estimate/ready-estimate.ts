@@ -1,6 +1,6 @@
 import type { DryRun } from '#shared/contract/dry-run.ts';
 import type { SpecDocument } from '#shared/contract/desired.ts';
-import type { SpecContent } from '#shared/contract/spec-changes.ts';
+import { specChanges, type SpecContent } from '#shared/contract/spec-changes.ts';
 import type { Likeness, PastChange } from '#shared/contract/status.ts';
 import { groupsOf, ofAnotherTeam, timeToReady } from '#shared/contract/time-to-ready.ts';
 import type { ViewedEndpoint } from '../view/endpoint-view.ts';
@@ -57,8 +57,9 @@ function pastChanges(team: string, deployed: Iterable<ViewedEndpoint>): PastChan
   return past;
 }
 
-/** Replicas that are not there before have to start. */
+/** Replicas that are not there before have to start, and all of a model whose engine changes. */
 function startsSomething(before: SpecContent, next: SpecContent): boolean {
+  if (specChanges(before, next).some(({ kind }) => kind === 'engine')) return true;
   const groups = before.deployments.flatMap(({ accelerators }) => accelerators);
   return next.deployments
     .flatMap(({ accelerators }) => accelerators)

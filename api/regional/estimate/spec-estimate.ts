@@ -47,7 +47,7 @@ function groupEstimate(model: ModelDeployment, group: Group): DryRun['accelerato
       fits: 'unknown',
       explanation: `The catalogue does not know ${model.providerModelId}: whether it fits is seen when it starts.`,
     };
-  const fit = fits(config, size);
+  const fit = fits(config, size, model.engine?.contextTokens);
   return {
     ...common,
     fits: fit.verdict === 'yes' ? 'yes' : 'tight',

@@ -3,6 +3,7 @@ import {
   acceleratorReplySchema,
   acceleratorsReplySchema,
   caReplySchema,
+  engineRequestSchema,
   gpuModelConfigReplySchema,
   newTokenReplySchema,
   routingReplySchema,
@@ -19,6 +20,7 @@ import {
 import { gpuModelConfigRoute, sizesRoute } from './catalogue.ts';
 import { createRoute } from './create.ts';
 import { deleteRoute } from './delete.ts';
+import { deleteEngineRoute, engineRoute, putEngineRoute } from './engine.ts';
 import { eventsRoute } from './events.ts';
 import { getRoute } from './get.ts';
 import { listRoute } from './list.ts';
@@ -52,6 +54,9 @@ export const operations: readonly [route: Route, reply?: z.ZodType][] = [
   [deleteTokenRoute],
   [routingRoute, routingReplySchema],
   [putRoutingRoute, routingReplySchema],
+  [engineRoute, engineRequestSchema],
+  [putEngineRoute, engineRequestSchema],
+  [deleteEngineRoute, engineRequestSchema],
 ];
 
 /** Every operation of the management API. */

@@ -1,7 +1,7 @@
 import { partPaths } from '#shared/contract/deployment.ts';
 import { routingRequestSchema } from '#shared/contract/parts.ts';
 import { parseInput, readJsonBody } from '../../http/read-input.ts';
-import { getRouting, putRouting } from '../endpoints/routing.ts';
+import { getRouting, putRouting } from '../settings/routing.ts';
 import { endpointIdOf, type Route } from './route.ts';
 
 /** GET /v2/dedicated-inferences/{id}/routing */

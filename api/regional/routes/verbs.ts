@@ -7,9 +7,10 @@ import { parseInput } from '../../http/read-input.ts';
 import { createEndpoint } from '../endpoints/create-endpoint.ts';
 import { readCreateOrder } from '../endpoints/create-order.ts';
 import { deleteEndpoint } from '../endpoints/delete-endpoint.ts';
+import { getEngine, putEngine } from '../settings/engine.ts';
 import { getEndpoint, listEndpoints } from '../endpoints/read-endpoints.ts';
 import type { Answer, Call, RegionContext } from '../endpoints/region-context.ts';
-import { getRouting, putRouting } from '../endpoints/routing.ts';
+import { getRouting, putRouting } from '../settings/routing.ts';
 import { updateEndpoint } from '../endpoints/update-endpoint.ts';
 import { createToken } from '../tokens/create-token.ts';
 import { deleteToken } from '../tokens/delete-token.ts';
@@ -17,6 +18,7 @@ import { listTokens } from '../tokens/list-tokens.ts';
 import { rotateToken } from '../tokens/rotate-token.ts';
 import { createRoute } from './create.ts';
 import { deleteRoute } from './delete.ts';
+import { deleteEngineRoute, engineRoute, putEngineRoute } from './engine.ts';
 import { getRoute } from './get.ts';
 import { listRoute } from './list.ts';
 import { patchRoute } from './patch.ts';
@@ -73,6 +75,13 @@ export const verbs: Readonly<Record<CommandVerb, Verb>> = {
   get_routing: verb(commandSchemas.get_routing, routingRoute, (context, call, { id }) => getRouting(context, call, id)),
   put_routing: verb(commandSchemas.put_routing, putRoutingRoute, (context, call, { id, ifMatch, body }) =>
     putRouting(context, call, { endpointId: id, ifMatch, request: body }),
+  ),
+  get_engine: verb(commandSchemas.get_engine, engineRoute, (context, call, { id }) => getEngine(context, call, id)),
+  put_engine: verb(commandSchemas.put_engine, putEngineRoute, (context, call, { id, ifMatch, body }) =>
+    putEngine(context, call, { endpointId: id, ifMatch, request: body }),
+  ),
+  delete_engine: verb(commandSchemas.delete_engine, deleteEngineRoute, (context, call, { id, ifMatch }) =>
+    putEngine(context, call, { endpointId: id, ifMatch, request: { engines: [] } }),
   ),
   list_tokens: verb(commandSchemas.list_tokens, tokensRoute, (context, call, { id, query }) =>
     listTokens(context, call, {

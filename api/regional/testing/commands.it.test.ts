@@ -62,6 +62,12 @@ describe('automation over NATS', () => {
     const routing = { policy: 'least_in_flight', choices_max: 2 };
     expect(await ask('put_routing', { id, body: routing })).toMatchObject({ status: 202, body: { routing } });
     expect((await ask('get_routing', { id })).body).toEqual(await rest(`/${id}/routing`));
+    const modelId = made.dedicated_inference.pending_deployment_spec?.model_deployments[0]?.model_id;
+    const context = { engines: [{ model_id: modelId, context_tokens: 8192 }] };
+    expect(await ask('put_engine', { id, body: context })).toMatchObject({ status: 403 });
+    expect(await ask('put_engine', { id, ifMatch: '*', body: context })).toMatchObject({ status: 202, body: context });
+    expect((await ask('get_engine', { id })).body).toEqual(await rest(`/${id}/engine`));
+    expect((await ask('delete_engine', { id, ifMatch: '*' })).body).toEqual({ engines: [] });
     const first = await ask('create_token', { id, body: { name: 'ci' } });
     const { token } = newTokenReplySchema.parse(first.body);
     expect((await ask('create_token', { id, body: { name: 'ci' } })).body).toEqual(first.body);

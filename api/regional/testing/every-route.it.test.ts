@@ -13,8 +13,13 @@ import { alphaToken, betaToken, callApi, testVpcId, type TestReply, type TestReq
 
 /** Every operation of the published document: a new one is in these tests by itself. */
 const operations = operationsOf(apiDocumentSchema.parse(openApiDocument()));
-/** Those whose body is not valid when it is empty. */
-const bodies: Record<string, unknown> = { dedicatedInferences_create_tokens: { name: 'mine' } };
+/** Operations and commands whose body is not valid when it is empty. */
+const bodies: Record<string, unknown> = {
+  dedicatedInferences_create_tokens: { name: 'mine' },
+  create_token: { name: 'mine' },
+  dedicatedInferences_put_engine: { engines: [] },
+  put_engine: { engines: [] },
+};
 
 const nobody = '00000000-0000-8001-8000-000000000000';
 
@@ -133,7 +138,7 @@ describe('every route', () => {
     const content = {
       id: theirs['id'],
       ...('tokenId' in shape && { tokenId: theirs['token_id'] }),
-      ...(takesId && 'body' in shape && { body: verb === 'create_token' ? { name: 'mine' } : {} }),
+      ...(takesId && 'body' in shape && { body: bodies[verb] ?? {} }),
     };
     const reply = await ask(verb, content, 'beta');
     expect([reply.status, reply.body]).toEqual(

@@ -130,6 +130,13 @@ describe('the examples of the document', () => {
     const routing = { policy: 'affinity', session_header: 'x-conversation-id', output_tokens_max: 8192 };
     await play('dedicatedInferences_put_routing', routing);
     await play('dedicatedInferences_get_routing');
+    const modelId = made.body.dedicated_inference?.pending_deployment_spec?.model_deployments[0]?.model_id;
+    const engine = { model_id: modelId, engine: 'vllm', version: '0.32.0', context_tokens: 32_768 };
+    await activate(region, id, active);
+    await play('dedicatedInferences_put_engine', { engines: [{ ...engine, arguments: { max_num_seqs: 128 } }] });
+    await play('dedicatedInferences_get_engine');
+    await activate(region, id, active);
+    await play('dedicatedInferences_delete_engine');
     await activate(region, id, active);
     await play('dedicatedInferences_patch', {
       spec: {

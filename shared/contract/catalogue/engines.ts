@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { GpuSize } from './catalog.ts';
+import { gpuSize, type GpuSize } from './catalog.ts';
 
 /** The engines that a client may choose. */
 export const engineNames = ['vllm', 'sglang', 'llama-cpp'] as const;
@@ -134,6 +134,13 @@ export const engineOffers: Readonly<Record<EngineName, EngineOffer>> = {
     gpuModels: ['NVIDIA H100', 'AMD MI300X'],
   },
 };
+
+/** Why an engine cannot run on the GPUs of a size; null when it can, or when either is not known. Pure. */
+export function unservedGpu(engine: EngineName | undefined, sizeSlug: string): string | null {
+  const size = gpuSize(sizeSlug);
+  if (engine === undefined || size === undefined || engineOffers[engine].gpuModels.includes(size.model)) return null;
+  return `is ${size.model}, which ${engine} has no image for`;
+}
 
 /** Whether a version is older than another one of the same engine. Pure. */
 export function isOlder(version: string, than: string): boolean {

@@ -2,11 +2,11 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Routing } from '#shared/contract/desired.ts';
 import { AppError } from '#shared/contract/errors.ts';
 import type { RoutingReply, RoutingRequest } from '#shared/contract/parts.ts';
-import { seekIntent } from './idempotency.ts';
-import { requireMatch } from './if-match.ts';
-import { planRouting } from './intents.ts';
-import { readSpec } from './read-desired.ts';
-import type { Answer, Call, RegionContext } from './region-context.ts';
+import { seekIntent } from '../endpoints/idempotency.ts';
+import { requireMatch } from '../endpoints/if-match.ts';
+import { planRouting } from '../endpoints/intents.ts';
+import { readSpec } from '../endpoints/read-desired.ts';
+import type { Answer, Call, RegionContext } from '../endpoints/region-context.ts';
 
 /** Routing settings as they are to be, whole. */
 export interface RoutingOrder {
