@@ -8,7 +8,7 @@ import type { Api, Dialect, ErrorVoice, ToldError } from './dialects/dialect.ts'
 import { forward, type ForwardDeps, type ForwardOutcome } from './forward/forward.ts';
 import type { TokenUse } from './edge/token-use.ts';
 import type { Asked } from './request/listeners.ts';
-import { ConnectionTurns } from './request/connection-turns.ts';
+import type { ConnectionTurns } from './request/connection-turns.ts';
 import { askKeeper } from './request/kept-answer.ts';
 import { InferenceRequest, type RequestDeps } from './request/inference-request.ts';
 import { modelIdOf, readTarget } from './request/raw-target.ts';
@@ -26,6 +26,7 @@ export interface AppDeps extends RequestDeps {
   readonly tokenUse: Pick<TokenUse, 'note'>;
   readonly scans: ScanQueue;
   readonly intake: Intake;
+  readonly connections: ConnectionTurns;
   readonly bodyLimits: { readonly bytesMax: number; readonly timeoutMs: number; readonly choicesMax: number };
   readonly forwarding: ForwardDeps;
 }
@@ -36,8 +37,6 @@ interface Bindings {
 
 /** How long a body that nobody wants is read and thrown away, so that the answer is read and not a reset. */
 const discardMs = 5000;
-/** Requests that a connection may send ahead of the one that is answered. */
-const pipelinedMax = 16;
 
 /**
  * The route table, in order. Inference writes to the socket itself: no middleware stands around it, since one that sets
@@ -65,10 +64,9 @@ export function createApp(deps: AppDeps): Hono<Bindings> {
 /** The listener of the data plane: one request of a connection at a time, its raw target looked at before anything parses it. */
 export function createListener(app: Hono<Bindings>, deps: AppDeps): RequestListener {
   const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false, autoCleanupIncoming: false });
-  const turns = new ConnectionTurns(pipelinedMax, () => deps.metrics.cut.inc({ reason: 'pipelined' }));
   const modelsPaths = modelsPathsOf(deps);
   return (incoming, outgoing) =>
-    turns.enter(incoming, outgoing, () => {
+    deps.connections.enter(incoming, outgoing, () => {
       try {
         readTarget(incoming, modelsPaths);
         assertHead(incoming);
@@ -123,8 +121,9 @@ async function pass(deps: AppDeps, request: InferenceRequest): Promise<ForwardOu
 }
 
 /** Lets a caller in; a token's day is noted. @throws AppError `invalid_api_key`. */
-function enter({ gate, clock, tokenUse }: AppDeps, incoming: IncomingMessage): Caller {
+function enter({ gate, clock, tokenUse, connections }: AppDeps, incoming: IncomingMessage): Caller {
   const caller = authenticate(gate, incoming, clock.now());
+  connections.belongTo(incoming.socket, caller.endpointId);
   if (caller.kind === 'token') tokenUse.note(caller);
   return caller;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { uuidSchema } from '#shared/contract/ids.ts';
-import { routerIdSchema } from '#shared/contract/replica.ts';
+import { routerIdSchema, type DrainReport } from '#shared/contract/replica.ts';
 import { edgeApi } from '#shared/contract/nats-roles.ts';
 import { ConfigError } from '#shared/runtime/config-error.ts';
 import { memberBytesMax } from './scan/body-rules.ts';
@@ -191,4 +191,19 @@ export function brainLimits(
     lateAfterMs: config.FAIRWAY_LATE_AFTER_MS,
     stallPatienceMs: config.FAIRWAY_STALL_PATIENCE_MS,
   };
+}
+
+/** The pod that it runs in, where its environment says so. */
+export function podOf(config: RouterConfig): Pick<DrainReport, 'pod'> {
+  const { FAIRWAY_POD_NAMESPACE: namespace, FAIRWAY_POD_NAME: name, FAIRWAY_POD_UID: uid } = config;
+  const known = namespace !== undefined && name !== undefined && uid !== undefined;
+  return known ? { pod: { namespace, name, uid } } : {};
+}
+
+/** Where its listeners are reached: as its environment says, else where they are. */
+export function listenersOf(
+  config: RouterConfig,
+  { url, privateUrl }: { url: string; privateUrl: string },
+): DrainReport['listeners'] {
+  return { public: config.FAIRWAY_PUBLIC_URL ?? url, private: config.FAIRWAY_PRIVATE_URL ?? privateUrl };
 }

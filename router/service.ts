@@ -1,6 +1,6 @@
 import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import type { Registry } from 'prom-client';
-import type { DrainReport, PoolDocument } from '#shared/contract/replica.ts';
+import type { PoolDocument } from '#shared/contract/replica.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { serveAdmin, type RunningServer } from '#shared/runtime/http/http-server.ts';
 import type { Logger } from '#shared/runtime/log.ts';
@@ -11,16 +11,18 @@ import type { EdgeSource, StartEdgeSource } from './edge/edge-source.ts';
 import { startFixedEdgeSource } from './edge/fixed-edge-source.ts';
 import { NatsEdgeSource } from './edge/nats-edge-source.ts';
 import { readEdgeFile, StateFile, type EdgeMemory } from './edge/state-file.ts';
+import { Arrivals } from './admit/arrivals.ts';
 import { BodyRoom } from './admit/body-room.ts';
 import { Intake } from './admit/intake.ts';
 import { SharedRoom } from './admit/shared-room.ts';
 import { createApp, createListener, tell, type AppDeps } from './app.ts';
 import { anthropic } from './dialects/anthropic/routes.ts';
 import { openAi } from './dialects/openai/routes.ts';
-import { brainLimits, listenerPlaces, type RouterConfig } from './config.ts';
+import { brainLimits, listenerPlaces, listenersOf, podOf, type RouterConfig } from './config.ts';
 import { DrainReporter } from './edge/drain-report.ts';
 import { TokenUse } from './edge/token-use.ts';
 import { UndiciUpstream } from './forward/undici-upstream.ts';
+import { ConnectionTurns } from './request/connection-turns.ts';
 import { letClientsGo } from './request/let-clients-go.ts';
 import { Listeners } from './request/listeners.ts';
 import { RouterMetrics, type RouterGauges } from './request/metrics.ts';
@@ -141,6 +143,11 @@ function intakeOf({ FAIRWAY_INTAKE_TURN_BYTES: bytes }: RouterConfig, { intakeWa
   return new Intake(bytes, { nextTurn: setImmediate, held: () => intakeWaits.inc() });
 }
 
+function connectionsOf({ arrivalsHeld, cut }: RouterMetrics): ConnectionTurns {
+  const arrivals = new Arrivals({ nextTurn: setImmediate, held: () => arrivalsHeld.inc() });
+  return new ConnectionTurns(arrivals, () => cut.inc({ reason: 'pipelined' }));
+}
+
 function bodyFigures({ memory, intake, scans }: AppDeps): ReturnType<RouterGauges['bodies']> {
   const { total: bytes, waiting: unread, unreadBytes } = memory;
   return { bytes, unread, unreadBytes, held: intake.waiting, unscanned: scans.waiting };
@@ -205,16 +212,6 @@ function startTokenUse(
   return new TokenUse({ vpcId, routerId, everyMs, usesMax, deliver, onDropped, clock, log });
 }
 
-function podOf(config: RouterConfig): Pick<DrainReport, 'pod'> {
-  const { FAIRWAY_POD_NAMESPACE: namespace, FAIRWAY_POD_NAME: name, FAIRWAY_POD_UID: uid } = config;
-  const known = namespace !== undefined && name !== undefined && uid !== undefined;
-  return known ? { pod: { namespace, name, uid } } : {};
-}
-
-function listenersOf(config: RouterConfig, { url, privateUrl }: Listeners): DrainReport['listeners'] {
-  return { public: config.FAIRWAY_PUBLIC_URL ?? url, private: config.FAIRWAY_PRIVATE_URL ?? privateUrl };
-}
-
 function appDeps(
   config: RouterConfig,
   parts: Pick<AppDeps, 'intake' | 'tokenUse' | 'metrics' | 'clock' | 'log' | 'apis'> &
@@ -234,6 +231,7 @@ function appDeps(
     answers: new SharedRoom(config.FAIRWAY_ANSWER_BUDGET_BYTES),
     scans: new ScanQueue(config.FAIRWAY_VOLATILE_MEMBERS),
     intake,
+    connections: connectionsOf(metrics),
     bodyLimits: {
       bytesMax: config.FAIRWAY_BODY_BYTES_MAX,
       timeoutMs: config.FAIRWAY_BODY_TIMEOUT_MS,
@@ -285,6 +283,7 @@ function startListeners(config: RouterConfig, deps: AppDeps): Promise<Listeners>
       const own = { ...deps, gate: { ...deps.gate, ...(listener && { listener }) } };
       return createListener(createApp(own), own);
     },
+    opened: (socket) => deps.connections.open(socket),
     tell: (asked, error) => tell(deps, asked, error),
     metrics,
     reloadEveryMs: config.FAIRWAY_TLS_RELOAD_MS,

@@ -1,9 +1,11 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { Server as TlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { AppError, unreadableCodes } from '#shared/contract/errors.ts';
 import { answerClientErrors } from '#shared/runtime/http/client-errors.ts';
 import { descriptorLimit } from '#shared/runtime/http/descriptor-limit.ts';
 import { serveListener, type RunningServer } from '#shared/runtime/http/http-server.ts';
+import { connected } from '#shared/runtime/http/server-bounds.ts';
 import { readTlsFiles, startTlsReload, type TlsFiles } from '#shared/runtime/tls/tls-files.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
@@ -32,6 +34,8 @@ export type Asked = Partial<Pick<IncomingMessage, 'url' | 'headers'>>;
 export interface ListenerOptions {
   /** Answers the requests of a listener; undefined is one that stands for both. */
   serve: (listener: Listener | undefined) => RequestListener;
+  /** Told of each client that has connected, before its first request. */
+  opened: (socket: Socket) => void;
   /** Counts an error outside of inference, and says it in the words of the API that it is for. */
   tell: (asked: Asked, error: AppError) => ToldError;
   metrics: RouterMetrics;
@@ -138,6 +142,7 @@ async function startOne(
       bounds,
     }),
   );
+  running.server.on(connected(running.server), options.opened);
   answerClientErrors(running.server, (status, url) =>
     tell(url === undefined ? {} : { url }, new AppError(unreadableCodes[status])),
   );

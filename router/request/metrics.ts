@@ -25,6 +25,7 @@ export class RouterMetrics {
   readonly copiesGivenUp: Counter;
   readonly answersNotHeld: Counter;
   readonly intakeWaits: Counter;
+  readonly arrivalsHeld: Counter;
   readonly clientRetries: Counter<'route'>;
   readonly certificates: Counter<'result'>;
   readonly scrapes: Counter<'result'>;
@@ -75,6 +76,11 @@ export class RouterMetrics {
     this.intakeWaits = counter(
       'intake_waits_total',
       'Reads of bodies and answers that were put off to a later turn of the event loop.',
+      [],
+    );
+    this.arrivalsHeld = counter(
+      'arrivals_held_total',
+      'Times that connections without a request were not heard until a later turn of the event loop: too many had brought one.',
       [],
     );
     this.scrapes = counter('scrapes_total', 'Looks at replicas; denied: one refuses its pool’s key.', ['result']);

@@ -1,0 +1,105 @@
+import { FairLine } from './fair-line.ts';
+import type { Source } from './intake.ts';
+
+/** So many requests in one turn are a crowd: each takes 0.1 to 0.3 ms from the read of its head to the wait for its body. */
+const crowdCost = 32;
+/** What a turn takes on while others wait. */
+const turnCost = 4;
+/** A body in chunks may have ten thousand of them behind its head, in the same read: 13 ms, which nothing can divide. */
+export const chunkedCost = crowdCost;
+/** Most that begin to be heard in one turn: pausing one takes 0.5 µs, and hearing it again 2. */
+const heardMax = 256;
+
+/**
+ * Requests that one turn of the event loop takes on. A connection that rests may bring one at any time, a thousand of them in
+ * the same turn, and nobody knows of one before it is read. So once a turn has brought a crowd, all that rest are told to
+ * wait, in a line of their own, endpoints by turns; libuv passes over those that it has already found readable. In the
+ * next turns some are heard again, twice as many each time, since most have nothing to say; where they have, those of them that
+ * are beyond the turn's share wait once more, and the next turn hears half as many.
+ */
+export class Arrivals {
+  readonly #held: () => void;
+  readonly #nextTurn: (act: () => void) => void;
+  /** They may bring something, and can be told to wait. */
+  readonly #resting = new Set<Source>();
+  readonly #line = new FairLine<Source>();
+  /** Those that are heard from this turn on, but for the first: that is heard for sure, and so each is at some time. */
+  readonly #heard = new Set<Source>();
+  #first: Source | undefined;
+  #heardCount = turnCost;
+  /** What this turn has taken on. */
+  #cost = 0;
+  #isDue = false;
+
+  /** `held` is called for each turn that had its share; `nextTurn` calls back once, after this turn has read its sockets. */
+  constructor({ held, nextTurn }: { held: () => void; nextTurn: (act: () => void) => void }) {
+    this.#held = held;
+    this.#nextTurn = nextTurn;
+  }
+
+  /** Those that are not heard until it is their turn. */
+  get waiting(): number {
+    return this.#line.size;
+  }
+
+  /** From now on it may bring a request. */
+  rests(source: Source): void {
+    this.#resting.add(source);
+  }
+
+  /** It brought one, and is heard until it rests again. */
+  arrived(source: Source, cost = 1): void {
+    this.leave(source);
+    this.#cost += cost;
+    this.#schedule();
+    if (this.#cost >= turnCost) this.#hold(this.#heard);
+    if (this.#cost >= crowdCost) this.#hold(this.#resting);
+  }
+
+  /** It has ended. */
+  leave(source: Source): void {
+    if (this.#first === source) this.#first = undefined;
+    if (this.#resting.delete(source) || this.#heard.delete(source)) return;
+    this.#line.delete(source.owner, source);
+  }
+
+  #hold(sources: Set<Source>): void {
+    if (sources.size === 0) return;
+    for (const source of sources) {
+      source.pause();
+      this.#line.add(source.owner, source);
+    }
+    sources.clear();
+    this.#held();
+  }
+
+  #schedule(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    this.#nextTurn(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#isDue = false;
+    if (this.#first !== undefined) this.#resting.add(this.#first);
+    for (const source of this.#heard) this.#resting.add(source);
+    this.#heard.clear();
+    const count = this.#cost < turnCost ? 2 * this.#heardCount : Math.floor(this.#heardCount / 2);
+    this.#heardCount = Math.min(heardMax, Math.max(1, count));
+    this.#cost = 0;
+    this.#first = this.#hear();
+    for (let more = this.#heardCount - 1; more > 0; more -= 1) {
+      const source = this.#hear();
+      if (source === undefined) break;
+      this.#heard.add(source);
+    }
+    if (this.#line.size > 0) this.#schedule();
+    else this.#heardCount = turnCost;
+  }
+
+  #hear(): Source | undefined {
+    const source = this.#line.next();
+    source?.resume();
+    return source;
+  }
+}

@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterEach } from '#shared/testing/started.ts';
+import { Arrivals } from '../admit/arrivals.ts';
+import { ConnectionTurns } from './connection-turns.ts';
+
+const started = endAfterEach();
+
+/** A server that says the path, and the most requests that came in one turn of its event loop. */
+async function startEcho() {
+  const seen = { open: 0, now: 0, turns: [] as number[], full: 0 };
+  const arrivals = new Arrivals({ nextTurn: setImmediate, held: () => (seen.full += 1) });
+  const turns = new ConnectionTurns(arrivals, () => {});
+  const server = createServer((incoming, outgoing) => {
+    if (seen.now === 0) setImmediate(() => (seen.now = 0));
+    seen.now += 1;
+    seen.turns.push(seen.now);
+    turns.enter(incoming, outgoing, () => {
+      turns.belongTo(incoming.socket, 'a');
+      outgoing.end(`<${incoming.url}>`);
+    });
+  });
+  server.on('connection', (socket: Socket) => {
+    seen.open += 1;
+    turns.open(socket);
+  });
+  started.defer(() => server.close());
+  server.listen({ port: 0, host: '127.0.0.1', backlog: 1000 });
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const open = async (count: number): Promise<(Socket & { text: string })[]> => {
+    const all = seen.open + count;
+    const sockets = Array.from({ length: count }, () => {
+      const socket = Object.assign(connect(port, '127.0.0.1'), { text: '' });
+      started.defer(() => socket.destroy());
+      socket.on('error', () => {});
+      socket.on('data', (chunk) => (socket.text += chunk.toString('latin1')));
+      return socket;
+    });
+    await eventually(() => expect(seen.open).toBe(all));
+    return sockets;
+  };
+  return { seen, arrivals, open };
+}
+
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`;
+
+describe('connections that bring requests at the same time', () => {
+  it('take turns, again and again, and all are answered', async () => {
+    const { seen, arrivals, open } = await startEcho();
+    const sockets = await open(300);
+    for (const round of ['/1', '/2']) {
+      for (const socket of sockets) socket.write(get(round));
+      await eventually(() => expect(sockets.filter(({ text }) => !text.includes(`<${round}>`))).toEqual([]));
+    }
+    expect(seen.turns).toHaveLength(600);
+    expect(Math.max(...seen.turns)).toBeLessThanOrEqual(33);
+    expect(seen.turns.filter((count) => count > 5).length).toBeLessThan(200);
+    expect(seen.full).toBeGreaterThanOrEqual(2);
+    await eventually(() => expect(arrivals.waiting).toBe(0));
+  });
+
+  it('do not wait for those that are silent or leave, and serve what each pipelines in order', async () => {
+    const { seen, arrivals, open } = await startEcho();
+    const silent = await open(200);
+    const sockets = await open(100);
+    for (const socket of sockets) socket.write(get('/1') + get('/2') + get('/3'));
+    for (const socket of silent.slice(0, 100)) socket.destroy();
+    await eventually(() => expect(sockets.filter(({ text }) => !/<\/1>[^]*<\/2>[^]*<\/3>/.test(text))).toEqual([]));
+    expect(seen.full).toBeGreaterThan(0);
+    for (const socket of silent.slice(100)) socket.write(get('/late'));
+    await eventually(() => expect(silent.slice(100).filter(({ text }) => !text.includes('</late>'))).toEqual([]));
+    await eventually(() => expect(arrivals.waiting).toBe(0));
+  });
+});
