@@ -11,8 +11,9 @@ describe('a change that does not come about', () => {
   const started = endAfterAll();
   beforeAll(async () => {
     lab = await started.use(startProvisionerLab());
-    await started.use(lab.start({ FAIRWAY_CHANGE_DEADLINE_MS: '6000', FAIRWAY_RESYNC_MS: '500' }));
   });
+  const begin = (overrides = {}) => lab.start({ FAIRWAY_RESYNC_MS: '500', ...overrides });
+  const beginImpatient = () => begin({ FAIRWAY_CHANGE_DEADLINE_MS: '6000' });
   const create = (spec: SpecDocument): Promise<number> => lab.create(spec);
   const isActive = (spec: SpecDocument, revision: number): Promise<void> => lab.isActive(spec.endpointId, revision);
   const isGone = ({ endpointId }: SpecDocument): Promise<void> => lab.isGone(endpointId);
@@ -20,6 +21,7 @@ describe('a change that does not come about', () => {
     (await lab.kube.list(kinds.pod, { namespace: namespaceName(endpointId) })).items;
 
   it('is given up at its deadline, and the endpoint goes on serving what was live', async () => {
+    const patient = await started.use(begin());
     const spec = lab.newSpec();
     const live = await create(spec);
     const revision = await lab.publish(scaled(spec, 9));
@@ -33,6 +35,8 @@ describe('a change that does not come about', () => {
         pastChanges: [{ stepMs: { capacity: expect.any(Number) } }],
       }),
     );
+    await patient[Symbol.asyncDispose]();
+    await using _impatient = await beginImpatient();
     await eventually(async () =>
       expect(await lab.status(spec.endpointId)).toMatchObject({
         state: 'active',
@@ -50,6 +54,7 @@ describe('a change that does not come about', () => {
   });
 
   it('is an error of the endpoint when nothing was ever live, and recovers when it can', async () => {
+    await using _impatient = await beginImpatient();
     lab.answer.proof = () => ({ ok: false, reason: 'the router answered 503' });
     const spec = lab.newSpec({ deployments: [newDeployment(1)] });
     const revision = await lab.publish(spec);

@@ -130,10 +130,7 @@ describe('the openai client, through the router, on simulated replicas', () => {
       for await (const chunk of stream) if ((chunk.choices[0]?.delta.content ?? '') !== '') controller.abort();
     })();
     await leaving.catch(() => {});
-    await eventually(() => expect(sims.reduce((sum, { desk }) => sum + desk.open, 0)).toBe(0), {
-      timeoutMs: 100,
-      everyMs: 5,
-    });
+    await eventually(() => expect(sims.reduce((sum, { desk }) => sum + desk.open, 0)).toBe(0));
   });
 
   it('comes back to the replica that has its conversation, and its hits are predicted', async () => {
