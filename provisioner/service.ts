@@ -40,6 +40,8 @@ export interface ProvisionerContext {
   owns?: (key: QueueKey) => boolean;
   /** Stands between the steps and the API server. */
   wrapKube?: (kube: KubeWrites) => KubeWrites;
+  /** Stands between the process and NATS. */
+  wrapNats?: (nats: Nats) => Nats;
 }
 
 /** A running provisioner; `url` is its operator's listener. */
@@ -63,7 +65,8 @@ export async function startProvisioner(config: ProvisionerConfig, context: Provi
     queueDepth: () => late.queue?.depth() ?? 0,
     clusters: () => late.clusters?.all() ?? [],
   });
-  const nats = await connect(config, context, stack);
+  const connected = await connect(config, context, stack);
+  const nats = context.wrapNats?.(connected) ?? connected;
   const certificates = await startCertificates(config, { clock, log, onChange: () => late.resync?.wake() }, stack);
   const published = (): readonly string[] => certificates?.published() ?? [];
   const reconciler = createReconciler(config, { nats, context, log, clock, metrics, wake, published }, stack);

@@ -19,6 +19,7 @@ import { readProvisionerConfig, type ProvisionerConfig } from '../config.ts';
 import { createEndpointDocuments } from '../desired/documents.ts';
 import { kinds } from '../kube/kinds.ts';
 import { isNotFound } from '../kube/kube-error.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
 import { connectKube, type KubeClient } from '../kube/kube-client.ts';
 import type { ProofRequest, Prover } from '../proof/prover.ts';
 import { startProvisioner, type Provisioner, type ProvisionerContext } from '../service.ts';
@@ -46,6 +47,8 @@ export interface ProvisionerLab extends AsyncDisposable {
   answer: { proof: (proof: ProofRequest) => ProofOutcome };
   asked: ProofRequest[];
   start(overrides?: Record<string, string>, context?: Partial<ProvisionerContext>): Promise<Provisioner>;
+  /** Settings of a provisioner of this lab, as environment variables, for one that is a process of its own. */
+  env: Record<string, string>;
   newSpec(parts?: Partial<SpecDocument>): SpecDocument;
   /** Stores a spec; gives its revision. */
   publish(spec: SpecDocument): Promise<number>;
@@ -57,7 +60,9 @@ export interface ProvisionerLab extends AsyncDisposable {
   isActive(endpointId: string, revision: number): Promise<void>;
   /** Waits for the end and looks that nothing is left. */
   isGone(endpointId: string): Promise<void>;
-  /** Objects in the cluster that carry the endpoint's label, as `Kind/name`. */
+  /** Objects in the cluster that carry the endpoint's label. */
+  objects(endpointId: string): Promise<KubeObject[]>;
+  /** The same, as `Kind/name`. */
   leftovers(endpointId: string): Promise<string[]>;
   pools(endpointId: string): Promise<PoolDocument[]>;
   /** Another VPC: a cluster of its own, with a router that is heard. */
@@ -109,24 +114,23 @@ export async function startProvisionerLab({
       return Promise.resolve(answer.proof(proof));
     },
   };
+  const env = {
+    FAIRWAY_NATS_URL: server.urlOf({ role: 'provisioner', region }),
+    FAIRWAY_REGION: region,
+    FAIRWAY_CLUSTERS: `${vpcId}=${cluster.kubeconfigPath}`,
+    FAIRWAY_PROVISIONER_KEY: provisionerKey,
+    FAIRWAY_PRESTOP_MS: '0',
+    FAIRWAY_ROUTER_SILENT_MS: '3000',
+    FAIRWAY_LEASE_MS: '600',
+  };
   const configOf = (overrides: Record<string, string>): ProvisionerConfig =>
-    readProvisionerConfig({
-      FAIRWAY_NATS_URL: server.urlOf({ role: 'provisioner', region }),
-      FAIRWAY_REGION: region,
-      FAIRWAY_CLUSTERS: `${vpcId}=${cluster.kubeconfigPath}`,
-      FAIRWAY_PROVISIONER_KEY: provisionerKey,
-      FAIRWAY_PRESTOP_MS: '0',
-      FAIRWAY_ROUTER_SILENT_MS: '3000',
-      FAIRWAY_LEASE_MS: '600',
-      FAIRWAY_INSTANCE_ID: `lab-${randomUUID().slice(0, 8)}`,
-      ...overrides,
-    });
+    readProvisionerConfig({ ...env, FAIRWAY_INSTANCE_ID: `lab-${randomUUID().slice(0, 8)}`, ...overrides });
   const running = stack.move();
   const status = async (endpointId: string): Promise<StatusDocument | null> =>
     (await documents.status(endpointId)).document;
   const pools = async (endpointId: string): Promise<PoolDocument[]> =>
     [...(await documents.pools(vpcId, endpointId)).values()].flatMap(({ document }) => document ?? []);
-  const leftovers = async (endpointId: string): Promise<string[]> => {
+  const objects = async (endpointId: string): Promise<KubeObject[]> => {
     const labelSelector = `${labels.endpoint}=${endpointId}`;
     // Kubernetes' own events outlive what they tell of, and carry no labels.
     const found = Object.values(kinds).filter((kind) => kind !== kinds.event);
@@ -141,8 +145,10 @@ export async function startProvisionerLab({
         }
       }),
     );
-    return lists.flatMap(({ items }) => items.map(({ kind, metadata }) => `${kind}/${metadata.name}`));
+    return lists.flatMap(({ items }) => items);
   };
+  const leftovers = async (endpointId: string): Promise<string[]> =>
+    (await objects(endpointId)).map(({ kind, metadata }) => `${kind}/${metadata.name}`);
   const isActive = async (endpointId: string, revision: number): Promise<void> => {
     const active = { state: 'active', reason: 'Active', observedRevision: revision };
     await eventually(async () => expect(await status(endpointId)).toMatchObject(active), { timeoutMs: 30_000 });
@@ -156,6 +162,7 @@ export async function startProvisionerLab({
     router,
     answer,
     asked,
+    env,
     start: (overrides = {}, context = {}) => startProvisioner(configOf(overrides), { log, prover, ...context }),
     newSpec: (parts) => newSpec(vpcId, parts),
     publish: (spec) => publish(nats, spec.endpointId, { body: spec }),
@@ -163,6 +170,7 @@ export async function startProvisionerLab({
       publish(nats, endpointId, { body, ...(expectedSeq !== undefined && { expectedSeq }) }),
     status,
     pools,
+    objects,
     leftovers,
     isActive,
     async create(spec) {

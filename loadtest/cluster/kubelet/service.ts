@@ -57,7 +57,11 @@ export async function startKubelet(
 }
 
 /** Makes the nodes known, again and again until the API server has taken them. */
-async function registerNodes(names: string[], context: PodWorkerContext, signal: AbortSignal): Promise<void> {
+export async function registerNodes(
+  names: string[],
+  context: Pick<PodWorkerContext, 'kube' | 'clock' | 'config'>,
+  signal: AbortSignal,
+): Promise<void> {
   const { kube, clock, config } = context;
   const gpus = String(config.FAIRWAY_KUBELET_GPUS);
   const capacity = { 'nvidia.com/gpu': gpus, 'amd.com/gpu': gpus, cpu: '64', memory: '512Gi', pods: '110' };
