@@ -104,7 +104,7 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
       identity: { routerId, vpcId, epoch, ...podOf(config) },
       listeners: () => listenersOf(config, server),
       pools: copy.pools,
-      table: brain.table,
+      brain,
       edgeRevision: () => edge.poolRevision(),
       publish: (subject, text) => edge.report(subject, text),
       clock,

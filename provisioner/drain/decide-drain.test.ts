@@ -56,4 +56,18 @@ describe('decideDrain', () => {
     ['is over, and nothing was left', state({ routers: [router(10, 0)], now: early + 600_000 }), undefined],
     ['is not over', state({ routers: [router(10, 0)] }), undefined],
   ])('says when the deadline %s', (_, given, overdue) => expect(decideDrain(question, given).overdue).toBe(overdue));
+
+  const began = (inFlight: number, oldestAt?: number): KnownRouter => {
+    const { heard, ...rest } = router(10, inFlight);
+    return { ...rest, heard: heard && { ...heard, report: { ...heard.report, ...atOf(oldestAt) } } };
+  };
+  const atOf = (oldestAt?: number) => (oldestAt === undefined ? {} : { oldestAt: { [replicaId]: oldestAt } });
+
+  it.each([
+    ['adds up what routers have', [began(1, 500), began(2, 400), began(0)], { count: 3, oldestAt: 400 }],
+    ['knows no oldest of a router that does not say it', [began(1, 500), began(2)], { count: 3 }],
+    ['says that nothing is in flight', [began(0), began(0)], { count: 0 }],
+    ['does not know it of a silent router', [began(1, 500), { ...began(0), heard: undefined }], undefined],
+    ['does not know it of a router that has not seen the drain', [began(1, 500), router(9, 0)], undefined],
+  ])('%s', (_, routers, inFlight) => expect(decideDrain(question, state({ routers })).inFlight).toEqual(inFlight));
 });

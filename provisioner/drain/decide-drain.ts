@@ -14,6 +14,14 @@ export interface DrainVerdict {
   reason: string;
   /** It goes because its deadline is over, although something may still run on it. */
   overdue?: boolean;
+  /** What routers have in flight there; absent = unknown. */
+  inFlight?: InFlight;
+}
+
+/** Requests on a replica; `oldestAt` is when the oldest of them began, milliseconds since the epoch, where it is known. */
+export interface InFlight {
+  count: number;
+  oldestAt?: number;
 }
 
 /** A router that is registered or heard. */
@@ -41,34 +49,42 @@ export const routersMax = 512;
 
 /** The gate of a drain: every known router has seen the mark and reports 0 in flight, or the deadline is over. Pure. */
 export function decideDrain(question: DrainQuestion, state: DrainState): DrainVerdict {
-  const reason = whyWait(question, state);
-  if (reason === undefined)
-    return {
-      go: true,
-      reason: state.routers.length === 0 ? 'no router is registered' : 'every router reports 0 in flight',
-    };
-  const overdue = state.now >= Date.parse(question.deadline);
-  return overdue ? { go: true, reason: `the drain deadline is over: ${reason}`, overdue } : { go: false, reason };
+  const inFlight = inFlightOf(question, state);
+  if (typeof inFlight === 'object' && inFlight.count === 0) {
+    const reason = state.routers.length === 0 ? 'no router is registered' : 'every router reports 0 in flight';
+    return { go: true, reason, inFlight };
+  }
+  const waiting =
+    typeof inFlight === 'object' ? { reason: `${inFlight.count} requests in flight`, inFlight } : { reason: inFlight };
+  if (state.now < Date.parse(question.deadline)) return { go: false, ...waiting };
+  return { go: true, ...waiting, reason: `the drain deadline is over: ${waiting.reason}`, overdue: true };
 }
 
-function whyWait(question: DrainQuestion, { routers, listeningForMs, silentMs }: DrainState): string | undefined {
+/** What all routers together have there, or why that is unknown. */
+function inFlightOf(question: DrainQuestion, { routers, listeningForMs, silentMs }: DrainState): InFlight | string {
   if (listeningForMs < silentMs) return 'routers are listened for since a moment only';
   if (routers.length > routersMax) return `more than ${routersMax} routers are registered: forget those that are gone`;
+  let count = 0;
+  let oldestAt = Number.POSITIVE_INFINITY;
   for (const router of routers) {
-    const reason = whyNot(question, router, silentMs);
-    if (reason !== undefined) return reason;
+    const report = currentReport(question, router, silentMs);
+    if (typeof report === 'string') return report;
+    const here = report.inFlight[question.replicaId] ?? 0;
+    count += here;
+    // One router that does not say it makes it unknown.
+    if (here > 0) oldestAt = Math.min(oldestAt, report.oldestAt?.[question.replicaId] ?? Number.NaN);
   }
-  return undefined;
+  return Number.isFinite(oldestAt) ? { count, oldestAt } : { count };
 }
 
-function whyNot(
-  { replicaId, edgeRevision }: DrainQuestion,
+/** The report of a router that is heard and has seen the drain, or why there is none. */
+function currentReport(
+  { edgeRevision }: DrainQuestion,
   { routerId, epoch, heard }: KnownRouter,
   silentMs: number,
-): string | undefined {
+): DrainReport | string {
   if (heard === undefined || heard.report.epoch < epoch || heard.agoMs > silentMs)
     return `router ${routerId} is silent`;
   if (heard.report.edgeRevision < edgeRevision) return `router ${routerId} has not seen the drain yet`;
-  const inFlight = heard.report.inFlight[replicaId] ?? 0;
-  return inFlight > 0 ? `${inFlight} requests in flight at router ${routerId}` : undefined;
+  return heard.report;
 }

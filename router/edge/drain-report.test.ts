@@ -20,7 +20,7 @@ function make() {
     identity: { routerId: 'r', vpcId: poolDocument().vpcId, epoch: 1 },
     listeners: () => ({ public: 'http://a.example', private: 'http://b.example' }),
     pools,
-    table,
+    brain: { table, oldestOn: () => 50 },
     edgeRevision: () => 7,
     publish: (_, text) => {
       if (state.up) sent.push(JSON.parse(text));
@@ -49,6 +49,7 @@ describe('drain reports', () => {
     const report = drainReportSchema.parse(sent.at(-1));
     expect(report).toMatchObject({ edgeRevision: 7, leaving: false, inFlight: { [draining.replicaId]: 3 } });
     expect(Object.keys(report.inFlight)).toHaveLength(1);
+    expect(report.oldestAt).toEqual({ [draining.replicaId]: clock.now() - clock.monotonic() + 50 });
     await reporter[Symbol.asyncDispose]();
     expect(drainReportSchema.parse(sent.at(-1)).leaving).toBe(true);
   });

@@ -14,7 +14,7 @@ export interface DrainReporterOptions {
   readonly identity: Pick<DrainReport, 'routerId' | 'vpcId' | 'epoch' | 'pod'>;
   readonly listeners: () => DrainReport['listeners'];
   readonly pools: PoolDirectory;
-  readonly table: ReplicaTable;
+  readonly brain: { readonly table: ReplicaTable; oldestOn(replicaId: string): number | undefined };
   readonly edgeRevision: () => number;
   /** Publishes without waiting; false when it cannot. */
   readonly publish: (subject: string, text: string) => boolean;
@@ -24,13 +24,17 @@ export interface DrainReporterOptions {
 
 /** One report. Pure but for the numbers that it reads. */
 export function drainReport(options: DrainReporterOptions, leaving: boolean): DrainReport {
+  const { identity, listeners, pools, brain, edgeRevision, clock } = options;
   const inFlight: Record<string, number> = {};
-  for (const replicaId of draining(options.pools)) {
-    const count = options.table.ownLoad(replicaId).inFlight;
-    if (count > 0) inFlight[replicaId] = count;
+  const oldestAt: Record<string, number> = {};
+  for (const replicaId of draining(pools)) {
+    const count = brain.table.ownLoad(replicaId).inFlight;
+    if (count === 0) continue;
+    inFlight[replicaId] = count;
+    const began = brain.oldestOn(replicaId);
+    if (began !== undefined) oldestAt[replicaId] = Math.round(clock.now() - (clock.monotonic() - began));
   }
-  const { identity, listeners, edgeRevision } = options;
-  return { v: 1, ...identity, edgeRevision: edgeRevision(), listeners: listeners(), inFlight, leaving };
+  return { v: 1, ...identity, edgeRevision: edgeRevision(), listeners: listeners(), inFlight, oldestAt, leaving };
 }
 
 /** Reports on and on: each report says that this router is there, and what it still has on draining replicas. */

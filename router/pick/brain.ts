@@ -172,6 +172,11 @@ export class Brain implements Picker, Disposable {
     return gone;
   }
 
+  /** When the oldest attempt on a replica began, monotonic milliseconds; undefined without one. */
+  oldestOn(replica: string): number | undefined {
+    return this.#picker.oldestOn(replica);
+  }
+
   /** Whether a look should find out if a replica refuses its pool's key. */
   isSuspect(replica: string): boolean {
     return this.#health.isSuspect(replica);

@@ -200,3 +200,22 @@ describe('a replica that has stalled', () => {
     expect(moved).toEqual(['a stalled', 'a stalled']);
   });
 });
+
+describe('the oldest attempt on a replica', () => {
+  it('is the one that began first, whatever began to answer, until it is released', async () => {
+    const { lab, brain, send } = await make();
+    const oldest = () => lab.pool.replicas.map(({ replicaId }) => brain.oldestOn(replicaId));
+    expect(oldest()).toEqual([undefined, undefined]);
+    const at = lab.clock.monotonic();
+    const only = lab.pool.replicas[0]?.replicaId ?? '';
+    const first = await send(undefined, { only });
+    await lab.advance(1000);
+    const second = await send(undefined, { only });
+    second.began();
+    expect(oldest()).toEqual([at, undefined]);
+    first[Symbol.dispose]();
+    expect(oldest()).toEqual([at + 1000, undefined]);
+    second[Symbol.dispose]();
+    expect(oldest()).toEqual([undefined, undefined]);
+  });
+});

@@ -115,6 +115,13 @@ export class OpenAttempts {
     busy?.begun.delete(attempt);
   }
 
+  /** When the oldest of a replica's attempts began. */
+  oldestOn(replica: string): number | undefined {
+    const busy = this.#replicas.get(replica);
+    if (busy === undefined || busy.waiting.size + busy.begun.size === 0) return undefined;
+    return Math.min(...[...busy.waiting.keys(), ...busy.begun].map(({ startedAt }) => startedAt));
+  }
+
   /** Forgets all replicas but these. */
   keep(replicas: { has(replica: string): boolean }): void {
     for (const [replica, { waiting, begun }] of this.#replicas)

@@ -104,6 +104,11 @@ export class ReplicaPicker implements Placer {
     if (this.#lingering.counted(replica, requests, { startedAt, now: clock.monotonic() })) rowChanged();
   }
 
+  /** When the oldest attempt on a replica began; work that a client left behind is not among them. */
+  oldestOn(replica: string): number | undefined {
+    return this.#open.oldestOn(replica);
+  }
+
   /** Forgets all replicas but these. */
   keep(replicas: { has(replica: string): boolean }): void {
     this.#open.keep(replicas);

@@ -50,6 +50,7 @@ describe('drain reports', () => {
     await eventually(() => expect(last(router.routerId)).toMatchObject({ leaving: false, inFlight: {} }));
     expect(last(router.routerId)?.listeners).toEqual({ public: 'http://public.example:1', private: router.url });
     const held = holdStreams();
+    const askedAt = Date.now();
     const response = await start(request(router.url)).response;
     const [replica] = endpoint.document.replicas;
     if (replica === undefined) throw new Error('no replica');
@@ -59,6 +60,10 @@ describe('drain reports', () => {
       expect(last(router.routerId)?.edgeRevision).toBe(revision);
       expect(last(router.routerId)?.inFlight).toEqual({ [replica.replicaId]: 1 });
     });
+    const { oldestAt = {} } = last(router.routerId) ?? {};
+    expect(Object.keys(oldestAt)).toEqual([replica.replicaId]);
+    expect(oldestAt[replica.replicaId]).toBeGreaterThanOrEqual(askedAt - 1);
+    expect(oldestAt[replica.replicaId]).toBeLessThanOrEqual(Date.now());
     const refused = await ask(request(router.url));
     expect([refused.status, upstream.seen.length]).toEqual([503, 1]);
     held.release();
