@@ -6,11 +6,13 @@ import { sampleObserved, sampleStatus } from '../testing/sample-endpoint.ts';
 
 const status = (parts: Partial<StatusDocument>) => sampleStatus(parts);
 const draining = { gates: new Map([['r', { go: false, reason: '' }]]) };
+const overdue = { gates: new Map([['r', { go: true, overdue: true, reason: '' }]]) };
 const table: [string, Partial<ObservedState>, StatusDocument | null, number | undefined][] = [
   ['at rest', {}, status({ state: 'active', reason: 'Active' }), undefined],
   ['gone', {}, status({ state: 'gone' }), undefined],
   ['active with fewer replicas', {}, status({ state: 'active', reason: 'Degraded' }), lookAgainMs.stuck],
   ['active with a drain', draining, status({ state: 'active', reason: 'Active' }), lookAgainMs.moving],
+  ['active with a drain that is overdue', overdue, status({ state: 'active', reason: 'Active' }), lookAgainMs.moving],
   ['an error', {}, status({ state: 'error' }), lookAgainMs.stuck],
   ['on its way', {}, status({ state: 'provisioning' }), lookAgainMs.moving],
   ['without a router', {}, status({ state: 'updating', reason: 'NoRouter' }), lookAgainMs.proving],

@@ -21,7 +21,7 @@ export function nextLook(
   if (hold !== undefined) return hold.reason === 'Sweeping' ? lookAgainMs.moving : lookAgainMs.held;
   if (steps.some(({ kind }) => kind === 'prove')) return lookAgainMs.proving;
   if (observed.desired.kind !== 'spec') return observed.resource || observed.namespace ? lookAgainMs.moving : undefined;
-  const draining = [...observed.gates.values()].some(({ go }) => !go);
+  const draining = [...observed.gates.values()].some(({ go, overdue = false }) => !go || overdue);
   if (draining) return lookAgainMs.moving;
   switch (status?.state) {
     case 'gone':

@@ -143,8 +143,9 @@ function tellOfUnchosen({ team, intentSeq }: AppliedSpec, { plan: { victims }, e
   }));
 }
 
-function listedReplicas(observed: ObservedState): Map<string, 'proving' | 'ready' | 'draining'> {
-  const replicas = [...observed.pools.values()].flatMap(({ document }) => document?.replicas ?? []);
+/** Replicas that stand in the stored documents, with their state. */
+export function listedReplicas({ pools }: ObservedState): Map<string, 'proving' | 'ready' | 'draining'> {
+  const replicas = [...pools.values()].flatMap(({ document }) => document?.replicas ?? []);
   return new Map(replicas.map(({ replicaId, state }) => [replicaId, state]));
 }
 

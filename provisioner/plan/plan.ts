@@ -8,8 +8,8 @@ import type { Hold } from './hold.ts';
 import { planLastStatus, planUnknown } from './plan-unknown.ts';
 import { planTeardown } from './plan-teardown.ts';
 import { planRouteStatus } from './plan-route-status.ts';
-import { planWorkloads, planWorkloadSteps, roomBeside, seen } from './plan-workloads.ts';
-import { measure, type Progress } from './progress.ts';
+import { listedReplicas, planWorkloads, planWorkloadSteps, roomBeside, seen } from './plan-workloads.ts';
+import { measure, replicaListOf, type Progress } from './progress.ts';
 import { kindOf, kinds } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { customResource } from '../manifests/custom-resource.ts';
@@ -90,7 +90,11 @@ function takeDown(observed: ObservedState, settings: PlanSettings): Plan {
   const over = observed.status.document?.state === 'gone';
   const confirm: Step[] = gone && !over ? [{ kind: 'confirm-gone', why: 'the caches show nothing any more' }] : [];
   const stage: PodStage = { phase: 'teardown', reason: gone ? 'TornDown' : 'Deleting', message };
-  return { steps: [...steps, ...confirm], progress: { ...starting, stage, tornDown: gone, proved: false } };
+  const replicaList = replicaListOf(observed, listedReplicas(observed));
+  return {
+    steps: [...steps, ...confirm],
+    progress: { ...starting, replicaList, stage, tornDown: gone, proved: false },
+  };
 }
 
 function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSettings): Plan {

@@ -56,7 +56,7 @@ export function measure(
   return {
     stage: leastAdvanced(groups.map(({ stage }) => stage)),
     replicas: { desired: groups.reduce((sum, { scale }) => sum + scale, 0), ready: serving.length },
-    replicaList: replicas.map((pod) => replicaStatus(pod, listed)),
+    replicaList: replicaListOf(observed, listed),
     complete: groups.every(({ scale, ready }) => ready >= scale),
     minimum: pools.every((pool) => groups.some((group) => poolOf(group) === pool && group.ready > 0)),
     serving: pools.every((pool) => serving.some((pod) => pod.pool === pool)),
@@ -126,13 +126,23 @@ function rank({ phase }: PodStage): number {
   return phases.indexOf(phase);
 }
 
+/** The replicas that are there, as the documents `listed` was read from have them. Pure. */
+export function replicaListOf(
+  { pods, gates }: Pick<ObservedState, 'pods' | 'gates'>,
+  listed: ReadonlyMap<string, PoolReplica['state']>,
+): StatusDocument['replicaList'] {
+  return pods
+    .filter((pod) => !pod.finished)
+    .map((pod) => replicaStatus(pod, listed.get(pod.replicaId), gates.get(pod.replicaId)?.overdue === true));
+}
+
 function replicaStatus(
   pod: PodView,
-  listed: ReadonlyMap<string, PoolReplica['state']>,
+  state: PoolReplica['state'] | undefined,
+  overdue: boolean,
 ): StatusDocument['replicaList'][number] {
   const { replicaId, name, stage } = pod;
-  const state = listed.get(replicaId);
-  if (state === 'draining') return { replicaId, name, state, reason: 'Draining' };
+  if (state === 'draining') return { replicaId, name, state, reason: overdue ? 'DrainOverdue' : 'Draining' };
   if (state === 'ready') return { replicaId, name, state, reason: 'Ready' };
   if (pod.deletingAt !== undefined) return { replicaId, name, state: 'draining', reason: 'Terminating' };
   if (state === 'proving') return { replicaId, name, state, reason: 'Proving' };

@@ -2,6 +2,8 @@ import type { LifecycleEvent } from '#shared/contract/lifecycle.ts';
 import type { SpecDocument } from '#shared/contract/desired.ts';
 import type { EventDocument, StatusDocument } from '#shared/contract/status.ts';
 import { subjects } from '#shared/contract/subjects.ts';
+import type { DrainVerdict } from '../drain/decide-drain.ts';
+import { drainNews } from './drain-news.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import type { Nats } from '#shared/runtime/nats/nats.ts';
 
@@ -11,10 +13,15 @@ export interface StatusChange {
   before: StatusDocument | null;
   after: StatusDocument;
   events: readonly LifecycleEvent[];
+  /** What is known of drains now, by replica id. */
+  gates: ReadonlyMap<string, DrainVerdict>;
 }
 
-/** The lines that a change adds to the timeline: one per lifecycle event, one per new phase or hint within one. Pure. */
-export function eventsOf({ spec, before, after, events }: StatusChange): EventDocument[] {
+/**
+ * The lines that a change adds to the timeline: one per lifecycle event, one per new phase or hint within one, and those of
+ * drains. Pure.
+ */
+export function eventsOf({ spec, before, after, events, gates }: StatusChange): EventDocument[] {
   const line = (type: string, about: { reason: string; message: string; hint: string }): EventDocument => ({
     v: 1,
     endpointId: after.endpointId,
@@ -33,9 +40,10 @@ export function eventsOf({ spec, before, after, events }: StatusChange): EventDo
       : line(`endpoint.${names[event]}`, { reason, message, hint }),
   );
   if (before === null) return lifecycle;
-  if (before.phase !== after.phase) return [...lifecycle, line('phase.changed', { reason, message, hint })];
+  const drains = drainNews(before, after, gates).map(({ type, ...about }) => line(type, about));
+  if (before.phase !== after.phase) return [...lifecycle, line('phase.changed', { reason, message, hint }), ...drains];
   const stuck = hint !== '' && hint !== before.hint;
-  return stuck ? [...lifecycle, line('phase.stuck', { reason, message, hint })] : lifecycle;
+  return [...lifecycle, ...(stuck ? [line('phase.stuck', { reason, message, hint })] : []), ...drains];
 }
 
 const names: Record<LifecycleEvent, string> = {

@@ -26,9 +26,13 @@ describe('heldStatus', () => {
     ]);
   });
 
-  it('tells no progress: nothing is under way', () => {
+  it('tells no progress and no drains: nothing is under way', () => {
     const progress = { passed: 4, steps: 7 };
-    expect(held(sampleStatus({ state: 'updating', progress }))).not.toHaveProperty('progress');
+    const at = '2026-01-01T00:00:00.000Z';
+    const draining = { replicas: 1, inflight: 2, oldest: at, deadline: at, message: '', at };
+    const after = held(sampleStatus({ state: 'updating', progress, draining }));
+    expect(after).not.toHaveProperty('progress');
+    expect(after).not.toHaveProperty('draining');
   });
 
   it('says it once, and a new reason without a new transition', () => {

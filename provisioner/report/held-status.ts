@@ -30,7 +30,7 @@ export function heldStatus(input: HeldInput): StatusDocument | null {
     observedRevision: before?.observedRevision ?? 0,
     lastTransitionTime: known?.status === 'True' ? known.lastTransitionTime : at,
   };
-  const { progress: _onHold, hint: _before, ...base } = before ?? unbegun(input);
+  const { progress: _onHold, draining: _unwatched, hint: _before, ...base } = before ?? unbegun(input);
   const conditions = [...base.conditions.filter(({ type }) => type !== 'Stalled'), stalled];
   const next = { ...base, reason, message, ...(hint !== '' && { hint }), conditions };
   return isDeepStrictEqual(before, next) ? null : { ...next, updatedAt: at, writer };

@@ -8,6 +8,7 @@ import type { PlanSettings } from '../plan/settings.ts';
 import { chooseSpec, hostsOf } from '../plan/choose-spec.ts';
 import { changeProgress, pastChangesOf } from './change-progress.ts';
 import { conditionsOf } from './conditions.ts';
+import { drainingOf } from './draining.ts';
 import { nextLifecycle } from './next-lifecycle.ts';
 import type { Progress } from '../plan/progress.ts';
 
@@ -31,6 +32,7 @@ export function nextStatus(
   const { lifecycle, events, rejection } = nextLifecycle({ desired, observed, progress, changeDeadlineMs });
   if (before?.state === 'gone') return null;
   const { spec, of } = chooseSpec(desired, observed);
+  const draining = drainingOf(observed);
   const shown = shownStage(lifecycle.state, progress);
   const moved = before === null || before.phase !== shown.phase;
   const began = events.some((event) => event === 'accepted' || event === 'lost' || event === 'deleteRequested');
@@ -53,6 +55,7 @@ export function nextStatus(
     conditions: [],
     replicas: progress.replicas,
     replicaList: progress.replicaList.slice(0, 512),
+    ...(draining !== undefined && { draining }),
     hosts: lifecycle.state === 'gone' ? null : hostsOf(spec, settings.hostDomain),
     ...(caCertificates.length > 0 && { caCertificates: [...caCertificates] }),
     rejection: rejection ?? keptRejection(before, events),

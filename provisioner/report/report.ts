@@ -40,7 +40,7 @@ export async function report(
   const { endpointId, state, phase, reason } = after;
   if (events.length > 0 || status.document?.phase !== phase)
     log.info({ endpointId, revision: after.observedRevision, state, phase, reason, events }, 'status.changed');
-  await publishEvents(nats, { spec: desired.spec, before: status.document, after, events }, log);
+  await publishEvents(nats, { spec: desired.spec, before: status.document, after, events, gates: observed.gates }, log);
   await mirror(context, observed, after);
   return after;
 }

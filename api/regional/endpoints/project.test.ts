@@ -183,6 +183,14 @@ describe('the resource', () => {
     expect(project(revised, given, https)).not.toHaveProperty('hint');
   });
 
+  it('shows what drains are waited for, also what is not known', () => {
+    const at = '2026-11-22T12:00:00.000Z';
+    const revised = { spec: specDocument(), revision: 8 };
+    const draining = { replicas: 2, inflight: null, oldest: null, deadline: at, message: 'Not known.', at };
+    expect(project(revised, status({ observedRevision: 4, draining }), https).draining).toEqual(draining);
+    expect(project(revised, status({ observedRevision: 4 }), https)).not.toHaveProperty('draining');
+  });
+
   it('shows why a change was given up', () => {
     const rejected = status({ state: 'active', observedRevision: 8, live: liveAt(4), rejection });
     expect(project({ spec: specDocument(), revision: 8 }, rejected, https).last_rejection).toEqual(rejection);

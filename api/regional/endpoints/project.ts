@@ -50,6 +50,7 @@ export function project(
       }),
     ),
     replicas: { desired: replicasOf(spec), ready: status?.replicas.ready ?? 0 },
+    ...(status?.draining && { draining: status.draining }),
     ...(status?.rejection && { last_rejection: status.rejection }),
   };
 }
