@@ -29,7 +29,7 @@ export interface ApiCall {
   headers?: Record<string, string>;
 }
 
-/** The model of every endpoint that tests create. */
+/** The model of every endpoint that tests create where models are simulated. */
 export const testModel = 'fairway/test-model';
 
 const quiet: StackOptions = {
@@ -63,6 +63,8 @@ export async function startTestStack(options: Partial<StackOptions> = {}): Promi
 /** A whole Fairway of a test's own, driven through its public addresses. */
 export class TestStack implements AsyncDisposable {
   readonly stack: Stack;
+  /** Of every endpoint that is created here. */
+  readonly model: string;
   readonly #lines: string[];
   readonly #addresses: string[];
   #turn = 0;
@@ -70,6 +72,8 @@ export class TestStack implements AsyncDisposable {
   /** `lines` is what the stack says; its end is printed at the end, for whoever reads a failed run. */
   constructor(stack: Stack, lines: string[]) {
     this.stack = stack;
+    const { options, engine } = stack.plan;
+    this.model = options.engine === 'sim' ? testModel : engine.model;
     this.#lines = lines;
     this.#addresses = [stack.controlUrl, ...stack.plan.ports.regionals.map((port) => `http://127.0.0.1:${port}`)];
   }
@@ -96,7 +100,7 @@ export class TestStack implements AsyncDisposable {
 
   /** Without `vpcId`, in the region's default VPC. */
   async create(name: string, scale: number, vpcId?: string): Promise<CreateReply> {
-    const spec = { ...createSpec(name, scale), ...(vpcId !== undefined && { vpc: { uuid: vpcId } }) };
+    const spec = { ...createSpec(name, scale, this.model), ...(vpcId !== undefined && { vpc: { uuid: vpcId } }) };
     const answer = await this.api('POST', '', { body: { spec } });
     if (answer.status !== 202) throw new Error(`POST answered ${answer.status}: ${JSON.stringify(answer.body)}`);
     return createReplySchema.parse(answer.body);
@@ -162,12 +166,12 @@ export class TestStack implements AsyncDisposable {
 }
 
 /** The spec of a test's endpoint. */
-export function createSpec(name: string, scale: number): Record<string, unknown> {
+export function createSpec(name: string, scale: number, model = testModel): Record<string, unknown> {
   return {
     name,
     region: 'atl1',
     enable_public_endpoint: true,
-    model_deployments: [{ model_slug: testModel, model_provider: 'hugging_face', accelerators: [accelerator(scale)] }],
+    model_deployments: [{ model_slug: model, model_provider: 'hugging_face', accelerators: [accelerator(scale)] }],
   };
 }
 

@@ -98,7 +98,7 @@ export async function findEngine(
     model: modelNameOf(path),
     images: Object.fromEntries(imagesOf(kind.profile).map((image) => [image, kind.commandWith(program.file, path)])),
     env: { ...kind.env(threads), ...Object.fromEntries(inherited) },
-    about: `${program.file} (${program.version ?? 'of unknown version'}) with ${path}, ${threads} threads for each replica`,
+    about: `${program.file} (${program.version ?? 'of unknown version'}) with ${path}, each replica with ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
   };
 }
 

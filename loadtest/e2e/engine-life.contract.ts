@@ -1,0 +1,122 @@
+import { execFileSync } from 'node:child_process';
+import { APIError, type OpenAI } from 'openai';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '#shared/testing/eventually.ts';
+import { endAfterAll } from '#shared/testing/started.ts';
+import type { EngineKind } from '#loadtest/engines/local-engine.ts';
+import type { ReplicaProcess } from '#loadtest/stack/list-replicas.ts';
+import { complete } from '#loadtest/workload/completion.ts';
+import { startStreamLoad } from '#loadtest/workload/stream-load.ts';
+import { ask, beginConversation, hear } from '#loadtest/workload/conversation.ts';
+import { findLeftovers } from './leftovers.ts';
+import { startTestStack, type TestStack } from './test-stack.ts';
+
+/** What must hold of a real engine through the whole product; `write` makes a tiny model in a folder. */
+export function engineLifeContract(
+  engine: Exclude<EngineKind, 'sim'>,
+  write: (folder: string) => Promise<string>,
+): void {
+  describe(`an endpoint of replicas of ${engine}`, () => {
+    let fairway: TestStack;
+    let endpointId: string;
+    let client: OpenAI;
+    let last: ReplicaProcess[];
+
+    const started = endAfterAll();
+    beforeAll(async () => {
+      const weights = await write(await started.folder('fairway-engine-'));
+      fairway = await started.use(startTestStack({ engine, weights, regionals: 1, provisioners: 1 }));
+    });
+
+    /** Streams of many tokens, begun at once: resolves when each has had its first, with how each ends. */
+    const longStreams = async (count: number): Promise<Promise<string>[]> => {
+      const begun = Array.from({ length: count }, () => Promise.withResolvers<void>());
+      const ends = begun.map(async ({ resolve }, index) => {
+        const messages = [{ role: 'user' as const, content: `Speaker ${index} talks for a long time.` }];
+        const long = { model: fairway.model, max_tokens: 300, ignore_eos: true, messages };
+        try {
+          let finish: string | undefined;
+          for await (const { choices } of await client.chat.completions.create({ ...long, stream: true })) {
+            if (choices[0]?.delta.content) resolve();
+            finish = choices[0]?.finish_reason ?? finish;
+          }
+          return finish ?? 'nothing';
+        } catch (error) {
+          return error instanceof APIError ? String(error.code) : String(error);
+        } finally {
+          resolve();
+        }
+      });
+      await Promise.all(begun.map(({ promise }) => promise));
+      return ends;
+    };
+
+    it('becomes active, and streams tokens, of which the second turn finds the first one’s in the cache', async () => {
+      const created = await fairway.create('real', 2);
+      endpointId = created.dedicated_inference.id;
+      client = fairway.openai(created.token.value ?? '');
+      await fairway.untilActive(endpointId, 2);
+      const pids = (await fairway.replicas(endpointId)).map(({ pid }) => String(pid));
+      const commands = execFileSync('ps', ['-o', 'args=', '-p', pids.join(',')], { encoding: 'utf8' });
+      expect(commands.match(/llama-server|vllm/g)?.length).toBeGreaterThanOrEqual(2);
+
+      let talk = ask(beginConversation('one', 'A long instruction of many words. '.repeat(20)), 'What are you?');
+      const first = await complete(client, { model: fairway.model, maxTokens: 40, messages: talk.messages });
+      expect([first.finishReason, first.outputTokens]).toEqual([
+        expect.stringMatching(/stop|length/),
+        expect.any(Number),
+      ]);
+      expect(first.text).not.toBe('');
+      talk = ask(hear(talk, first.text), 'And then?');
+      const second = await complete(client, { model: fairway.model, maxTokens: 40, messages: talk.messages });
+      expect(second.promptTokens).toBeGreaterThan(first.promptTokens);
+      expect(second.cachedTokens / first.promptTokens).toBeGreaterThan(0.8);
+    });
+
+    it('scales up', async () => {
+      expect((await fairway.scale(endpointId, 3)).status).toBe(202);
+      await fairway.untilActive(endpointId, 3);
+      expect(await fairway.replicas(endpointId)).toHaveLength(3);
+    });
+
+    it('loses the streams of a killed replica alone, tells their clients so, and gets it back', async () => {
+      const ends = await longStreams(9);
+      const [victim] = await fairway.replicas(endpointId);
+      process.kill(victim?.pid ?? 0, 'SIGKILL');
+      const told = await Promise.all(ends);
+      expect(new Set(told)).toEqual(new Set(['length', 'upstream_disconnected']));
+      const questions = Array.from({ length: 12 }, (_, index) => [{ role: 'user' as const, content: `${index}?` }]);
+      const after = questions.map((messages) => complete(client, { model: fairway.model, maxTokens: 4, messages }));
+      for (const { finishReason } of await Promise.all(after)) expect(finishReason).not.toBeNull();
+      await eventually(
+        async () => {
+          last = await fairway.replicas(endpointId);
+          expect(last.filter(({ pid }) => pid !== victim?.pid)).toHaveLength(3);
+          expect((await fairway.get(endpointId)).replicas.ready).toBe(3);
+        },
+        { timeoutMs: 60_000 },
+      );
+    });
+
+    it('scales down under load without cutting a stream', async () => {
+      const options = { client, model: fairway.model, users: 9, seed: 41, maxTokens: 100, turns: 2 };
+      await using load = startStreamLoad({ ...options, bytes: { system: 40, question: 20 } });
+      await load.progress(9);
+      expect((await fairway.scale(endpointId, 1)).status).toBe(202);
+      await fairway.untilActive(endpointId, 1);
+      await eventually(async () => expect(await fairway.replicas(endpointId)).toHaveLength(1), { timeoutMs: 60_000 });
+      await load.progress(9);
+      expect(load.failures()).toEqual([]);
+    });
+
+    it('leaves nothing behind when it is deleted', async () => {
+      expect((await fairway.api('DELETE', `/${endpointId}`)).status).toBe(202);
+      await eventually(async () => expect((await fairway.api('GET', `/${endpointId}`)).status).toBe(404), {
+        timeoutMs: 60_000,
+      });
+      const needles = [endpointId, ...last.map(({ id }) => id)];
+      await eventually(async () => expect(await findLeftovers(fairway.stack.plan, needles)).toEqual([]));
+      for (const { pid } of last) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    });
+  });
+}
