@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { z } from 'zod';
 import { regionSchema, uuidSchema } from '#shared/contract/ids.ts';
 import { profiles, readEngineChoice } from './engines/engine-choice.ts';
+import { readWeightChoice } from './engines/weights.ts';
 import { count, natsDrainTimeout, port, readConfig, secretText } from '#shared/runtime/read-config.ts';
 
 /** `<VPC id>=<path>` with commas between: the kubeconfig of each VPC's cluster. */
@@ -23,6 +24,12 @@ const engines = z.string().refine((text) => readEngineChoice(text) !== null, {
   error: `must be one engine for everything and <model>=<engine> for some, of: ${[...profiles.keys()].join(', ')}`,
 });
 
+/** `<model>=<source>` with commas between. */
+const weights = z.string().refine((text) => readWeightChoice(text) !== null, {
+  error:
+    'must be <model>=<source> with commas between; a source is hf://<repository>, s3://<bucket>/<prefix>#<path>, pvc://<storage class>/<path> or oci://<image>#<path>',
+});
+
 /** Every setting of the provisioner; keys are the names of environment variables, times in milliseconds. */
 export const provisionerSchema = z.object({
   FAIRWAY_NATS_URL: secretText.describe('NATS servers, comma-separated; may carry user and password'),
@@ -42,6 +49,22 @@ export const provisionerSchema = z.object({
     .describe('name of this process among provisioners')
     .meta({ shownDefault: 'host name and process id' }),
   FAIRWAY_ENGINES: engines.default('sim').describe('engine of each model: <engine>,<model>=<engine>,…'),
+  FAIRWAY_WEIGHTS: weights
+    .default('')
+    .describe(
+      'where weights come from that are not Hugging Face’s own: <model>=<source>,… of hf:// s3:// pvc:// oci:// (provisioner/engines/README.md)',
+    ),
+  FAIRWAY_S3_ENDPOINT: z
+    .url({ protocol: /^https?$/ })
+    .default('https://s3.amazonaws.com')
+    .describe('storage of s3:// sources'),
+  FAIRWAY_S3_REGION: z.string().min(1).default('us-east-1').describe('its region'),
+  FAIRWAY_S3_NETWORK: z
+    .union([z.cidrv4(), z.cidrv6()])
+    .optional()
+    .describe('network (CIDR) that it is in; unset: it has a public address'),
+  FAIRWAY_S3_ACCESS_KEY_ID: secretText.optional().describe('key that weights are fetched with; unset: without any'),
+  FAIRWAY_S3_SECRET_ACCESS_KEY: secretText.optional().describe('its secret'),
   FAIRWAY_SEAL_PRIVATE_KEY: secretText.optional().describe('opens secrets that clients sent; base64url'),
   FAIRWAY_PROVISIONER_KEY: secretText
     .refine((text) => Buffer.from(text, 'base64url').length === 32, 'must be 32 bytes in base64url')

@@ -27,6 +27,7 @@ import { resync, type ResyncOptions } from './desired/resync.ts';
 import { Clusters, type ClustersOptions } from './cluster/clusters.ts';
 import type { KubeWrites } from './kube/kube-client.ts';
 import { readEngineChoice } from './engines/engine-choice.ts';
+import { readWeightChoice } from './engines/weights.ts';
 import { sim } from './engines/sim.ts';
 import type { PlanSettings } from './plan/settings.ts';
 
@@ -239,7 +240,14 @@ function planSettings(
       preStopMs: config.FAIRWAY_PRESTOP_MS,
       sizeLabel: config.FAIRWAY_SIZE_LABEL ?? null,
       engineOf: readEngineChoice(config.FAIRWAY_ENGINES) ?? (() => sim),
+      weightsOf: readWeightChoice(config.FAIRWAY_WEIGHTS) ?? (() => null),
+      storage: {
+        endpoint: config.FAIRWAY_S3_ENDPOINT,
+        region: config.FAIRWAY_S3_REGION,
+        network: config.FAIRWAY_S3_NETWORK ?? null,
+      },
     },
+    storageKeys: storageKeysOf(config),
     drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS,
     changeDeadlineMs: config.FAIRWAY_CHANGE_DEADLINE_MS,
     minimumAfterMs: config.FAIRWAY_MINIMUM_AFTER_MS,
@@ -254,6 +262,11 @@ function planSettings(
     proofKeyOf: (pool) => proofKeyOf(provisionerKey, pool).publicKey,
     writer: config.FAIRWAY_INSTANCE_ID,
   };
+}
+
+function storageKeysOf(config: ProvisionerConfig): PlanSettings['storageKeys'] {
+  const { FAIRWAY_S3_ACCESS_KEY_ID: keyId, FAIRWAY_S3_SECRET_ACCESS_KEY: secret } = config;
+  return keyId === undefined || secret === undefined ? undefined : { keyId, secret };
 }
 
 function startQueue(

@@ -7,8 +7,8 @@ export interface EngineStart {
   gpus: number;
   /** Name that routers ask for the model by. */
   model: string;
-  /** Repository at Hugging Face that its weights come from. */
-  weights: string;
+  /** Where its weights are: a repository at Hugging Face, or a place in its own file system. */
+  weights: { repository: string } | { path: string };
   /** Longest prompt and answer together; undefined leaves it to the model. */
   contextTokens: number | undefined;
   /** What the spec asks for beside it. */
@@ -32,8 +32,8 @@ export interface EngineProfile {
   healthTimeoutMs: number;
   metricsPath: string;
   metrics: { running: string; waiting: string; kvUse: string };
-  /** It gets its weights from Hugging Face when it starts: its pods may go out for them. */
-  downloadsWeights: boolean;
+  /** The form of weights that it reads; null for one that needs none. */
+  weights: 'safetensors' | 'gguf' | null;
   /** Environment variables that name a folder, by the folder below the pod's cache volume; without any there is none. */
   caches: Readonly<Record<string, string>>;
   /** Other environment variables. */
@@ -79,4 +79,9 @@ export const keepAliveSeconds = '75';
 /** The flags of what a spec asks for, which it names as the engine does. */
 export function flagsOf(given: EngineArguments): string[] {
   return Object.entries(given).flatMap(([name, value]) => [`--${name.replaceAll('_', '-')}`, String(value)]);
+}
+
+/** The model as engines take it that read a repository and a folder alike. */
+export function modelOf(weights: EngineStart['weights']): string {
+  return 'path' in weights ? weights.path : weights.repository;
 }

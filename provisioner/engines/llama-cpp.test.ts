@@ -6,7 +6,7 @@ it('is told the whole context, which is the size of its cache', () => {
     port: 8080,
     gpus: 1,
     model: 'm',
-    weights: 'org/m',
+    weights: { repository: 'org/m' },
     contextTokens: 32_768,
     arguments: {},
   });
@@ -21,7 +21,7 @@ it('has an image for either maker', () => {
 });
 
 it('lets each of several requests have the whole context', () => {
-  const start = { port: 8080, gpus: 1, model: 'm', weights: 'org/m', contextTokens: undefined };
+  const start = { port: 8080, gpus: 1, model: 'm', weights: { repository: 'org/m' }, contextTokens: undefined };
   const args = llamaCpp.args({ ...start, arguments: { parallel: 8, cache_type_k: 'q8_0' } });
   expect(args.join(' ')).toContain('--metrics --kv-unified --parallel 8 --cache-type-k q8_0');
 });

@@ -8,7 +8,7 @@ const start: EngineStart = {
   port: 8123,
   gpus: 8,
   model: 'a/b',
-  weights: 'org/repo',
+  weights: { repository: 'org/repo' },
   contextTokens: 4096,
   arguments: {},
 };
@@ -36,6 +36,16 @@ describe.each([...profiles.values()])('the profile of $name', (profile) => {
     expect(profile.healthTimeoutMs % 1000).toBe(0);
   });
 });
+
+it.each([...profiles.values()].filter(({ weights }) => weights !== null))(
+  '$name reads its weights from the hub or from where they are mounted',
+  (profile) => {
+    expect(profile.args(start).join(' ')).toContain('org/repo');
+    const local = profile.args({ ...start, weights: { path: '/weights/m' } });
+    expect(local.join(' ')).toMatch(/--model(-path)?[= ]\/weights\/m/);
+    expect(local.join(' ')).not.toContain('-hf');
+  },
+);
 
 describe('the engines that clients may choose', () => {
   it('have each of the arguments that may be set at all, with values that are theirs', () => {

@@ -6,7 +6,7 @@ it('shares the model out over all GPUs, reports what was cached, and takes its k
     port: 30_000,
     gpus: 8,
     model: 'm',
-    weights: 'org/m',
+    weights: { repository: 'org/m' },
     contextTokens: 65_536,
     arguments: {},
   });
@@ -32,7 +32,7 @@ it.each([
 });
 
 it('takes the arguments that a spec asks for', () => {
-  const start = { port: 30_000, gpus: 1, model: 'm', weights: 'org/m', contextTokens: undefined };
+  const start = { port: 30_000, gpus: 1, model: 'm', weights: { repository: 'org/m' }, contextTokens: undefined };
   const given = { max_running_requests: 64, schedule_policy: 'lpm' } as const;
   expect(sglang.args({ ...start, arguments: given }).slice(-4)).toEqual([
     '--max-running-requests',

@@ -1,4 +1,4 @@
-import { commonProfile, flagsOf, keepAliveSeconds, type EngineProfile } from './engine-profile.ts';
+import { commonProfile, flagsOf, keepAliveSeconds, modelOf, type EngineProfile } from './engine-profile.ts';
 
 /**
  * SGLang, by the source of 0.5.23; the images are the newest that were seen in use for both makers. After SIGTERM it
@@ -16,7 +16,7 @@ export const sglang: EngineProfile = {
   args: ({ port, gpus, model, weights, contextTokens, arguments: given }) => [
     '--host=$(POD_IP)',
     `--port=${port}`,
-    `--model-path=${weights}`,
+    `--model-path=${modelOf(weights)}`,
     `--served-model-name=${model}`,
     `--tp-size=${gpus}`,
     ...(contextTokens === undefined ? [] : [`--context-length=${contextTokens}`]),
@@ -30,7 +30,7 @@ export const sglang: EngineProfile = {
   port: 30_000,
   healthTimeoutMs: 5000,
   metrics: { running: 'sglang:num_running_reqs', waiting: 'sglang:num_queue_reqs', kvUse: 'sglang:token_usage' },
-  downloadsWeights: true,
+  weights: 'safetensors',
   caches: { HF_HOME: 'huggingface', SGLANG_CACHE_DIR: 'sglang' },
   variables: { SGLANG_TIMEOUT_KEEP_ALIVE: keepAliveSeconds },
   // Like vLLM's, its image runs as root.

@@ -14,7 +14,7 @@ export const sim: EngineProfile = {
     model,
     ...(contextTokens === undefined ? [] : ['--max-model-len', String(contextTokens)]),
   ],
-  downloadsWeights: false,
+  weights: null,
   caches: {},
   variables: {},
   user: 65_532,

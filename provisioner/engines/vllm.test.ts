@@ -6,7 +6,7 @@ it('shares the model out over all GPUs, reports what was cached, and fetches no 
     port: 8000,
     gpus: 8,
     model: 'm',
-    weights: 'org/m',
+    weights: { repository: 'org/m' },
     contextTokens: undefined,
     arguments: {},
   });
@@ -27,7 +27,7 @@ it('has an image of its own for AMD', () => {
 });
 
 it('takes the arguments that a spec asks for, and has tools called where it knows how calls look', () => {
-  const start = { port: 8000, gpus: 1, model: 'm', weights: 'org/m', contextTokens: undefined };
+  const start = { port: 8000, gpus: 1, model: 'm', weights: { repository: 'org/m' }, contextTokens: undefined };
   const given = { max_num_seqs: 64, gpu_memory_utilization: 0.9, tool_call_parser: 'hermes' } as const;
   expect(vllm.args({ ...start, arguments: given }).join(' ')).toContain(
     '--enable-auto-tool-choice --max-num-seqs 64 --gpu-memory-utilization 0.9 --tool-call-parser hermes',

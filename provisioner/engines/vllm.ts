@@ -1,4 +1,4 @@
-import { commonProfile, flagsOf, keepAliveSeconds, type EngineProfile } from './engine-profile.ts';
+import { commonProfile, flagsOf, keepAliveSeconds, modelOf, type EngineProfile } from './engine-profile.ts';
 
 /**
  * vLLM; recorded with 0.32.0. Nothing answers while the weights are loaded, so the start takes its time. Its prefix cache
@@ -12,7 +12,7 @@ export const vllm: EngineProfile = {
   args: ({ port, gpus, model, weights, contextTokens, arguments: given }) => [
     '--host=$(POD_IP)',
     `--port=${port}`,
-    `--model=${weights}`,
+    `--model=${modelOf(weights)}`,
     `--served-model-name=${model}`,
     `--tensor-parallel-size=${gpus}`,
     ...(contextTokens === undefined ? [] : [`--max-model-len=${contextTokens}`]),
@@ -30,7 +30,7 @@ export const vllm: EngineProfile = {
     waiting: 'vllm:num_requests_waiting',
     kvUse: 'vllm:kv_cache_usage_perc',
   },
-  downloadsWeights: true,
+  weights: 'safetensors',
   caches: { HF_HOME: 'huggingface', VLLM_CACHE_ROOT: 'vllm' },
   variables: {
     VLLM_HTTP_TIMEOUT_KEEP_ALIVE: keepAliveSeconds,

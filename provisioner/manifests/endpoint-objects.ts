@@ -4,7 +4,8 @@ import { engineAccount, limits, networkPolicies, quota } from './guards.ts';
 import { namespace, podSecurityOf } from './namespace.ts';
 import { poolDisruptionBudget, poolSecret, poolService, type Pool } from './pool-objects.ts';
 import type { AppliedSpec, ManifestSettings, PoolSecrets } from './applied-spec.ts';
-import { intentSeqAnnotation } from './names.ts';
+import { intentSeqAnnotation, labels } from './names.ts';
+import { fetchedFrom } from './weights.ts';
 import { httpRoute, inferencePool, type Hosts } from './routes.ts';
 
 /** The pools of a spec. */
@@ -39,15 +40,22 @@ export function supportObjects(
   const objects = [
     namespace(spec, owner, podSecurityOf(deployments)),
     engineAccount(spec),
-    ...networkPolicies(spec, pools),
+    ...networkPolicies(spec, deployments, settings.storage),
     quota(spec, beside),
     limits(spec),
-    ...pools.map((pool) => poolSecret(pool, secretsOf(pool.deployment.modelId))),
+    ...pools.map((pool) => poolSecret(pool, needed(pool, secretsOf(pool.deployment.modelId), deployments))),
     ...pools.map(poolService),
     ...pools.flatMap((pool) => poolDisruptionBudget(pool) ?? []),
     ...(hosts === null ? [] : [...pools.map(inferencePool), httpRoute(spec, pools, hosts)]),
   ];
   return objects.map((object) => fenced(object, spec.intentSeq));
+}
+
+/** Keys of storage lie where something is fetched with them, and nowhere else. */
+function needed(pool: Pool, secrets: PoolSecrets, deployments: readonly KubeObject[]): PoolSecrets {
+  const { storageKeys: _, ...rest } = secrets;
+  const own = deployments.filter(({ metadata }) => metadata.labels?.[labels.pool] === pool.deployment.modelId);
+  return own.some((deployment) => fetchedFrom(deployment) === 'storage') ? secrets : rest;
 }
 
 /** The object without the sequence that it was written for. */

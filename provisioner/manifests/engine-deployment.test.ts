@@ -4,6 +4,7 @@ import { engineDeployment, type EngineGroup } from './engine-deployment.ts';
 import { groupsOf } from './endpoint-objects.ts';
 import { appliedSpec } from './applied-spec.ts';
 import { profiles } from '../engines/engine-choice.ts';
+import { llamaCpp } from '../engines/llama-cpp.ts';
 import { vllm } from '../engines/vllm.ts';
 import { sampleSettings, sampleSpec } from '../testing/sample-endpoint.ts';
 
@@ -25,6 +26,23 @@ describe('the Deployment of a group', () => {
     await expect(`${JSON.stringify(objects, null, 2)}\n`).toMatchFileSnapshot(`./engine-${profile.name}.golden.json`);
   });
 
+  it.each([
+    ['storage', { kind: 'storage', bucketPath: 'models/mistral', path: '' }],
+    ['claim', { kind: 'claim', storageClass: 'models', path: 'mistral' }],
+    ['image', { kind: 'image', reference: 'registry.test/mistral:1', path: '' }],
+  ] as const)('is what it was with weights from %s', async (name, source) => {
+    const group = on('gpu-h100x1-80gb', { profile: vllm });
+    const object = engineDeployment(group, { ...settings, weightsOf: () => source }, 1);
+    await expect(`${JSON.stringify([object], null, 2)}\n`).toMatchFileSnapshot(`./weights-${name}.golden.json`);
+  });
+
+  it('tells llama.cpp which file it is', () => {
+    const weightsOf = () => ({ kind: 'storage', bucketPath: 'models/m', path: 'm-q4.gguf' }) as const;
+    const object = engineDeployment(on('gpu-h100x1-80gb', { profile: llamaCpp }), { ...settings, weightsOf }, 1);
+    expect(JSON.stringify(object)).toContain('"--model","/weights/m-q4.gguf"');
+    expect(JSON.stringify(object)).toContain('":s3:models/m","/weights"');
+  });
+
   it('asks for GPUs by the name that their maker’s nodes have, and stands their taint', () => {
     const text = (slug: string): string => JSON.stringify(engineDeployment(on(slug, {}), settings, 1));
     expect(text('gpu-h100x8-640gb')).toContain('"limits":{"nvidia.com/gpu":"8"}');
@@ -44,5 +62,7 @@ describe('the Deployment of a group', () => {
     expect(hashOf(group)).not.toBe(hashOf(before));
     // Another build's template for the same words is no change that was asked for.
     expect(hashOf({ ...before, profile: { ...vllm, version: '9.9.9', args: () => [] } })).toBe(hashOf(before));
+    const elsewhere = engineDeployment(before, { ...settings, weightsOf: () => null }, 1);
+    expect(elsewhere.metadata.annotations?.[askedAnnotation]).toBe(hashOf(before));
   });
 });

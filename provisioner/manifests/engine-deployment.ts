@@ -2,6 +2,7 @@ import { gpuSize, type GpuSize } from '#shared/contract/catalogue/catalog.ts';
 import type { ModelDeployment } from '#shared/contract/desired.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
 import type { EngineProfile } from '../engines/engine-profile.ts';
+import { weightsFor } from '../engines/weights.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { ManifestSettings } from './applied-spec.ts';
 import {
@@ -16,6 +17,7 @@ import {
   labelsOf,
   podPortAnnotation,
 } from './names.ts';
+import { weightParts, type WeightParts } from './weights.ts';
 
 /** One group of equal replicas of a pool. */
 export interface EngineGroup {
@@ -72,6 +74,7 @@ export function engineDeployment(group: EngineGroup, settings: ManifestSettings,
 
 function podTemplate(group: EngineGroup, settings: ManifestSettings, hash: string): object {
   const { endpointId, deployment, accelerator, profile } = group;
+  const { initContainers, volumes } = weightsOf(group, settings);
   return {
     metadata: {
       labels: {
@@ -99,22 +102,27 @@ function podTemplate(group: EngineGroup, settings: ManifestSettings, hash: strin
         labelSelector: { matchLabels: { [labels.pool]: deployment.modelId } },
         matchLabelKeys: ['pod-template-hash'],
       })),
+      ...(initContainers !== undefined && { initContainers }),
       containers: [engineContainer(group, settings)],
       volumes: [
         // Parallel workers exchange tensors here; one GPU needs little. It counts against the memory of the pod.
         { name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: gpusOf(group) > 1 ? '20Gi' : '1Gi' } },
         ...(hasCaches(profile) ? [{ name: 'cache', emptyDir: {} }] : []),
+        ...volumes,
       ],
     },
   };
 }
 
+function weightsOf({ deployment, profile }: EngineGroup, settings: ManifestSettings): WeightParts {
+  const source = settings.weightsOf(deployment, profile);
+  return weightParts(source, poolSecretName(deployment.modelId), settings.storage);
+}
+
 function engineContainer(group: EngineGroup, settings: ManifestSettings): object {
   const { deployment, profile } = group;
   const resources = { [gpuResourceOf(group)]: String(gpusOf(group)) };
-  const key = (name: string, optional: boolean): object => ({
-    secretKeyRef: { name: poolSecretName(deployment.modelId), key: name, ...(optional && { optional }) },
-  });
+  const weights = weightsOf(group, settings);
   const probe = {
     httpGet: { path: profile.healthPath, port: profile.port, scheme: 'HTTP' },
     timeoutSeconds: seconds(profile.healthTimeoutMs),
@@ -123,7 +131,7 @@ function engineContainer(group: EngineGroup, settings: ManifestSettings): object
     name: 'engine',
     image: profile.image(deployment.engine?.version ?? profile.version, gpuOf(group)),
     ...(profile.command !== undefined && { command: profile.command }),
-    args: [...argsOf(group), ...shutdownArgs(profile, settings)],
+    args: [...argsOf(group, settings), ...shutdownArgs(profile, settings)],
     env: [
       // Empty where pods have addresses of their own: the engine then takes its default, the profile's port.
       ...(profile.env.port === undefined
@@ -135,8 +143,11 @@ function engineContainer(group: EngineGroup, settings: ManifestSettings): object
             },
           ]),
       { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
-      { name: profile.env.apiKey, valueFrom: key(secretKeys.upstream, false) },
-      { name: 'HF_TOKEN', valueFrom: key(secretKeys.huggingFace, true) },
+      {
+        name: profile.env.apiKey,
+        valueFrom: { secretKeyRef: { name: poolSecretName(deployment.modelId), key: secretKeys.upstream } },
+      },
+      ...weights.env,
       ...Object.entries(profile.caches).map(([name, folder]) => ({ name, value: `${cacheFolder}/${folder}` })),
       ...Object.entries(profile.variables).map(([name, value]) => ({ name, value })),
     ],
@@ -157,6 +168,7 @@ function engineContainer(group: EngineGroup, settings: ManifestSettings): object
     volumeMounts: [
       { name: 'shm', mountPath: '/dev/shm' },
       ...(hasCaches(profile) ? [{ name: 'cache', mountPath: cacheFolder }] : []),
+      ...weights.mounts,
     ],
   };
 }
@@ -191,14 +203,14 @@ function shutdownArgs({ shutdownFlag }: EngineProfile, { graceMs }: ManifestSett
   return [`${shutdownFlag.name}=${time}`];
 }
 
-function argsOf(group: EngineGroup): string[] {
+function argsOf(group: EngineGroup, settings: ManifestSettings): string[] {
   const { deployment, profile } = group;
   const [model = deployment.slug] = modelNames(deployment);
   return profile.args({
     port: profile.port,
     gpus: gpusOf(group),
     model,
-    weights: deployment.providerModelId || model,
+    weights: weightsFor(settings.weightsOf(deployment, profile)),
     contextTokens: deployment.engine?.contextTokens,
     arguments: deployment.engine?.arguments ?? {},
   });

@@ -1,7 +1,8 @@
 import { gpuSize } from '#shared/contract/catalogue/catalog.ts';
 import type { KubeObject, ObjectMeta } from '../kube/kube-object.ts';
-import { poolScale, type Pool } from './pool-objects.ts';
-import type { AppliedSpec } from './applied-spec.ts';
+import { poolScale } from './pool-objects.ts';
+import type { AppliedSpec, ObjectStorage } from './applied-spec.ts';
+import { fetchedFrom, portsOf } from './weights.ts';
 import { engineAccountName, gpuResources, namespaceName, systemNamespace, labels, labelsOf } from './names.ts';
 
 const meta = ({ endpointId }: AppliedSpec, name: string, component: string): ObjectMeta => ({
@@ -27,37 +28,54 @@ const inside = {
 } as const;
 
 /**
- * Routers and the provisioner reach the engines' ports; nothing goes out but questions for names, and from the pools whose
- * engines download their weights, TLS to the outside.
+ * Routers and the provisioner reach the engines' ports; nothing goes out but questions for names, and, from pools whose
+ * weights come from the hub or from storage, connections to there alone. Judged by all Deployments that there are or are to
+ * be: replicas of an older template may listen elsewhere and fetch from elsewhere, and serve until they are replaced.
  */
-export function networkPolicies(spec: AppliedSpec, pools: readonly Pool[]): KubeObject[] {
-  const enginePorts = [...new Set(pools.map(({ profile }) => profile.port))];
-  const downloading = pools.filter(({ profile }) => profile.downloadsWeights);
+export function networkPolicies(
+  spec: AppliedSpec,
+  deployments: readonly KubeObject[],
+  storage: ObjectStorage,
+): KubeObject[] {
+  const enginePorts = [...new Set(deployments.flatMap(portsOf))].toSorted((a, b) => a - b);
   const policy = (name: string, rules: object): KubeObject => ({
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
     metadata: meta(spec, name, 'network'),
     spec: { podSelector: {}, ...rules },
   });
+  const fetching = (name: string, from: 'hub' | 'storage', where: Destination): KubeObject[] => {
+    const fetched = deployments.filter((deployment) => fetchedFrom(deployment) === from);
+    const pools = new Set(fetched.map(({ metadata }) => metadata.labels?.[labels.pool] ?? ''));
+    return pools.size === 0 ? [] : [policy(name, egress([...pools].toSorted(), where))];
+  };
   const fromSystem = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': systemNamespace } } };
   const resolvers = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } } };
   const dns = [
     { port: 53, protocol: 'UDP' },
     { port: 53, protocol: 'TCP' },
   ];
+  const { protocol, port } = new URL(storage.endpoint);
+  const storagePort = port === '' ? (protocol === 'http:' ? 80 : 443) : Number(port);
   return [
     policy('default-deny', { policyTypes: ['Ingress', 'Egress'] }),
     policy('from-routers', {
       policyTypes: ['Ingress'],
-      ingress: [{ from: [fromSystem], ports: enginePorts.map((port) => ({ port, protocol: 'TCP' })) }],
+      ingress: [{ from: [fromSystem], ports: enginePorts.map((each) => ({ port: each, protocol: 'TCP' })) }],
     }),
     policy('to-names', { policyTypes: ['Egress'], egress: [{ to: [resolvers], ports: dns }] }),
-    ...(downloading.length === 0 ? [] : [policy('to-weights', toWeights(downloading))]),
+    ...fetching('to-weights', 'hub', { network: null, port: 443 }),
+    ...fetching('to-storage', 'storage', { network: storage.network, port: storagePort }),
   ];
 }
 
-function toWeights(pools: readonly Pool[]): object {
-  const values = pools.map(({ deployment }) => deployment.modelId);
+interface Destination {
+  /** Null for every public address. */
+  network: string | null;
+  port: number;
+}
+
+function egress(values: readonly string[], { network, port }: Destination): object {
   const outside = [
     { ipBlock: { cidr: '0.0.0.0/0', except: inside.v4 } },
     { ipBlock: { cidr: '::/0', except: inside.v6 } },
@@ -65,7 +83,7 @@ function toWeights(pools: readonly Pool[]): object {
   return {
     podSelector: { matchExpressions: [{ key: labels.pool, operator: 'In', values }] },
     policyTypes: ['Egress'],
-    egress: [{ to: outside, ports: [{ port: 443, protocol: 'TCP' }] }],
+    egress: [{ to: network === null ? outside : [{ ipBlock: { cidr: network } }], ports: [{ port, protocol: 'TCP' }] }],
   };
 }
 

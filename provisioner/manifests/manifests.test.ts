@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { sampleIds, sampleSettings, sampleSpec } from '../testing/sample-endpoint.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { readEngineChoice } from '../engines/engine-choice.ts';
+import { sglang } from '../engines/sglang.ts';
 import { sim } from '../engines/sim.ts';
 import { vllm } from '../engines/vllm.ts';
+import { readWeightChoice } from '../engines/weights.ts';
 import { quota } from './guards.ts';
 import { kindOf } from '../kube/kinds.ts';
 import { customResource } from './custom-resource.ts';
@@ -21,6 +23,7 @@ const owner = { apiVersion: 'fairway.dev/v1', kind: 'DedicatedInference', name: 
 const secretsOf = () => ({ upstreamKey: 'upstream-key', huggingFaceToken: 'hf_secret' });
 const context = { owner, secretsOf, settings, beside: { pods: 0, gpus: 0 }, deployments: [], hosts: null };
 const hosts = { private: 'e-private-inference.test', public: 'e-public-inference.test' };
+const mounted = { kind: 'claim', storageClass: 'nfs', path: '' } as const;
 const group = (scale: number): EngineGroup => groupsOf(specOf(scale), settings)[0] as EngineGroup;
 
 describe('manifests', () => {
@@ -133,35 +136,78 @@ describe('manifests', () => {
       'VLLM_API_KEY',
       'LLAMA_API_KEY',
     ]);
-    const open = supportObjects(spec, { ...context, settings: mixed }).find(
+    const deployments = groupsOf(spec, mixed).map((each) => engineDeployment(each, mixed, 1));
+    const open = supportObjects(spec, { ...context, settings: mixed, deployments }).find(
       ({ metadata }) => metadata.name === 'from-routers',
     );
     expect(open?.['spec']).toMatchObject({ ingress: [{ ports: [{ port: 8000 }, { port: 8080 }] }] });
   });
 
-  it('let only engines out that download their weights, and them only to TLS outside', () => {
+  it('let only engines out that fetch their weights, and them only to where those are', () => {
     const [first] = sampleSpec(1).deployments;
     if (first === undefined) throw new Error('the sample has a deployment');
     const spec = appliedSpec(sampleSpec(1, { deployments: [first, { ...first, modelId: 'b', slug: 'b' }] }), 42);
-    const out = (engines: string): KubeObject | undefined => {
-      const mixed = { ...settings, engineOf: readEngineChoice(engines) ?? (() => sim) };
-      return supportObjects(spec, { ...context, settings: mixed }).find(
-        ({ metadata }) => metadata.name === 'to-weights',
+    const storage = { endpoint: 'http://minio.test:9000', region: 'r', network: '10.1.0.0/16' };
+    const out = (engines: string, weights = ''): Record<string, unknown> => {
+      const engineOf = readEngineChoice(engines) ?? (() => sim);
+      const mixed = { ...settings, engineOf, weightsOf: readWeightChoice(weights) ?? (() => null), storage };
+      const deployments = groupsOf(spec, mixed).map((each) => engineDeployment(each, mixed, 1));
+      const policies = supportObjects(spec, { ...context, settings: mixed, deployments }).filter(
+        ({ metadata }) => metadata.name.startsWith('to-') && metadata.name !== 'to-names',
       );
+      return Object.fromEntries(policies.map(({ metadata, spec: rules }) => [metadata.name, rules]));
     };
-    expect(out('sim')).toBeUndefined();
+    const podSelector = { matchExpressions: [{ key: 'fairway.dev/pool', operator: 'In', values: ['b'] }] };
+    expect(out('sim')).toEqual({});
     // The metadata service of a cloud, on a link-local address, gives out the node's credentials.
+    const outside = [
+      { ipBlock: { except: expect.arrayContaining(['169.254.0.0/16']) } },
+      { ipBlock: { cidr: '::/0' } },
+    ];
     expect(out('sim,b=vllm')).toMatchObject({
-      spec: {
-        podSelector: { matchExpressions: [{ key: 'fairway.dev/pool', operator: 'In', values: ['b'] }] },
-        egress: [
-          {
-            to: [{ ipBlock: { except: expect.arrayContaining(['169.254.0.0/16']) } }, { ipBlock: { cidr: '::/0' } }],
-            ports: [{ port: 443, protocol: 'TCP' }],
-          },
-        ],
+      'to-weights': { podSelector, egress: [{ to: outside, ports: [{ port: 443, protocol: 'TCP' }] }] },
+    });
+    expect(out('sim,b=vllm', 'b=s3://models/b')).toEqual({
+      'to-storage': {
+        podSelector,
+        policyTypes: ['Egress'],
+        egress: [{ to: [{ ipBlock: { cidr: '10.1.0.0/16' } }], ports: [{ port: 9000, protocol: 'TCP' }] }],
       },
     });
+    for (const mounted of ['b=pvc://nfs/b', 'b=oci://registry.test/b:1'])
+      expect(out('sim,b=vllm', mounted)).toEqual({});
+  });
+
+  it('let replicas of an older template be reached and fetch their weights until they are replaced', () => {
+    const old = engineDeployment({ ...group(1), profile: vllm }, settings, 1);
+    const names = (...deployments: KubeObject[]) =>
+      supportObjects(specOf(1), { ...context, deployments })
+        .filter(({ kind }) => kind === 'NetworkPolicy')
+        .map(({ metadata }) => metadata.name);
+    const now = engineDeployment({ ...group(1), profile: sglang }, { ...settings, weightsOf: () => mounted }, 1);
+    expect(names(now)).not.toContain('to-weights');
+    expect(names(now, old)).toContain('to-weights');
+    const open = supportObjects(specOf(1), { ...context, deployments: [now, old] });
+    expect(JSON.stringify(open.find(({ metadata }) => metadata.name === 'from-routers'))).toContain(
+      '"ports":[{"port":8000,"protocol":"TCP"},{"port":30000,"protocol":"TCP"}]',
+    );
+  });
+
+  it('hold keys of storage where something is fetched with them alone, and nowhere but in the Secret', () => {
+    const storageKeys = { keyId: 'storage-id', secret: 'storage-secret' };
+    const secret = (deployment: KubeObject) =>
+      JSON.stringify(
+        supportObjects(specOf(1), {
+          ...context,
+          secretsOf: () => ({ upstreamKey: 'u', storageKeys }),
+          deployments: [deployment],
+        }).find(({ kind }) => kind === 'Secret'),
+      );
+    const weightsOf = () => ({ kind: 'storage', bucketPath: 'models/b', path: '' }) as const;
+    const fetching = engineDeployment({ ...group(1), profile: vllm }, { ...settings, weightsOf }, 1);
+    const encoded = Buffer.from('storage-secret').toString('base64');
+    expect(secret(fetching)).toContain(encoded);
+    expect(secret(engineDeployment(group(1), settings, 1))).not.toContain(encoded);
   });
 
   it('run as Pod Security "restricted" unless any pod, also of an older template, is one that it would refuse', () => {

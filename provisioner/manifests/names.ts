@@ -21,7 +21,12 @@ export const poolName = (pool: string): string => `pool-${digest(pool).slice(0, 
 export const poolSecretName = (pool: string): string => `${poolName(pool)}-keys`;
 
 /** Keys inside that Secret. */
-export const secretKeys = { upstream: 'api-key', huggingFace: 'hugging-face-token' } as const;
+export const secretKeys = {
+  upstream: 'api-key',
+  huggingFace: 'hugging-face-token',
+  storageKeyId: 'storage-access-key-id',
+  storageSecret: 'storage-secret-access-key',
+} as const;
 
 /** The ServiceAccount of engines. */
 export const engineAccountName = 'engine';

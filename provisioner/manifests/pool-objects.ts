@@ -27,7 +27,7 @@ function metaOf({ endpointId, deployment }: Pool, name: string, component: strin
 /** The pool's keys. Values are base64 as the API server keeps them, so that a read compares equal. */
 export function poolSecret(pool: Pool, secrets: PoolSecrets): KubeObject {
   const encode = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
-  const { upstreamKey, huggingFaceToken } = secrets;
+  const { upstreamKey, huggingFaceToken, storageKeys } = secrets;
   return {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -36,6 +36,10 @@ export function poolSecret(pool: Pool, secrets: PoolSecrets): KubeObject {
     data: {
       [secretKeys.upstream]: encode(upstreamKey),
       ...(huggingFaceToken !== undefined && { [secretKeys.huggingFace]: encode(huggingFaceToken) }),
+      ...(storageKeys !== undefined && {
+        [secretKeys.storageKeyId]: encode(storageKeys.keyId),
+        [secretKeys.storageSecret]: encode(storageKeys.secret),
+      }),
     },
   };
 }

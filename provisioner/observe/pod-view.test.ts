@@ -35,6 +35,31 @@ describe('viewPod', () => {
       'Error',
       { conditions: [scheduled], containerStatuses: [{ state: { terminated: { exitCode: 1, reason: 'Error' } } }] },
     ],
+    ['weights', 'FetchingWeights', { conditions: [scheduled], initContainerStatuses: [{ state: { running: {} } }] }],
+    [
+      'weights',
+      'FetchFailed',
+      {
+        conditions: [scheduled],
+        initContainerStatuses: [
+          { state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: { exitCode: 3 } } },
+        ],
+      },
+    ],
+    [
+      'image',
+      'ErrImagePull',
+      { conditions: [scheduled], initContainerStatuses: [{ state: { waiting: { reason: 'ErrImagePull' } } }] },
+    ],
+    [
+      'image',
+      'PodInitializing',
+      {
+        conditions: [scheduled],
+        initContainerStatuses: [{ state: { terminated: { exitCode: 0 } } }],
+        containerStatuses: [{ state: { waiting: { reason: 'PodInitializing' } } }],
+      },
+    ],
     ['load', 'Loading', { conditions: [scheduled], containerStatuses: [{ started: false, state: { running: {} } }] }],
     ['warm', 'NotReady', { conditions: [scheduled], containerStatuses: [{ started: true, state: { running: {} } }] }],
     [

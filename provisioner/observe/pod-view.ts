@@ -53,12 +53,14 @@ interface PodStatus {
   phase?: string;
   podIP?: string;
   conditions?: { type: string; status: string; reason?: string; message?: string }[];
-  containerStatuses?: {
-    restartCount?: number;
-    started?: boolean;
-    state?: { waiting?: Waiting; terminated?: Waiting & { exitCode?: number } };
-    lastState?: { terminated?: Waiting & { exitCode?: number } };
-  }[];
+  /** Of what fetches the weights, where something does. */
+  initContainerStatuses?: ContainerStatus[];
+  containerStatuses?: (ContainerStatus & { restartCount?: number; started?: boolean })[];
+}
+
+interface ContainerStatus {
+  state?: { waiting?: Waiting; running?: object; terminated?: Waiting & { exitCode?: number } };
+  lastState?: { terminated?: Waiting & { exitCode?: number } };
 }
 
 /** The parts of a pod's spec that are read. */
@@ -117,13 +119,11 @@ function stageOf(status: PodStatus): PodStage {
     const reason = kubeReason(scheduled?.reason, 'Scheduling');
     return { phase: 'node', reason, message: scheduled?.message ?? 'A node is being chosen.' };
   }
+  const fetching = status.initContainerStatuses?.[0];
+  if (fetching !== undefined && fetching.state?.terminated?.exitCode !== 0) return stageOfFetching(fetching);
   const container = status.containerStatuses?.[0];
   const waiting = container?.state?.waiting;
-  const making: PodStage = {
-    phase: 'image',
-    reason: kubeReason(waiting?.reason, 'ContainerCreating'),
-    message: waiting?.message ?? 'The container is being made.',
-  };
+  const making = stageOfMaking(waiting);
   if (imageProblems.has(making.reason)) return making;
   const ended = container?.state?.terminated ?? (waiting === undefined ? undefined : container?.lastState?.terminated);
   if (ended !== undefined) {
@@ -138,6 +138,20 @@ function stageOf(status: PodStatus): PodStage {
   if (conditionOf(status, 'Ready')?.status !== 'True')
     return { phase: 'warm', reason: 'NotReady', message: 'The engine has started and is not ready yet.' };
   return { phase: 'proof', reason: 'Proving', message: 'Waiting for a first answer through the router.' };
+}
+
+function stageOfMaking(waiting: Waiting | undefined): PodStage {
+  const reason = kubeReason(waiting?.reason, 'ContainerCreating');
+  return { phase: 'image', reason, message: waiting?.message ?? 'The container is being made.' };
+}
+
+function stageOfFetching({ state, lastState }: ContainerStatus): PodStage {
+  if (state?.running !== undefined)
+    return { phase: 'weights', reason: 'FetchingWeights', message: 'The weights are being fetched from storage.' };
+  const ended = state?.terminated ?? lastState?.terminated;
+  if (ended === undefined) return stageOfMaking(state?.waiting);
+  const message = `Fetching the weights ended with code ${ended.exitCode ?? 'unknown'}.`;
+  return { phase: 'weights', reason: 'FetchFailed', message };
 }
 
 function conditionOf(status: PodStatus, type: string): NonNullable<PodStatus['conditions']>[number] | undefined {

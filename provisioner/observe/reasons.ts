@@ -31,6 +31,9 @@ const hints = {
   Completed: readLog,
   EngineEnded: readLog,
   OOMKilled: 'The engine needs more memory than its node gives: take a larger accelerator or a smaller model.',
+  FetchingWeights: null,
+  FetchFailed:
+    'Read what the fetching says (kubectl logs -c weights): see whether the path is right, the keys may read it, and the network is the one in FAIRWAY_S3_NETWORK.',
   Loading: null,
   NotReady: null,
   ReadinessFails: 'See why the readiness probe fails (kubectl describe pod), or whether the node is overloaded.',

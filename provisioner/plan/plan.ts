@@ -116,6 +116,7 @@ function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSett
   const secretsOf = (pool: string): PoolSecrets => ({
     upstreamKey: settings.upstreamKeyOf(pool),
     huggingFaceToken: observed.huggingFaceToken,
+    storageKeys: settings.storageKeys,
   });
   const beside = roomBeside(workloads, observed);
   const deployments = workloads.workloads.map(({ deployment }) => deployment);

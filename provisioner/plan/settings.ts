@@ -1,4 +1,4 @@
-import type { ManifestSettings } from '../manifests/applied-spec.ts';
+import type { ManifestSettings, PoolSecrets } from '../manifests/applied-spec.ts';
 
 /** What deciders need to know beside the observed state; times in milliseconds. Derived from the configuration once. */
 export interface PlanSettings {
@@ -21,6 +21,8 @@ export interface PlanSettings {
   caCertificates: () => readonly string[];
   /** API key of a pool's engines. */
   upstreamKeyOf: (pool: string) => string;
+  /** Keys of the storage that weights come from; undefined where it is asked anonymously. */
+  storageKeys?: PoolSecrets['storageKeys'];
   /** Secret that its routers salt prefix keys with. */
   prefixSaltOf: (pool: string) => string;
   /** Public key that a pool's probe credentials are checked with. */

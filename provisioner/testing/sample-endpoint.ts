@@ -4,6 +4,7 @@ import type { StatusDocument } from '#shared/contract/status.ts';
 import { poolDocument, specDocument, statusDocument } from '#shared/testing/documents.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import { sim } from '../engines/sim.ts';
+import { readWeightChoice } from '../engines/weights.ts';
 import type { Progress } from '../plan/progress.ts';
 import type { PlanSettings } from '../plan/settings.ts';
 import type { PodView } from '../observe/pod-view.ts';
@@ -78,7 +79,14 @@ export function sampleProgress(parts: Partial<Progress> & Pick<Progress, 'stage'
 
 /** Settings with round times. */
 export const sampleSettings: PlanSettings = {
-  manifests: { graceMs: 600_000, preStopMs: 2000, sizeLabel: null, engineOf: () => sim },
+  manifests: {
+    graceMs: 600_000,
+    preStopMs: 2000,
+    sizeLabel: null,
+    engineOf: () => sim,
+    weightsOf: readWeightChoice('') ?? (() => null),
+    storage: { endpoint: 'https://storage.test', region: 'us-east-1', network: null },
+  },
   drainTimeoutMs: 600_000,
   changeDeadlineMs: 900_000,
   minimumAfterMs: 60_000,
