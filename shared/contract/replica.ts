@@ -63,6 +63,11 @@ export const poolDocumentSchema = z.object({
    * milliseconds since the epoch.
    */
   starting: z.object({ phase: z.enum(changeSteps), readyAt: z.int().optional() }).optional(),
+  /**
+   * The pool's only replica is being exchanged in its place: requests that come wait for its successor until this instant,
+   * milliseconds since the epoch, also longer than routers let requests wait for a replica.
+   */
+  hold: z.object({ until: z.int() }).optional(),
   /** The endpoint is being deleted: nothing waits for a replica of it any more. */
   deleting: z.boolean().optional(),
   /** Ed25519 public key (raw, base64url) that probe credentials are checked with. */
