@@ -90,6 +90,9 @@ export const provisionerSchema = z.object({
     .describe('time between looks at the authority and at routers’ certificate'),
   FAIRWAY_DRAIN_TIMEOUT_MS: count(0).default(600_000).describe('longest wait for requests in flight'),
   FAIRWAY_CHANGE_DEADLINE_MS: count(1).default(900_000).describe('a change that is not proven by then is rejected'),
+  FAIRWAY_HOLD_MAX_MS: count(0)
+    .default(600_000)
+    .describe('longest hold of requests while an only replica is exchanged in its place; 0 = no such exchange'),
   FAIRWAY_MINIMUM_AFTER_MS: count(0)
     .default(60_000)
     .describe('a new endpoint goes live without all replicas after this'),

@@ -250,6 +250,7 @@ function planSettings(
     storageKeys: storageKeysOf(config),
     drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS,
     changeDeadlineMs: config.FAIRWAY_CHANGE_DEADLINE_MS,
+    holdMaxMs: config.FAIRWAY_HOLD_MAX_MS,
     minimumAfterMs: config.FAIRWAY_MINIMUM_AFTER_MS,
     reproveMs: config.FAIRWAY_REPROVE_MS,
     reproveFailures: config.FAIRWAY_REPROVE_FAILURES,

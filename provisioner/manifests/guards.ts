@@ -114,12 +114,15 @@ export function quota(spec: AppliedSpec, beside: { pods: number; gpus: number })
   };
 }
 
+/** What a container of an endpoint's namespace asks for when it does not say. */
+export const defaultRequests = { cpu: '100m', memory: '128Mi' } as const;
+
 /** What a container gets that asks for nothing. */
 export function limits(spec: AppliedSpec): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'LimitRange',
     metadata: meta(spec, 'endpoint', 'limits'),
-    spec: { limits: [{ type: 'Container', defaultRequest: { cpu: '100m', memory: '128Mi' } }] },
+    spec: { limits: [{ type: 'Container', defaultRequest: defaultRequests }] },
   };
 }

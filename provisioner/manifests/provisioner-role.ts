@@ -17,7 +17,9 @@ const rights: readonly (readonly [kind: KubeKind, verbs: readonly string[], subr
   [kinds.dedicatedInference, ['get', ...kept]],
   [kinds.dedicatedInference, ['patch'], 'status'],
   [kinds.namespace, ['get', ...kept]],
-  // Marks on what goes first when a count sinks; whether a silent router's pod is gone.
+  // What there is room for.
+  [kinds.node, ['list', 'watch']],
+  // Everybody's, for the same; marks on what goes first when a count sinks; whether a silent router's pod is gone.
   [kinds.pod, ['get', 'list', 'patch', 'watch']],
   [kinds.deployment, kept],
   [kinds.service, kept],

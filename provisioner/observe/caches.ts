@@ -6,11 +6,13 @@ import type { KubeObject } from '../kube/kube-object.ts';
 import type { Change } from '../kube/object-store.ts';
 import { startReflector, type Reflector, type ReflectorEvent } from '../kube/reflector.ts';
 import { endpointOf, intentSeqOf, labels } from '../manifests/names.ts';
+import { RoomReader, type ClusterRoom } from './room.ts';
 
-/** Kinds of which an endpoint has objects: all of them are watched, by the endpoint's label. */
+/** Kinds that every cluster has; of most only objects with an endpoint's label are watched. */
 const watched = [
   kinds.dedicatedInference,
   kinds.namespace,
+  kinds.node,
   kinds.pod,
   kinds.deployment,
   kinds.service,
@@ -21,6 +23,9 @@ const watched = [
   kinds.networkPolicy,
   kinds.podDisruptionBudget,
 ] as const;
+
+/** Kinds of which everybody's objects are watched: they say what the cluster has room for. */
+const ofEverybody: ReadonlySet<KubeKind> = new Set([kinds.node, kinds.pod]);
 
 /** Kinds of an endpoint that not every cluster serves. */
 const optional = [kinds.httpRoute, kinds.inferencePool] as const;
@@ -35,6 +40,8 @@ export interface Caches extends AsyncDisposable {
   reflectors(): Record<string, Reflector>;
   /** Objects of one kind of an endpoint. */
   objects(kind: KubeKind, endpointId: string): KubeObject[];
+  /** Nodes, and everybody's pods on them. */
+  room(): ClusterRoom;
   /** Namespaced objects of an endpoint, pods left out. */
   children(endpointId: string): KubeObject[];
   /** True when any object of the endpoint is there. */
@@ -69,7 +76,7 @@ export function startCaches(options: {
       kind,
       clock,
       log,
-      labelSelector: labels.endpoint,
+      ...(!ofEverybody.has(kind) && { labelSelector: labels.endpoint }),
       indexBy: endpointOf,
       onChange: wake,
       // Half a minute of back-off after an outage would be most of what an endpoint may be behind.
@@ -77,6 +84,8 @@ export function startCaches(options: {
       ...(options.onEvent && { onEvent: options.onEvent(kind.kind) }),
     });
   const reflectors = new Map<KubeKind, Reflector>(watched.map((kind) => [kind, start(kind)]));
+  const all = (kind: KubeKind): KubeObject[] => reflectors.get(kind)?.store.list() ?? [];
+  const roomReader = new RoomReader();
   const objects = (kind: KubeKind, endpointId: string): KubeObject[] =>
     reflectors.get(kind)?.store.indexed(endpointId) ?? [];
   /** What may not be read, for want of a right, is as if the cluster did not have it: endpoints go on without. */
@@ -87,22 +96,17 @@ export function startCaches(options: {
     of: (kind) => (known().includes(kind) ? reflectors.get(kind) : undefined),
     reflectors: () => Object.fromEntries([...reflectors].map(([{ kind }, reflector]) => [kind, reflector])),
     objects,
+    room: () => roomReader.read(all(kinds.node), all(kinds.pod)),
     children: (endpointId) =>
       known()
         .filter((kind) => kind.namespaced && kind.kind !== kinds.pod.kind)
         .flatMap((kind) => objects(kind, endpointId)),
     has: (endpointId) => [...reflectors.values()].some(({ store }) => store.indexed(endpointId).length > 0),
-    endpoints() {
-      const found = new Set<string>();
-      for (const { store } of reflectors.values())
-        for (const object of store.list()) {
-          const endpointId = endpointOf(object);
-          if (endpointId !== undefined) found.add(endpointId);
-        }
-      return found;
+    endpoints: () => {
+      const found = [...reflectors.values()].flatMap(({ store }) => store.list().map(endpointOf));
+      return new Set(found.filter((endpointId) => endpointId !== undefined));
     },
-    greatestIntentSeq: () =>
-      Math.max(0, ...(reflectors.get(kinds.dedicatedInference)?.store.list() ?? []).map(intentSeqOf)),
+    greatestIntentSeq: () => Math.max(0, ...all(kinds.dedicatedInference).map(intentSeqOf)),
     async synced(signal) {
       const needed = watched.flatMap((kind) => reflectors.get(kind) ?? []);
       await Promise.all(needed.map((reflector) => reflector.synced(signal)));

@@ -29,7 +29,12 @@ async function look(made: { status?: number; pool?: number; resource?: number },
   };
   const resource = customResource(appliedSpec(sampleSpec(1), made.resource ?? 0));
   const objects = ({ kind }: { kind: string }): KubeObject[] => (kind === 'DedicatedInference' ? [resource] : []);
-  const caches = { objects, children: () => [], of: () => undefined } as Partial<Caches> as Caches;
+  const caches = {
+    objects,
+    children: () => [],
+    room: () => ({ nodes: [], pods: [] }),
+    of: () => undefined,
+  } as Partial<Caches> as Caches;
   const drains = { gates: () => new Map(), listeners: () => ({ public: [], private: [] }), silence: () => null };
   const proofs = { outcomes: () => new Map(), since: () => 0 };
   const pastChanges = { near: () => [] };

@@ -3,6 +3,7 @@ import type { QuarantineDocument, WordDocument } from '#shared/contract/infra.ts
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { PastChange, StatusDocument } from '#shared/contract/status.ts';
 import type { PodView } from './pod-view.ts';
+import type { ClusterRoom } from './room.ts';
 import type { DrainVerdict } from '../drain/decide-drain.ts';
 import { endpointPrefix, proofKeys, type ProofRecord } from '../proof/proof-record.ts';
 import type { DesiredEntry, Sequenced } from '../desired/desired-map.ts';
@@ -30,6 +31,8 @@ export interface ObservedState {
   /** Namespaced objects with the endpoint's label, pods left out. */
   children: readonly KubeObject[];
   pods: readonly PodView[];
+  /** Nodes of the cluster and everybody's pods on them. */
+  room: ClusterRoom;
   pools: ReadonlyMap<string, Sequenced<PoolDocument>>;
   /** By replica id, for replicas that drain in their pool's document. */
   gates: ReadonlyMap<string, DrainVerdict>;

@@ -1,7 +1,7 @@
 import type { Phase } from '#shared/contract/status.ts';
 import { kubeReason, type Reason } from './reasons.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
-import { deletionCostAnnotation, gpuResources, labels, podPortAnnotation } from '../manifests/names.ts';
+import { deletionCostAnnotation, endpointOf, gpuResources, labels, podPortAnnotation } from '../manifests/names.ts';
 
 /** How far a pod has come on its way to serving, and why not further. */
 export interface PodStage {
@@ -97,9 +97,9 @@ export function viewPod(pod: KubeObject): PodView {
   };
 }
 
-/** What to say of nodes whose kubelets the API server does not hear, judged by the pods on them. */
+/** What to say of nodes whose kubelets the API server does not hear, judged by our pods on them. */
 export function unheardKubelets(pods: readonly KubeObject[]): string[] {
-  const unheard = pods.filter((pod) => viewPod(pod).unheard);
+  const unheard = pods.filter((pod) => endpointOf(pod) !== undefined && viewPod(pod).unheard);
   if (unheard.length === 0) return [];
   const nodes = new Set(unheard.map(({ spec }) => String((spec as { nodeName?: string } | undefined)?.nodeName)));
   const names = [...nodes].slice(0, 8).join(', ');

@@ -11,6 +11,7 @@ const startable = 'See the message and the node: its container runtime or GPU dr
  */
 const hints = {
   Creating: null,
+  Exchanging: null,
   FailedCreate: 'The cluster refuses the pods: mend what the message names, a quota or an admission rule.',
   ClusterFailing: 'See whether the cluster’s API server is well and lets the provisioner write; it is tried again.',
   Scheduling: null,

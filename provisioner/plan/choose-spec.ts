@@ -21,7 +21,11 @@ export function chooseSpec(desired: RevisedSpec, observed: Pick<ObservedState, '
   const spec = appliedSpec(desired.spec, desired.revision);
   const live = observed.status.document?.live ?? null;
   const given = isRejected(observed, desired.revision) || uncarried(desired, live) !== null;
-  if (live === null || !given) return { spec, of: 'desired' };
+  return live === null || !given ? { spec, of: 'desired' } : inPlaceOf(spec, live);
+}
+
+/** What is live, under the number of a spec that was given up. */
+export function inPlaceOf(spec: AppliedSpec, live: NonNullable<StatusDocument['live']>): ChosenSpec {
   const { version, name, enablePublicEndpoint, deployments } = live;
   return { spec: { ...spec, version, name, enablePublicEndpoint, deployments }, of: 'live' };
 }

@@ -32,14 +32,19 @@ interface Given {
 }
 const plan = ({ previous, victims: chosen = new Set(), ...parts }: Given) => {
   const pools = new Map(previous && [[sampleIds.pool, { document: previous, seq: 1 }]]);
-  return planReplicas(sampleIds.pool, sampleObserved({ pods: [pod], pools, ...parts }), { victims: chosen, settings });
+  return planReplicas(sampleIds.pool, sampleObserved({ pods: [pod], pools, ...parts }), {
+    victims: chosen,
+    held,
+    settings,
+  });
 };
 const victims = new Set([pod.replicaId]);
+const held = new Set<string>();
 
 describe('a pool without a ready replica', () => {
   const startingOf = (status: StatusDocument | null, proofs = new Map<string, ProofRecord>()) => {
     const observed = sampleObserved({ pods: [pod], proofs, status: { document: status, seq: 1 } });
-    const pools = plannedPools(appliedSpec(sampleSpec(1), 1), observed, { victims: new Set(), settings });
+    const pools = plannedPools(appliedSpec(sampleSpec(1), 1), observed, { victims: new Set(), held, settings });
     return pools.get(sampleIds.pool)?.starting;
   };
   const readyAt = new Date(sampleNow + 60_000).toISOString();
@@ -142,6 +147,6 @@ it('tells routers how the endpoint wants its requests treated, and since when it
   const routing = { sessionHeader: 'x-conversation', choicesMax: 4 };
   const observed = sampleObserved({});
   const spec = appliedSpec(sampleSpec(1, { routing }), 1);
-  const [document] = plannedPools(spec, observed, { victims: new Set(), settings }).values();
+  const [document] = plannedPools(spec, observed, { victims: new Set(), held, settings }).values();
   expect(document).toMatchObject({ routing, createdAt: spec.createdAt });
 });

@@ -18,6 +18,8 @@ export type PlannedPools = ReadonlyMap<string, PoolDocument>;
 /** Which pods are to go, and what else decides. */
 interface PoolContext {
   victims: ReadonlySet<string>;
+  /** Pools whose last replicas that serve are to go before others can be there. */
+  held: ReadonlySet<string>;
   settings: PlanSettings;
 }
 
@@ -29,6 +31,7 @@ export function plannedPools(spec: AppliedSpec, observed: ObservedState, context
     const engine = context.settings.manifests.engineOf(deployment);
     const { name: profile, healthPath, metricsPath, metrics, blockTokens } = engine;
     const replicas = planReplicas(pool, observed, context);
+    const hold = planHold(pool, replicas, { observed, ...context });
     const starting = replicas.some(({ state }) => state === 'ready') ? undefined : startingOf(observed.status.document);
     planned.set(pool, {
       v: 1,
@@ -54,15 +57,30 @@ export function plannedPools(spec: AppliedSpec, observed: ObservedState, context
       prefixSalt: context.settings.prefixSaltOf(pool),
       proofKey: context.settings.proofKeyOf(pool),
       ...(starting !== undefined && { starting }),
+      ...(hold !== undefined && { hold }),
       replicas,
     });
   }
   for (const [pool, { document }] of observed.pools) {
     if (planned.has(pool) || document === null) continue;
     const replicas = planReplicas(pool, observed, context);
-    if (replicas.length > 0) planned.set(pool, { ...document, replicas });
+    const hold = planHold(pool, replicas, { observed, ...context });
+    const { hold: _, ...kept } = document;
+    if (replicas.length > 0) planned.set(pool, { ...kept, ...(hold !== undefined && { hold }), replicas });
   }
   return planned;
+}
+
+/** A hold begins with the last drain, and is over once a replica is ready or its time is; it is not made longer. */
+function planHold(
+  pool: string,
+  replicas: readonly PoolReplica[],
+  { observed, held, settings }: PoolContext & { observed: ObservedState },
+): PoolDocument['hold'] {
+  if (replicas.some(({ state }) => state === 'ready')) return undefined;
+  const before = observed.pools.get(pool)?.document?.hold;
+  if (before !== undefined) return before.until > observed.now ? before : undefined;
+  return held.has(pool) ? { until: observed.now + settings.holdMaxMs } : undefined;
 }
 
 /** What the status says of a change that is on its way: routers hear it when people do, and no more often. */

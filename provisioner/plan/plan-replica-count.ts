@@ -8,6 +8,9 @@ import type { PodView } from '../observe/pod-view.ts';
  */
 export const deletionCosts = { keep: 0, draining: -1000, released: -2000 } as const;
 
+/** States of replicas that stand in their pools' documents, by id. */
+export type ListedStates = ReadonlyMap<string, 'proving' | 'ready' | 'draining'>;
+
 /** One Deployment and its pods. */
 export interface GroupState {
   /** How many replicas the spec asks for. */
@@ -18,8 +21,9 @@ export interface GroupState {
   settled: boolean;
   /** Pods of the Deployment that are not marked for deletion. */
   pods: readonly PodView[];
-  /** Replica ids that stand in the pool's document, with their state. */
-  listed: ReadonlyMap<string, 'proving' | 'ready' | 'draining'>;
+  listed: ListedStates;
+  /** Of pods that are equally good to go, those whose room is needed. */
+  leaving?: ReadonlySet<string>;
   gates: ReadonlyMap<string, DrainVerdict>;
 }
 
@@ -36,8 +40,8 @@ export interface ReplicaCountPlan {
  * sinks only by as many pods as a ReplicaSet would take of released ones alone.
  */
 export function planReplicaCount(group: GroupState): ReplicaCountPlan {
-  const { scale, current, pods, listed } = group;
-  const taken = pods.toSorted((a, b) => compareVictims(a, b, listed));
+  const { scale, current, pods, listed, leaving } = group;
+  const taken = pods.toSorted(victimOrder(listed, leaving));
   const victims = taken.slice(0, Math.max(0, pods.length - scale));
   const chosen = new Set(victims.map((pod) => pod.replicaId));
   const marks = pods.flatMap((pod) => {
@@ -77,22 +81,29 @@ function markOf(pod: PodView, { listed, gates }: GroupState): Mark {
 
 /**
  * The order in which a shrinking ReplicaSet takes pods: without a node, pending, not ready, low cost. Among equals those on
- * their way, then those that serve nothing, then the least advanced, then the newest. Total, so that every look agrees.
+ * their way, then those that serve nothing, those whose room is needed, the least advanced, the newest. Total, so that every look agrees.
  * Source: Kubernetes `controller_utils.go`, ActivePodsWithRanks.Less.
  */
-function compareVictims(a: PodView, b: PodView, listed: GroupState['listed']): number {
+export function victimOrder(
+  listed: ListedStates,
+  leaving: ReadonlySet<string> = nobody,
+): (a: PodView, b: PodView) => number {
   const draining = (pod: PodView): number => (listed.get(pod.replicaId) === 'draining' ? 0 : 1);
-  const serving = (pod: PodView): number => (listed.get(pod.replicaId) === undefined ? 0 : 1);
-  return (
+  const serving = (pod: PodView): number => service[listed.get(pod.replicaId) ?? 'none'];
+  const stays = (pod: PodView): number => (leaving.has(pod.replicaId) ? 0 : 1);
+  return (a, b) =>
     standing(a) - standing(b) ||
     a.deletionCost - b.deletionCost ||
     draining(a) - draining(b) ||
     serving(a) - serving(b) ||
+    stays(a) - stays(b) ||
     phases.indexOf(a.stage.phase) - phases.indexOf(b.stage.phase) ||
     b.createdAt.localeCompare(a.createdAt) ||
-    a.name.localeCompare(b.name)
-  );
+    a.name.localeCompare(b.name);
 }
+
+const service = { none: 0, draining: 0, proving: 1, ready: 2 } as const;
+const nobody: ReadonlySet<string> = new Set();
 
 function standing({ ready, stage }: PodView): number {
   if (ready) return 3;

@@ -9,6 +9,9 @@ import { keptDeployment, scaledTo, type CurrentGroup } from './current-groups.ts
 import { viewPod, type PodView } from '../observe/pod-view.ts';
 import { deletionCosts, planReplicaCount, type ReplicaCountPlan } from './plan-replica-count.ts';
 import { labels } from '../manifests/names.ts';
+import { planRollout } from './rollout/rollout.ts';
+import { listedReplicas, livePods, replicasOf, rolloutOf } from './rollout-of.ts';
+import type { PlanSettings } from './settings.ts';
 
 /** A Deployment of an endpoint. */
 interface Workload {
@@ -30,6 +33,10 @@ export interface WorkloadPlan {
   victims: ReadonlySet<string>;
   /** Deployments that no group of the spec runs on any more are still there. */
   moving: boolean;
+  /** Pools whose requests are to be held. */
+  held: ReadonlySet<string>;
+  /** New replicas have no room beside the old ones. */
+  short: boolean;
 }
 
 /** Reference of an object as a precondition. */
@@ -39,51 +46,46 @@ export function seen(object: KubeObject, kind: SeenObject['kind']): SeenObject {
 }
 
 /** Decides replica counts and victims of every Deployment, current and outdated. Pure. */
-export function planWorkloads(current: readonly CurrentGroup[], observed: ObservedState): WorkloadPlan {
+export function planWorkloads(
+  current: readonly CurrentGroup[],
+  observed: ObservedState,
+  settings: PlanSettings,
+): WorkloadPlan {
   const listed = listedReplicas(observed);
   const live = observed.children.filter((child) => child.kind === 'Deployment');
   const outdated = live.filter(
     ({ metadata }) => !current.some(({ deployment }) => deployment.metadata.name === metadata.name),
   );
-  const serves = ({ group, revision }: CurrentGroup): boolean => {
-    const serving = observed.pods.filter(
-      (pod) => pod.revision === revision && listed.get(pod.replicaId) === 'ready' && pod.deletingAt === undefined,
-    );
-    return serving.length >= group.accelerator.scale;
-  };
-  /** A pool that the spec no longer has is followed by all that it has now. */
-  const replaced = (pool: string | undefined): boolean => {
-    const successors = current.filter(({ group }) => group.deployment.modelId === pool);
-    return (successors.length > 0 ? successors : current).every(serves);
-  };
-  const plan = (deployment: KubeObject, scale: (current: number) => number): Workload => {
+  const { counts, kept, leaving, held, short } = planRollout(rolloutOf(current, observed, settings));
+  const plan = (deployment: KubeObject, scale: number): Workload => {
     const object = live.find(({ metadata }) => metadata.name === deployment.metadata.name);
     const revision = deployment.metadata.labels?.[labels.revision];
-    const all = observed.pods.filter((pod) => pod.revision === revision && !pod.finished);
-    const pods = all.filter((pod) => pod.deletingAt === undefined);
-    const ending = all.filter((pod) => pod.deletingAt !== undefined);
+    const pods = livePods(observed.pods, revision);
+    const ending = observed.pods.filter(
+      (pod) => pod.revision === revision && !pod.finished && pod.deletingAt !== undefined,
+    );
     const count = object === undefined ? null : replicasOf(object);
     const settled = object !== undefined && isSettled(object, pods.length);
-    const state = { scale: scale(count ?? 0), current: count, settled, pods, listed, gates: observed.gates };
+    const { gates } = observed;
     return {
       deployment,
       live: object,
       outdated: outdated.includes(deployment),
       pods,
       ending,
-      plan: planReplicaCount(state),
+      plan: planReplicaCount({ scale, current: count, settled, pods, listed, gates, leaving }),
     };
   };
   const workloads = [
-    ...current.map(({ deployment, group }) => plan(deployment, () => group.accelerator.scale)),
-    ...outdated.map((deployment) =>
-      plan(deployment, (count) => (replaced(deployment.metadata.labels?.[labels.pool]) ? 0 : count)),
-    ),
+    ...current.map(({ deployment }, index) => plan(deployment, counts[index] ?? 0)),
+    ...outdated.map((deployment, index) => plan(deployment, kept[index] ?? 0)),
   ];
   return {
     workloads,
     victims: new Set(workloads.flatMap(({ plan: { victims } }) => victims.map((pod) => pod.replicaId))),
     moving: outdated.length > 0,
+    held,
+    short,
   };
 }
 
@@ -141,17 +143,6 @@ function tellOfUnchosen({ team, intentSeq }: AppliedSpec, { plan: { victims }, e
     hint: 'See in the cluster’s audit log who deletes pods of the endpoint: its requests in flight were cut.',
     why: 'a pod that was not chosen is being deleted during a scale-down',
   }));
-}
-
-/** Replicas that stand in the stored documents, with their state. */
-export function listedReplicas({ pools }: ObservedState): Map<string, 'proving' | 'ready' | 'draining'> {
-  const replicas = [...pools.values()].flatMap(({ document }) => document?.replicas ?? []);
-  return new Map(replicas.map(({ replicaId, state }) => [replicaId, state]));
-}
-
-function replicasOf(deployment: KubeObject): number {
-  const spec = deployment['spec'] as { replicas?: number } | undefined;
-  return spec?.replicas ?? 1;
 }
 
 function isSettled(deployment: KubeObject, pods: number): boolean {

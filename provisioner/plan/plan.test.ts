@@ -1,9 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { replicasOf, revised, SampleCluster, shapeOf, started, statesOf } from '../testing/sample-cluster.ts';
+import { replicasOf, revised, SampleCluster, started, statesOf } from '../testing/sample-cluster.ts';
 import { sampleDeletion, sampleIds, sampleSettings, sampleSpec } from '../testing/sample-endpoint.ts';
 import { planEndpoint } from './plan.ts';
 import { intentSeqOf } from '../manifests/names.ts';
+
+/** What the cluster holds, without versions and numbers: equal for equal ends. */
+function shapeOf(cluster: SampleCluster): string[] {
+  return [...cluster.objects.values()]
+    .filter(({ kind }) => kind !== 'Pod')
+    .map(
+      ({ kind, metadata, spec }) =>
+        `${kind}/${metadata.name.replace(sampleIds.endpoint, '<id>')} ${JSON.stringify(spec)}`,
+    )
+    .toSorted();
+}
 
 describe('planEndpoint', () => {
   it('makes the custom resource first and alone, then what it owns, then waits for proofs', () => {

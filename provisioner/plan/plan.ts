@@ -1,14 +1,14 @@
 import { covers } from './covers.ts';
-import { currentGroups, isNewest } from './current-groups.ts';
-import { chooseSpec, hostsOf, type ChosenSpec } from './choose-spec.ts';
-import { planPoolWrites, plannedPools } from './plan-pools.ts';
+import { isNewest } from './current-groups.ts';
+import { chooseSpec, hostsOf, inPlaceOf, type ChosenSpec } from './choose-spec.ts';
+import { planPoolWrites, plannedPools, type PlannedPools } from './plan-pools.ts';
 import { planProofs } from './plan-proofs.ts';
 import type { Plan } from './endpoint-plan.ts';
 import type { Hold } from './hold.ts';
 import { planLastStatus, planUnknown } from './plan-unknown.ts';
 import { planTeardown } from './plan-teardown.ts';
 import { planRouteStatus } from './plan-route-status.ts';
-import { listedReplicas, planWorkloads, planWorkloadSteps, roomBeside, seen } from './plan-workloads.ts';
+import { planWorkloads, planWorkloadSteps, roomBeside, seen, type WorkloadPlan } from './plan-workloads.ts';
 import { measure, replicaListOf, type Progress } from './progress.ts';
 import { kindOf, kinds } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
@@ -17,6 +17,7 @@ import { supportObjects, unfenced } from '../manifests/endpoint-objects.ts';
 import type { AppliedSpec, PoolSecrets } from '../manifests/applied-spec.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PodStage } from '../observe/pod-view.ts';
+import { chooseGroups, listedReplicas } from './rollout-of.ts';
 import type { PlanSettings } from './settings.ts';
 import type { Step } from './step.ts';
 import { intentSeqOf, labels } from '../manifests/names.ts';
@@ -28,6 +29,7 @@ const starting = {
   complete: false,
   minimum: false,
   serving: false,
+  refusal: null,
   doubt: null,
   unanswered: null,
 };
@@ -111,8 +113,13 @@ function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSett
   const adopt: Step[] = covers(resource, planned)
     ? []
     : [{ kind: 'apply', object: planned, uid, why: `revision ${spec.intentSeq} was taken up` }];
-  const current = currentGroups(spec, observed, settings);
-  const workloads = planWorkloads(current, observed);
+  const { current, refusal } = chooseGroups(spec, observed, settings);
+  const live = observed.status.document?.live ?? null;
+  if (refusal !== null && live !== null && chosen.of === 'desired' && live.revision !== spec.intentSeq) {
+    const { progress, ...plan } = bringUp(inPlaceOf(spec, live), observed, settings);
+    return { ...plan, progress: progress && { ...progress, refusal } };
+  }
+  const workloads = planWorkloads(current, observed, settings);
   const secretsOf = (pool: string): PoolSecrets => ({
     upstreamKey: settings.upstreamKeyOf(pool),
     huggingFaceToken: observed.huggingFaceToken,
@@ -122,8 +129,9 @@ function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSett
   const deployments = workloads.workloads.map(({ deployment }) => deployment);
   const hosts = observed.gatewayApi ? hostsOf(spec, settings.hostDomain) : null;
   const support = supportObjects(spec, { owner, secretsOf, settings: settings.manifests, beside, deployments, hosts });
-  const pools = plannedPools(spec, observed, { victims: workloads.victims, settings });
-  const measured = measure(current, observed, pools);
+  const { victims, held } = workloads;
+  const pools = plannedPools(spec, observed, { victims, held, settings });
+  const measured = exchanging(measure(current, observed, pools), workloads, pools);
   const proofs = planProofs(chosen, observed, { current, measured, settings });
   const { proved, unanswered, proveInMs } = proofs;
   const shown = unanswered !== null || ['proof', 'done'].includes(measured.stage.phase);
@@ -141,7 +149,16 @@ function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSett
     ...planPrune(support, observed),
     ...proofs.steps,
   ];
-  return { steps, progress: { ...measured, stage, proved, unanswered }, templates, proveInMs };
+  return { steps, progress: { ...measured, stage, proved, unanswered, refusal: null }, templates, proveInMs };
+}
+
+/** Says of replicas that nobody has made yet that others have to go first. */
+function exchanging<T extends Pick<Progress, 'stage'>>(measured: T, { short }: WorkloadPlan, pools: PlannedPools): T {
+  if (!short || measured.stage.phase !== 'capacity' || measured.stage.reason !== 'Creating') return measured;
+  const held = pools.values().some(({ hold }) => hold !== undefined);
+  const how = held ? 'requests are held while the only one is exchanged' : 'they are exchanged one by one';
+  const message = `New replicas have no room beside the old ones: ${how}.`;
+  return { ...measured, stage: { phase: 'capacity', reason: 'Exchanging', message } };
 }
 
 /**

@@ -6,6 +6,7 @@ import { kubeReason } from '../observe/reasons.ts';
 import type { CurrentGroup } from './current-groups.ts';
 import type { PlannedPools } from './plan-pools.ts';
 import type { PodStage, PodView } from '../observe/pod-view.ts';
+import type { Refusal } from './rollout-of.ts';
 
 /** Where an endpoint stands: what the status says and what the lifecycle is decided by. */
 export interface Progress {
@@ -18,6 +19,8 @@ export interface Progress {
   minimum: boolean;
   /** Each pool has at least one ready replica, whatever its template: the endpoint serves. */
   serving: boolean;
+  /** Why the newest spec is not begun, or null. */
+  refusal: Refusal | null;
   /** Ready replicas of which Kubernetes says otherwise, or null. */
   doubt: Pick<PodStage, 'reason' | 'message'> | null;
   /** Everything of the endpoint is gone. */
@@ -35,7 +38,7 @@ export function measure(
   current: readonly CurrentGroup[],
   observed: ObservedState,
   planned: PlannedPools,
-): Omit<Progress, 'proved' | 'unanswered'> {
+): Omit<Progress, 'proved' | 'unanswered' | 'refusal'> {
   const listed = new Map<string, PoolReplica['state']>();
   for (const { replicas } of planned.values())
     for (const { replicaId, state } of replicas) listed.set(replicaId, state);

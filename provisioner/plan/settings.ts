@@ -6,6 +6,8 @@ export interface PlanSettings {
   drainTimeoutMs: number;
   /** A change that is not proven after this long is rejected. */
   changeDeadlineMs: number;
+  /** Requests of an endpoint with one replica are held at most for this long while it is exchanged; 0 = never. */
+  holdMaxMs: number;
   /** A first deployment goes live with fewer replicas than asked for once it has waited this long for the rest. */
   minimumAfterMs: number;
   /** An active endpoint is proven again when its last proof is older than this; 0 = never. */

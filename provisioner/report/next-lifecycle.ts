@@ -66,6 +66,7 @@ function rejectionOf({ desired, observed, progress, changeDeadlineMs }: Facts, f
   if (failure?.revision === desired.revision) return { ...failure, at };
   const refused = uncarried(desired, document?.live ?? null);
   if (refused !== null) return { revision: desired.revision, ...refused, at };
+  if (progress.refusal !== null) return { revision: desired.revision, ...progress.refusal, at };
   const recovers = document?.live?.revision === desired.revision;
   if (fresh || document === null || recovers || progress.proved) return null;
   if (now - Date.parse(document.changeSince) < changeDeadlineMs) return null;

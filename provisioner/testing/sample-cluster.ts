@@ -11,7 +11,8 @@ import type { StatusDocument } from '#shared/contract/status.ts';
 import type { Step } from '../plan/step.ts';
 import { nextStatus } from '../report/next-status.ts';
 import { sampleIds, sampleNow, sampleObserved, sampleSettings, sampleSpec } from './sample-endpoint.ts';
-import { viewPod } from '../observe/pod-view.ts';
+import { viewPod, type PodView } from '../observe/pod-view.ts';
+import { place, podOf, SampleNodes } from './sample-nodes.ts';
 import type { ProofRecord } from '../proof/proof-record.ts';
 import { intentSeqOf, labels } from '../manifests/names.ts';
 import type { DesiredEntry, Sequenced } from '../desired/desired-map.ts';
@@ -33,8 +34,12 @@ export class SampleCluster {
   status: Sequenced<StatusDocument> = { document: null, seq: 0 };
   desired: DesiredEntry = { kind: 'absent' };
   now = sampleNow;
-  /** New pods are ready at once. */
+  /** New pods are ready at once, but for those that stay as they are. */
   podsStart = true;
+  stays = (_pod: PodView): boolean => false;
+  /** Pods that are deleted stay for another round, and keep their room. */
+  lingers = false;
+  readonly nodes = new SampleNodes();
   quarantine: Sequenced<QuarantineDocument> = { document: null, seq: 0 };
   word: Sequenced<WordDocument> = { document: null, seq: 0 };
   settings = sampleSettings;
@@ -42,6 +47,8 @@ export class SampleCluster {
   huggingFaceToken: string | undefined;
   renew = false;
   gatewayApi = true;
+  /** Names of pods that have a node and were kept back. */
+  readonly #late = new Set<string>();
   #version = 1;
   #proofsAnswer = true;
 
@@ -79,6 +86,7 @@ export class SampleCluster {
       namespace: of('Namespace')[0] ?? null,
       children: all.filter(({ kind, metadata }) => metadata.namespace !== undefined && kind !== 'Pod'),
       pods: of('Pod').map(viewPod),
+      room: this.nodes.room(of('Pod')),
       pools: new Map(this.pools),
       proofs: new Map(this.proofs),
       gates: new Map(gates),
@@ -89,6 +97,11 @@ export class SampleCluster {
       gatewayApi: this.gatewayApi,
       now: this.now,
     });
+  }
+
+  /** Grows with every change of anything. */
+  get version(): number {
+    return this.#version + this.status.seq + this.proofs.size;
   }
 
   /** One look: plans, takes the first `most` steps, and reports unless it died on the way. Tells what was planned. */
@@ -106,10 +119,10 @@ export class SampleCluster {
   /** Looks and lets controllers act until nothing moves; gives the number of looks. @throws when it never rests. */
   run(looksMax = 60): number {
     for (let looks = 1; looks <= looksMax; looks += 1) {
-      const before = this.#version + this.status.seq + this.proofs.size;
+      const before = this.version;
       this.look();
       this.settle();
-      if (before === this.#version + this.status.seq + this.proofs.size) return looks;
+      if (before === this.version) return looks;
     }
     throw new Error(`it did not come to rest: ${this.taken.slice(-10).join(', ')}`);
   }
@@ -165,8 +178,27 @@ export class SampleCluster {
   settle(): void {
     const ending = [...this.objects.values()].filter(({ kind }) => kind === 'Namespace');
     for (const object of ending) if (object.metadata.deletionTimestamp !== undefined) this.#empty(object);
+    for (const pod of this.#podsOf()) if (pod.metadata.deletionTimestamp !== undefined) this.#remove(pod);
     for (const deployment of [...this.objects.values()].filter(({ kind }) => kind === 'Deployment'))
       this.#scale(deployment);
+    for (const pod of this.#podsOf()) this.#advance(pod);
+  }
+
+  #podsOf(): KubeObject[] {
+    return [...this.objects.values()].filter(({ kind }) => kind === 'Pod');
+  }
+
+  /** A pod gets a node that has room, and becomes ready there. */
+  #advance(pod: KubeObject): void {
+    const view = viewPod(pod);
+    const { nodeName } = pod['spec'] as { nodeName?: string };
+    const late = this.stays(view);
+    if (view.deletingAt !== undefined || (nodeName !== undefined && (late || !this.#late.delete(view.name)))) return;
+    const node = nodeName ?? this.nodes.placeFor(pod, this.#podsOf());
+    if (node === undefined) return;
+    this.#version += 1;
+    if (late) this.#late.add(view.name);
+    place(pod, node, this.podsStart && !late);
   }
 
   #scale(deployment: KubeObject): void {
@@ -176,9 +208,9 @@ export class SampleCluster {
     };
     const revision = deployment.metadata.labels?.[labels.revision];
     const cost = (pod: KubeObject): number => viewPod(pod).deletionCost;
-    const pods = [...this.objects.values()]
-      .filter((object) => object.kind === 'Pod' && object.metadata.labels?.[labels.revision] === revision)
-      .filter((pod) => !viewPod(pod).finished)
+    const pods = this.#podsOf()
+      .filter(({ metadata }) => metadata.labels?.[labels.revision] === revision)
+      .filter((pod) => !viewPod(pod).finished && pod.metadata.deletionTimestamp === undefined)
       .toSorted((a, b) => cost(b) - cost(a) || a.metadata.name.localeCompare(b.metadata.name));
     for (const pod of pods.slice(replicas)) this.#kill(pod);
     for (let missing = pods.length; missing < replicas; missing += 1) this.#birth(template);
@@ -188,18 +220,9 @@ export class SampleCluster {
     deployment['status'] = after;
   }
 
-  #birth({ metadata: { labels: podLabels = {} }, spec }: Pick<KubeObject, 'metadata' | 'spec'>): void {
-    const number = (this.#version += 1);
-    const name = `pod-${String(number).padStart(5, '0')}`;
-    const uid = `${String(number).padStart(8, '0')}-0000-4000-8000-000000000000`;
-    const conditions = [
-      { type: 'PodScheduled', status: 'True' },
-      { type: 'ContainersReady', status: 'True' },
-      { type: 'Ready', status: this.podsStart ? 'True' : 'False' },
-    ];
-    const status = { podIP: `10.0.0.${number}`, conditions, containerStatuses: [{ started: true }] };
-    const metadata = { name, namespace: 'n', uid, labels: podLabels, creationTimestamp: name };
-    this.objects.set(`Pod/${name}`, { apiVersion: 'v1', kind: 'Pod', metadata, spec, status });
+  #birth(template: Pick<KubeObject, 'metadata' | 'spec'>): void {
+    const pod = podOf(template, (this.#version += 1));
+    this.objects.set(`Pod/${pod.metadata.name}`, pod);
   }
 
   #kill(pod: KubeObject): void {
@@ -207,6 +230,12 @@ export class SampleCluster {
     const replicas = [...this.pools.values()].flatMap(({ document }) => document?.replicas ?? []);
     const state = replicas.find(({ replicaId }) => replicaId === uid)?.state;
     if (this.busy.has(uid) || (state !== undefined && state !== 'draining')) this.harmed.push(name);
+    if (!this.lingers) return this.#remove(pod);
+    this.#version += 1;
+    pod.metadata.deletionTimestamp = new Date(this.now).toISOString();
+  }
+
+  #remove({ metadata: { name } }: KubeObject): void {
     this.#version += 1;
     this.objects.delete(`Pod/${name}`);
   }
@@ -249,17 +278,6 @@ export class SampleCluster {
     this.objects.delete(`Namespace/${namespace.metadata.name}`);
     this.#version += 1;
   }
-}
-
-/** What the cluster holds, without versions and numbers: equal for equal ends. */
-export function shapeOf(cluster: SampleCluster): string[] {
-  return [...cluster.objects.values()]
-    .filter(({ kind }) => kind !== 'Pod')
-    .map(
-      ({ kind, metadata, spec }) =>
-        `${kind}/${metadata.name.replace(sampleIds.endpoint, '<id>')} ${JSON.stringify(spec)}`,
-    )
-    .toSorted();
 }
 
 export const revised = (spec: SpecDocument, revision: number) => ({ kind: 'spec' as const, spec, revision });
