@@ -12,6 +12,7 @@ const config: KnipConfig = {
     '{k8s,docs}/write-*.ts',
     'api/regional/testing/kills/kills.ts',
     'loadtest/e2e/cycles/cycles.ts',
+    'loadtest/e2e/drains/drains.ts',
     'api/regional/testing/schemathesis.ts',
     '**/*.{test,bench}.ts',
     '.config/*.ts',
