@@ -92,6 +92,9 @@ async function scaleEarlier(place: DemoPlace, { endpointId }: DemoEndpoint): Pro
   }
 }
 
+/** Reasons of a provisioner that touches nothing in a cluster, until somebody acts. */
+const refusals = new Set(['ForeignCluster', 'StreamReplaced', 'StreamRestored']);
+
 /** Waits until the endpoint is active; `tell` hears each new phase and reason, and at least every 5 s why it waits. */
 export async function untilActive(
   place: DemoPlace,
@@ -105,6 +108,7 @@ export async function untilActive(
     const { dedicated_inference: resource } = resourceReplySchema.parse(await call(place, `/${endpointId}`, {}));
     if (resource.status === 'active') return resource;
     if (resource.status === 'error') throw new Error(`The endpoint failed: ${resource.reason}: ${resource.message}`);
+    if (refusals.has(resource.reason)) throw new Error(`${resource.message} ${resource.hint ?? ''}`);
     const { ready, desired } = resource.replicas;
     const line = `endpoint is ${resource.status}: ${resource.phase}, ${ready}/${desired} replicas ready, ${resource.reason}`;
     const now = place.clock.monotonic();

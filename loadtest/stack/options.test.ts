@@ -56,7 +56,7 @@ describe('readStackOptions', () => {
         'k3s',
       ]);
     expect(read).toThrow(
-      /--cluster must be embedded or real, not "k3s"[\s\S]*--replicas must be .*"0"[\s\S]*--routers must be[\s\S]*--port must be[\s\S]*--state-dir needs --keep[\s\S]*--help/,
+      /--replicas must be .*"0"[\s\S]*--routers must be[\s\S]*--port must be[\s\S]*--cluster must be embedded or real, not "k3s"[\s\S]*--state-dir needs --keep[\s\S]*--help/,
     );
   });
 
@@ -76,6 +76,14 @@ describe('readStackOptions', () => {
     [['--gguf', 'x'], /--gguf needs --engine llama.cpp/],
   ])('refuses %j', (args, sentence) => {
     expect(() => readStackOptions(args)).toThrow(sentence);
+  });
+
+  it('takes a cluster that runs already, alone', () => {
+    const { cluster, keep } = readStackOptions(['--kubeconfig', '/k', '--keep']);
+    expect([cluster, keep]).toEqual([{ kubeconfig: '/k' }, '.fairway/kubeconfig']);
+    const read = (): unknown =>
+      readStackOptions(['--kubeconfig', '/k', '--cluster', 'real', '--vpcs', '2', '--engine', 'vllm', '--model', '/m']);
+    expect(read).toThrow(/--cluster may not stand beside it[\s\S]*--vpcs must be 1[\s\S]*--engine vllm runs on this/);
   });
 
   it('refuses an unknown flag by its name', () => {

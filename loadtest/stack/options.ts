@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError } from '#shared/runtime/read-config.ts';
 import { engineKinds, type EngineKind } from '../engines/local-engine.ts';
@@ -22,8 +23,8 @@ export interface StackOptions {
   /** First port; 0 takes free ones everywhere. */
   port: number;
   json: string | undefined;
-  /** `embedded`: Kubernetes as `loadtest/cluster` serves it; `real`: etcd, kube-apiserver, controllers and scheduler. */
-  cluster: 'embedded' | 'real';
+  /** `embedded`: Kubernetes as `loadtest/cluster` serves it; `real`: etcd, kube-apiserver, controllers and scheduler; or one that runs already. */
+  cluster: 'embedded' | 'real' | { kubeconfig: string };
   timeScale: number;
   leaseMs: number;
   drainTimeoutMs: number;
@@ -44,6 +45,7 @@ const flags = {
   port: { type: 'string' },
   json: { type: 'string' },
   cluster: { type: 'string' },
+  kubeconfig: { type: 'string' },
   'time-scale': { type: 'string' },
   'lease-ms': { type: 'string' },
   'drain-timeout-ms': { type: 'string' },
@@ -67,6 +69,8 @@ export const usage = `npm run dev -- [options]
   --json FILE          write addresses, tokens and pids as JSON once the first completion has streamed
   --cluster KIND       embedded (default), or real: etcd, kube-apiserver, controllers and scheduler, built once per machine
                        from Go modules (needs Go; 4 to 15 minutes and 4 GB of disk the first time)
+  --kubeconfig FILE    work on the cluster of its current context (with --keep its state is in .fairway/kubeconfig): NATS, Redis,
+                       API, provisioner and router run here, replicas there; what is left in it is told at the end
   --time-scale X       speed of the simulated model servers: 1 = as the imitated hardware, 0.1 = ten times as fast
   --lease-ms N         how long a silent provisioner keeps its work (default 10000)
   --drain-timeout-ms N how long a replica's streams may hold up a scale-down (default 600000)`;
@@ -93,12 +97,9 @@ export function readStackOptions(args: readonly string[]): StackOptions {
       problems.push(`--${flag} must be a number from ${least} to ${most}, not "${String(given)}".`);
     return value;
   };
-  const cluster = values.cluster ?? 'embedded';
-  if (cluster !== 'embedded' && cluster !== 'real')
-    problems.push(`--cluster must be embedded or real, not "${cluster}".`);
   const options: StackOptions = {
     smoke: values.smoke ?? false,
-    keep: values.keep === true ? (values['state-dir'] ?? '.fairway/dev') : undefined,
+    keep: values.keep === true ? (values['state-dir'] ?? defaultFolder(values)) : undefined,
     replicas: number('replicas', 2, [1, 32]),
     ...engineOf(values, problems),
     vpcs: number('vpcs', 1, [1, 8]),
@@ -107,7 +108,7 @@ export function readStackOptions(args: readonly string[]): StackOptions {
     provisioners: number('provisioners', 1, [1, 8]),
     port: number('port', 8700, [0, 65_500]),
     json: values.json,
-    cluster: cluster === 'real' ? 'real' : 'embedded',
+    cluster: clusterOf(values, problems),
     timeScale: number('time-scale', 0.1, [0.001, 100]),
     leaseMs: number('lease-ms', 10_000, [500, 600_000]),
     drainTimeoutMs: number('drain-timeout-ms', 600_000, [1000, 3_600_000]),
@@ -115,6 +116,24 @@ export function readStackOptions(args: readonly string[]): StackOptions {
   if (values['state-dir'] !== undefined && values.keep !== true) problems.push('--state-dir needs --keep beside it.');
   if (problems.length > 0) throw new ConfigError(`${problems.join('\n')}\nSee: npm run dev -- --help`);
   return options;
+}
+
+/** Endpoints of one cluster are not to appear in another, only because both were tried here. */
+function defaultFolder({ kubeconfig }: ReturnType<typeof parse>): string {
+  return kubeconfig === undefined ? '.fairway/dev' : '.fairway/kubeconfig';
+}
+
+function clusterOf(values: ReturnType<typeof parse>, problems: string[]): StackOptions['cluster'] {
+  const { cluster = 'embedded', kubeconfig, vpcs = '1', engine = 'sim' } = values;
+  if (cluster !== 'embedded' && cluster !== 'real')
+    problems.push(`--cluster must be embedded or real, not "${cluster}".`);
+  if (kubeconfig === undefined) return cluster === 'real' ? 'real' : 'embedded';
+  if (values.cluster !== undefined)
+    problems.push('--kubeconfig names a cluster, so --cluster may not stand beside it.');
+  if (vpcs !== '1') problems.push('--kubeconfig names one cluster, so --vpcs must be 1.');
+  if (engine !== 'sim')
+    problems.push(`--engine ${engine} runs on this machine, so --kubeconfig may not stand beside it.`);
+  return { kubeconfig: resolve(kubeconfig) };
 }
 
 /** The flag that names each engine's weights. */

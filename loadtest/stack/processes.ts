@@ -30,7 +30,8 @@ export interface StackPlan {
 
 /** Kubeconfig of a VPC's cluster; VPCs are counted from 0. */
 export function kubeconfigOf(plan: StackPlan, vpc = 0): string {
-  return adminKubeconfig(clusterFolder(plan, vpc));
+  const { cluster } = plan.options;
+  return typeof cluster === 'object' ? cluster.kubeconfig : adminKubeconfig(clusterFolder(plan, vpc));
 }
 
 /** State of a VPC's cluster; neither kind reads the other's. */

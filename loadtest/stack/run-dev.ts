@@ -1,9 +1,7 @@
-import { ensureKubernetes } from '#loadtest/cluster/real/build-kubernetes.ts';
-import { KubernetesMissingError } from '#loadtest/cluster/real/kubernetes-binaries.ts';
-import { ConfigError } from '#shared/runtime/read-config.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { createDemo, demoNameOf, streamCompletion, untilActive, type DemoPlace } from './demo.ts';
 import type { StackOptions } from './options.ts';
+import { prepareCluster, tellWhatIsLeft, untilInReach } from './prepare-cluster.ts';
 import { createProgress } from './progress.ts';
 import { startStack, writeReport, type Stack } from './stack.ts';
 import { welcome } from './welcome.ts';
@@ -28,8 +26,9 @@ export async function runDev(
     progress.step(`${name} is back`);
     onRestart();
   };
-  if (options.cluster === 'real')
-    await ensureKubernetes({ tell: (text) => progress.step(text), signal: context.signal, clock }).catch(toSentence);
+  const { signal } = context;
+  await prepareCluster(options, { tell: (text) => progress.step(text), signal, clock });
+  await using _left = tellWhatIsLeft(options, (text) => progress.plain(text));
   await using stack = await startStack(options, { ...progress, restarted }, clock);
   const place = demoPlace(stack, context.signal, clock);
   progress.step(
@@ -37,7 +36,10 @@ export async function runDev(
   );
   const createdAt = clock.monotonic();
   const demo = await createDemo(place);
-  await untilActive(place, demo.endpointId, (text) => progress.step(text));
+  await bothOrNeither(signal, [
+    (until) => untilActive({ ...place, signal: until }, demo.endpointId, (text) => progress.step(text)),
+    (until) => untilInReach(options, demo.endpointId, { clock, signal: until }),
+  ]);
   progress.step(
     `endpoint is active, ${seconds(clock.monotonic() - createdAt)} after its creation; streaming a completion:`,
   );
@@ -56,9 +58,11 @@ export async function runDev(
   progress.step('stopping');
 }
 
-function toSentence(error: unknown): never {
-  if (!(error instanceof KubernetesMissingError)) throw error;
-  throw new ConfigError(`There is no real kube-apiserver on this machine: ${error.message}.\nNext: ${error.how}`);
+/** Waits for all; the first that fails ends the others. */
+async function bothOrNeither(signal: AbortSignal, work: ((until: AbortSignal) => Promise<unknown>)[]): Promise<void> {
+  const failed = new AbortController();
+  const until = AbortSignal.any([signal, failed.signal]);
+  await Promise.all(work.map((each) => each(until))).finally(() => failed.abort());
 }
 
 function demoPlace(stack: Stack, signal: AbortSignal, clock: Clock): DemoPlace {

@@ -59,6 +59,7 @@ export async function startStack(
     await seedRegion({ natsUrl, log: silentLogger(), apiToken: secrets.apiToken, vpcIds });
   };
   const cluster = async (vpc: number): Promise<void> => {
+    if (typeof options.cluster === 'object') return;
     if (options.cluster === 'embedded') await supervisor.run(processes.clusterProcess(plan, vpc));
     else for (const spec of await processes.realClusterProcesses(plan, vpc)) await supervisor.run(spec);
     await supervisor.run(processes.kubeletProcess(plan, vpc));

@@ -59,7 +59,13 @@ export function exportLines(stack: Stack, demo: DemoEndpoint): string[] {
 
 /** What is real here and what is not. */
 function simulated({ plan }: Stack): string[] {
-  const real = plan.options.cluster === 'real';
+  const { cluster } = plan.options;
+  if (typeof cluster === 'object')
+    return [
+      `In the cluster of ${cluster.kubeconfig}: the endpoints' objects and replicas. Engine: ${plan.engine.about}.`,
+      'On this machine: NATS JetStream, Redis, the APIs, the provisioner and the router.',
+    ];
+  const real = cluster === 'real';
   const kubernetes = real ? 'etcd, kube-apiserver, controllers, scheduler' : 'the Kubernetes wire protocol';
   return [
     `Simulated here: GPUs and nodes. Engine: ${plan.engine.about}.`,

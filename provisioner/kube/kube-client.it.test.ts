@@ -20,9 +20,9 @@ const { binaries, unless } = await findKubelab('a real kube-apiserver for the Ku
 
 describe('with a real server', unless, () => {
   describeKubeClient('kube-apiserver', async (): Promise<RunningCluster> => {
-    const { url, token, caPem, ...cluster } = await startKubelab(binaries);
+    const { url, token, tls = {}, ...cluster } = await startKubelab(binaries);
     const headers = (): Promise<Record<string, string>> => Promise.resolve({ authorization: `Bearer ${token}` });
-    const access = { server: new URL(url), tls: caPem === undefined ? {} : { ca: caPem }, headers };
+    const access = { server: new URL(url), tls, headers };
     return {
       connect: (options) => Promise.resolve(new KubeClient(access, options)),
       [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),

@@ -4,12 +4,13 @@ import type { JsonObject } from '../objects/object.ts';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-/** Where a cluster answers, embedded or real. */
+/** Where a cluster answers, embedded or real, and as whom it is asked. */
 export interface KubeEndpoint {
   url: string;
-  token: string;
-  /** The server's authority, for https. */
-  caPem?: string | undefined;
+  /** Undefined where a certificate says who asks. */
+  token?: string | undefined;
+  /** PEM texts, as node:tls takes them. */
+  tls?: { ca?: string; cert?: string; key?: string; servername?: string; rejectUnauthorized?: boolean };
 }
 
 export interface KubeRequest {
@@ -43,7 +44,7 @@ export class KubeHttp implements AsyncDisposable {
     this.#endpoint = endpoint;
     const options = { keepAlive: true, maxSockets: 64 };
     const secure = endpoint.url.startsWith('https:');
-    this.#agent = secure ? new HttpsAgent({ ...options, ca: endpoint.caPem }) : new HttpAgent(options);
+    this.#agent = secure ? new HttpsAgent({ ...options, ...endpoint.tls }) : new HttpAgent(options);
   }
 
   async send(method: Method, path: string, request: KubeRequest = {}): Promise<KubeAnswer> {
@@ -88,8 +89,9 @@ export class KubeHttp implements AsyncDisposable {
     const url = new URL(path, this.#endpoint.url);
     if (options.query !== undefined) url.search = new URLSearchParams(options.query).toString();
     const body = options.body === undefined ? undefined : Buffer.from(JSON.stringify(options.body));
+    const token = options.token ?? this.#endpoint.token;
     const headers = {
-      authorization: `Bearer ${options.token ?? this.#endpoint.token}`,
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
       accept: 'application/json',
       'user-agent': options.userAgent ?? 'fairway-cluster',
       ...(body && { 'content-type': options.contentType ?? 'application/json', 'content-length': body.length }),
