@@ -2,7 +2,7 @@ import { FairLine } from './fair-line.ts';
 import type { Source } from './intake.ts';
 
 /** So many requests in one turn are a crowd: each takes 0.1 to 0.3 ms from the read of its head to the wait for its body. */
-const crowdCost = 32;
+const crowdCost = 16;
 /** What a turn takes on while others wait. */
 const turnCost = 4;
 /** A body in chunks may have ten thousand of them behind its head, in the same read: 13 ms, which nothing can divide. */
@@ -42,9 +42,10 @@ export class Arrivals {
     return this.#line.size;
   }
 
-  /** From now on it may bring a request. */
+  /** From now on it may bring a request; while others wait it waits behind them. */
   rests(source: Source): void {
-    this.#resting.add(source);
+    if (this.#line.size > 0) this.#wait(source);
+    else this.#resting.add(source);
   }
 
   /** It brought one, and is heard until it rests again. */
@@ -65,12 +66,14 @@ export class Arrivals {
 
   #hold(sources: Set<Source>): void {
     if (sources.size === 0) return;
-    for (const source of sources) {
-      source.pause();
-      this.#line.add(source.owner, source);
-    }
+    for (const source of sources) this.#wait(source);
     sources.clear();
     this.#held();
+  }
+
+  #wait(source: Source): void {
+    source.pause();
+    this.#line.add(source.owner, source);
   }
 
   #schedule(): void {
