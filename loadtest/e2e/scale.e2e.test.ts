@@ -13,7 +13,7 @@ describe('scaling under streaming load', () => {
     fairway = await started.use(startTestStack({ timeScale: 0.5 }));
   });
 
-  it(`goes 2 → 4 → 1 and no request fails (seed ${seed})`, async () => {
+  it(`goes 2 → 4 → 1, then to another context, and no request fails (seed ${seed})`, async () => {
     const { dedicated_inference: endpoint, token } = await fairway.create('scaled', 2);
     await fairway.untilActive(endpoint.id, 2);
     const client = fairway.openai(token.value ?? '');
@@ -31,6 +31,17 @@ describe('scaling under streaming load', () => {
     // It is active again as soon as the change serves; the surplus replicas end once their streams have.
     await eventually(async () => expect(await fairway.replicas(endpoint.id)).toHaveLength(1), { timeoutMs: 60_000 });
     await load.progress(12);
+
+    // Another context is another start of the engine: its replica takes the place of the one that serves.
+    const [before] = await fairway.replicas(endpoint.id);
+    const model_id = settled.spec?.model_deployments[0]?.model_id;
+    const body = { engines: [{ model_id, context_tokens: 16_384 }] };
+    expect((await fairway.api('PUT', `/${endpoint.id}/engine`, { body })).status).toBe(202);
+    expect((await fairway.untilActive(endpoint.id, 1)).spec?.version).toBe(4);
+    expect((await client.models.list()).data).toMatchObject([{ max_model_len: 16_384 }]);
+    await load.progress(12);
+    const pids = async (): Promise<number[]> => (await fairway.replicas(endpoint.id)).map(({ pid }) => pid);
+    await eventually(async () => expect(await pids()).not.toContain(before?.pid), { timeoutMs: 60_000 });
     expect(load.failures()).toEqual([]);
   });
 });

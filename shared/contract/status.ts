@@ -61,7 +61,7 @@ export const rejectionSchema = z.object({
   at: z.iso.datetime(),
 });
 
-/** What replicas of a change are of: a GPU size and the model on it. In one region the model says which engine serves it. */
+/** What replicas of a change are of: a GPU size and the model on it, whichever engine serves it. */
 const changeGroupSchema = z.object({ accelerator: z.string(), model: z.string() });
 
 /** One kind of replicas. */
