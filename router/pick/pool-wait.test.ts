@@ -19,11 +19,12 @@ function make(more: Partial<WaitLimits> = {}) {
     ['q', [replicaAt(2)]],
   ]);
   const starts = new Map<string, PoolDocument['starting']>();
+  const holds = new Map<string, PoolDocument['hold']>();
   const limits = { inFlightMax: 1, queueMax: 4, queueBytesMax: 100, turnTimeoutMs: 1000, capacityTimeoutMs: 500 };
   const wait: PoolWait = new PoolWait(
     {
       stateOf: (pool) => (starts.has(pool) ? 'starting' : replicas.has(pool) ? 'serving' : 'removed'),
-      startOf: (pool) => starts.get(pool),
+      startOf: (pool) => ({ starting: starts.get(pool), hold: holds.get(pool) }),
       place: (work, tried, excluded) => {
         const replica = replicas.get(work.pool)?.find(({ replicaId }) => !excluded.has(replicaId));
         if (replica === undefined) return undefined;
@@ -39,7 +40,7 @@ function make(more: Partial<WaitLimits> = {}) {
     { pool = 'p', flow = 'a', bytes = 10, tried }: { pool?: string; flow?: string; bytes?: number; tried?: Tried } = {},
     signal = never,
   ): Promise<Slot> => wait.acquire({ pool, flow, bytes, prompt, maxTokens: 0 }, signal, tried);
-  return { clock, wait, replicas, starts, acquire };
+  return { clock, wait, replicas, starts, holds, acquire };
 }
 
 /** The order in which requests were served; each gives its slot back at once. */
@@ -192,6 +193,58 @@ describe('a pool that starts', () => {
     const late = expect(acquire()).rejects.toMatchObject({ code: 'endpoint_starting', ...told });
     await clock.advance(500);
     await late;
+  });
+});
+
+describe('a pool whose requests are held', () => {
+  const held = (more: Partial<WaitLimits> = {}) => {
+    const made = make(more);
+    made.replicas.set('p', []);
+    made.starts.set('p', { phase: 'load' });
+    made.holds.set('p', { until: made.clock.now() + 60_000 });
+    return made;
+  };
+  const settled = (slot: Promise<Slot>): Promise<string> =>
+    slot.then(
+      () => 'served',
+      (error: { code: string }) => error.code,
+    );
+
+  it('lets them wait until the end of the hold, and has them served when a replica is there', async () => {
+    const { acquire, clock, replicas, starts, holds, wait } = held();
+    const first = settled(acquire());
+    await clock.advance(59_000);
+    expect(wait.waiting).toBe(1);
+    starts.delete('p');
+    holds.delete('p');
+    replicas.set('p', [replicaAt(1)]);
+    wait.changed();
+    await expect(first).resolves.toBe('served');
+  });
+
+  it('refuses them at its end, when no replica has come, and takes no more than there is room for', async () => {
+    const { acquire, clock, wait } = held();
+    const waiting = [settled(acquire({ bytes: 40 })), settled(acquire({ bytes: 40 }))];
+    await expect(acquire({ bytes: 21 })).rejects.toMatchObject({ code: 'overloaded', retryAfterMs: 5000 });
+    await clock.advance(60_000);
+    await expect(Promise.all(waiting)).resolves.toEqual(['endpoint_starting', 'endpoint_starting']);
+    expect(wait.waiting).toBe(0);
+  });
+
+  it('holds who was waiting already, and nobody who says how long to wait', async () => {
+    const { acquire, clock, holds, wait } = held();
+    holds.clear();
+    const before = settled(acquire());
+    await clock.advance(400);
+    holds.set('p', { until: clock.now() + 60_000 });
+    const impatient = settled(
+      wait.acquire({ pool: 'p', flow: 'a', bytes: 1, prompt, maxTokens: 0, capacityTimeoutMs: 1000 }, never),
+    );
+    await clock.advance(1000);
+    await expect(impatient).resolves.toBe('endpoint_starting');
+    expect(wait.waiting).toBe(1);
+    await clock.advance(60_000);
+    await expect(before).resolves.toBe('endpoint_starting');
   });
 });
 

@@ -24,8 +24,8 @@ export type PoolState = 'removed' | 'deleting' | 'starting' | 'serving';
 /** Who picks for those whose turn it is. */
 export interface Placer {
   stateOf(pool: string): PoolState;
-  /** How far a pool is that starts, as far as that is known. */
-  startOf(pool: string): PoolDocument['starting'];
+  /** How far a pool is that starts, as far as that is known, and until when its requests are held. */
+  startOf(pool: string): Pick<PoolDocument, 'starting' | 'hold'> | undefined;
   /** Picks and books at once; undefined when no replica can take the request now. */
   place(work: Work, tried: Tried, excluded: ReadonlySet<string>): Slot | undefined;
 }
@@ -143,26 +143,37 @@ export class PoolWait {
     const { turnTimeoutMs } = this.#limits;
     const { capacityTimeoutMs = this.#limits.capacityTimeoutMs } = waiter.work;
     const { waitedMs } = waiter.tried;
+    let held = false;
     while (waiter.result === undefined) {
       const { want } = waiter;
       const limitMs = want === 'turn' ? turnTimeoutMs : capacityTimeoutMs;
       const leftMs = limitMs - waitedMs[want];
-      if (leftMs <= 0) throw this.#late(waiter, want, limitMs);
+      const heldMs = this.#heldMs(waiter);
+      held ||= heldMs > 0;
+      if (Math.max(leftMs, heldMs) <= 0) throw this.#late(waiter, want, limitMs);
       const from = this.#clock.monotonic();
-      await this.#pause(waiter, leftMs, signal);
+      await this.#pause(waiter, Math.max(leftMs, heldMs), signal);
       waitedMs[want] += this.#clock.monotonic() - from;
       signal.throwIfAborted();
     }
     if (waiter.result === 'gone') throw this.#gone(waiter);
     if (waiter.result === 'displaced')
       throw this.#busy('rate_limit_exceeded', waiter.work.pool, 'The queue is full, mostly of your requests.');
+    // A hold takes nothing of the time that another attempt may need.
+    if (held) waitedMs.replica = 0;
     return waiter.result;
+  }
+
+  /** Time that a hold of its pool lasts; a client that says how long it waits has said more than that. */
+  #heldMs({ work: { pool, capacityTimeoutMs }, want }: Waiter): number {
+    if (want === 'turn' || capacityTimeoutMs !== undefined || this.#placer.stateOf(pool) !== 'starting') return 0;
+    return (this.#placer.startOf(pool)?.hold?.until ?? 0) - this.#clock.now();
   }
 
   #late({ work }: Waiter, want: Want, ms: number): AppError {
     if (want === 'turn') return this.#busy('overloaded', work.pool, `No turn came within ${ms} ms.`);
     if (this.#placer.stateOf(work.pool) !== 'starting') return new AppError('no_replica', { retryAfterMs });
-    return stillStarting(this.#placer.startOf(work.pool), this.#clock.now());
+    return stillStarting(this.#placer.startOf(work.pool)?.starting, this.#clock.now());
   }
 
   /** To be tried again when those who wait have had their turn. */

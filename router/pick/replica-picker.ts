@@ -79,8 +79,8 @@ export class ReplicaPicker implements Placer {
     return known.replicas.some(({ state }) => state === 'ready') ? 'serving' : 'starting';
   }
 
-  startOf(pool: string): PoolDocument['starting'] {
-    return this.#parts.pools.get(pool)?.starting;
+  startOf(pool: string): PoolDocument | undefined {
+    return this.#parts.pools.get(pool);
   }
 
   place(work: Work, tried: Tried, excluded: ReadonlySet<string>): Slot | undefined {
