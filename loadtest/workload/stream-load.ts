@@ -21,10 +21,7 @@ export function startStreamLoad(options: {
   maxTokens: number;
   /** Turns after which a user begins anew. */
   turns: number;
-  /** Of the system prompt that all share, and of each question. */
-  bytes?: { system: number; question: number };
 }): StreamLoad {
-  const { system, question } = options.bytes ?? { system: 2000, question: 300 };
   const stop = new AbortController();
   const failures: string[] = [];
   let completed = 0;
@@ -39,10 +36,10 @@ export function startStreamLoad(options: {
     for (let round = 0; !stop.signal.aborted; round += 1) {
       let conversation: Conversation = beginConversation(
         `user-${index}-${round}`,
-        proseOf(seededRandom(options.seed), system),
+        proseOf(seededRandom(options.seed), 2000),
       );
       for (let turn = 0; turn < options.turns && !stop.signal.aborted; turn += 1) {
-        conversation = ask(conversation, proseOf(random, question));
+        conversation = ask(conversation, proseOf(random, 300));
         conversation = hear(conversation, await turnOf(conversation));
       }
     }
