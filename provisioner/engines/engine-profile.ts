@@ -44,9 +44,11 @@ export interface EngineProfile {
   env: { apiKey: string; port?: string };
   /**
    * The flag that gives running streams time after SIGTERM, and its unit in milliseconds; null for an engine that has
-   * none. Without it engines differ: SGLang waits for its streams, llama.cpp ends them, vLLM leaves them open and silent.
+   * none. Without it engines differ: SGLang waits for its streams, llama.cpp lets them stand, vLLM leaves them open and silent.
    */
   shutdownFlag: { name: string; unitMs: number } | null;
+  /** How much time after SIGTERM is of use to its streams; left out, as much as there is. */
+  graceMsMax?: number;
   /** It goes on computing an answer whose client has left. */
   goesOnWithoutClient: boolean;
   /** It keeps what it caches apart by the body's member `cache_salt`. */

@@ -1,8 +1,8 @@
 import { commonProfile, flagsOf, type EngineProfile } from './engine-profile.ts';
 
 /**
- * llama.cpp's server (recorded with b11434). It ends running streams after SIGTERM, has no metric of its KV cache, and goes
- * on with a whole answer whose client has left while another stream runs. It spreads layers over all GPUs by itself.
+ * llama.cpp's server (recorded with b11434). It has no metric of its KV cache, and goes on with a whole answer whose client has
+ * left while another stream runs. It spreads layers over all GPUs by itself.
  */
 export const llamaCpp: EngineProfile = {
   ...commonProfile,
@@ -30,6 +30,9 @@ export const llamaCpp: EngineProfile = {
   user: 65_532,
   env: { apiKey: 'LLAMA_API_KEY' },
   shutdownFlag: null,
+  // At SIGTERM its streams stand still. Those that run end with their next ping, 30 s later at most, and then it goes, too;
+  // but as long as one waits in its queue it stays until SIGKILL.
+  graceMsMax: 32_000,
   goesOnWithoutClient: true,
   startTimeoutMs: 1_800_000,
   kvBound: 'context',

@@ -3,6 +3,7 @@ import { askedAnnotation } from './names.ts';
 import { engineDeployment, type EngineGroup } from './engine-deployment.ts';
 import { groupsOf } from './endpoint-objects.ts';
 import { appliedSpec } from './applied-spec.ts';
+import type { EngineProfile } from '../engines/engine-profile.ts';
 import { profiles } from '../engines/engine-choice.ts';
 import { llamaCpp } from '../engines/llama-cpp.ts';
 import { vllm } from '../engines/vllm.ts';
@@ -41,6 +42,20 @@ describe('the Deployment of a group', () => {
     const object = engineDeployment(on('gpu-h100x1-80gb', { profile: llamaCpp }), { ...settings, weightsOf }, 1);
     expect(JSON.stringify(object)).toContain('"--model","/weights/m-q4.gguf"');
     expect(JSON.stringify(object)).toContain('":s3:models/m","/weights"');
+  });
+
+  it('leaves a pod no longer after SIGTERM than its engine can use', () => {
+    const graceOf = (profile: EngineProfile, graceMs: number): string | undefined =>
+      /"terminationGracePeriodSeconds":(\d+)/.exec(
+        JSON.stringify(
+          engineDeployment(on('gpu-h100x1-80gb', { profile }), { ...settings, preStopMs: 2000, graceMs }, 1).spec,
+        ),
+      )?.[1];
+    expect([graceOf(vllm, 615_000), graceOf(llamaCpp, 615_000), graceOf(llamaCpp, 10_000)]).toEqual([
+      '617',
+      '34',
+      '12',
+    ]);
   });
 
   it('asks for GPUs by the name that their maker’s nodes have, and stands their taint', () => {

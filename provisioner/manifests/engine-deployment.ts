@@ -88,7 +88,9 @@ function podTemplate(group: EngineGroup, settings: ManifestSettings, hash: strin
       serviceAccountName: engineAccountName,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
-      terminationGracePeriodSeconds: seconds(settings.preStopMs + settings.graceMs),
+      terminationGracePeriodSeconds: seconds(
+        settings.preStopMs + Math.min(settings.graceMs, profile.graceMsMax ?? settings.graceMs),
+      ),
       securityContext: {
         ...(profile.user !== null && { runAsNonRoot: true, runAsUser: profile.user, fsGroup: profile.user }),
         seccompProfile: { type: 'RuntimeDefault' },
