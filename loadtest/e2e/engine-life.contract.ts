@@ -117,6 +117,27 @@ export function engineLifeContract(
       expect(new Set(told)).toEqual(new Set(['length']));
     });
 
+    it('starts anew as its engine is told to', async () => {
+      const model_id = (await fairway.get(endpointId)).spec?.model_deployments[0]?.model_id;
+      const told = {
+        'llama.cpp': { engine: 'llama-cpp', arguments: { parallel: 2, cache_ram: 64 } },
+        vllm: { engine: 'vllm', arguments: { max_num_seqs: 2 } },
+      }[engine];
+      const body = { engines: [{ model_id, ...told, context_tokens: 4096 }] };
+      expect(await fairway.api('PUT', `/${endpointId}/engine`, { body })).toMatchObject({ status: 202, body });
+      await fairway.untilActive(endpointId, 1);
+      await eventually(async () => expect(await fairway.replicas(endpointId)).toHaveLength(1), { timeoutMs: 60_000 });
+      const [replica] = await fairway.replicas(endpointId);
+      const command = execFileSync('ps', ['-o', 'args=', '-p', String(replica?.pid)], { encoding: 'utf8' });
+      expect(command).toMatch(
+        engine === 'vllm' ? /--max-num-seqs 2\b/ : /--ctx-size 4096 .*--kv-unified --parallel 2\b/,
+      );
+      expect((await client.models.list()).data).toMatchObject([{ max_model_len: 4096 }]);
+      const messages = [{ role: 'user' as const, content: 'Still there?' }];
+      expect((await complete(client, { model: fairway.model, maxTokens: 4, messages })).finishReason).not.toBeNull();
+      last.push(...(await fairway.replicas(endpointId)));
+    });
+
     it('leaves nothing behind when it is deleted', async () => {
       expect((await fairway.api('DELETE', `/${endpointId}`)).status).toBe(202);
       await eventually(async () => expect((await fairway.api('GET', `/${endpointId}`)).status).toBe(404), {
