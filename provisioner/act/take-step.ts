@@ -39,7 +39,7 @@ async function takeObjectStep(context: StepContext, step: ObjectStep): Promise<S
     case 'apply':
       return applyObject(context, step);
     case 'delete':
-      return deleteObject(context, step.seen);
+      return deleteObject(context, step);
     case 'mark-pod': {
       const annotations = { [deletionCostAnnotation]: step.cost === 0 ? null : String(step.cost) };
       return patchSeen(context, step.seen, { metadata: { annotations } });
@@ -101,10 +101,14 @@ async function applyObject(context: StepContext, step: { object: KubeObject; uid
 }
 
 /** Deletes exactly the object that was seen, in the state in which it was seen. */
-async function deleteObject({ kube, signal }: StepContext, seen: SeenObject): Promise<StepEffect> {
+async function deleteObject(
+  { kube, signal }: StepContext,
+  { seen, propagation }: { seen: SeenObject; propagation?: 'Foreground' },
+): Promise<StepEffect> {
   const { kind, name, namespace, uid, resourceVersion } = seen;
+  const preconditions = { uid, resourceVersion };
   try {
-    await kube.delete(kind, { name, namespace }, { preconditions: { uid, resourceVersion }, signal });
+    await kube.delete(kind, { name, namespace }, { preconditions, ...(propagation && { propagation }), signal });
     return 'changed';
   } catch (error) {
     if (isNotFound(error)) return 'unchanged';

@@ -22,11 +22,14 @@ export interface TeardownPlan {
 
 /**
  * In order, each level from what is seen and not from what was done: routers let go of the replicas, the custom
- * resource is deleted (its finalizer holds it), the namespace is deleted and gone, the pool documents go, the finalizer
- * goes. Pure.
+ * resource is deleted (its finalizer holds it), the Deployments are gone with their pods, the namespace is deleted and
+ * gone, the pool documents go, the finalizer goes. Pods go before the namespace because its controller, which finds some
+ * there, comes back after half of their grace: five minutes, however soon they end (Kubernetes
+ * pkg/controller/namespace, estimateGracefulTermination).
  */
 export function planTeardown(observed: ObservedState, options: TeardownOptions): TeardownPlan {
   const { resource, namespace, pods, children } = observed;
+  const deployments = children.filter(({ kind }) => kind === kinds.deployment.kind);
   const { why } = options;
   const plan = (steps: Step[], message: string): TeardownPlan => ({ steps, gone: false, message });
   const first = resource ?? namespace;
@@ -37,6 +40,13 @@ export function planTeardown(observed: ObservedState, options: TeardownOptions):
   }
   if (resource !== null && resource.metadata.deletionTimestamp === undefined)
     return plan([{ kind: 'delete', seen: seen(resource, kinds.dedicatedInference), why }], 'Deletion has begun.');
+  if (namespace !== null && !isEnding(namespace) && deployments.length > 0)
+    return plan(
+      deployments
+        .filter((deployment) => !isEnding(deployment))
+        .map((object) => ({ kind: 'delete', seen: seen(object, kinds.deployment), propagation: 'Foreground', why })),
+      'The replicas are ending.',
+    );
   if (namespace !== null)
     return plan(
       isEnding(namespace) ? [] : [{ kind: 'delete', seen: seen(namespace, kinds.namespace), why }],

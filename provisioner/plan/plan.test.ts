@@ -103,7 +103,7 @@ describe('planEndpoint', () => {
     });
   });
 
-  it('deletes over a drain, the namespace before the finalizer, and nothing twice', () => {
+  it('deletes over a drain, the pods before the namespace, that before the finalizer, and nothing twice', () => {
     const cluster = started(2);
     const [busy] = cluster.pools.get(sampleIds.pool)?.document?.replicas ?? [];
     cluster.busy.add(busy?.replicaId ?? '');
@@ -118,6 +118,7 @@ describe('planEndpoint', () => {
     cluster.run();
     expect(cluster.taken.filter((step) => !step.startsWith('confirm'))).toEqual([
       'delete DedicatedInference',
+      'delete Deployment',
       'delete Namespace',
       'remove-pool ',
       'release-resource DedicatedInference',

@@ -18,7 +18,8 @@ export interface SeenObject {
 export type ObjectStep = { why: string } & (
   | { kind: 'create-resource'; object: KubeObject; revision: number }
   | { kind: 'apply'; object: KubeObject; uid?: string }
-  | { kind: 'delete'; seen: SeenObject }
+  /** `Foreground`: it stays, marked, until what it owns is gone. */
+  | { kind: 'delete'; seen: SeenObject; propagation?: 'Foreground' }
   | { kind: 'mark-pod'; seen: SeenObject; cost: number }
   | { kind: 'patch-status'; seen: SeenObject; status: object }
   | { kind: 'release-resource'; seen: SeenObject; finalizers: readonly string[] }

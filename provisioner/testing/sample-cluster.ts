@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { kindOf, type KubeKind } from '../kube/kinds.ts';
+import { kindOf } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { Plan } from '../plan/endpoint-plan.ts';
@@ -134,7 +134,7 @@ export class SampleCluster {
       case 'apply':
         return this.#put(step.object);
       case 'delete':
-        return this.#delete(step.seen.kind, step.seen.name);
+        return this.#delete(step);
       case 'mark-pod':
         return this.#change('Pod', step.seen.name, (pod) => {
           pod.metadata.annotations = { 'controller.kubernetes.io/pod-deletion-cost': String(step.cost) };
@@ -202,6 +202,7 @@ export class SampleCluster {
   }
 
   #scale(deployment: KubeObject): void {
+    const ending = deployment.metadata.deletionTimestamp !== undefined;
     const { replicas, template } = deployment['spec'] as {
       replicas: number;
       template: Pick<KubeObject, 'metadata' | 'spec'>;
@@ -212,7 +213,9 @@ export class SampleCluster {
       .filter(({ metadata }) => metadata.labels?.[labels.revision] === revision)
       .filter((pod) => !viewPod(pod).finished && pod.metadata.deletionTimestamp === undefined)
       .toSorted((a, b) => cost(b) - cost(a) || a.metadata.name.localeCompare(b.metadata.name));
-    for (const pod of pods.slice(replicas)) this.#kill(pod);
+    for (const pod of pods.slice(ending ? 0 : replicas)) this.#kill(pod);
+    if (ending) this.#version += 1;
+    if (ending) return void this.objects.delete(`Deployment/${deployment.metadata.name}`);
     for (let missing = pods.length; missing < replicas; missing += 1) this.#birth(template);
     const after = { observedGeneration: deployment.metadata.generation, replicas };
     // What a controller has seen is news too: a plan may have waited for it.
@@ -261,12 +264,13 @@ export class SampleCluster {
     change(live);
   }
 
-  #delete(kind: KubeKind, name: string): void {
+  #delete({ seen: { kind, name }, propagation }: Extract<Step, { kind: 'delete' }>): void {
     const key = `${kind.kind}/${name}`;
     const live = this.objects.get(key);
     if (live === undefined) return;
     this.#version += 1;
-    if (kind.kind !== 'DedicatedInference' && kind.kind !== 'Namespace') return void this.objects.delete(key);
+    const stays = kind.kind === 'DedicatedInference' || kind.kind === 'Namespace' || propagation === 'Foreground';
+    if (!stays) return void this.objects.delete(key);
     live.metadata.deletionTimestamp = new Date(this.now).toISOString();
   }
 
