@@ -18,9 +18,10 @@ export type Fault = z.infer<typeof faultSchema>;
 /** The environment variable that carries it, as JSON. */
 export const faultVariable = 'FAIRWAY_TEST_FAULT';
 
-/** Reads it from the environment. */
-export function readFault(): Fault {
-  return faultSchema.parse(JSON.parse(process.env[faultVariable] ?? '{}'));
+/** Reads it from the environment; undefined where nothing shall happen. */
+export function readFault(): Fault | undefined {
+  const text = process.env[faultVariable];
+  return text === undefined ? undefined : faultSchema.parse(JSON.parse(text));
 }
 
 /**
@@ -47,7 +48,9 @@ export function faultAt(fault: Fault, log: Logger): CallWatch {
       else if (isMeant(call) && calls === fault.call && fault.moment === 'after') strike(call);
     },
     failed(call, error) {
-      if (call === stopped) log.warn({ ...call, reason: String(error) }, 'victim.refused');
+      if (call !== stopped) return;
+      stopped = undefined;
+      log.warn({ ...call, reason: String(error) }, 'victim.refused');
     },
   };
 }

@@ -6,5 +6,7 @@ import { faultAt, readFault } from './fault.ts';
 
 await runService('victim', ({ log, signal }) => {
   const prover = { prove: () => Promise.resolve({ ok: true as const }) };
-  return startProvisioner(readProvisionerConfig(), { log, signal, prover, ...watchCalls(faultAt(readFault(), log)) });
+  const fault = readFault();
+  const watched = fault === undefined ? {} : watchCalls(faultAt(fault, log));
+  return startProvisioner(readProvisionerConfig(), { log, signal, prover, ...watched });
 });

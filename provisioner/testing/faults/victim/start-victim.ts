@@ -6,9 +6,11 @@ import { killChild } from '#shared/testing/process-signals.ts';
 import type { ProvisionerLab } from '../../provisioner-lab.ts';
 import { faultVariable, type Fault } from './fault.ts';
 
-/** A provisioner that is a process of its own and strikes itself. It ends with whoever started it. */
+/** A provisioner that is a process of its own, and may strike itself. It ends with whoever started it. */
 export interface Victim extends AsyncDisposable {
   pid: number;
+  /** Of its operator's listener. */
+  url: string;
   /** Resolves with the signal that ended it. */
   ended: Promise<NodeJS.Signals | null>;
   /** Resolves with the fields of the first line of its log that says this. */
@@ -20,7 +22,7 @@ export interface Victim extends AsyncDisposable {
 /** Starts it and waits until it serves. */
 export async function startVictim(
   lab: Pick<ProvisionerLab, 'env'>,
-  fault: Fault,
+  fault: Fault | undefined,
   env: Record<string, string> = {},
 ): Promise<Victim> {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts')], {
@@ -31,7 +33,7 @@ export async function startVictim(
       FAIRWAY_EXIT_ON_STDIN_END: '1',
       ...lab.env,
       ...env,
-      [faultVariable]: JSON.stringify(fault),
+      ...(fault && { [faultVariable]: JSON.stringify(fault) }),
     },
   });
   const said = new Map<string, PromiseWithResolvers<Record<string, unknown>>>();
@@ -48,10 +50,11 @@ export async function startVictim(
   const failed = exited.then(() => {
     throw new Error('the provisioner ended before it served');
   });
-  await Promise.race([saying('service.started').promise, failed]);
+  const { url } = await Promise.race([saying('service.started').promise, failed]);
   failed.catch(() => {});
   return {
     pid: child.pid ?? 0,
+    url: String(url),
     ended: exited.then(() => child.signalCode),
     says: (message) => saying(message).promise,
     wake: () => void child.kill('SIGCONT'),
