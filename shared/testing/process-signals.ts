@@ -12,6 +12,11 @@ const run = promisify(execFile);
  */
 export async function pauseProcess(pid: number): Promise<void> {
   process.kill(pid, 'SIGSTOP');
+  await untilPaused(pid);
+}
+
+/** Waits until a process that somebody stops, itself perhaps, is stopped. */
+export async function untilPaused(pid: number): Promise<void> {
   const look = async (): Promise<void> => {
     const states = await (process.platform === 'linux' ? threadStates(pid) : processState(pid));
     if (!states.every((state) => state === 'T')) throw new Error(`process ${pid} still runs: ${states.join(' ')}`);

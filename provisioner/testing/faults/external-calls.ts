@@ -99,8 +99,12 @@ function watchNats(nats: Nats, watch: CallWatch): Nats {
     nc: instead(nc, {
       request(subject, payload, options) {
         const call = told(subject);
-        const run = (): ReturnType<typeof nc.request> => nc.request(subject, payload, options);
-        return call === undefined ? run() : around(watch, call, run);
+        if (call === undefined) return nc.request(subject, payload, options);
+        return around(watch, call, async () => {
+          const reply = await nc.request(subject, payload, options);
+          if (reply.string().includes('"error"')) watch.failed?.(call, reply.string());
+          return reply;
+        });
       },
       publish(subject, payload, options) {
         const call = told(subject);
