@@ -202,20 +202,18 @@ export class SampleCluster {
   }
 
   #scale(deployment: KubeObject): void {
-    const ending = deployment.metadata.deletionTimestamp !== undefined;
+    const { labels: own = {}, deletionTimestamp: ending } = deployment.metadata;
     const { replicas, template } = deployment['spec'] as {
       replicas: number;
       template: Pick<KubeObject, 'metadata' | 'spec'>;
     };
-    const revision = deployment.metadata.labels?.[labels.revision];
     const cost = (pod: KubeObject): number => viewPod(pod).deletionCost;
     const pods = this.#podsOf()
-      .filter(({ metadata }) => metadata.labels?.[labels.revision] === revision)
+      .filter(({ metadata }) => metadata.labels?.[labels.revision] === own[labels.revision])
       .filter((pod) => !viewPod(pod).finished && pod.metadata.deletionTimestamp === undefined)
       .toSorted((a, b) => cost(b) - cost(a) || a.metadata.name.localeCompare(b.metadata.name));
-    for (const pod of pods.slice(ending ? 0 : replicas)) this.#kill(pod);
-    if (ending) this.#version += 1;
-    if (ending) return void this.objects.delete(`Deployment/${deployment.metadata.name}`);
+    for (const pod of pods.slice(ending === undefined ? replicas : 0)) this.#kill(pod);
+    if (ending !== undefined) return this.#remove(deployment);
     for (let missing = pods.length; missing < replicas; missing += 1) this.#birth(template);
     const after = { observedGeneration: deployment.metadata.generation, replicas };
     // What a controller has seen is news too: a plan may have waited for it.
@@ -238,9 +236,9 @@ export class SampleCluster {
     pod.metadata.deletionTimestamp = new Date(this.now).toISOString();
   }
 
-  #remove({ metadata: { name } }: KubeObject): void {
+  #remove({ kind, metadata: { name } }: KubeObject): void {
     this.#version += 1;
-    this.objects.delete(`Pod/${name}`);
+    this.objects.delete(`${kind}/${name}`);
   }
 
   #put(object: KubeObject): void {
@@ -265,12 +263,11 @@ export class SampleCluster {
   }
 
   #delete({ seen: { kind, name }, propagation }: Extract<Step, { kind: 'delete' }>): void {
-    const key = `${kind.kind}/${name}`;
-    const live = this.objects.get(key);
+    const live = this.objects.get(`${kind.kind}/${name}`);
     if (live === undefined) return;
-    this.#version += 1;
     const stays = kind.kind === 'DedicatedInference' || kind.kind === 'Namespace' || propagation === 'Foreground';
-    if (!stays) return void this.objects.delete(key);
+    if (!stays) return this.#remove(live);
+    this.#version += 1;
     live.metadata.deletionTimestamp = new Date(this.now).toISOString();
   }
 
@@ -279,8 +276,7 @@ export class SampleCluster {
       if (object.kind === 'Pod') this.#kill(object);
       else if (object.metadata.namespace !== undefined) this.objects.delete(key);
     }
-    this.objects.delete(`Namespace/${namespace.metadata.name}`);
-    this.#version += 1;
+    this.#remove(namespace);
   }
 }
 
