@@ -67,8 +67,8 @@ export const usage = `npm run dev -- [options]
   --provisioners N     provisioner processes (default 1)
   --port N             control plane on N, inference on N+1, private on N+2 (default 8700; 0 takes free ports)
   --json FILE          write addresses, tokens and pids as JSON once the first completion has streamed
-  --cluster KIND       embedded (default), or real: etcd, kube-apiserver, controllers and scheduler, built once per machine
-                       from Go modules (needs Go; 4 to 15 minutes and 4 GB of disk the first time)
+  --cluster KIND       embedded (default), or real: etcd, kube-apiserver, controllers and scheduler, those of KUBEBUILDER_ASSETS,
+                       or built once per machine from Go modules (needs Go; 4 to 15 minutes and 4 GB of disk the first time)
   --kubeconfig FILE    work on the cluster of its current context (with --keep its state is in .fairway/kubeconfig): NATS, Redis,
                        API, provisioner and router run here, replicas there; what is left in it is told at the end
   --time-scale X       speed of the simulated model servers: 1 = as the imitated hardware, 0.1 = ten times as fast

@@ -20,10 +20,11 @@ export async function prepareCluster(options: StackOptions, context: BuildContex
     for (const line of told) context.tell(line);
     return;
   }
-  await ensureKubernetes(context).catch((error: unknown) => {
+  const folder = await ensureKubernetes(context).catch((error: unknown) => {
     if (!(error instanceof KubernetesMissingError)) throw error;
     throw new ConfigError(`There is no real kube-apiserver on this machine: ${error.message}.\nNext: ${error.how}`);
   });
+  context.tell(`kube-apiserver is that of ${folder}`);
 }
 
 const lookEveryMs = 1000;

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { findKubernetes } from '#loadtest/cluster/real/kubernetes-binaries.ts';
 import { downloadGatewayDefinitions } from '#loadtest/cluster/testing/gateway-definitions.ts';
 import { runCommand, stopSignal, type CommandResult } from '#shared/testing/run-command.ts';
 import { addTallies, closingLine, failure, readTally, readSkips, type Tally } from './test-tally.ts';
@@ -50,12 +51,16 @@ function title(text: string): void {
   console.log(`\n── ${text}`);
 }
 
+const hasKubernetes = await findKubernetes().then(
+  () => true,
+  () => false,
+);
 /** What tests use and npm does not have; they find it in the cache afterwards. */
 const builds = {
-  'the real kube-apiserver': ['bash', 'loadtest/cluster/kubelab/build.sh'],
+  ...(hasKubernetes ? {} : { 'the real kube-apiserver': ['bash', 'loadtest/cluster/kubelab/build.sh'] }),
   'the Gateway API’s definitions': downloadGatewayDefinitions,
   'DigitalOcean’s clients': [process.execPath, 'api/testing/clients/build.ts'],
-} as const;
+};
 
 /** Builds all of it, one after the other. */
 async function startBuilds(stop: AbortSignal): Promise<[what: string, result: CommandResult][]> {

@@ -2,6 +2,7 @@ import { ConfigError } from '#shared/runtime/read-config.ts';
 import { KubeHttp } from '../client/kube-http.ts';
 import { readKubeconfig, type KubeconfigEndpoint } from '../client/kubeconfig.ts';
 import { at, type Json, type JsonObject } from '../objects/object.ts';
+import { oldestMinor } from '../real/kubernetes-binaries.ts';
 import { missingRights } from './missing-rights.ts';
 import { reachOf } from './reach-pods.ts';
 import { removal } from './what-is-left.ts';
@@ -15,7 +16,6 @@ export interface WantedCluster {
   kept: boolean;
 }
 
-const oldestMinor = 30;
 const timeoutMs = 10_000;
 
 /**
