@@ -78,6 +78,7 @@ export function kubeletProcess(plan: StackPlan, vpc: number): ProcessSpec {
     env: {
       FAIRWAY_KUBELET_KUBECONFIG: kubeconfigOf(plan, vpc),
       FAIRWAY_KUBELET_LOG_DIR: join(plan.folder, 'logs'),
+      FAIRWAY_KUBELET_VOLUME_DIR: join(plan.folder, inVpc('volumes', vpc)),
       FAIRWAY_KUBELET_IMAGES: JSON.stringify(images),
       FAIRWAY_KUBELET_POD_ENV: JSON.stringify({
         FAIRWAY_SIM_TIME_SCALE: String(plan.options.timeScale),

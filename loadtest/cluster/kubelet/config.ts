@@ -32,6 +32,7 @@ export const kubeletEnv = z.object({
     .default(8)
     .describe('GPUs of each maker that each node has'),
   FAIRWAY_KUBELET_LOG_DIR: z.string().optional().describe('folder for the logs of pods; none: they are dropped'),
+  FAIRWAY_KUBELET_VOLUME_DIR: z.string().optional().describe('folder for what pods mount; none: nothing is mounted'),
   FAIRWAY_KUBELET_IMAGES: json(imageTable).default(simulatedImages).describe('JSON object: image name → command'),
   FAIRWAY_KUBELET_POD_ENV: json(z.record(z.string(), z.string()))
     .default({})

@@ -21,6 +21,7 @@ describe('kubelet', () => {
     const kubelet = {
       FAIRWAY_KUBELET_IMAGES: standIn,
       FAIRWAY_KUBELET_LOG_DIR: folder,
+      FAIRWAY_KUBELET_VOLUME_DIR: join(folder, 'volumes'),
       FAIRWAY_KUBELET_BACKOFF_MS: 300,
       FAIRWAY_KUBELET_POD_ENV: { FROM_KUBELET: 'yes' },
     };
@@ -58,6 +59,18 @@ describe('kubelet', () => {
     expect(await alive(pid)).toBe(false);
     const log = (await readdir(folder)).find((name) => name.startsWith('default_one_'));
     expect(await readFile(join(folder, log ?? ''), 'utf8')).toContain('asked to end');
+  });
+
+  it('gives a pod folders for what it mounts, until it is gone', async () => {
+    const mounted = { volumeMounts: [{ name: 'cache', mountPath: '/cache' }], args: ['--in', '/cache/in'] };
+    await start(webPod('mounted', mounted, { volumes: [{ name: 'cache', emptyDir: {} }] }));
+    const { pod, url } = await readyPod(kube, 'mounted');
+    const { argv } = (await (await fetch(url)).json()) as { argv: string[] };
+    const own = join(folder, 'volumes', String(at(pod, 'metadata', 'uid')));
+    expect(argv.at(-1)).toBe(join(own, 'cache', 'in'));
+    expect(await readdir(own)).toEqual(['cache']);
+    await remove('mounted');
+    await eventually(async () => expect(await readdir(join(folder, 'volumes'))).toEqual([]));
   });
 
   it('kills what ignores SIGTERM when the grace is over, and not before', async () => {

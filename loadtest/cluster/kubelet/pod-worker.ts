@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { pause } from '#shared/runtime/clock.ts';
@@ -11,6 +12,7 @@ import type { KubeletConfig } from './config.ts';
 import { signalGroup, type Guard } from './guard.ts';
 import { PodApi, type PodApiContext } from './pod-api.ts';
 import type { PodAddress, PodAddresses } from './pod-addresses.ts';
+import { mountsOf, onMachine, podFolder } from './pod-volumes.ts';
 import { podStatus, type PodFacts, type Terminated } from './pod-status.ts';
 import { runProbes } from './probes.ts';
 import {
@@ -110,6 +112,8 @@ export class PodWorker implements AsyncDisposable {
       await this.#writing;
       await this.#api.finish(this.#over.signal);
     } finally {
+      const root = config.FAIRWAY_KUBELET_VOLUME_DIR;
+      if (root !== undefined) await rm(podFolder(this.#pod, root), { recursive: true, force: true });
       addresses.release(address);
     }
   }
@@ -157,10 +161,20 @@ export class PodWorker implements AsyncDisposable {
     const secrets = await this.#api.secrets(secretsOf(this.#container), this.#ending.signal);
     const env = resolveEnv(this.#pod, this.#container, { address, secrets });
     const given = [...(this.#container.command ?? []), ...(this.#container.args ?? [])].map((arg) => expand(arg, env));
-    const own = given.map((arg) => portOf(arg, this.#container, address));
+    const mounts = await this.#mount();
+    const own = given.map((arg) => onMachine(portOf(arg, this.#container, address), mounts));
     const [file, ...args] = commandOfImage(this.#container.image, config.FAIRWAY_KUBELET_IMAGES, own);
     const base = { ...inheritedEnv(), FAIRWAY_EXIT_ON_STDIN_END: '1', ...config.FAIRWAY_KUBELET_POD_ENV };
-    return { file, args, env: { ...base, ...env } };
+    const placed = Object.entries(env).map(([name, value]) => [name, onMachine(value, mounts)] as const);
+    return { file, args, env: { ...base, ...Object.fromEntries(placed) } };
+  }
+
+  /** Makes the folders of the container's mounts, which stay until the pod is gone. */
+  async #mount(): Promise<Record<string, string>> {
+    const root = this.#context.config.FAIRWAY_KUBELET_VOLUME_DIR;
+    const mounts = root === undefined ? {} : mountsOf(this.#pod, this.#container, root);
+    for (const folder of Object.values(mounts)) await mkdir(folder, { recursive: true });
+    return mounts;
   }
 
   /** Waits for the request to end, then leads the container to its end within the grace. */
