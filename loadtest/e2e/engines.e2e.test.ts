@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { runCommand } from '#shared/testing/run-command.ts';
 import { writeTinyGguf } from '#loadtest/engines/tiny/write-gguf.ts';
+import { writeTinyRepository } from '#loadtest/engines/tiny/write-safetensors.ts';
 import { engineLifeContract } from './engine-life.contract.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -18,4 +19,10 @@ if (process.env['LLAMA_SERVER'] !== undefined)
     const file = join(folder, 'tiny.gguf');
     await writeTinyGguf(file, 1);
     return file;
+  });
+
+if (process.env['VLLM'] !== undefined)
+  engineLifeContract('vllm', async (folder) => {
+    await writeTinyRepository(join(folder, 'tiny'), 1);
+    return join(folder, 'tiny');
   });

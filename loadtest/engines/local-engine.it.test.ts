@@ -1,9 +1,10 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { endAfterAll } from '#shared/testing/started.ts';
 import { findEngine, type EngineKind, type LocalEngine } from './local-engine.ts';
 import { writeTinyGguf } from './tiny/write-gguf.ts';
+import { writeTinyRepository } from './tiny/write-safetensors.ts';
 
 let folder: string;
 let gguf: string;
@@ -12,8 +13,7 @@ beforeAll(async () => {
   folder = await started.folder('fairway-engines-');
   gguf = join(folder, 'Tiny 1.5..B.gguf');
   await writeTinyGguf(gguf, 1);
-  await mkdir(join(folder, 'tiny'));
-  for (const name of ['config.json', 'tokenizer_config.json']) await writeFile(join(folder, 'tiny', name), '{}');
+  await writeTinyRepository(join(folder, 'tiny'), 1);
 });
 
 /** A program that says `line` when it is asked for its version. */
