@@ -132,8 +132,13 @@ export const statusDocumentSchema = z.object({
   live: liveSpecSchema.nullable(),
   phase: z.enum(phases),
   phaseSince: z.iso.datetime(),
-  /** When the present change was taken up: its deadline counts from here. */
+  /** When the present change was taken up. */
   changeSince: z.iso.datetime(),
+  /**
+   * While a change is under way: how many times a replica of it got a node or was proven, and when the greatest number was
+   * first seen: its deadline counts from there, since replicas that are exchanged one by one take as many times as long.
+   */
+  advance: z.object({ count: z.int().min(0), at: z.iso.datetime() }).optional(),
   /** Absent when no change is under way. */
   progress: changeProgressSchema.optional(),
   reason: z.string(),
