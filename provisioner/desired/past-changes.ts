@@ -6,7 +6,8 @@ import {
   type Likeness,
   type PastChange,
 } from '#shared/contract/status.ts';
-import { changesMax, likenessKey, ofAnotherTeam } from '#shared/contract/time-to-ready.ts';
+import type { ModelDeployment } from '#shared/contract/desired.ts';
+import { changesMax, groupsOf, likenessKey, ofAnotherTeam, timeToReady } from '#shared/contract/time-to-ready.ts';
 
 /** A change that came about, and whose it was: null where no spec says so any more. */
 export interface TeamChange {
@@ -49,4 +50,9 @@ function kindOf(
   { team, likeness, key }: { team: string | null; likeness: Likeness; key: string },
 ): string {
   return [began, likeness, likeness === 'model' ? team : '', key].join('\n');
+}
+
+/** Time from a node to a proven replica that nine of ten earlier changes did not exceed, milliseconds; null = unknown. */
+export function loadingMs(past: readonly PastChange[], deployments: readonly ModelDeployment[]): number | null {
+  return timeToReady(past, { groups: groupsOf(deployments), step: 'image', inStepMs: 0 })?.p90Ms ?? null;
 }

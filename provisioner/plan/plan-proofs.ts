@@ -23,7 +23,7 @@ export interface ProofPlan {
 }
 
 /** What was measured before proofs are looked at. */
-type Measured = Omit<Progress, 'proved' | 'unanswered' | 'refusal'>;
+type Measured = Omit<Progress, 'proved' | 'unanswered' | 'refusal' | 'short'>;
 
 const proofStage = (reason: PodStage['reason'], message: string): PodStage => ({ phase: 'proof', reason, message });
 const noRouter = proofStage('NoRouter', 'No router of this VPC has been heard; the proof needs one.');

@@ -29,6 +29,8 @@ const starting = {
   complete: false,
   minimum: false,
   serving: false,
+  advance: 0,
+  short: false,
   refusal: null,
   doubt: null,
   unanswered: null,
@@ -149,7 +151,12 @@ function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSett
     ...planPrune(support, observed),
     ...proofs.steps,
   ];
-  return { steps, progress: { ...measured, stage, proved, unanswered, refusal: null }, templates, proveInMs };
+  return {
+    steps,
+    progress: { ...measured, stage, proved, unanswered, refusal: null, short: workloads.short },
+    templates,
+    proveInMs,
+  };
 }
 
 /** Says of replicas that nobody has made yet that others have to go first. */

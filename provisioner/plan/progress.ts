@@ -19,6 +19,10 @@ export interface Progress {
   minimum: boolean;
   /** Each pool has at least one ready replica, whatever its template: the endpoint serves. */
   serving: boolean;
+  /** How many times a replica of the current templates, of those that are asked for, has a node or is ready. */
+  advance: number;
+  /** New replicas have no room until others are gone. */
+  short: boolean;
   /** Why the newest spec is not begun, or null. */
   refusal: Refusal | null;
   /** Ready replicas of which Kubernetes says otherwise, or null. */
@@ -38,7 +42,7 @@ export function measure(
   current: readonly CurrentGroup[],
   observed: ObservedState,
   planned: PlannedPools,
-): Omit<Progress, 'proved' | 'unanswered' | 'refusal'> {
+): Omit<Progress, 'proved' | 'unanswered' | 'refusal' | 'short'> {
   const listed = new Map<string, PoolReplica['state']>();
   for (const { replicas } of planned.values())
     for (const { replicaId, state } of replicas) listed.set(replicaId, state);
@@ -51,6 +55,7 @@ export function measure(
       ...group,
       scale,
       ready: pods.filter(isReady).length,
+      placed: pods.filter(({ stage }) => stage.phase !== 'node').length,
       stage: groupStage(group, pods, { listed, observed }),
     };
   });
@@ -61,6 +66,10 @@ export function measure(
     replicas: { desired: groups.reduce((sum, { scale }) => sum + scale, 0), ready: serving.length },
     replicaList: replicaListOf(observed, listed),
     complete: groups.every(({ scale, ready }) => ready >= scale),
+    advance: groups.reduce(
+      (sum, { scale, ready, placed }) => sum + Math.min(scale, ready) + Math.min(scale, placed),
+      0,
+    ),
     minimum: pools.every((pool) => groups.some((group) => poolOf(group) === pool && group.ready > 0)),
     serving: pools.every((pool) => serving.some((pod) => pod.pool === pool)),
     doubt: doubtOf(serving),

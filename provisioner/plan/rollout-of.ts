@@ -1,5 +1,5 @@
 import { gpuSize } from '#shared/contract/catalogue/catalog.ts';
-import { groupsOf, timeToReady } from '#shared/contract/time-to-ready.ts';
+import { loadingMs } from '../desired/past-changes.ts';
 import { defaultRequests } from '../manifests/guards.ts';
 import { appliedSpec, type AppliedSpec } from '../manifests/applied-spec.ts';
 import { askedAnnotation, labels } from '../manifests/names.ts';
@@ -123,9 +123,11 @@ function mayHold(
   { pastChanges }: ObservedState,
   { holdMaxMs }: Pick<PlanSettings, 'holdMaxMs'>,
 ): boolean {
-  const groups = groupsOf(current.map(({ group: { deployment } }) => deployment));
-  const loading = timeToReady(pastChanges, { groups, step: 'image', inStepMs: 0 });
-  return holdMaxMs > 0 && (loading?.p90Ms ?? 0) <= holdMaxMs;
+  const loading = loadingMs(
+    pastChanges,
+    current.map(({ group: { deployment } }) => deployment),
+  );
+  return holdMaxMs > 0 && (loading ?? 0) <= holdMaxMs;
 }
 
 /** Pods of one template that are neither going nor over. */

@@ -6,6 +6,7 @@ import { hintFor } from '../observe/reasons.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { PlanSettings } from '../plan/settings.ts';
 import { chooseSpec, hostsOf } from '../plan/choose-spec.ts';
+import { advanceOf, changeDeadline } from './change-deadline.ts';
 import { changeProgress, pastChangesOf } from './change-progress.ts';
 import { conditionsOf } from './conditions.ts';
 import { drainingOf } from './draining.ts';
@@ -27,7 +28,7 @@ export function nextStatus(
   const { progress, settings } = given;
   const before = observed.status.document;
   const at = new Date(observed.now).toISOString();
-  const { changeDeadlineMs } = settings;
+  const changeDeadlineMs = changeDeadline(observed, progress, settings);
   const caCertificates = settings.caCertificates();
   const { lifecycle, events, rejection } = nextLifecycle({ desired, observed, progress, changeDeadlineMs });
   if (before?.state === 'gone') return null;
@@ -71,6 +72,8 @@ export function nextStatus(
     now: observed.now,
   });
   if (change !== undefined) document.progress = change;
+  const advance = advanceOf(document, before, progress);
+  if (advance !== undefined) document.advance = advance;
   const past = pastChangesOf(document, before, events.includes('proved'));
   if (past !== undefined) document.pastChanges = past;
   document.conditions = conditionsOf({ document, progress, before, silence: observed.silence, at });

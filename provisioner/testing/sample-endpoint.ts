@@ -69,6 +69,8 @@ export function sampleProgress(parts: Partial<Progress> & Pick<Progress, 'stage'
     complete: false,
     minimum: false,
     serving: false,
+    advance: 0,
+    short: false,
     refusal: null,
     doubt: null,
     tornDown: false,

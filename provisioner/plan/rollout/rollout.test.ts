@@ -65,6 +65,22 @@ describe('a change that replaces replicas', () => {
     expect(cluster.harmed).toEqual([]);
   });
 
+  it('is not given up while it goes on, however many loads it takes one after another', () => {
+    const cluster = on([4], 4);
+    cluster.stays = ({ accelerator }) => accelerator === sampleIds.endpoint;
+    cluster.desired = revised(sampleOnOtherGpus(4), 2);
+    for (let loads = 0; loads < 4; loads += 1) {
+      watch(cluster);
+      cluster.now += 0.9 * sampleSettings.changeDeadlineMs;
+      cluster.stays = () => false;
+      cluster.settle();
+      cluster.stays = ({ accelerator }) => accelerator === sampleIds.endpoint;
+    }
+    cluster.stays = () => false;
+    watch(cluster);
+    expect(cluster.status.document).toMatchObject(isNew);
+  });
+
   it('exchanges the only one while its requests are held', () => {
     const cluster = on([1], 1);
     cluster.desired = revised(sampleOnOtherGpus(1), 2);
