@@ -143,8 +143,8 @@ function intakeOf({ FAIRWAY_INTAKE_TURN_BYTES: bytes }: RouterConfig, { intakeWa
   return new Intake(bytes, { nextTurn: setImmediate, held: () => intakeWaits.inc() });
 }
 
-function connectionsOf({ arrivalsHeld, cut }: RouterMetrics): ConnectionTurns {
-  const arrivals = new Arrivals({ nextTurn: setImmediate, held: () => arrivalsHeld.inc() });
+function connectionsOf({ arrivalsHeld, cut }: RouterMetrics, now: () => number): ConnectionTurns {
+  const arrivals = new Arrivals({ nextTurn: setImmediate, held: () => arrivalsHeld.inc(), now });
   return new ConnectionTurns(arrivals, () => cut.inc({ reason: 'pipelined' }));
 }
 
@@ -231,7 +231,7 @@ function appDeps(
     answers: new SharedRoom(config.FAIRWAY_ANSWER_BUDGET_BYTES),
     scans: new ScanQueue(config.FAIRWAY_VOLATILE_MEMBERS),
     intake,
-    connections: connectionsOf(metrics),
+    connections: connectionsOf(metrics, () => clock.monotonic()),
     bodyLimits: {
       bytesMax: config.FAIRWAY_BODY_BYTES_MAX,
       timeoutMs: config.FAIRWAY_BODY_TIMEOUT_MS,

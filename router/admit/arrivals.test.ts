@@ -3,10 +3,15 @@ import { Arrivals, chunkedCost } from './arrivals.ts';
 import type { Source } from './intake.ts';
 
 /** Connections of which some have a request to bring, and turns of a loop that hears all that are not paused. */
-function lab() {
+function lab({ turnMs = 1 }: { turnMs?: number } = {}) {
+  let now = 0;
   const due: (() => void)[] = [];
   const full: number[] = [];
-  const arrivals = new Arrivals({ held: () => void full.push(0), nextTurn: (act) => due.push(act) });
+  const arrivals = new Arrivals({
+    held: () => void full.push(0),
+    nextTurn: (act) => due.push(act),
+    now: () => now,
+  });
   const open: (Source & { flows: boolean; hasRequest: boolean })[] = [];
   const add = (owner = 'a', hasRequest = true) => {
     const source = {
@@ -25,6 +30,7 @@ function lab() {
   /** Says how many requests came; those that `last` has come behind all others, as the kernel may have it. */
   const turn = (last: readonly Source[] = [], cost?: number): number => {
     due.shift()?.();
+    now += turnMs;
     let came = 0;
     for (const source of [...open.filter((one) => !last.includes(one)), ...open.filter((one) => last.includes(one))]) {
       if (!source.flows || !source.hasRequest) continue;
@@ -72,6 +78,14 @@ describe('what a turn of the event loop hears of requests', () => {
     expect(all.every(({ hasRequest }) => !hasRequest)).toBe(true);
     expect(arrivals.waiting).toBe(0);
     expect(due).toEqual([]);
+  });
+
+  it('is more the longer they wait, so that no head is too late where turns are long', () => {
+    const { crowd, turn } = lab({ turnMs: 30 });
+    const all = crowd(5000);
+    let turns = 0;
+    for (; all.some(({ hasRequest }) => hasRequest); turns += 1) turn();
+    expect(turns * 30).toBeLessThan(8000);
   });
 
   it('goes in the order in which they came to rest, also for those who bring one request after the other', () => {

@@ -3,7 +3,7 @@ import type { Source } from './intake.ts';
 
 /** So many requests in one turn are a crowd: each takes 0.1 to 0.3 ms from the read of its head to the wait for its body. */
 const crowdCost = 16;
-/** What a turn takes on while others wait. */
+/** What a turn takes on while others wait; twice as much for each second that its first one has waited. */
 const turnCost = 4;
 /** A body in chunks may have ten thousand of them behind its head, in the same read: 13 ms, which nothing can divide. */
 export const chunkedCost = crowdCost;
@@ -15,26 +15,35 @@ const heardMax = 256;
  * the same turn, and nobody knows of one before it is read. So once a turn has brought a crowd, all that rest are told to
  * wait, in a line of their own, endpoints by turns; libuv passes over those that it has already found readable. In the
  * next turns some are heard again, twice as many each time, since most have nothing to say; where they have, those of them that
- * are beyond the turn's share wait once more, and the next turn hears half as many.
+ * are beyond the turn's share wait once more, and the next turn hears half as many. The longer they wait, the more a turn takes
+ * on: the time in which a client has to send its head goes on meanwhile.
  */
 export class Arrivals {
   readonly #held: () => void;
   readonly #nextTurn: (act: () => void) => void;
+  readonly #now: () => number;
   /** They may bring something, and can be told to wait. */
   readonly #resting = new Set<Source>();
   readonly #line = new FairLine<Source>();
+  /** Since when each waits that has not been heard to its end. */
+  readonly #since = new Map<Source, number>();
   /** Those that are heard from this turn on, but for the first: that is heard for sure, and so each is at some time. */
   readonly #heard = new Set<Source>();
   #first: Source | undefined;
   #heardCount = turnCost;
-  /** What this turn has taken on. */
+  /** What this turn has taken on, and may. */
   #cost = 0;
+  #share = turnCost;
   #isDue = false;
 
-  /** `held` is called for each turn that had its share; `nextTurn` calls back once, after this turn has read its sockets. */
-  constructor({ held, nextTurn }: { held: () => void; nextTurn: (act: () => void) => void }) {
-    this.#held = held;
-    this.#nextTurn = nextTurn;
+  /**
+   * `held` is called for each turn that had its share; `nextTurn` calls back once, after this turn has read its sockets; `now`:
+   * monotonic milliseconds.
+   */
+  constructor(outside: { held: () => void; nextTurn: (act: () => void) => void; now: () => number }) {
+    this.#held = outside.held;
+    this.#nextTurn = outside.nextTurn;
+    this.#now = outside.now;
   }
 
   /** Those that are not heard until it is their turn. */
@@ -53,12 +62,13 @@ export class Arrivals {
     this.leave(source);
     this.#cost += cost;
     this.#schedule();
-    if (this.#cost >= turnCost) this.#hold(this.#heard);
-    if (this.#cost >= crowdCost) this.#hold(this.#resting);
+    if (this.#cost >= this.#share) this.#hold(this.#heard);
+    if (this.#cost >= Math.max(crowdCost, this.#share)) this.#hold(this.#resting);
   }
 
   /** It has ended. */
   leave(source: Source): void {
+    this.#since.delete(source);
     if (this.#first === source) this.#first = undefined;
     if (this.#resting.delete(source) || this.#heard.delete(source)) return;
     this.#line.delete(source.owner, source);
@@ -74,6 +84,7 @@ export class Arrivals {
   #wait(source: Source): void {
     source.pause();
     this.#line.add(source.owner, source);
+    if (!this.#since.has(source)) this.#since.set(source, this.#now());
   }
 
   #schedule(): void {
@@ -84,13 +95,17 @@ export class Arrivals {
 
   #turn(): void {
     this.#isDue = false;
-    if (this.#first !== undefined) this.#resting.add(this.#first);
-    for (const source of this.#heard) this.#resting.add(source);
+    if (this.#first !== undefined) this.#heard.add(this.#first);
+    for (const source of this.#heard) {
+      this.#since.delete(source);
+      this.#resting.add(source);
+    }
     this.#heard.clear();
-    const count = this.#cost < turnCost ? 2 * this.#heardCount : Math.floor(this.#heardCount / 2);
+    const count = this.#cost < this.#share ? 2 * this.#heardCount : Math.floor(this.#heardCount / 2);
     this.#heardCount = Math.min(heardMax, Math.max(1, count));
     this.#cost = 0;
     this.#first = this.#hear();
+    this.#share = this.#shareFor(this.#first);
     for (let more = this.#heardCount - 1; more > 0; more -= 1) {
       const source = this.#hear();
       if (source === undefined) break;
@@ -98,6 +113,12 @@ export class Arrivals {
     }
     if (this.#line.size > 0) this.#schedule();
     else this.#heardCount = turnCost;
+  }
+
+  #shareFor(first: Source | undefined): number {
+    const since = first && this.#since.get(first);
+    if (since === undefined) return turnCost;
+    return Math.min(heardMax, turnCost * 2 ** Math.floor((this.#now() - since) / 1000));
   }
 
   #hear(): Source | undefined {

@@ -12,7 +12,7 @@ const started = endAfterEach();
 /** A server that says the path, and the most requests that came in one turn of its event loop. */
 async function startEcho() {
   const seen = { open: 0, now: 0, turns: [] as number[], full: 0 };
-  const arrivals = new Arrivals({ nextTurn: setImmediate, held: () => (seen.full += 1) });
+  const arrivals = new Arrivals({ nextTurn: setImmediate, held: () => (seen.full += 1), now: () => 0 });
   const turns = new ConnectionTurns(arrivals, () => {});
   const server = createServer((incoming, outgoing) => {
     if (seen.now === 0) setImmediate(() => (seen.now = 0));
