@@ -65,6 +65,10 @@ export const provisionerSchema = z.object({
     .describe('network (CIDR) that it is in; unset: it has a public address'),
   FAIRWAY_S3_ACCESS_KEY_ID: secretText.optional().describe('key that weights are fetched with; unset: without any'),
   FAIRWAY_S3_SECRET_ACCESS_KEY: secretText.optional().describe('its secret'),
+  FAIRWAY_KV_EVENTS: z
+    .enum(['on', 'off'])
+    .default('off')
+    .describe('engines that can publish what their KV caches hold, to what runs in namespace fairway-system'),
   FAIRWAY_SEAL_PRIVATE_KEY: secretText.optional().describe('opens secrets that clients sent; base64url'),
   FAIRWAY_PROVISIONER_KEY: secretText
     .refine((text) => Buffer.from(text, 'base64url').length === 32, 'must be 32 bytes in base64url')

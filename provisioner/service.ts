@@ -234,6 +234,7 @@ function planSettings(
   config: ProvisionerConfig,
   { provisionerKey, caCertificates }: Pick<PlanSettings, 'caCertificates'> & { provisionerKey: Uint8Array },
 ): PlanSettings {
+  const { FAIRWAY_S3_ACCESS_KEY_ID: keyId, FAIRWAY_S3_SECRET_ACCESS_KEY: secret } = config;
   return {
     manifests: {
       graceMs: config.FAIRWAY_GRACE_MS,
@@ -246,8 +247,9 @@ function planSettings(
         region: config.FAIRWAY_S3_REGION,
         network: config.FAIRWAY_S3_NETWORK ?? null,
       },
+      kvEvents: config.FAIRWAY_KV_EVENTS === 'on',
     },
-    storageKeys: storageKeysOf(config),
+    storageKeys: keyId === undefined || secret === undefined ? undefined : { keyId, secret },
     drainTimeoutMs: config.FAIRWAY_DRAIN_TIMEOUT_MS,
     changeDeadlineMs: config.FAIRWAY_CHANGE_DEADLINE_MS,
     holdMaxMs: config.FAIRWAY_HOLD_MAX_MS,
@@ -263,11 +265,6 @@ function planSettings(
     proofKeyOf: (pool) => proofKeyOf(provisionerKey, pool).publicKey,
     writer: config.FAIRWAY_INSTANCE_ID,
   };
-}
-
-function storageKeysOf(config: ProvisionerConfig): PlanSettings['storageKeys'] {
-  const { FAIRWAY_S3_ACCESS_KEY_ID: keyId, FAIRWAY_S3_SECRET_ACCESS_KEY: secret } = config;
-  return keyId === undefined || secret === undefined ? undefined : { keyId, secret };
 }
 
 function startQueue(

@@ -32,6 +32,11 @@ export interface EngineProfile {
   healthTimeoutMs: number;
   metricsPath: string;
   metrics: { running: string; waiting: string; kvUse: string };
+  /**
+   * The flag by which it publishes what its KV cache takes up and gives back, on `kvEventsPort`; null for one that cannot.
+   * The events hold the tokens of prompts, and whoever reaches the port may read them.
+   */
+  kvEvents: string | null;
   /** The form of weights that it reads; null for one that needs none. */
   weights: 'safetensors' | 'gguf' | null;
   /** Environment variables that name a folder, by the folder below the pod's cache volume; without any there is none. */
@@ -68,6 +73,7 @@ export const commonProfile = {
   healthTimeoutMs: 1000,
   metricsPath: '/metrics',
   variables: {},
+  kvEvents: null,
   blockTokens: 16,
   saltsCache: false,
 } satisfies Partial<EngineProfile>;
@@ -77,6 +83,9 @@ export const commonProfile = {
  * may just be sending a request.
  */
 export const keepAliveSeconds = '75';
+
+/** Where KV events are published (ZeroMQ). */
+export const kvEventsPort = 5557;
 
 /** The flags of what a spec asks for, which it names as the engine does. */
 export function flagsOf(given: EngineArguments): string[] {

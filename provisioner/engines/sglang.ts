@@ -1,4 +1,11 @@
-import { commonProfile, flagsOf, keepAliveSeconds, modelOf, type EngineProfile } from './engine-profile.ts';
+import {
+  commonProfile,
+  flagsOf,
+  keepAliveSeconds,
+  kvEventsPort,
+  modelOf,
+  type EngineProfile,
+} from './engine-profile.ts';
 
 /**
  * SGLang, by the source of 0.5.23; the images are the newest that were seen in use for both makers. After SIGTERM it
@@ -30,6 +37,8 @@ export const sglang: EngineProfile = {
   port: 30_000,
   healthTimeoutMs: 5000,
   metrics: { running: 'sglang:num_running_reqs', waiting: 'sglang:num_queue_reqs', kvUse: 'sglang:token_usage' },
+  // Any other host than * is one to connect to.
+  kvEvents: `--kv-events-config=${JSON.stringify({ publisher: 'zmq', endpoint: `tcp://*:${kvEventsPort}` })}`,
   weights: 'safetensors',
   caches: { HF_HOME: 'huggingface', SGLANG_CACHE_DIR: 'sglang' },
   variables: { SGLANG_TIMEOUT_KEEP_ALIVE: keepAliveSeconds },

@@ -14,6 +14,7 @@ export const sim: EngineProfile = {
     model,
     ...(contextTokens === undefined ? [] : ['--max-model-len', String(contextTokens)]),
   ],
+  kvEvents: null,
   weights: null,
   caches: {},
   variables: {},

@@ -1,4 +1,11 @@
-import { commonProfile, flagsOf, keepAliveSeconds, modelOf, type EngineProfile } from './engine-profile.ts';
+import {
+  commonProfile,
+  flagsOf,
+  keepAliveSeconds,
+  kvEventsPort,
+  modelOf,
+  type EngineProfile,
+} from './engine-profile.ts';
 
 /**
  * vLLM; recorded with 0.32.0. Nothing answers while the weights are loaded, so the start takes its time. Its prefix cache
@@ -30,6 +37,8 @@ export const vllm: EngineProfile = {
     waiting: 'vllm:num_requests_waiting',
     kvUse: 'vllm:kv_cache_usage_perc',
   },
+  // Any other host than * is one to connect to.
+  kvEvents: `--kv-events-config=${JSON.stringify({ enable_kv_cache_events: true, publisher: 'zmq', endpoint: `tcp://*:${kvEventsPort}` })}`,
   weights: 'safetensors',
   caches: { HF_HOME: 'huggingface', VLLM_CACHE_ROOT: 'vllm' },
   variables: {

@@ -27,6 +27,8 @@ export interface ManifestSettings {
   /** Where it gets its weights. */
   weightsOf: WeightChoice;
   storage: ObjectStorage;
+  /** Engines that can publish what their KV caches hold, to what runs in the system namespace. */
+  kvEvents: boolean;
   /** Label of nodes that has the slug of their GPU size as its value; null where nodes have none. */
   sizeLabel: string | null;
   /** Time between the mark for deletion and SIGTERM: routers have dropped the replica by then. */

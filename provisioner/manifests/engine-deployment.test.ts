@@ -3,8 +3,10 @@ import { askedAnnotation } from './names.ts';
 import { engineDeployment, type EngineGroup } from './engine-deployment.ts';
 import { groupsOf } from './endpoint-objects.ts';
 import { appliedSpec } from './applied-spec.ts';
+import { portsOf } from './weights.ts';
 import type { EngineProfile } from '../engines/engine-profile.ts';
 import { profiles } from '../engines/engine-choice.ts';
+import { kvEventsPort } from '../engines/engine-profile.ts';
 import { llamaCpp } from '../engines/llama-cpp.ts';
 import { vllm } from '../engines/vllm.ts';
 import { sampleSettings, sampleSpec } from '../testing/sample-endpoint.ts';
@@ -35,6 +37,12 @@ describe('the Deployment of a group', () => {
     const group = on('gpu-h100x1-80gb', { profile: vllm });
     const object = engineDeployment(group, { ...settings, weightsOf: () => source }, 1);
     await expect(`${JSON.stringify([object], null, 2)}\n`).toMatchFileSnapshot(`./weights-${name}.golden.json`);
+  });
+
+  it.each([...profiles.values()])('publishes KV events where that is asked for and $name can', (profile) => {
+    const object = engineDeployment(on('gpu-h100x1-80gb', { profile }), { ...settings, kvEvents: true }, 1);
+    expect(portsOf(object)).toEqual(profile.kvEvents === null ? [profile.port] : [profile.port, kvEventsPort]);
+    expect(JSON.stringify(object).includes('kv-events-config')).toBe(['vllm', 'sglang'].includes(profile.name));
   });
 
   it('tells llama.cpp which file it is', () => {

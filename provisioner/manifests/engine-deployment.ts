@@ -1,7 +1,7 @@
 import { gpuSize, type GpuSize } from '#shared/contract/catalogue/catalog.ts';
 import type { ModelDeployment } from '#shared/contract/desired.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
-import type { EngineProfile } from '../engines/engine-profile.ts';
+import { kvEventsPort, type EngineProfile } from '../engines/engine-profile.ts';
 import { weightsFor } from '../engines/weights.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { ManifestSettings } from './applied-spec.ts';
@@ -125,6 +125,7 @@ function engineContainer(group: EngineGroup, settings: ManifestSettings): object
   const { deployment, profile } = group;
   const resources = { [gpuResourceOf(group)]: String(gpusOf(group)) };
   const weights = weightsOf(group, settings);
+  const kvEvents = settings.kvEvents ? profile.kvEvents : null;
   const probe = {
     httpGet: { path: profile.healthPath, port: profile.port, scheme: 'HTTP' },
     timeoutSeconds: seconds(profile.healthTimeoutMs),
@@ -133,7 +134,7 @@ function engineContainer(group: EngineGroup, settings: ManifestSettings): object
     name: 'engine',
     image: profile.image(deployment.engine?.version ?? profile.version, gpuOf(group)),
     ...(profile.command !== undefined && { command: profile.command }),
-    args: [...argsOf(group, settings), ...shutdownArgs(profile, settings)],
+    args: [...argsOf(group, settings), ...shutdownArgs(profile, settings), ...(kvEvents === null ? [] : [kvEvents])],
     env: [
       // Empty where pods have addresses of their own: the engine then takes its default, the profile's port.
       ...(profile.env.port === undefined
@@ -153,7 +154,10 @@ function engineContainer(group: EngineGroup, settings: ManifestSettings): object
       ...Object.entries(profile.caches).map(([name, folder]) => ({ name, value: `${cacheFolder}/${folder}` })),
       ...Object.entries(profile.variables).map(([name, value]) => ({ name, value })),
     ],
-    ports: [{ name: 'http', containerPort: profile.port, protocol: 'TCP' }],
+    ports: [
+      { name: 'http', containerPort: profile.port, protocol: 'TCP' },
+      ...(kvEvents === null ? [] : [{ name: 'kv-events', containerPort: kvEventsPort, protocol: 'TCP' }]),
+    ],
     resources: { limits: resources, requests: resources },
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
     startupProbe: { ...probe, periodSeconds: 1, failureThreshold: seconds(profile.startTimeoutMs) },

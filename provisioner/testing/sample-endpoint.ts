@@ -89,6 +89,7 @@ export const sampleSettings: PlanSettings = {
     engineOf: () => sim,
     weightsOf: readWeightChoice('') ?? (() => null),
     storage: { endpoint: 'https://storage.test', region: 'us-east-1', network: null },
+    kvEvents: false,
   },
   drainTimeoutMs: 600_000,
   changeDeadlineMs: 900_000,
