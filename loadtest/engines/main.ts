@@ -1,5 +1,5 @@
 /**
- * Run: node loadtest/engines/main.ts --gguf FILE | --safetensors FOLDER [--seed N]
+ * Run: node setup.mjs --no-dev --no-servers loadtest/engines/main.ts --gguf FILE | --safetensors FOLDER [--seed N]
  * Writes a tiny model with random weights, for an engine that shall run without a download.
  */
 import { parseArgs } from 'node:util';
