@@ -104,6 +104,11 @@ export const drainReportSchema = z.object({
   inFlight: z.record(z.string(), z.int().min(0)),
   /** When the oldest of them began, per replica, milliseconds since the epoch; what is not named is not known. */
   oldestAt: z.record(z.string(), z.int().min(0)).optional(),
+  /**
+   * Every 2 s: requests in flight, and prompt blocks that are taken to be cached, of each replica that is ready: where one
+   * has to go, the one with the fewest goes. What is not named is not known.
+   */
+  loads: z.record(z.string(), z.tuple([z.int().min(0), z.int().min(0)])).optional(),
   /** The router ends now: it is not waited for any more. */
   leaving: z.boolean(),
 });
