@@ -9,6 +9,7 @@ import { decideDrain, routersMax, type DrainQuestion, type DrainVerdict, type Kn
 import { DoubledRouters } from './doubled-routers.ts';
 import { OpenDrains } from './open-drains.ts';
 import { Registrations } from './registrations.ts';
+import { replicaLoads, type ReplicaLoad } from './replica-loads.ts';
 import { routerPodIsGone, type PodReader } from './router-pod.ts';
 
 /** What a registry needs. */
@@ -85,6 +86,12 @@ export class DrainRegistry implements AsyncDisposable {
     return { public: heard.map((each) => each.public), private: heard.map((each) => each.private) };
   }
 
+  /** What replicas have, as far as every registered router says. */
+  loads(): ReadonlyMap<string, ReplicaLoad> {
+    const fresh = new Map(this.#fresh().map((report) => [report.routerId, report]));
+    return replicaLoads(this.#registrations.ids().map((id) => fresh.get(id)));
+  }
+
   /** Which of an endpoint's draining replicas may go, by replica id. The endpoint is woken when that changes. */
   gates(endpointId: string, questions: readonly DrainQuestion[]): Map<string, DrainVerdict> {
     const verdicts = questions.map((question) => ({ question, verdict: this.#decide(question) }));
@@ -149,7 +156,8 @@ export class DrainRegistry implements AsyncDisposable {
       this.#heard.delete(routerId);
       this.#left.set(routerId, epoch);
     } else {
-      this.#heard.set(routerId, { report, at: this.#options.clock.monotonic() });
+      const loads = report.loads ?? this.#heard.get(routerId)?.report.loads;
+      this.#heard.set(routerId, { report: { ...report, loads }, at: this.#options.clock.monotonic() });
     }
     if (leaving || this.#registrations.epochOf(routerId) !== epoch) this.#loop.wake();
     this.#noticeSilence();

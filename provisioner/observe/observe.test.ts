@@ -35,7 +35,8 @@ async function look(made: { status?: number; pool?: number; resource?: number },
     room: () => ({ nodes: [], pods: [] }),
     of: () => undefined,
   } as Partial<Caches> as Caches;
-  const drains = { gates: () => new Map(), listeners: () => ({ public: [], private: [] }), silence: () => null };
+  const listeners = () => ({ public: [], private: [] });
+  const drains = { gates: () => new Map(), loads: () => new Map(), listeners, silence: () => null };
   const proofs = { outcomes: () => new Map(), since: () => 0 };
   const pastChanges = { near: () => [] };
   const observers = { desired, documents, proofs, pastChanges, clock: systemClock, sealPrivateKey: null };

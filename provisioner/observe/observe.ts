@@ -29,7 +29,7 @@ export interface Observers {
 export interface Place {
   vpcId: string;
   caches: Caches;
-  drains: Pick<DrainRegistry, 'gates' | 'listeners' | 'silence'>;
+  drains: Pick<DrainRegistry, 'gates' | 'listeners' | 'loads' | 'silence'>;
   /** Endpoints whose turn it is to get new pod templates. */
   renewing: ReadonlySet<string>;
 }
@@ -65,6 +65,7 @@ export async function observe(observers: Observers, place: Place, endpointId: st
     room: caches.room(),
     pools,
     gates: drains.gates(endpointId, questionsOf(pools)),
+    loads: drains.loads(),
     proofs: proofs.outcomes(endpointId),
     proofsSince: proofs.since(endpointId),
     listeners: { public: unique(listeners.public), private: unique(listeners.private) },

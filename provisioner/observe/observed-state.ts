@@ -4,6 +4,7 @@ import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { PastChange, StatusDocument } from '#shared/contract/status.ts';
 import type { PodView } from './pod-view.ts';
 import type { ClusterRoom } from './room.ts';
+import type { ReplicaLoad } from '../drain/replica-loads.ts';
 import type { DrainVerdict } from '../drain/decide-drain.ts';
 import { endpointPrefix, proofKeys, type ProofRecord } from '../proof/proof-record.ts';
 import type { DesiredEntry, Sequenced } from '../desired/desired-map.ts';
@@ -36,6 +37,8 @@ export interface ObservedState {
   pools: ReadonlyMap<string, Sequenced<PoolDocument>>;
   /** By replica id, for replicas that drain in their pool's document. */
   gates: ReadonlyMap<string, DrainVerdict>;
+  /** What replicas would be missed for, by replica id; absent = not known. */
+  loads: ReadonlyMap<string, ReplicaLoad>;
   /** By proof key, see `proofKeys`; absent = not asked yet or under way. */
   proofs: ReadonlyMap<string, ProofRecord>;
   /** Since when this process remembers the endpoint's proofs, milliseconds since the epoch. */

@@ -21,6 +21,7 @@ const group = (parts: Partial<GroupState>): GroupState => ({
   pods,
   listed: allReady,
   gates: new Map(),
+  preference: { leaving: new Set(), loads: new Map() },
   ...parts,
 });
 const names = (plan: { victims: readonly { name: string }[] }): string[] => plan.victims.map(({ name }) => name);
@@ -47,6 +48,21 @@ describe('planReplicaCount', () => {
       listed: listed([second, 'ready'], [third, 'ready'], [newest, 'ready']),
     });
     expect(names(planReplicaCount(state))).toEqual(['engine-1']);
+  });
+
+  it('chooses whose room is needed, then who has the fewest requests, then the least cached; unknown is most', () => {
+    const load = (pod: { replicaId: string }, inFlight: number, blocks: number) =>
+      [pod.replicaId, { inFlight, blocks }] as const;
+    const loads = new Map([load(oldest, 0, 9), load(second, 0, 3), load(third, 2, 0)]);
+    const order = (leaving: ReadonlySet<string>) =>
+      [1, 2, 3, 4].map((count) =>
+        names(planReplicaCount(group({ scale: 4 - count, preference: { leaving, loads } }))).at(-1),
+      );
+    expect(order(new Set())).toEqual(['engine-2', 'engine-1', 'engine-3', 'engine-4']);
+    expect(order(new Set([newest.replicaId]))).toEqual(['engine-4', 'engine-2', 'engine-1', 'engine-3']);
+    const chosen = new Map([...allReady, [third.replicaId, 'draining' as const]]);
+    const going = group({ scale: 3, listed: chosen, preference: { leaving: new Set(), loads } });
+    expect(names(planReplicaCount(going))).toEqual(['engine-3']);
   });
 
   it('releases a victim that was never routed to without waiting', () => {
@@ -141,6 +157,7 @@ describe('planReplicaCount', () => {
         const state: GroupState = {
           ...given,
           pods: views,
+          preference: { leaving: new Set(), loads: new Map() },
           listed: new Map(
             given.pods.flatMap(({ state: is }, i): [string, State][] => (is ? [[views[i]?.replicaId ?? '', is]] : [])),
           ),

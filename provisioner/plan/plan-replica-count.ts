@@ -1,5 +1,6 @@
 import { phases } from '#shared/contract/status.ts';
 import type { DrainVerdict } from '../drain/decide-drain.ts';
+import type { ReplicaLoad } from '../drain/replica-loads.ts';
 import type { PodView } from '../observe/pod-view.ts';
 
 /**
@@ -10,6 +11,13 @@ export const deletionCosts = { keep: 0, draining: -1000, released: -2000 } as co
 
 /** States of replicas that stand in their pools' documents, by id. */
 export type ListedStates = ReadonlyMap<string, 'proving' | 'ready' | 'draining'>;
+
+/** Whom to take of pods that are equally good to go: whose room is needed, then who would be missed least. */
+export interface VictimPreference {
+  leaving: ReadonlySet<string>;
+  /** By replica id; one that is not known is taken last. */
+  loads: ReadonlyMap<string, ReplicaLoad>;
+}
 
 /** One Deployment and its pods. */
 export interface GroupState {
@@ -22,8 +30,8 @@ export interface GroupState {
   /** Pods of the Deployment that are not marked for deletion. */
   pods: readonly PodView[];
   listed: ListedStates;
-  /** Of pods that are equally good to go, those whose room is needed. */
-  leaving?: ReadonlySet<string>;
+  /** What decides between pods that are equally good to go. */
+  preference: VictimPreference;
   gates: ReadonlyMap<string, DrainVerdict>;
 }
 
@@ -40,8 +48,8 @@ export interface ReplicaCountPlan {
  * sinks only by as many pods as a ReplicaSet would take of released ones alone.
  */
 export function planReplicaCount(group: GroupState): ReplicaCountPlan {
-  const { scale, current, pods, listed, leaving } = group;
-  const taken = pods.toSorted(victimOrder(listed, leaving));
+  const { scale, current, pods, listed, preference } = group;
+  const taken = pods.toSorted(victimOrder(listed, preference));
   const victims = taken.slice(0, Math.max(0, pods.length - scale));
   const chosen = new Set(victims.map((pod) => pod.replicaId));
   const marks = pods.flatMap((pod) => {
@@ -81,29 +89,32 @@ function markOf(pod: PodView, { listed, gates }: GroupState): Mark {
 
 /**
  * The order in which a shrinking ReplicaSet takes pods: without a node, pending, not ready, low cost. Among equals those on
- * their way, then those that serve nothing, those whose room is needed, the least advanced, the newest. Total, so that every look agrees.
+ * their way, then those that serve nothing, those whose room is needed, with the fewest requests, with the least in their caches, the least advanced, the newest. Total, so that every look agrees.
  * Source: Kubernetes `controller_utils.go`, ActivePodsWithRanks.Less.
  */
 export function victimOrder(
   listed: ListedStates,
-  leaving: ReadonlySet<string> = nobody,
+  { leaving, loads }: VictimPreference,
 ): (a: PodView, b: PodView) => number {
   const draining = (pod: PodView): number => (listed.get(pod.replicaId) === 'draining' ? 0 : 1);
   const serving = (pod: PodView): number => service[listed.get(pod.replicaId) ?? 'none'];
   const stays = (pod: PodView): number => (leaving.has(pod.replicaId) ? 0 : 1);
+  const inFlight = (pod: PodView): number => loads.get(pod.replicaId)?.inFlight ?? Number.MAX_SAFE_INTEGER;
+  const cached = (pod: PodView): number => loads.get(pod.replicaId)?.blocks ?? Number.MAX_SAFE_INTEGER;
   return (a, b) =>
     standing(a) - standing(b) ||
     a.deletionCost - b.deletionCost ||
     draining(a) - draining(b) ||
     serving(a) - serving(b) ||
     stays(a) - stays(b) ||
+    inFlight(a) - inFlight(b) ||
+    cached(a) - cached(b) ||
     phases.indexOf(a.stage.phase) - phases.indexOf(b.stage.phase) ||
     b.createdAt.localeCompare(a.createdAt) ||
     a.name.localeCompare(b.name);
 }
 
 const service = { none: 0, draining: 0, proving: 1, ready: 2 } as const;
-const nobody: ReadonlySet<string> = new Set();
 
 function standing({ ready, stage }: PodView): number {
   if (ready) return 3;

@@ -66,14 +66,14 @@ export function planWorkloads(
     );
     const count = object === undefined ? null : replicasOf(object);
     const settled = object !== undefined && isSettled(object, pods.length);
-    const { gates } = observed;
+    const { gates, loads } = observed;
     return {
       deployment,
       live: object,
       outdated: outdated.includes(deployment),
       pods,
       ending,
-      plan: planReplicaCount({ scale, current: count, settled, pods, listed, gates, leaving }),
+      plan: planReplicaCount({ scale, current: count, settled, pods, listed, gates, preference: { leaving, loads } }),
     };
   };
   const workloads = [

@@ -73,9 +73,10 @@ export function rolloutOf(current: readonly CurrentGroup[], observed: ObservedSt
   const deployments = observed.children.filter(({ kind }) => kind === 'Deployment');
   const outdated = deployments.filter(({ metadata }) => !names.has(metadata.name));
   const nodes = new Map(observed.room.pods.map(({ id, node }) => [id, node]));
+  const order = victimOrder(listed, { leaving: new Set(), loads: observed.loads });
   const podsOf = (revision: string | undefined): RolloutPod[] =>
     livePods(observed.pods, revision)
-      .toSorted(victimOrder(listed))
+      .toSorted(order)
       .map(({ replicaId: id }) => {
         const state = listed.get(id);
         return { id, node: nodes.get(id), ready: state === 'ready', draining: state === 'draining' };

@@ -197,6 +197,7 @@ export function sampleObserved(parts: Partial<ObservedState> = {}): ObservedStat
     room: { nodes: [], pods: [] },
     pools: new Map(),
     gates: new Map(),
+    loads: new Map(),
     proofs: new Map(),
     proofsSince: sampleNow,
     listeners: { public: ['http://public'], private: ['http://private'] },

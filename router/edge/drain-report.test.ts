@@ -20,7 +20,7 @@ function make() {
     identity: { routerId: 'r', vpcId: poolDocument().vpcId, epoch: 1 },
     listeners: () => ({ public: 'http://a.example', private: 'http://b.example' }),
     pools,
-    brain: { table, oldestOn: () => 50 },
+    brain: { table, oldestOn: () => 50, blocksOn: () => 9 },
     edgeRevision: () => 7,
     publish: (_, text) => {
       if (state.up) sent.push(JSON.parse(text));
@@ -30,7 +30,7 @@ function make() {
     log: silentLogger(),
   });
   const drain = (): void => pools.put(poolDocument({ replicas: [draining, ready] }));
-  return { clock, reporter, sent, drain, draining, state };
+  return { clock, reporter, sent, drain, draining, ready, state };
 }
 
 describe('drain reports', () => {
@@ -52,6 +52,17 @@ describe('drain reports', () => {
     expect(report.oldestAt).toEqual({ [draining.replicaId]: clock.now() - clock.monotonic() + 50 });
     await reporter[Symbol.asyncDispose]();
     expect(drainReportSchema.parse(sent.at(-1)).leaving).toBe(true);
+  });
+
+  it('name what each ready replica has every 2 s, also while something drains', async () => {
+    const { clock, reporter, sent, drain, ready } = make();
+    drain();
+    await clock.advance(4100);
+    const loads = sent.map((report) => drainReportSchema.parse(report).loads).filter((each) => each !== undefined);
+    expect(sent.length).toBeGreaterThan(8);
+    // The first one goes out before any pool is known.
+    expect(loads).toEqual([{}, { [ready.replicaId]: [3, 9] }, { [ready.replicaId]: [3, 9] }]);
+    await reporter[Symbol.asyncDispose]();
   });
 
   it('are tried again soon when NATS was away', async () => {

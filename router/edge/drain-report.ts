@@ -1,4 +1,4 @@
-import type { DrainReport } from '#shared/contract/replica.ts';
+import type { DrainReport, PoolReplica } from '#shared/contract/replica.ts';
 import { subjects } from '#shared/contract/subjects.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
@@ -14,7 +14,11 @@ export interface DrainReporterOptions {
   readonly identity: Pick<DrainReport, 'routerId' | 'vpcId' | 'epoch' | 'pod'>;
   readonly listeners: () => DrainReport['listeners'];
   readonly pools: PoolDirectory;
-  readonly brain: { readonly table: ReplicaTable; oldestOn(replicaId: string): number | undefined };
+  readonly brain: {
+    readonly table: ReplicaTable;
+    oldestOn(replicaId: string): number | undefined;
+    blocksOn(replicaId: string): number;
+  };
   readonly edgeRevision: () => number;
   /** Publishes without waiting; false when it cannot. */
   readonly publish: (subject: string, text: string) => boolean;
@@ -27,7 +31,7 @@ export function drainReport(options: DrainReporterOptions, leaving: boolean): Dr
   const { identity, listeners, pools, brain, edgeRevision, clock } = options;
   const inFlight: Record<string, number> = {};
   const oldestAt: Record<string, number> = {};
-  for (const replicaId of draining(pools)) {
+  for (const replicaId of inState(pools, 'draining')) {
     const count = brain.table.ownLoad(replicaId).inFlight;
     if (count === 0) continue;
     inFlight[replicaId] = count;
@@ -37,11 +41,19 @@ export function drainReport(options: DrainReporterOptions, leaving: boolean): Dr
   return { v: 1, ...identity, edgeRevision: edgeRevision(), listeners: listeners(), inFlight, oldestAt, leaving };
 }
 
+/** What each replica that is ready would be missed for. */
+function loadsOf({ pools, brain }: DrainReporterOptions): NonNullable<DrainReport['loads']> {
+  return Object.fromEntries(
+    inState(pools, 'ready').map((id) => [id, [brain.table.ownLoad(id).inFlight, brain.blocksOn(id)]]),
+  );
+}
+
 /** Reports on and on: each report says that this router is there, and what it still has on draining replicas. */
 export class DrainReporter implements AsyncDisposable {
   readonly #options: DrainReporterOptions;
   readonly #loop: Loop;
   #reportedAt = Number.NEGATIVE_INFINITY;
+  #loadsAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: DrainReporterOptions) {
     this.#options = options;
@@ -51,7 +63,7 @@ export class DrainReporter implements AsyncDisposable {
 
   /** Pools changed: while something drains, the provisioner waits for the newest revision. */
   wake(): void {
-    if (draining(this.#options.pools).length === 0) return;
+    if (inState(this.#options.pools, 'draining').length === 0) return;
     this.#reportedAt = Number.NEGATIVE_INFINITY;
     this.#loop.wake();
   }
@@ -65,7 +77,7 @@ export class DrainReporter implements AsyncDisposable {
   #turn(): void {
     const { clock, pools } = this.#options;
     const now = clock.monotonic();
-    const isDraining = draining(pools).length > 0;
+    const isDraining = inState(pools, 'draining').length > 0;
     if (!isDraining && now - this.#reportedAt < reportEveryMs.idle) return;
     if (this.#send(false)) this.#reportedAt = now;
   }
@@ -73,12 +85,17 @@ export class DrainReporter implements AsyncDisposable {
   #send(leaving: boolean): boolean {
     const { identity, publish } = this.#options;
     const subject = subjects.drain(identity.vpcId, identity.routerId);
-    return publish(subject, JSON.stringify(drainReport(this.#options, leaving)));
+    const now = this.#options.clock.monotonic();
+    const due = now - this.#loadsAt >= reportEveryMs.idle;
+    const report = { ...drainReport(this.#options, leaving), ...(due && { loads: loadsOf(this.#options) }) };
+    const sent = publish(subject, JSON.stringify(report));
+    if (sent && due) this.#loadsAt = now;
+    return sent;
   }
 }
 
-function draining(pools: PoolDirectory): string[] {
+function inState(pools: PoolDirectory, wanted: PoolReplica['state']): string[] {
   return pools
     .documents()
-    .flatMap(({ replicas }) => replicas.filter(({ state }) => state === 'draining').map(({ replicaId }) => replicaId));
+    .flatMap(({ replicas }) => replicas.filter(({ state }) => state === wanted).map(({ replicaId }) => replicaId));
 }

@@ -177,6 +177,11 @@ export class Brain implements Picker, Disposable {
     return this.#picker.oldestOn(replica);
   }
 
+  /** Prompt blocks that a replica is taken to have cached, by all routers' news. */
+  blocksOn(replica: string): number {
+    return this.#index.blocksOf(replica);
+  }
+
   /** Whether a look should find out if a replica refuses its pool's key. */
   isSuspect(replica: string): boolean {
     return this.#health.isSuspect(replica);

@@ -149,6 +149,11 @@ export class PrefixIndex {
     if (entry !== undefined) entry.mirror = undefined;
   }
 
+  /** How many blocks of a replica are known. */
+  blocksOf(replica: string): number {
+    return this.#entries.get(replica)?.mirror?.blocks ?? 0;
+  }
+
   /** For metrics. */
   size(): { replicas: number; blocks: number; memoryBytes: number } {
     const all = [...this.#entries.values()].flatMap(({ mirror }) => (mirror === undefined ? [] : [mirror]));

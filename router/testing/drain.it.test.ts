@@ -30,7 +30,8 @@ const request = (url: string) => ({
   headers: { authorization: `Bearer ${endpoint.token}` },
   body: JSON.stringify({ model: 'test-model', stream: true, messages: [{ role: 'user', content: 'hi' }] }),
 });
-const last = (routerId: string) => reports.findLast((report) => report.routerId === routerId);
+const last = (routerId: string, withLoads = false) =>
+  reports.findLast((report) => report.routerId === routerId && (!withLoads || report.loads !== undefined));
 
 /** Streams one word, then waits for the test to let it end. */
 function holdStreams(): { release: () => void } {
@@ -54,6 +55,7 @@ describe('drain reports', () => {
     const response = await start(request(router.url)).response;
     const [replica] = endpoint.document.replicas;
     if (replica === undefined) throw new Error('no replica');
+    await eventually(() => expect(last(router.routerId, true)?.loads).toEqual({ [replica.replicaId]: [1, 1] }));
     endpoint.document = { ...endpoint.document, replicas: [{ ...replica, state: 'draining' }] };
     const revision = await edge.publish(endpoint);
     await eventually(() => {
