@@ -9,7 +9,7 @@ import { imageName } from '../cluster/kubelet/resolve-command.ts';
 import { findProgram, type WantedProgram } from './find-program.ts';
 import { checkGguf, checkModelFolder } from './weights.ts';
 
-/** What serves the demo model: the simulator, or an engine of this machine. */
+/** What serves the demo model: the simulator, an engine of this machine, or one that a cluster runs. */
 export interface LocalEngine {
   /** Name of its profile. */
   profile: string;
@@ -99,6 +99,17 @@ export async function findEngine(
     images: Object.fromEntries(imagesOf(kind.profile).map((image) => [image, kind.commandWith(program.file, path)])),
     env: { ...kind.env(threads), ...Object.fromEntries(inherited) },
     about: `${program.file} (${program.version ?? 'of unknown version'}) with ${path}, each replica with ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+  };
+}
+
+/** vLLM as its profile says, in a cluster whose nodes run images. Its pods download the weights. */
+export function vllmInCluster(model: string): LocalEngine {
+  return {
+    profile: vllm.name,
+    model,
+    images: {},
+    env: {},
+    about: `vLLM in the cluster, with ${model} from Hugging Face`,
   };
 }
 

@@ -62,7 +62,7 @@ export async function createDemo(place: DemoPlace): Promise<DemoEndpoint> {
 
 /** Each model has a demo endpoint of its own: the simulated one's is "demo". */
 export function demoNameOf(model: string): string {
-  return model === simulated.model ? 'demo' : `demo-${model.replaceAll('.', '_')}`;
+  return model === simulated.model ? 'demo' : `demo-${model.replaceAll(/[^\w-]/g, '_')}`;
 }
 
 /** The demo endpoint of an earlier run with kept state: its token is shown once and stored nowhere else. */

@@ -83,7 +83,18 @@ describe('readStackOptions', () => {
     expect([cluster, keep]).toEqual([{ kubeconfig: '/k' }, '.fairway/kubeconfig']);
     const read = (): unknown =>
       readStackOptions(['--kubeconfig', '/k', '--cluster', 'real', '--vpcs', '2', '--engine', 'vllm', '--model', '/m']);
-    expect(read).toThrow(/--cluster may not stand beside it[\s\S]*--vpcs must be 1[\s\S]*--engine vllm runs on this/);
+    const { engine, weights } = readStackOptions([
+      '--kubeconfig',
+      '/k',
+      '--engine',
+      'vllm',
+      '--model',
+      'Qwen/Qwen3-0.6B',
+    ]);
+    expect([engine, weights]).toEqual(['vllm', 'Qwen/Qwen3-0.6B']);
+    expect(read).toThrow(
+      /--cluster may not stand beside it[\s\S]*--vpcs must be 1[\s\S]*--model is a name at Hugging Face/,
+    );
   });
 
   it('refuses an unknown flag by its name', () => {

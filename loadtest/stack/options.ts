@@ -70,7 +70,8 @@ export const usage = `npm run dev -- [options]
   --cluster KIND       embedded (default), or real: etcd, kube-apiserver, controllers and scheduler, those of KUBEBUILDER_ASSETS,
                        or built once per machine from Go modules (needs Go; 4 to 15 minutes and 4 GB of disk the first time)
   --kubeconfig FILE    work on the cluster of its current context (with --keep its state is in .fairway/kubeconfig): NATS, Redis,
-                       API, provisioner and router run here, replicas there; what is left in it is told at the end
+                       API, provisioner and router run here, replicas there; what is left in it is told at the end.
+                       With --engine vllm --model ORG/NAME on its GPUs, with weights from Hugging Face
   --time-scale X       speed of the simulated model servers: 1 = as the imitated hardware, 0.1 = ten times as fast
   --lease-ms N         how long a silent provisioner keeps its work (default 10000)
   --drain-timeout-ms N how long a replica's streams may hold up a scale-down (default 600000)`;
@@ -131,8 +132,10 @@ function clusterOf(values: ReturnType<typeof parse>, problems: string[]): StackO
   if (values.cluster !== undefined)
     problems.push('--kubeconfig names a cluster, so --cluster may not stand beside it.');
   if (vpcs !== '1') problems.push('--kubeconfig names one cluster, so --vpcs must be 1.');
-  if (engine !== 'sim')
-    problems.push(`--engine ${engine} runs on this machine, so --kubeconfig may not stand beside it.`);
+  if (engine === 'llama.cpp')
+    problems.push('--engine llama.cpp runs on this machine, not in the cluster of --kubeconfig.');
+  if (engine === 'vllm' && values.model !== undefined && !/^[\w.-]+\/[\w.-]+$/.test(values.model))
+    problems.push(`With --kubeconfig, --model is a name at Hugging Face, ORG/NAME, not "${values.model}".`);
   return { kubeconfig: resolve(kubeconfig) };
 }
 

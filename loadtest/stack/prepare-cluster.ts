@@ -16,7 +16,8 @@ export async function prepareCluster(options: StackOptions, context: BuildContex
   const { cluster, replicas, keep } = options;
   if (cluster === 'embedded') return;
   if (cluster !== 'real') {
-    const told = await checkCluster({ kubeconfig: cluster.kubeconfig, replicas, kept: keep !== undefined });
+    const simulated = options.engine === 'sim';
+    const told = await checkCluster({ kubeconfig: cluster.kubeconfig, replicas, simulated, kept: keep !== undefined });
     for (const line of told) context.tell(line);
     return;
   }

@@ -13,7 +13,7 @@ import type { Progress } from './progress.ts';
 import { certificateFolders, hostDomain, loadSecrets, makeCertificates } from './secrets.ts';
 import { seedRegion } from './seed-region.ts';
 import { natsServer, redisServer } from './servers.ts';
-import { findEngine } from '../engines/local-engine.ts';
+import { findEngine, vllmInCluster } from '../engines/local-engine.ts';
 import { openStateFolder } from './state-folder.ts';
 import { stackPlace, vpcIdOf } from './stack-place.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
@@ -42,7 +42,8 @@ export async function startStack(
   clock: Clock = systemClock,
 ): Promise<Stack> {
   await using stack = new AsyncDisposableStack();
-  const engine = await findEngine(options, process.env);
+  const elsewhere = typeof options.cluster === 'object' && options.engine !== 'sim';
+  const engine = elsewhere ? vllmInCluster(options.weights ?? '') : await findEngine(options, process.env);
   const folder = stack.use(await openStateFolder(options.keep));
   const ports = await choosePorts({ ...options, first: options.port });
   const vpcIds = ports.vpcs.map((_, vpc) => vpcIdOf(vpc));

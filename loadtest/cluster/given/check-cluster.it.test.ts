@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 
 const check = (kubeconfig: string, replicas = 2, kept = false): Promise<string[]> =>
-  checkCluster({ kubeconfig, replicas, kept });
+  checkCluster({ kubeconfig, replicas, simulated: true, kept });
 
 describe('a kubeconfig that is of no use', () => {
   const write = async (name: string, text: string): Promise<string> => {
@@ -73,9 +73,11 @@ describe('a real cluster', unless, () => {
     await addNode(kube, 'simulated', 'x');
     await kube.mergePatch('/api/v1/nodes/simulated', { metadata: { labels: { 'fairway.dev/simulated': 'true' } } });
     expect(await check(yaml)).toEqual([
-      expect.stringContaining('Kubernetes v1.37.2, 1 simulated nodes with 8 GPUs'),
+      expect.stringContaining('Kubernetes v1.37.2, 8 simulated GPUs'),
       expect.any(String),
     ]);
+    const real = { kubeconfig: yaml, replicas: 1, simulated: false, kept: false };
+    await expect(checkCluster(real)).rejects.toThrow(/Its nodes have 0 GPUs \(nvidia.com\/gpu/);
     await expect(check(yaml, 9)).rejects.toThrow(/have 8 GPUs, and 9 replicas need 9/);
 
     const containers = [{ name: 'c', image: 'i', ports: [{ containerPort: 8000 }] }];
@@ -93,7 +95,7 @@ describe('a real cluster', unless, () => {
     await expect(check(yaml)).rejects.toThrow(/Another Fairway has worked on it/);
     expect(await check(yaml, 2, true)).toHaveLength(2);
     expect((await whatIsLeft(yaml, false)).join('\n')).toMatch(
-      /endpoints: 0, with 0 pods[\s\S]*delete namespace fairway-system/,
+      /endpoints: 0; namespace[\s\S]*delete namespace fairway-system/,
     );
   });
 

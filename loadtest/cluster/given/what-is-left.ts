@@ -31,9 +31,10 @@ export async function whatIsLeft(kubeconfig: string, kept: boolean): Promise<str
     look(`${policies}/fairway-intent-seq`),
   ]);
   if (shared.every((object) => object === undefined)) return [];
+  const running = pods === 0 ? '' : `, with ${pods} pods, which go on running, and may cost`;
   const gatewayClass = gateway === undefined ? '' : ', GatewayClass fairway';
   return [
-    `endpoints: ${resources}, with ${pods} pods, which go on running, and may cost; namespace fairway-system; the kind DedicatedInference and its admission policy${gatewayClass}.`,
+    `endpoints: ${resources}${running}; namespace fairway-system; the kind DedicatedInference and its admission policy${gatewayClass}.`,
     `${kept ? 'A run with the state that made them (--keep) takes them over.' : 'No later run takes them over, since this one was without --keep.'} These commands remove all of it:`,
     '',
     ...removal(kubeconfig, gateway !== undefined),

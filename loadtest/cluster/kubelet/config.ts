@@ -22,7 +22,7 @@ const imageTable = z.record(z.string(), z.array(z.string()).min(1));
 
 /** Settings of the kubelet. */
 export const kubeletEnv = z.object({
-  FAIRWAY_KUBELET_KUBECONFIG: z.string().describe('kubeconfig (JSON) of the cluster'),
+  FAIRWAY_KUBELET_KUBECONFIG: z.string().describe('kubeconfig of the cluster'),
   FAIRWAY_KUBELET_NODES: z.coerce.number().int().min(0).max(1000).default(4).describe('nodes to play'),
   FAIRWAY_KUBELET_GPUS: z.coerce
     .number()
