@@ -52,12 +52,13 @@ const kinds: Record<Exclude<EngineKind, 'sim'>, Kind> = {
     program: {
       name: 'llama-server',
       variable: 'LLAMA_SERVER',
-      // Since 2026 a release's version stands before its build number; without one it was built from other sources.
+      // Newer ones say a version before the number of their build; 0 was built from an archive, which knows no number.
       version: /^version: (?:[^(]*\(build )?([1-9]\d*)\b/m,
       oldest: engineOffers['llama-cpp'].oldest,
       byHand: 'brew install llama.cpp, or a release of https://github.com/ggml-org/llama.cpp/releases',
     },
     check: checkGguf,
+    // A repository counts before a file unless it is empty. Threads that poll would take the processors from each other.
     commandWith: (program, weights) => [program, '{args}', '-hf', '', '-m', weights, '--poll', '0'],
     // A context as long as the model allows may take more memory than the machine has, several times over.
     env: (threads) => ({ LLAMA_ARG_THREADS: String(threads), LLAMA_ARG_CTX_SIZE: '16384' }),
@@ -122,7 +123,7 @@ export const simulated: LocalEngine = {
   about: 'the model is simulated: it makes up text, with the timing of a real engine',
 };
 
-/** Its images for GPUs of any maker: no kubelet of processes has some. */
+/** Its images for GPUs of any maker: all of them are played here. */
 function imagesOf({ image, version }: EngineProfile): string[] {
   return (['nvidia', 'amd'] as const).map((maker) => imageName(image(version, { maker, model: '' })));
 }
