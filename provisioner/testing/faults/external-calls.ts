@@ -128,7 +128,7 @@ async function* mapped(messages: AsyncIterable<JsMsg>, change: (message: JsMsg) 
   for await (const message of messages) yield change(message);
 }
 
-/** The same connection, whose consumers deliver what `change` makes of their messages. */
+/** The same connection, whose durable consumers deliver what `change` makes of their messages; views are left alone. */
 export function withMessages(nats: Nats, change: (messages: AsyncIterable<JsMsg>) => AsyncIterable<JsMsg>): Nats {
   const { js } = nats;
   const { consumers } = js;
@@ -140,6 +140,7 @@ export function withMessages(nats: Nats, change: (messages: AsyncIterable<JsMsg>
       consumers: instead(consumers, {
         async get(...given) {
           const consumer = await consumers.get(...given);
+          if (typeof given[1] !== 'string') return consumer;
           return instead(consumer, { consume: async (options) => delivering(await consumer.consume(options)) });
         },
       }),
