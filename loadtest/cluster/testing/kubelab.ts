@@ -35,25 +35,37 @@ export async function findKubelab(what: string): Promise<FoundKubelab> {
 /** What a control plane of a test gets to start, milliseconds. */
 const startTimeoutMs = 60_000;
 
+/** A real control plane of a test. */
+export interface Kubelab extends KubeEndpoint, AsyncDisposable {
+  kubeconfigPath: string;
+  /** Ends a part with SIGKILL and starts it again, where it was and with what it had. */
+  restart(name: ControlPlanePart['name']): Promise<void>;
+}
+
 /**
  * Starts a real control plane in a temporary folder, without kubelet; it ends when this process ends, however it ends.
  * `apiArgs` are more flags of kube-apiserver.
  */
-export async function startKubelab(
-  binaries: string,
-  apiArgs: readonly string[] = [],
-): Promise<KubeEndpoint & AsyncDisposable & { kubeconfigPath: string }> {
+export async function startKubelab(binaries: string, apiArgs: readonly string[] = []): Promise<Kubelab> {
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'fairway-lab-'));
   stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   const guard = stack.use(new Guard());
   const parts = await prepareControlPlane({ binaries, folder, port: await freePort(), apiArgs });
-  for (const part of parts) stack.use(await startPart(part, { folder, guard }));
+  const alive = new Map<string, AsyncDisposable>();
+  for (const part of parts) {
+    stack.defer(() => alive.get(part.name)?.[Symbol.asyncDispose]());
+    alive.set(part.name, await startPart(part, { folder, guard }));
+  }
   const running = stack.move();
   const kubeconfigPath = adminKubeconfig(folder);
   return {
     ...(await readKubeconfig(kubeconfigPath)),
     kubeconfigPath,
+    async restart(name) {
+      await alive.get(name)?.[Symbol.asyncDispose]();
+      for (const part of parts) if (part.name === name) alive.set(name, await startPart(part, { folder, guard }));
+    },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }

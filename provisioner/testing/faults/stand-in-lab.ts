@@ -5,13 +5,25 @@ import { startStandInKubelet } from '#loadtest/cluster/testing/stand-in-kubelet.
 import { silentLogger } from '#shared/runtime/log.ts';
 import { startProvisionerLab, type ProvisionerLab, type StartLabCluster } from '../provisioner-lab.ts';
 
-/** A lab whose pods are no processes, so that there may be hundreds; on a real API server where its `binaries` are given. */
-export function startStandInLab({ nodes, binaries }: { nodes: number; binaries?: string }): Promise<ProvisionerLab> {
+/**
+ * A lab whose pods are no processes, so that there may be hundreds; on a real API server where its `binaries` are given, or
+ * on a cluster that is there.
+ */
+export function startStandInLab({
+  nodes,
+  binaries,
+  on,
+}: {
+  nodes: number;
+  binaries?: string;
+  on?: { kubeconfigPath: string };
+}): Promise<ProvisionerLab> {
   const cluster: StartLabCluster = async () => {
     await using stack = new AsyncDisposableStack();
     const embedded = readClusterConfig({ FAIRWAY_CLUSTER_KUBELET: 'off' });
-    const starting = binaries === undefined ? startCluster(embedded, { log: silentLogger() }) : startKubelab(binaries);
-    const { kubeconfigPath } = stack.use(await starting);
+    const starting = () =>
+      binaries === undefined ? startCluster(embedded, { log: silentLogger() }) : startKubelab(binaries);
+    const { kubeconfigPath } = on ?? stack.use(await starting());
     stack.use(await startStandInKubelet(kubeconfigPath, nodes));
     const running = stack.move();
     return { kubeconfigPath, [Symbol.asyncDispose]: () => running.disposeAsync() };
