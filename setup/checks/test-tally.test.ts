@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { addTallies, closingLine, tallyOf } from './test-tally.ts';
+import { addTallies, closingLine, showSkips, tallyOf } from './test-tally.ts';
 
 const file = (status: string, ...tests: string[]): object => ({
   name: 'a.test.ts',
@@ -38,4 +38,10 @@ test.each([
 test('the closing line has the form that scripts read', () => {
   const one = { passed: 1, failed: 2, skipped: 3, failures: [] };
   expect(closingLine(addTallies([one, one]))).toBe('2 passed, 4 failed, 6 skipped');
+});
+
+test('what was skipped stands above the command that gets it, each once', () => {
+  const skip = (what: string, how: string): string => `${JSON.stringify({ what, how })}\n`;
+  const text = skip('b', 'build') + skip('c', 'install') + skip('a', 'build') + skip('b', 'build');
+  expect(showSkips(text)).toEqual(['a', 'b', '  → build', 'c', '  → install']);
 });

@@ -65,10 +65,17 @@ export function closingLine(tally: Tally): string {
 
 const skipSchema = z.object({ what: z.string(), how: z.string() });
 
-/** The distinct requirements that `skipUnless` (shared/testing/skips.ts) wrote, one sentence each. */
+/** The distinct requirements that `skipUnless` (shared/testing/skips.ts) wrote, and below them how to get them. */
 export function readSkips(file: string): string[] {
-  if (!existsSync(file)) return [];
-  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
-  const sentences = lines.map((line) => skipSchema.parse(JSON.parse(line))).map((skip) => `${skip.what} (${skip.how})`);
-  return [...new Set(sentences)].toSorted();
+  return existsSync(file) ? showSkips(readFileSync(file, 'utf8')) : [];
+}
+
+/** The same of the file's text: what one command gets stands together. */
+export function showSkips(text: string): string[] {
+  const lines = [...new Set(text.split('\n').filter(Boolean))].toSorted();
+  const groups = Map.groupBy(
+    lines.map((line) => skipSchema.parse(JSON.parse(line))),
+    ({ how }) => how,
+  );
+  return [...groups].flatMap(([how, skips]) => [...skips.map(({ what }) => what), `  → ${how}`]);
 }
