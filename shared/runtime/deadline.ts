@@ -30,9 +30,19 @@ export class Deadline implements Disposable {
   /** Rejects when disposed. */
   async #wait(): Promise<boolean> {
     for (;;) {
-      const leftMs = this.#touchedAt + this.#ms - this.#clock.monotonic();
-      if (leftMs <= 0) return !this.#stop.signal.aborted;
-      await this.#clock.sleep(Math.max(1, leftMs), this.#stop.signal);
+      await this.#untilDue();
+      // Timers come before sockets: after a standstill of this process, what has arrived meanwhile is read first.
+      await this.#clock.sleep(0, this.#stop.signal);
+      if (this.#leftMs() <= 0) return !this.#stop.signal.aborted;
     }
+  }
+
+  async #untilDue(): Promise<void> {
+    for (let leftMs = this.#leftMs(); leftMs > 0; leftMs = this.#leftMs())
+      await this.#clock.sleep(Math.max(1, leftMs), this.#stop.signal);
+  }
+
+  #leftMs(): number {
+    return this.#touchedAt + this.#ms - this.#clock.monotonic();
   }
 }
