@@ -33,9 +33,11 @@ export function supportObjects(
     deployments: readonly KubeObject[];
     /** Its names at the cluster's Gateway; null where the cluster does not serve the Gateway API. */
     hosts: Hosts | null;
+    /** Pools of which Kubernetes may evict a replica. */
+    evictable: ReadonlySet<string>;
   },
 ): KubeObject[] {
-  const { owner, secretsOf, settings, beside, deployments, hosts } = context;
+  const { owner, secretsOf, settings, beside, deployments, hosts, evictable } = context;
   const pools = poolsOf(spec, settings);
   const objects = [
     namespace(spec, owner, podSecurityOf(deployments)),
@@ -45,7 +47,7 @@ export function supportObjects(
     limits(spec),
     ...pools.map((pool) => poolSecret(pool, needed(pool, secretsOf(pool.deployment.modelId), deployments))),
     ...pools.map(poolService),
-    ...pools.flatMap((pool) => poolDisruptionBudget(pool) ?? []),
+    ...pools.map((pool) => poolDisruptionBudget(pool, evictable.has(pool.deployment.modelId))),
     ...(hosts === null ? [] : [...pools.map(inferencePool), httpRoute(spec, pools, hosts)]),
   ];
   return objects.map((object) => fenced(object, spec.intentSeq));

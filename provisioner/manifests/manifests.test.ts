@@ -21,7 +21,15 @@ const settings = sampleSettings.manifests;
 const specOf = (scale: number) => appliedSpec(sampleSpec(scale), 42);
 const owner = { apiVersion: 'fairway.dev/v1', kind: 'DedicatedInference', name: 'di-x', uid: 'uid-1' };
 const secretsOf = () => ({ upstreamKey: 'upstream-key', huggingFaceToken: 'hf_secret' });
-const context = { owner, secretsOf, settings, beside: { pods: 0, gpus: 0 }, deployments: [], hosts: null };
+const context = {
+  owner,
+  secretsOf,
+  settings,
+  beside: { pods: 0, gpus: 0 },
+  deployments: [],
+  hosts: null,
+  evictable: new Set<string>(),
+};
 const hosts = { private: 'e-private-inference.test', public: 'e-public-inference.test' };
 const mounted = { kind: 'claim', storageClass: 'nfs', path: '' } as const;
 const group = (scale: number): EngineGroup => groupsOf(specOf(scale), settings)[0] as EngineGroup;
@@ -72,9 +80,11 @@ describe('manifests', () => {
     expect(supportObjects(specOf(1), context).map(({ kind }) => kind)).not.toContain('HTTPRoute');
   });
 
-  it('have no disruption budget for a single replica, which would block every node drain', () => {
-    const kinds = supportObjects(specOf(1), context).map(({ kind }) => kind);
-    expect(kinds).not.toContain('PodDisruptionBudget');
+  it('hold evictions, of a single replica too, but in a pool whose replica nobody can take the place of', () => {
+    const budgetOf = (evictable: Set<string>) =>
+      supportObjects(specOf(1), { ...context, evictable }).find(({ kind }) => kind === 'PodDisruptionBudget')?.['spec'];
+    expect(budgetOf(new Set())).toMatchObject({ maxUnavailable: 0, unhealthyPodEvictionPolicy: 'AlwaysAllow' });
+    expect(budgetOf(new Set([sampleIds.pool]))).toMatchObject({ maxUnavailable: 1 });
   });
 
   it('keep the template, and with it the Deployment, when only the count changes', () => {

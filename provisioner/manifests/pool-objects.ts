@@ -58,15 +58,18 @@ export function poolService(pool: Pool): KubeObject {
   };
 }
 
-/** One pod at a time may be evicted; for a single replica there is none, since it would block every node drain. */
-export function poolDisruptionBudget(pool: Pool): KubeObject | undefined {
-  if (poolScale(pool.deployment) < 2) return undefined;
+/**
+ * Holds evictions (`kubectl drain`): a replica on a closed node goes by its own drain, after another one is proven. Where
+ * no node has room for another, one at a time may be evicted. One that is not ready serves nobody and always may.
+ */
+export function poolDisruptionBudget(pool: Pool, evictable: boolean): KubeObject {
   return {
     apiVersion: 'policy/v1',
     kind: 'PodDisruptionBudget',
     metadata: metaOf(pool, poolName(pool.deployment.modelId), 'disruption-budget'),
     spec: {
-      maxUnavailable: 1,
+      maxUnavailable: evictable ? 1 : 0,
+      unhealthyPodEvictionPolicy: 'AlwaysAllow',
       selector: {
         matchLabels: { [labels.endpoint]: pool.endpointId, [labels.pool]: pool.deployment.modelId },
       },

@@ -78,7 +78,7 @@ export function startCaches(options: {
       log,
       ...(!ofEverybody.has(kind) && { labelSelector: labels.endpoint }),
       indexBy: endpointOf,
-      onChange: wake,
+      onChange: kind === kinds.node ? (change) => endpointsOn(change, all(kinds.pod)).forEach(onWake) : wake,
       // Half a minute of back-off after an outage would be most of what an endpoint may be behind.
       bounds: { backoffMaxMs: 5000 },
       ...(options.onEvent && { onEvent: options.onEvent(kind.kind) }),
@@ -115,6 +115,21 @@ export function startCaches(options: {
       await Promise.all([...reflectors.values()].map((reflector) => reflector[Symbol.asyncDispose]()));
     },
   };
+}
+
+/** Endpoints with replicas on a node that was closed, which have to move, or was opened again, where they may stay. */
+function endpointsOn(change: Change, pods: readonly KubeObject[]): Set<string> {
+  if (change.type !== 'changed' || isClosed(change.old) === isClosed(change.new)) return new Set();
+  const there = pods.filter((pod) => nodeOf(pod) === change.new.metadata.name);
+  return new Set(there.flatMap((pod) => endpointOf(pod) ?? []));
+}
+
+function isClosed({ spec }: KubeObject): boolean {
+  return (spec as { unschedulable?: boolean } | undefined)?.unschedulable === true;
+}
+
+function nodeOf({ spec }: KubeObject): string | undefined {
+  return (spec as { nodeName?: string } | undefined)?.nodeName;
 }
 
 /** Starts or ends (null) the reflectors of the optional kinds. */

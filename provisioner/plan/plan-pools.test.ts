@@ -122,8 +122,8 @@ describe('planReplicas', () => {
     expect(plan({ pods: [{ ...pod, ready: false }], victims, previous: draining })).toEqual(draining.replicas);
   });
 
-  it('drains a pod that somebody else deletes for no longer than it lives', () => {
-    const killedAt = new Date(sampleNow + 300).toISOString();
+  it.each([300, 900_000])('drains a pod that somebody else deletes for as long as it lives: %i ms', (ms) => {
+    const killedAt = new Date(sampleNow + ms).toISOString();
     const previous = samplePool([sampleReplica(pod, 'ready')]);
     expect(plan({ pods: [{ ...pod, deletingAt: killedAt }], previous })).toEqual([
       sampleReplica(pod, 'draining', killedAt),

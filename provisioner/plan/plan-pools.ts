@@ -145,8 +145,8 @@ function deadlineOf(
   { observed: { now }, settings }: { observed: ObservedState; settings: PlanSettings },
 ): string {
   if (before.drainDeadline !== undefined) return before.drainDeadline;
-  const killedAt = pod.deletingAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(pod.deletingAt);
-  return new Date(Math.min(killedAt, now + settings.drainTimeoutMs)).toISOString();
+  const at = pod.deletingAt === undefined ? now + settings.drainTimeoutMs : Date.parse(pod.deletingAt);
+  return new Date(at).toISOString();
 }
 
 /** Writes the documents that differ from what is stored and removes those that nothing needs any more. */

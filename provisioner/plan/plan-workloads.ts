@@ -9,6 +9,7 @@ import { keptDeployment, scaledTo, type CurrentGroup } from './current-groups.ts
 import { viewPod, type PodView } from '../observe/pod-view.ts';
 import { deletionCosts, planReplicaCount, type ReplicaCountPlan } from './plan-replica-count.ts';
 import { labels } from '../manifests/names.ts';
+import { planMoves } from './rollout/closed-nodes.ts';
 import { planRollout } from './rollout/rollout.ts';
 import { listedReplicas, livePods, replicasOf, rolloutOf } from './rollout-of.ts';
 import type { PlanSettings } from './settings.ts';
@@ -37,6 +38,8 @@ export interface WorkloadPlan {
   held: ReadonlySet<string>;
   /** New replicas have no room beside the old ones. */
   short: boolean;
+  /** Pools of which a replica has to leave its node and no other has room for one in its place. */
+  stuck: ReadonlySet<string>;
 }
 
 /** Reference of an object as a precondition. */
@@ -56,7 +59,10 @@ export function planWorkloads(
   const outdated = live.filter(
     ({ metadata }) => !current.some(({ deployment }) => deployment.metadata.name === metadata.name),
   );
-  const { counts, kept, leaving, held, short } = planRollout(rolloutOf(current, observed, settings));
+  const rollout = rolloutOf(current, observed, settings);
+  const { counts, kept, leaving: followed, held, short } = planRollout(rollout);
+  const moves = planMoves(rollout);
+  const leaving = followed.union(moves.leaving);
   const plan = (deployment: KubeObject, scale: number): Workload => {
     const object = live.find(({ metadata }) => metadata.name === deployment.metadata.name);
     const revision = deployment.metadata.labels?.[labels.revision];
@@ -77,7 +83,7 @@ export function planWorkloads(
     };
   };
   const workloads = [
-    ...current.map(({ deployment }, index) => plan(deployment, counts[index] ?? 0)),
+    ...current.map(({ deployment }, index) => plan(deployment, Math.max(counts[index] ?? 0, moves.counts[index] ?? 0))),
     ...outdated.map((deployment, index) => plan(deployment, kept[index] ?? 0)),
   ];
   return {
@@ -86,6 +92,7 @@ export function planWorkloads(
     moving: outdated.length > 0,
     held,
     short,
+    stuck: moves.stuck,
   };
 }
 

@@ -130,8 +130,9 @@ function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSett
   const beside = roomBeside(workloads, observed);
   const deployments = workloads.workloads.map(({ deployment }) => deployment);
   const hosts = observed.gatewayApi ? hostsOf(spec, settings.hostDomain) : null;
-  const support = supportObjects(spec, { owner, secretsOf, settings: settings.manifests, beside, deployments, hosts });
-  const { victims, held } = workloads;
+  const { victims, held, stuck } = workloads;
+  const there = { beside, deployments, hosts, evictable: stuck };
+  const support = supportObjects(spec, { owner, secretsOf, settings: settings.manifests, ...there });
   const pools = plannedPools(spec, observed, { victims, held, settings });
   const measured = exchanging(measure(current, observed, pools), workloads, pools);
   const proofs = planProofs(chosen, observed, { current, measured, settings });

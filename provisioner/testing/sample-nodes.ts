@@ -9,6 +9,8 @@ export class SampleNodes {
   readonly gpus = new Map([['node', 1000]]);
   /** GPUs of each node that other tenants' pods have. */
   readonly others = new Map<string, number>();
+  /** Nodes that take no new pods. */
+  readonly closed = new Set<string>();
 
   /** GPUs that nobody has, by node: what is being deleted has its own until it is gone. */
   free(pods: readonly KubeObject[]): Map<string, number> {
@@ -23,7 +25,8 @@ export class SampleNodes {
 
   /** The emptiest node that has room for a pod. */
   placeFor(pod: KubeObject, pods: readonly KubeObject[]): string | undefined {
-    const [most] = [...this.free(pods)].toSorted(([, a], [, b]) => b - a);
+    const open = [...this.free(pods)].filter(([node]) => !this.closed.has(node));
+    const [most] = open.toSorted(([, a], [, b]) => b - a);
     return most !== undefined && most[1] >= viewPod(pod).gpus ? most[0] : undefined;
   }
 
@@ -33,6 +36,7 @@ export class SampleNodes {
       apiVersion: 'v1',
       kind: 'Node',
       metadata: { name },
+      spec: { unschedulable: this.closed.has(name) },
       status: { allocatable: { ...both(String(gpus)), cpu: '1000', memory: '1Ti', pods: '1000' } },
     }));
     const others = [...this.others].map(([nodeName, gpus]) => ({
