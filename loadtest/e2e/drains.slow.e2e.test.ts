@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { endAfterAll } from '#shared/testing/started.ts';
-import { changes, drainUnder, faults, startDrainStack } from './drains/drain-faults.ts';
+import { changes, drainUnder, faults } from './drains/drain-faults.ts';
+import { startSlowStack } from './drains/long-streams.ts';
 import type { TestStack } from './test-stack.ts';
 
 /** A sample of `drains/drains.ts`, of which `loadtest/report/drains.md` keeps a whole run. */
@@ -8,7 +9,7 @@ describe('50 open streams on replicas that are drained', () => {
   let fairway: TestStack;
   const started = endAfterAll();
   beforeAll(async () => {
-    fairway = await started.use(startDrainStack());
+    fairway = await started.use(startSlowStack());
   });
 
   const cases = faults.map((fault, at) => ({ fault, change: changes[at % 2] ?? changes[0] }));

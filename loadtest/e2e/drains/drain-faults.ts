@@ -1,7 +1,7 @@
 import { systemClock } from '#shared/runtime/clock.ts';
 import { eventually } from '#shared/testing/eventually.ts';
-import { openStreams, type StreamCount } from '#loadtest/workload/open-streams.ts';
-import { startTestStack, testModel, type TestStack } from '../test-stack.ts';
+import type { TestStack } from '../test-stack.ts';
+import { openLongStreams, type LongStreams } from './long-streams.ts';
 
 /** What happens in the middle of a drain: what is cut or paused stays so for a time, what is killed comes back at once. */
 export const faults = ['none', 'redis killed', 'nats cut', 'router paused', 'api server killed'] as const;
@@ -28,7 +28,7 @@ export interface DrainOutcome {
   /** Those that were still open when the fault was over: they have met all of it. */
   outlasting: number;
   /** Those that did not end as they should. */
-  truncated: readonly Readonly<StreamCount>[];
+  truncated: ReturnType<LongStreams['truncated']>;
   frames: number;
   /** When the fault struck, and every half second until it was over. */
   told: Told[];
@@ -37,19 +37,10 @@ export interface DrainOutcome {
   drainedMs: number;
 }
 
-const streamsOpen = 50;
 const replicasBefore = 4;
 /** Streams go on for this long after a fault, milliseconds. */
 const marginMs = 20_000;
-const timeScale = 10;
-/** What a token takes an engine with a dozen streams, milliseconds. */
-const tokenMs = 7 * timeScale;
 const patience = { timeoutMs: 60_000 };
-
-/** A stack with two routers, whose engines are slow enough for streams to outlast a fault. */
-export function startDrainStack(): Promise<TestStack> {
-  return startTestStack({ routers: 2, regionals: 1, timeScale, drainTimeoutMs: 600_000 });
-}
 
 /** Opens streams through both routers, drains replicas under them, and has a fault strike in the middle. */
 export async function drainUnder(fairway: TestStack, { change, fault, faultMs }: DrainCase): Promise<DrainOutcome> {
@@ -57,13 +48,7 @@ export async function drainUnder(fairway: TestStack, { change, fault, faultMs }:
   const { id } = made.dedicated_inference;
   await fairway.untilActive(id, replicasBefore);
   const old = new Set((await fairway.replicas(id)).map((replica) => replica.id));
-  const routers = fairway.stack.plan.ports.vpcs[0]?.routers ?? [];
-  const urls = Array.from({ length: streamsOpen }, (_, at) => `http://127.0.0.1:${routers[at % routers.length]?.port}`);
-  const tokens = Math.ceil((faultMs + marginMs) / tokenMs);
-  const { counts, ended } = openStreams(urls, { token: made.token.value ?? '', model: testModel, tokens });
-  await eventually(() => {
-    if (!counts.every(({ frames }) => frames > 0)) throw new Error('not every stream has begun');
-  }, patience);
+  const streams = await openLongStreams(fairway, made.token.value ?? '', faultMs + marginMs);
 
   const startedAt = performance.now();
   await begin(fairway, id, change);
@@ -73,9 +58,9 @@ export async function drainUnder(fairway: TestStack, { change, fault, faultMs }:
       await systemClock.sleep(500);
       told.push(await toldOf(fairway, id));
     }
-    return counts.filter(({ done, error }) => !done && error === undefined).length;
+    return streams.open();
   });
-  await ended;
+  await streams.ended;
   const streamedMs = performance.now() - startedAt;
   const stay = change === 'scaled down' ? 1 : 0;
   await eventually(async () => {
@@ -84,20 +69,8 @@ export async function drainUnder(fairway: TestStack, { change, fault, faultMs }:
   }, patience);
   const drainedMs = performance.now() - startedAt;
   await fairway.api('DELETE', `/${id}`);
-  const truncated = counts.filter((count) => !isWhole(count, tokens));
-  const frames = counts.reduce((sum, count) => sum + count.frames, 0);
-  return { streams: counts.length, outlasting, truncated, frames, told, streamedMs, drainedMs };
-}
-
-function isWhole({ status, frames, outputTokens, finishReason, done, error }: StreamCount, tokens: number): boolean {
-  return (
-    status === 200 &&
-    error === undefined &&
-    done &&
-    finishReason === 'length' &&
-    outputTokens === tokens &&
-    frames === tokens
-  );
+  const [truncated, frames] = [streams.truncated(), streams.frames()];
+  return { streams: streams.count, outlasting, truncated, frames, told, streamedMs, drainedMs };
 }
 
 async function begin(fairway: TestStack, id: string, change: DrainCase['change']): Promise<void> {

@@ -3,10 +3,11 @@
  * Replicas are drained under 50 open streams while something else fails for so long, as Markdown.
  */
 import { loadavg } from 'node:os';
-import { changes, drainUnder, faults, startDrainStack } from './drain-faults.ts';
+import { changes, drainUnder, faults } from './drain-faults.ts';
+import { startSlowStack } from './long-streams.ts';
 
 const [seconds = 60] = process.argv.slice(2).map(Number);
-await using fairway = await startDrainStack();
+await using fairway = await startSlowStack();
 const rows: (string | number)[][] = [
   ['drain', 'fault', 'streams', 'truncated', 'outlasted it', 'frames', 'told in flight', 'streamed, s', 'gone, s'],
   ['---', '---', '---', '---', '---', '---', '---', '---', '---'],
