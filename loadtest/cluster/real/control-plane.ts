@@ -47,9 +47,9 @@ export function adminKubeconfig(folder: string): string {
  */
 export async function prepareControlPlane(place: ControlPlanePlace): Promise<ControlPlanePart[]> {
   const { binaries, folder, port } = place;
-  const [socket, tokens, serviceKey] = ['etcd.sock', 'tokens.csv', 'service-accounts.pem'].map((name) =>
-    join(folder, name),
-  ) as [string, string, string];
+  const socket = join(folder, 'etcd.sock');
+  const tokens = join(folder, 'tokens.csv');
+  const serviceKey = join(folder, 'service-accounts.pem');
   if (Buffer.byteLength(socket) > socketPathMax)
     throw new ConfigError(
       `${folder} is too long a path for etcd's socket (${socketPathMax} bytes at most); use a shorter one.`,
