@@ -5,7 +5,7 @@ import type { KubeClient } from '../kube/kube-client.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { Change } from '../kube/object-store.ts';
 import { startReflector, type Reflector, type ReflectorEvent } from '../kube/reflector.ts';
-import { endpointOf, intentSeqOf, labels } from '../manifests/names.ts';
+import { endpointOf, intentSeqOf, labels, namespaceName } from '../manifests/names.ts';
 import { RoomReader, type ClusterRoom } from './room.ts';
 
 /** Kinds that every cluster has; of most only objects with an endpoint's label are watched. */
@@ -25,7 +25,7 @@ const watched = [
 ] as const;
 
 /** Kinds of which everybody's objects are watched: they say what the cluster has room for. */
-const ofEverybody: ReadonlySet<KubeKind> = new Set([kinds.node, kinds.pod]);
+const ofEverybody: ReadonlySet<KubeKind> = new Set([kinds.node, kinds.pod, kinds.resourceQuota]);
 
 /** Kinds of an endpoint that not every cluster serves. */
 const optional = [kinds.httpRoute, kinds.inferencePool] as const;
@@ -40,8 +40,8 @@ export interface Caches extends AsyncDisposable {
   reflectors(): Record<string, Reflector>;
   /** Objects of one kind of an endpoint. */
   objects(kind: KubeKind, endpointId: string): KubeObject[];
-  /** Nodes, and everybody's pods on them. */
-  room(): ClusterRoom;
+  /** Nodes, everybody's pods on them, and what quotas of others leave an endpoint. */
+  room(endpointId: string): ClusterRoom;
   /** Namespaced objects of an endpoint, pods left out. */
   children(endpointId: string): KubeObject[];
   /** True when any object of the endpoint is there. */
@@ -96,7 +96,7 @@ export function startCaches(options: {
     of: (kind) => (known().includes(kind) ? reflectors.get(kind) : undefined),
     reflectors: () => Object.fromEntries([...reflectors].map(([{ kind }, reflector]) => [kind, reflector])),
     objects,
-    room: () => roomReader.read(all(kinds.node), all(kinds.pod)),
+    room: (endpointId) => roomReader.read(namespaceName(endpointId), all),
     children: (endpointId) =>
       known()
         .filter((kind) => kind.namespaced && kind.kind !== kinds.pod.kind)

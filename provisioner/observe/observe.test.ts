@@ -32,7 +32,7 @@ async function look(made: { status?: number; pool?: number; resource?: number },
   const caches = {
     objects,
     children: () => [],
-    room: () => ({ nodes: [], pods: [] }),
+    room: () => ({ nodes: [], pods: [], namespace: '', quotas: [] }),
     of: () => undefined,
   } as Partial<Caches> as Caches;
   const listeners = () => ({ public: [], private: [] });

@@ -62,7 +62,7 @@ export async function observe(observers: Observers, place: Place, endpointId: st
     gatewayApi: caches.of(kinds.httpRoute) !== undefined,
     children,
     pods: caches.objects(kinds.pod, endpointId).map(viewPod),
-    room: caches.room(),
+    room: caches.room(endpointId),
     pools,
     gates: drains.gates(endpointId, questionsOf(pools)),
     loads: drains.loads(),

@@ -13,7 +13,7 @@ const node = (name: string, allocatable: Record<string, string>, spec: object = 
 const pod = (name: string, spec: object, status: object = {}): KubeObject => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name, uid: name },
+  metadata: { name, uid: name, namespace: name.startsWith('our') ? 'ours' : 'theirs' },
   spec,
   status,
 });
@@ -21,8 +21,9 @@ const asks = (requests: object, more: object = {}): object => ({ containers: [{ 
 const gpu = (count: number, more: object = {}): object => asks({ 'nvidia.com/gpu': String(count) }, more);
 
 /** How many such pods have room. */
-function room(nodes: KubeObject[], pods: KubeObject[], spec: object): number {
-  const free = new FreeRoom(new RoomReader().read(nodes, pods));
+function room(nodes: KubeObject[], there: KubeObject[], spec: object): number {
+  const all = [...nodes, ...there];
+  const free = new FreeRoom(new RoomReader().read('ours', ({ kind }) => all.filter((one) => one.kind === kind)));
   let count = 0;
   while (free.place(wantsOf(spec)) !== undefined && count < 100) count += 1;
   return count;
@@ -57,6 +58,22 @@ describe('what a cluster has room for', () => {
     const both = { containers: [container], initContainers: [sidecar, first], overhead: { cpu: '1' } };
     expect(wantsOf(both).asks).toEqual({ cpu: 3, pods: 1 });
     expect(wantsOf({ containers: [{}] }, { cpu: '100m' }).asks).toEqual({ cpu: 0.1, pods: 1 });
+  });
+
+  it('is no more than quotas of the namespace leave', () => {
+    const quota = (hard: object, more: object = {}, namespace = 'ours'): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { name: 'q', namespace },
+      spec: { hard, ...more },
+    });
+    const pods = [pod('ours', gpu(1, { nodeName: 'a' })), pod('theirs', gpu(2, { nodeName: 'a' }))];
+    expect(room([eight], [...pods, quota({ 'requests.nvidia.com/gpu': '3' })], gpu(1))).toBe(2);
+    expect(room([eight], [...pods, quota({ pods: '5' }), quota({ 'count/pods': '4' })], gpu(1))).toBe(3);
+    expect(room([eight], [...pods, quota({ cpu: '2' })], asks({ cpu: '1' }))).toBe(2);
+    expect(room([eight], [...pods, quota({ pods: '0' }, { scopes: ['BestEffort'] })], gpu(1))).toBe(5);
+    expect(room([eight], [...pods, quota({ pods: '0' }, {}, 'theirs')], gpu(1))).toBe(5);
+    expect(room([eight], [...pods, quota({ 'services.nodeports': '0' })], gpu(1))).toBe(5);
   });
 
   it('heeds selectors, taints and closed nodes', () => {

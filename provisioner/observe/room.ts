@@ -1,4 +1,6 @@
 import type { KubeObject } from '../kube/kube-object.ts';
+import { kinds, type KubeKind } from '../kube/kinds.ts';
+import { endpointOf } from '../manifests/names.ts';
 
 /** Amounts of resources by name, in their base units: cores of `cpu`, bytes of `memory`, whole `nvidia.com/gpu`. */
 export type Amounts = Readonly<Record<string, number>>;
@@ -34,16 +36,20 @@ export interface PodWants {
 export interface RoomPod extends PodWants {
   /** Its uid. */
   id: string;
+  namespace: string;
   /** Undefined while no node has been chosen. */
   node: string | undefined;
   /** It was marked for deletion: its room becomes free. */
   going: boolean;
 }
 
-/** What a cluster has room for: all nodes, and all pods that have not ended. */
+/** What a cluster has room for in a namespace: all nodes, all pods that have not ended, and what quotas leave it. */
 export interface ClusterRoom {
   nodes: readonly NodeRoom[];
   pods: readonly RoomPod[];
+  namespace: string;
+  /** What pods of the namespace may ask for together, by each quota that somebody else has put there. */
+  quotas: readonly Amounts[];
 }
 
 /** The parts of a node that are read. */
@@ -70,16 +76,29 @@ interface PodParts {
   status?: { phase?: string };
 }
 
+/** The parts of a quota that are read. */
+interface QuotaParts {
+  hard?: Record<string, string>;
+  scopes?: unknown;
+  scopeSelector?: unknown;
+}
+
 /** Reads nodes and pods as they bear on each other; what was read of an object is remembered as long as it lives. */
 export class RoomReader {
   readonly #nodes = new WeakMap<KubeObject, NodeRoom>();
   readonly #pods = new WeakMap<KubeObject, RoomPod>();
 
-  read(nodes: readonly KubeObject[], pods: readonly KubeObject[]): ClusterRoom {
-    const alive = pods.filter((pod) => !['Failed', 'Succeeded'].includes((pod as PodParts).status?.phase ?? ''));
+  /** What a namespace has room for, by all objects of a kind; our own quotas leave room for what we make. */
+  read(namespace: string, all: (kind: KubeKind) => readonly KubeObject[]): ClusterRoom {
+    const pods = all(kinds.pod).filter(
+      (pod) => !['Failed', 'Succeeded'].includes((pod as PodParts).status?.phase ?? ''),
+    );
+    const quotas = all(kinds.resourceQuota).filter((quota) => quota.metadata.namespace === namespace);
     return {
-      nodes: nodes.map((node) => remembered(this.#nodes, node, readNode)),
-      pods: alive.map((pod) => remembered(this.#pods, pod, readPod)),
+      namespace,
+      nodes: all(kinds.node).map((node) => remembered(this.#nodes, node, readNode)),
+      pods: pods.map((pod) => remembered(this.#pods, pod, readPod)),
+      quotas: quotas.filter((quota) => endpointOf(quota) === undefined).map(readQuota),
     };
   }
 }
@@ -100,9 +119,20 @@ function readNode(node: KubeObject): NodeRoom {
 }
 
 function readPod(pod: KubeObject): RoomPod {
-  const { uid = '', deletionTimestamp } = pod.metadata;
+  const { uid = '', namespace = '', deletionTimestamp } = pod.metadata;
   const node = (pod as PodParts).spec?.nodeName;
-  return { id: uid, node, going: deletionTimestamp !== undefined, ...wantsOf(pod['spec']) };
+  return { id: uid, namespace, node, going: deletionTimestamp !== undefined, ...wantsOf(pod['spec']) };
+}
+
+/** What a quota lets pods ask for; those that look at some pods only, or at limits, are not heeded. */
+function readQuota(quota: KubeObject): Amounts {
+  const { hard = {}, scopes, scopeSelector } = (quota['spec'] ?? {}) as QuotaParts;
+  if (scopes !== undefined || scopeSelector !== undefined) return {};
+  const named = Object.entries(hard).map(([name, amount]) => [
+    name.replace(/^(requests\.|count\/(?=pods$))/, ''),
+    amount,
+  ]);
+  return amountsOf(Object.fromEntries(named));
 }
 
 /**
@@ -120,9 +150,9 @@ export function wantsOf(podSpec: unknown, defaults: Readonly<Record<string, stri
   return { asks: sum(sum(greatest, amountsOf(spec.overhead)), { pods: 1 }), nodeSelector, tolerations };
 }
 
-/** What is left of `from` without `asks`. */
+/** What is left of `from` without `asks`; what it does not name it does not have. */
 export function less(from: Amounts, asks: Amounts): Amounts {
-  return merged(from, asks, (a, b) => a - b);
+  return Object.fromEntries(Object.entries(from).map(([name, amount]) => [name, amount - (asks[name] ?? 0)]));
 }
 
 function sum(a: Amounts, b: Amounts): Amounts {

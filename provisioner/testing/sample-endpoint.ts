@@ -194,7 +194,7 @@ export function sampleObserved(parts: Partial<ObservedState> = {}): ObservedStat
     gatewayApi: true,
     children: [],
     pods: [],
-    room: { nodes: [], pods: [] },
+    room: { nodes: [], pods: [], namespace: '', quotas: [] },
     pools: new Map(),
     gates: new Map(),
     loads: new Map(),

@@ -45,7 +45,9 @@ export class SampleNodes {
       metadata: { name: `other-${nodeName}`, namespace: 'elsewhere', uid: `other-${nodeName}` },
       spec: { nodeName, containers: [{ resources: { limits: { 'nvidia.com/gpu': String(gpus) } } }] },
     }));
-    const room = new RoomReader().read(nodes, [...pods, ...others]);
+    const room = new RoomReader().read('n', ({ kind }) =>
+      [...nodes, ...pods, ...others].filter((one) => one.kind === kind),
+    );
     // Its GPUs are of no maker, or of both: who takes one of one's takes one of the other's.
     const taken = (asks: Amounts): number =>
       Object.values(gpuResources).reduce((sum, name) => sum + (asks[name] ?? 0), 0);

@@ -118,8 +118,9 @@ function played(state: Rollout, { places, leaving }: RolloutPlan): Rollout {
     return { ...group, count: Math.max(group.count, pods.length), pods };
   });
   const outdated = state.outdated.map((old) => ({ ...old, pods: old.pods.filter(({ id }) => !leaving.has(id)) }));
+  const { namespace } = state.room;
   const booked = added.flatMap((pods, index) =>
-    pods.map((pod) => ({ ...noWants, ...state.wanted[index]?.wants, ...pod, going: false })),
+    pods.map((pod) => ({ ...noWants, ...state.wanted[index]?.wants, ...pod, namespace, going: false })),
   );
   const pods = [...state.room.pods.filter(({ id }) => !leaving.has(id)), ...booked];
   return { ...state, wanted, outdated, room: { ...state.room, pods } };
