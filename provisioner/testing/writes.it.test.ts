@@ -9,7 +9,7 @@ import { controllerName } from '../manifests/gateway.ts';
 import { resourceName } from '../manifests/names.ts';
 import type { Provisioner } from '../service.ts';
 import { findGatewayApi, installGatewayApi } from './gateway-kinds.ts';
-import { newDeployment, scaled, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
+import { deleted, newDeployment, scaled, startProvisionerLab, type ProvisionerLab } from './provisioner-lab.ts';
 import { startRealCluster } from './real-cluster.ts';
 
 const { binaries, definitions, unless } = await findGatewayApi();
@@ -93,15 +93,25 @@ async function countWrites(lab: ProvisionerLab, cluster: string, shown: readonly
   expect(objects.toSorted()).toEqual(['apply DedicatedInference', 'apply Deployment', 'apply ResourceQuota']);
   // One for each phase that the change passes.
   expect(scale.length - objects.length).toBeLessThanOrEqual(phases.length);
+  await lab.publish(deleted(scaled(spec, 3)));
+  await lab.isGone(spec.endpointId);
+  const gone = written.splice(0).map((write) => write.trim());
+  console.log(`delete: ${gone.join(', ')}`);
+  expect(gone.filter((write) => !write.startsWith('status of'))).toEqual([
+    'delete DedicatedInference',
+    'delete Deployment',
+    'delete Namespace',
+    'patch DedicatedInference',
+  ]);
 }
 
-it('writes an object once, its status once per phase, and for a greater scale three, on the embedded cluster', async () => {
+it('writes an object once, its status once per phase, for a greater scale three and for a delete four, on the embedded cluster', async () => {
   await using lab = await startProvisionerLab();
   await countWrites(lab, 'the embedded cluster', []);
 }, 60_000);
 
 describe('on a real API server', unless, () => {
-  it('writes an object once, its status once per phase, and for a greater scale three', async () => {
+  it('writes an object once, its status once per phase, for a greater scale three and for a delete four', async () => {
     await using lab = await startProvisionerLab({ cluster: (kubelet) => startRealCluster(binaries, kubelet) });
     await installGatewayApi({ binaries, kubeconfigPath: lab.cluster.kubeconfigPath }, definitions);
     await countWrites(lab, 'a real API server', [kinds.httpRoute, kinds.inferencePool]);
