@@ -72,7 +72,8 @@ async function readForeign(path: string): Promise<KubeconfigEndpoint> {
   try {
     config.loadFromFile(path);
   } catch (error) {
-    throw new ConfigError(`${path} is no kubeconfig: ${reasonOf(error)}`);
+    // A parser shows the lines around its find, and they may hold a token.
+    throw new ConfigError(`${path} is no kubeconfig: ${reasonOf(error).split('\n')[0]}`);
   }
   const context = config.getCurrentContext() as string | undefined;
   const cluster = config.getCurrentCluster();

@@ -30,7 +30,9 @@ describe('a kubeconfig that is of no use', () => {
 
   it('is missing, or none', async () => {
     await expect(check(join(folder, 'none'))).rejects.toThrow(/none cannot be read: ENOENT/);
-    await expect(check(await write('bad', '{{'))).rejects.toThrow(/bad is no kubeconfig/);
+    const bad = await write('bad', 'users:\n- name: u\n  user: {token: secret-token\nclusters: }{');
+    await expect(check(bad)).rejects.toThrow(/bad is no kubeconfig: ./);
+    await expect(check(bad)).rejects.not.toThrow(/secret-token/);
   });
 
   it('has no current context, or one that it does not have', async () => {
