@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { endAfterEach } from '#shared/testing/started.ts';
 import { loadKubeconfig, type KubeAccess } from './kubeconfig.ts';
@@ -65,6 +66,13 @@ describe('what cannot be used is said in a sentence', () => {
   test('an unknown context', async () => {
     const path = await write(config({ server: 'http://k' }, {}));
     await expect(loadKubeconfig(path, { context: 'x' })).rejects.toThrow('has no context x; it has: one.');
+  });
+
+  test('no kubeconfig at all, and none of its lines is shown', async () => {
+    const load = loadKubeconfig(await write('users:\n- name: u\n  user: {token: secret-token\nclusters: }{'));
+    const error: unknown = await load.catch((reason: unknown) => reason);
+    expect(String(error)).toMatch(/config is no kubeconfig: ./);
+    expect(inspect(error)).not.toContain('secret-token');
   });
 
   test('a proxy', async () => {

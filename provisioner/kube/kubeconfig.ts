@@ -101,7 +101,13 @@ async function loadWithClientNode(
 ): Promise<KubeAccess> {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
-  config.loadFromFile(path);
+  try {
+    config.loadFromFile(path);
+  } catch (error) {
+    // A parser shows the lines around its find, and they may hold a token: neither they nor the cause may be logged.
+    const [said] = String(error instanceof Error ? error.message : error).split('\n');
+    throw new Error(`The file ${path} is no kubeconfig: ${said}`);
+  }
   if (context !== undefined) config.setCurrentContext(context);
   const cluster = config.getCurrentCluster();
   if (cluster === null) {
