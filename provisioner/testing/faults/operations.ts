@@ -25,7 +25,8 @@ export const operations: readonly Operation[] = [
 /** What every endpoint begins as. */
 export const newEndpoint = (lab: ProvisionerLab): SpecDocument => lab.newSpec({ deployments: [newDeployment(1)] });
 
-function onOtherGpus(spec: SpecDocument): SpecDocument {
+/** The same endpoint on another size of GPUs: every replica is replaced. */
+export function onOtherGpus(spec: SpecDocument): SpecDocument {
   const [other] = newDeployment(1).accelerators.map((accelerator) => ({ ...accelerator, slug: 'gpu-h100x1-80gb' }));
   const deployments = spec.deployments.map((deployment) => ({
     ...deployment,

@@ -5,7 +5,7 @@ import { eventually } from '#shared/testing/eventually.ts';
 import { untilPaused } from '#shared/testing/process-signals.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import { deleted, newDeployment, scaled, type ProvisionerLab } from '../provisioner-lab.ts';
-import { isDone, pictureOf, untilDone } from './operations.ts';
+import { isDone, onOtherGpus, pictureOf, untilDone } from './operations.ts';
 import { startStandInLab } from './stand-in-lab.ts';
 import { startVictim, type Victim } from './victim/start-victim.ts';
 
@@ -30,9 +30,9 @@ function describeZombies(start: () => Promise<ProvisionerLab>): void {
     lab = await started.use(start());
   });
 
-  /** Starts a provisioner that stops before this call for an endpoint with so many replicas. */
-  const zombieBefore = async (what: string, replicas = 1): Promise<Zombie> => {
-    const spec = lab.newSpec({ deployments: [newDeployment(replicas)] });
+  /** Starts a provisioner that stops before this call for an endpoint. */
+  const zombieBefore = async (what: string): Promise<Zombie> => {
+    const spec = lab.newSpec({ deployments: [newDeployment(1)] });
     const fault = { endpointId: spec.endpointId, what, call: 1, moment: 'before', signal: 'SIGSTOP' } as const;
     return { victim: await startVictim(lab, fault, often), spec };
   };
@@ -71,29 +71,31 @@ function describeZombies(start: () => Promise<ProvisionerLab>): void {
   });
 
   it('cannot take away what a newer spec has made again', async () => {
-    const zombie = await zombieBefore('delete PodDisruptionBudget', 2);
+    const zombie = await zombieBefore('delete Deployment');
     await using victim = zombie.victim;
     const { spec } = zombie;
     await untilDone(lab, spec, await lab.publish(spec));
-    const older = await lab.publish(scaled(spec, 1));
+    const other = onOtherGpus(spec);
+    const older = await lab.publish(other);
     await untilPaused(victim.pid);
-    const newer = { ...scaled(spec, 2), version: 3 };
+    // Back to what it was: a Deployment of the same name as the one that the zombie has in its hands.
+    const newer = { ...spec, version: 3 };
     let revision: number;
     {
       await using _other = await lab.start(often);
-      await untilDone(lab, scaled(spec, 1), older);
+      await untilDone(lab, other, older);
       revision = await lab.publish(newer);
       await untilDone(lab, newer, revision);
     }
-    const budgets = async (): Promise<unknown[]> =>
+    const deployments = async (): Promise<string[]> =>
       (await lab.objects(spec.endpointId))
-        .filter(({ kind }) => kind === 'PodDisruptionBudget')
-        .map((each) => each.metadata.uid);
-    const before = await budgets();
+        .filter(({ kind }) => kind === 'Deployment')
+        .map(({ metadata: { name, uid } }) => `${name} ${uid}`);
+    const before = await deployments();
     expect(before).toHaveLength(1);
     expect(await wake(zombie)).toMatch(/409|precondition|Conflict/i);
     await isDone(lab, newer, revision);
-    expect(await budgets()).toEqual(before);
+    expect(await deployments()).toEqual(before);
   });
 
   it('brings back an endpoint that was deleted, and its tombstone sweeps it', async () => {
