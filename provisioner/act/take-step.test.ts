@@ -46,10 +46,14 @@ function context(answer: KubeObject | KubeError, desired: DesiredEntry = { kind:
 }
 
 describe('steps', () => {
-  it('apply the whole intent, with the uid where one is known', async () => {
+  it('apply the whole intent, to the object and the state that were seen where the step says so', async () => {
     const { calls, take } = context(resource);
     expect(await take({ kind: 'apply', object: resource, uid: 'uid-1', why: '' })).toBe('changed');
-    expect(calls).toMatchObject([['apply', resource, { uid: 'uid-1' }]]);
+    expect(await take({ kind: 'apply', object: resource, resourceVersion: '5', why: '' })).toBe('changed');
+    expect(calls).toMatchObject([
+      ['apply', resource, { uid: 'uid-1' }],
+      ['apply', resource, { resourceVersion: '5' }],
+    ]);
   });
 
   it('create a custom resource only for the newest spec', async () => {

@@ -93,11 +93,14 @@ async function createResource(
 
 /**
  * Server-side apply of the full intent. With a uid it meets that object or none: an endpoint that was deleted meanwhile
- * does not come back.
+ * does not come back. With a resourceVersion it meets the state that was seen: within one sequence counts move several times.
  */
-async function applyObject(context: StepContext, step: { object: KubeObject; uid?: string }): Promise<StepEffect> {
+async function applyObject(
+  context: StepContext,
+  { object, uid, resourceVersion }: Extract<ObjectStep, { kind: 'apply' }>,
+): Promise<StepEffect> {
   const { kube, signal, wrote } = context;
-  return wrote(await kube.apply(step.object, { uid: step.uid, signal }));
+  return wrote(await kube.apply(object, { uid, resourceVersion, signal }));
 }
 
 /** Deletes exactly the object that was seen, in the state in which it was seen. */

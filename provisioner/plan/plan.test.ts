@@ -66,6 +66,25 @@ describe('planEndpoint', () => {
     expect(seqs.filter(([, seq]) => seq !== 7).every(([, seq]) => seq === 1)).toBe(true);
   });
 
+  it('moves a count within one sequence from the state that it has seen alone', () => {
+    const cluster = started(2);
+    cluster.desired = revised(sampleSpec(1), 7);
+    const moves: [seq: number, from: string | undefined][] = [];
+    for (let looks = 0; looks < 20; looks += 1) {
+      const before = [...cluster.objects.values()].filter(({ kind }) => kind === 'Deployment').map(intentSeqOf);
+      for (const step of cluster.look().steps)
+        if (step.kind === 'apply' && step.object.kind === 'Deployment')
+          moves.push([before[0] ?? 0, step.resourceVersion]);
+      cluster.settle();
+    }
+    expect(statesOf(cluster)).toEqual(['ready']);
+    // The fence guards the first one.
+    expect(moves).toEqual([
+      [1, undefined],
+      [7, expect.any(String)],
+    ]);
+  });
+
   it('makes an object of ours whole again that has lost its sequence', () => {
     const cluster = started(2);
     const service = [...cluster.objects.values()].find(({ kind }) => kind === 'Service');

@@ -17,7 +17,8 @@ export interface SeenObject {
 /** A step on the objects of the endpoint. `apply` with a uid meets that object or none. */
 export type ObjectStep = { why: string } & (
   | { kind: 'create-resource'; object: KubeObject; revision: number }
-  | { kind: 'apply'; object: KubeObject; uid?: string }
+  /** With a uid or resourceVersion it meets the object that has it, or none. */
+  | { kind: 'apply'; object: KubeObject; uid?: string; resourceVersion?: string }
   /** `Foreground`: it stays, marked, until what it owns is gone. */
   | { kind: 'delete'; seen: SeenObject; propagation?: 'Foreground' }
   | { kind: 'mark-pod'; seen: SeenObject; cost: number }
