@@ -30,10 +30,12 @@ export function serveSubject(
         queue,
         callback: (error, message) => (error === null ? take(message) : subscription.unsubscribe()),
       });
-      serving = true;
       // A subscription that has just ended has nothing to drain.
       const drain = (): void => void (nats.up() ? subscription.drain().catch(() => {}) : subscription.unsubscribe());
       signal.addEventListener('abort', drain, { once: true });
+      // The server hears commands in order: once it answers what came behind it, the subscription stands, or was refused.
+      await Promise.race([subscription.closed, nats.nc.flush().catch(() => {})]);
+      serving = !subscription.isClosed();
       const reason = await subscription.closed;
       signal.removeEventListener('abort', drain);
       serving = false;
