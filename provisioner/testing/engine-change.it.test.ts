@@ -32,9 +32,11 @@ describe('a change of the engine of a model', () => {
     await lab.isActive(endpointId, await lab.publish(shorter));
     const asked = expect.stringContaining('--max-model-len 8192');
     await eventually(async () => expect(await argsOf(spec)).toEqual([asked, asked]));
-    const [pool] = await lab.pools(endpointId);
-    expect(pool?.engine.contextTokensMax).toBe(8192);
-    expect(pool?.replicas.filter(({ name }) => before.includes(name))).toEqual([]);
+    await eventually(async () => {
+      const [pool] = await lab.pools(endpointId);
+      expect(pool?.engine.contextTokensMax).toBe(8192);
+      expect(pool?.replicas.filter(({ name }) => before.includes(name))).toEqual([]);
+    });
     await lab.isActive(endpointId, await lab.publish({ ...spec, version: 3 }));
     await eventually(async () => expect((await argsOf(spec)).join(' ')).not.toContain('--max-model-len'));
     await lab.publish(deleted(spec));

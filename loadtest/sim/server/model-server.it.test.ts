@@ -196,10 +196,11 @@ describe('bounds', () => {
   });
 
   it('is not healthy and refuses while it loads', async () => {
-    const server = await start(['--load-ms=300']);
-    expect((await fetch(`${server.url}/health`)).status).toBe(503);
-    expect((await post(server, chat)).status).toBe(503);
-    await eventually(async () => expect((await fetch(`${server.url}/health`)).status).toBe(200));
+    const [loading, soon] = [await start(['--load-ms=600000']), await start(['--load-ms=100'])];
+    expect((await fetch(`${loading.url}/health`)).status).toBe(503);
+    expect((await post(loading, chat)).status).toBe(503);
+    await eventually(async () => expect((await fetch(`${soon.url}/health`)).status).toBe(200));
+    expect((await post(soon, chat)).status).toBe(200);
   });
 
   it('cuts a reader that takes nothing', async () => {
