@@ -38,7 +38,7 @@ interface Kind {
   profile: EngineProfile;
   program: WantedProgram;
   check(weights: string): Promise<void>;
-  /** `{args}` stands for the profile's own; what comes behind them is said last, and so is what counts. */
+  /** `{args}` stands for the profile's own; the weights stand where they win over these. */
   commandWith(program: string, weights: string): string[];
   /** Defaults, by the number of threads for each replica. */
   env(threads: number): Record<string, string>;
@@ -74,7 +74,8 @@ const kinds: Record<Exclude<EngineKind, 'sim'>, Kind> = {
       byHand: 'pip install vllm, in an environment of its own',
     },
     check: checkModelFolder,
-    commandWith: (program, weights) => [program, 'serve', '{args}', `--model=${weights}`],
+    // `vllm serve` makes the first of them its positional argument, which wins over all others (0.32.0, FlexibleArgumentParser).
+    commandWith: (program, weights) => [program, 'serve', `--model=${weights}`, '{args}'],
     env: (threads) => ({ OMP_NUM_THREADS: String(threads), VLLM_CPU_KVCACHE_SPACE: '1' }),
     inherited: /^(VLLM_|CUDA_|OMP_|(DY)?LD_LIBRARY_PATH$)/,
   },
