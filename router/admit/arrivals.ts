@@ -1,5 +1,6 @@
 import { FairLine } from './fair-line.ts';
 import type { Source } from './intake.ts';
+import { onceInNextTurn, type NextTurn } from './next-turn.ts';
 
 /** So many requests in one turn are a crowd: each takes 0.1 to 0.3 ms from the read of its head to the wait for its body. */
 const crowdCost = 16;
@@ -20,7 +21,7 @@ const heardMax = 256;
  */
 export class Arrivals {
   readonly #held: () => void;
-  readonly #nextTurn: (act: () => void) => void;
+  readonly #schedule: () => void;
   readonly #now: () => number;
   /** They may bring something, and can be told to wait. */
   readonly #resting = new Set<Source>();
@@ -34,15 +35,11 @@ export class Arrivals {
   /** What this turn has taken on, and may. */
   #cost = 0;
   #share = turnCost;
-  #isDue = false;
 
-  /**
-   * `held` is called for each turn that had its share; `nextTurn` calls back once, after this turn has read its sockets; `now`:
-   * monotonic milliseconds.
-   */
-  constructor(outside: { held: () => void; nextTurn: (act: () => void) => void; now: () => number }) {
+  /** `held` is called for each turn that had its share; `now`: monotonic milliseconds. */
+  constructor(outside: { held: () => void; nextTurn: NextTurn; now: () => number }) {
     this.#held = outside.held;
-    this.#nextTurn = outside.nextTurn;
+    this.#schedule = onceInNextTurn(outside.nextTurn, () => this.#turn());
     this.#now = outside.now;
   }
 
@@ -87,14 +84,7 @@ export class Arrivals {
     if (!this.#since.has(source)) this.#since.set(source, this.#now());
   }
 
-  #schedule(): void {
-    if (this.#isDue) return;
-    this.#isDue = true;
-    this.#nextTurn(() => this.#turn());
-  }
-
   #turn(): void {
-    this.#isDue = false;
     if (this.#first !== undefined) this.#heard.add(this.#first);
     for (const source of this.#heard) {
       this.#since.delete(source);

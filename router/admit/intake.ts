@@ -1,4 +1,5 @@
 import { FairLine } from './fair-line.ts';
+import { onceInNextTurn, type NextTurn } from './next-turn.ts';
 
 /** A connection that brings bytes, and can be told to wait. */
 export interface Source {
@@ -22,17 +23,16 @@ const muchBytes = 16 * 1024;
 export class Intake {
   readonly #turnBytes: number;
   readonly #held: () => void;
-  readonly #nextTurn: (act: () => void) => void;
+  readonly #schedule: () => void;
   readonly #line = new FairLine<Source>();
   #left: number;
-  #isDue = false;
 
-  /** `held` is called for each wait; `nextTurn` calls back once, after this turn of the event loop has read its sockets. */
-  constructor(turnBytes: number, { held, nextTurn }: { held: () => void; nextTurn: (act: () => void) => void }) {
+  /** `held` is called for each wait. */
+  constructor(turnBytes: number, { held, nextTurn }: { held: () => void; nextTurn: NextTurn }) {
     this.#turnBytes = turnBytes;
     this.#left = turnBytes;
     this.#held = held;
-    this.#nextTurn = nextTurn;
+    this.#schedule = onceInNextTurn(nextTurn, () => this.#turn());
   }
 
   /** Those that wait for one of the next turns. */
@@ -67,14 +67,7 @@ export class Intake {
     this.#line.delete(source.owner, source);
   }
 
-  #schedule(): void {
-    if (this.#isDue) return;
-    this.#isDue = true;
-    this.#nextTurn(() => this.#turn());
-  }
-
   #turn(): void {
-    this.#isDue = false;
     this.#left = this.#turnBytes;
     for (let reads = this.#turnBytes; reads > 0; reads -= readBytesMax) this.#line.next()?.resume();
     if (this.#line.size > 0) this.#schedule();

@@ -1,4 +1,5 @@
 import { FairLine } from '../admit/fair-line.ts';
+import { onceInNextTurn, type NextTurn } from '../admit/next-turn.ts';
 import type { BodyRules } from './body-rules.ts';
 import type { ScannedBody, ScanProblem } from './scanned-body.ts';
 import type { Scanner } from './scanner.ts';
@@ -19,23 +20,16 @@ interface Growing {
 export class ScanQueue {
   readonly #volatileKeys: readonly string[];
   readonly #turnBytes: number;
-  readonly #nextTurn: (act: () => void) => void;
+  readonly #schedule: () => void;
   readonly #waiting = new FairLine<QueuedScan>();
-  #isDue = false;
 
-  /**
-   * `volatileKeys`: members that do not count, beside those of an API's rules. `nextTurn` calls back once, later in this
-   * turn of the event loop or in the next one.
-   */
+  /** `volatileKeys`: members that do not count, beside those of an API's rules. */
   constructor(
     volatileKeys: readonly string[] = [],
-    {
-      nextTurn = setImmediate,
-      turnBytes = turnBytesMax,
-    }: { nextTurn?: (act: () => void) => void; turnBytes?: number } = {},
+    { nextTurn = setImmediate, turnBytes = turnBytesMax }: { nextTurn?: NextTurn; turnBytes?: number } = {},
   ) {
     this.#volatileKeys = volatileKeys;
-    this.#nextTurn = nextTurn;
+    this.#schedule = onceInNextTurn(nextTurn, () => this.#turn());
     this.#turnBytes = turnBytes;
   }
 
@@ -63,14 +57,7 @@ export class ScanQueue {
     this.#schedule();
   }
 
-  #schedule(): void {
-    if (this.#isDue || this.#waiting.size === 0) return;
-    this.#isDue = true;
-    this.#nextTurn(() => this.#turn());
-  }
-
   #turn(): void {
-    this.#isDue = false;
     let left = this.#turnBytes;
     while (left > 0) {
       const scan = this.#waiting.next();
@@ -78,7 +65,7 @@ export class ScanQueue {
       left -= scan.step(left);
       if (scan.isBehind) this.#waiting.add(scan.endpointId, scan);
     }
-    this.#schedule();
+    if (this.#waiting.size > 0) this.#schedule();
   }
 }
 
