@@ -24,8 +24,11 @@ export class ConnectionTurns {
   open(socket: Socket): void {
     const connection = new Connection(socket);
     this.#connections.set(socket, connection);
-    this.#arrivals.rests(connection);
     socket.once('close', () => this.#arrivals.leave(connection));
+    // Node's server lets it flow in the next tick, whatever is said before; inside of TLS its first request may come sooner.
+    process.nextTick(() => {
+      if (!connection.isServing) this.#arrivals.rests(connection);
+    });
   }
 
   /** Whose requests it brings, as far as is known: whose turn it takes. */
