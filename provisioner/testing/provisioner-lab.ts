@@ -83,11 +83,12 @@ export type StartLabCluster = (
 const startEmbedded: StartLabCluster = (kubelet) =>
   startCluster(readClusterConfig({}), { log: silentLogger(), kubelet });
 
-/** Starts the lab with `nodes` × 8 GPUs. */
+/** Starts the lab with `nodes` × 8 GPUs; `routerSilentMs` is how long each provisioner listens before it knows of drains. */
 export async function startProvisionerLab({
   nodes = 1,
   cluster: start = startEmbedded,
   region = 'atl1',
+  routerSilentMs = 3000,
 } = {}): Promise<ProvisionerLab> {
   await using stack = new AsyncDisposableStack();
   const log = silentLogger();
@@ -120,7 +121,7 @@ export async function startProvisionerLab({
     FAIRWAY_CLUSTERS: `${vpcId}=${cluster.kubeconfigPath}`,
     FAIRWAY_PROVISIONER_KEY: provisionerKey,
     FAIRWAY_PRESTOP_MS: '0',
-    FAIRWAY_ROUTER_SILENT_MS: '3000',
+    FAIRWAY_ROUTER_SILENT_MS: String(routerSilentMs),
     FAIRWAY_LEASE_MS: '600',
   };
   const configOf = (overrides: Record<string, string>): ProvisionerConfig =>

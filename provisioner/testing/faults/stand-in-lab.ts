@@ -28,5 +28,6 @@ export function startStandInLab({
     const running = stack.move();
     return { kubeconfigPath, [Symbol.asyncDispose]: () => running.disposeAsync() };
   };
-  return startProvisionerLab({ cluster });
+  // Provisioners start again and again here.
+  return startProvisionerLab({ cluster, routerSilentMs: 1000 });
 }

@@ -31,20 +31,20 @@ export interface SweepResult {
   died: number;
   /** Points of which all came to the same end, with at most one more write. */
   converged: number;
-  /** Most that a crash cost, in writes to the API server. */
-  moreWrites: number;
+  /** Most that a crash cost, in writes to the API server, where they are counted. */
+  moreWrites?: number;
   /** Everything that did not, in words. */
   problems: string[];
 }
 
 /**
- * Lets provisioners die at points of every operation, an endpoint for each, then starts another one and looks that all
- * come to what an endpoint without a crash is.
+ * Lets provisioners die at points of every operation, an endpoint for each, in the way that is theirs, then starts another
+ * one and looks that all come to what an endpoint without a crash is.
  */
 export async function sweep(
   lab: ProvisionerLab,
   { calls, choose }: { calls: ReadonlyMap<string, number>; choose: ChoosePoints },
-  way: WayToDie,
+  nextWay: () => WayToDie,
 ): Promise<SweepResult[]> {
   const points = operations.map(({ name }) => choose(calls.get(name) ?? 0));
   const most = Math.max(...points.map(({ length }) => length));
@@ -53,6 +53,7 @@ export async function sweep(
   for (const [index, { name, after }] of operations.entries()) {
     specs = specs.map(after);
     const endpoints = specs.map((spec, at): Doomed => ({ spec, revision: 0, point: points[index]?.[at] }));
+    const way = nextWay();
     const died = await way.die(endpoints);
     results.push({ operation: name, died, ...(await recover(lab, endpoints, way)) });
   }
@@ -87,7 +88,7 @@ async function recover(
       problems.push(`${point.moment} call ${point.call}: ${String(error)}`);
     }
   }
-  return { points, converged, moreWrites, problems };
+  return { points, converged, problems, ...(way.writesOf && { moreWrites }) };
 }
 
 /** Lines that only one of two pictures has. */
