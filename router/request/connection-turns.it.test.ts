@@ -13,7 +13,7 @@ const started = endAfterEach();
 
 /** A server that says the path, and the most requests that came in one turn of its event loop. */
 async function startEcho(nextTurn: NextTurn = globalThis.setImmediate) {
-  const seen = { open: 0, now: 0, turns: [] as number[], full: 0 };
+  const seen = { open: 0, now: 0, turns: [] as number[], full: 0, served: [] as unknown[] };
   const arrivals = new Arrivals({ nextTurn, held: () => (seen.full += 1), now: () => 0 });
   const turns = new ConnectionTurns(arrivals, () => {});
   const server = createServer((incoming, outgoing) => {
@@ -22,6 +22,8 @@ async function startEcho(nextTurn: NextTurn = globalThis.setImmediate) {
     seen.turns.push(seen.now);
     turns.enter(incoming, outgoing, () => {
       turns.belongTo(incoming.socket, 'a');
+      seen.served.push(incoming.url);
+      outgoing.shouldKeepAlive = incoming.url !== '/last';
       outgoing.end(`<${incoming.url}>`);
     });
   });
@@ -50,6 +52,14 @@ async function startEcho(nextTurn: NextTurn = globalThis.setImmediate) {
 }
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`;
+
+it('a connection whose last reply is said serves no request more', async () => {
+  const { seen, connectOne } = await startEcho();
+  const socket = connectOne();
+  socket.write(get('/1') + get('/last') + get('/3'));
+  await once(socket, 'close');
+  expect([socket.text.includes('</last>'), seen.turns.length, seen.served]).toEqual([true, 3, ['/1', '/last']]);
+});
 
 describe('connections that bring requests at the same time', () => {
   it('take turns, again and again, and all are answered', async () => {

@@ -54,7 +54,8 @@ export class ConnectionTurns {
 
   #next(connection: Connection): void {
     const serve = connection.waiting.shift();
-    if (connection.socket.destroyed) return;
+    // Also one whose last reply is said, and that is closed now.
+    if (!connection.socket.writable) return;
     if (serve !== undefined) return serve();
     connection.isServing = false;
     this.#arrivals.rests(connection);
