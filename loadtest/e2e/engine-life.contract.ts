@@ -15,7 +15,8 @@ export function engineLifeContract(
   engine: Exclude<EngineKind, 'sim'>,
   write: (folder: string) => Promise<string>,
 ): void {
-  describe(`an endpoint of replicas of ${engine}`, () => {
+  // Longer than `untilActive` waits, so that it can say what was missing.
+  describe(`an endpoint of replicas of ${engine}`, { timeout: 400_000 }, () => {
     let fairway: TestStack;
     let endpointId: string;
     let client: OpenAI;
@@ -93,7 +94,7 @@ export function engineLifeContract(
           expect(last.filter(({ pid }) => pid !== victim?.pid)).toHaveLength(3);
           expect((await fairway.get(endpointId)).replicas.ready).toBe(3);
         },
-        { timeoutMs: 60_000 },
+        { timeoutMs: 300_000 },
       );
     });
 

@@ -32,6 +32,9 @@ export interface ApiCall {
 /** The model of every endpoint that tests create where models are simulated. */
 export const testModel = 'fairway/test-model';
 
+/** What a change gets to serve, milliseconds: real engines import and load for minutes where cores are few. */
+const activeWithinMs = { sim: 90_000, 'llama.cpp': 300_000, vllm: 300_000 };
+
 const quiet: StackOptions = {
   smoke: false,
   keep: undefined,
@@ -121,7 +124,8 @@ export class TestStack implements AsyncDisposable {
       const { status, phase, reason, message, replicas } = resource;
       throw new Error(`${status}, ${phase}, ${replicas.ready} ready, ${reason}: ${message}`);
     };
-    return eventually(look, { timeoutMs: 90_000, everyMs: 50 });
+    const { engine } = this.stack.plan.options;
+    return eventually(look, { timeoutMs: activeWithinMs[engine], everyMs: 50 });
   }
 
   scale(endpointId: string, scale: number): Promise<ApiAnswer> {
