@@ -125,5 +125,6 @@ describe('a real cluster', unless, () => {
     await expect(refused).rejects.toThrow(/secrets in fairway-system: create, get, patch/);
     await expect(refused).rejects.toThrow(/^ {2}pods: patch$/m);
     await expect(refused).rejects.not.toThrow(/gateway|GPUs/);
+    await expect(whatIsLeft(own, false)).rejects.toThrow(/answered 403/);
   });
 });

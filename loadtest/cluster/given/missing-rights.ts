@@ -27,6 +27,7 @@ type Right = { group: string; resource: string; subresource?: string; verb: stri
 
 /** So many questions are asked at the same time. */
 const together = 16;
+const timeoutMs = 10_000;
 
 /** What a provisioner does and this user may not, as `resource.group: verbs` each. Groups that the cluster does not serve are left out. */
 export async function missingRights(kube: KubeHttp, servedGroups: ReadonlySet<string>): Promise<string[]> {
@@ -67,6 +68,7 @@ async function provisionerRights(): Promise<Right[]> {
 async function allows(kube: KubeHttp, resourceAttributes: Right): Promise<boolean> {
   const kind = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview' };
   const path = `/apis/${kind.apiVersion}/selfsubjectaccessreviews`;
-  const { body } = await kube.send('POST', path, { body: { ...kind, spec: { resourceAttributes } } });
+  const question = { body: { ...kind, spec: { resourceAttributes } }, signal: AbortSignal.timeout(timeoutMs) };
+  const { body } = await kube.send('POST', path, question);
   return at(body, 'status', 'allowed') === true;
 }

@@ -10,13 +10,15 @@ const timeoutMs = 10_000;
 
 /**
  * What Fairway has made in a cluster and left there, in words, and the commands that remove it; empty when that is nothing.
- * `kept`: whether the region's state is kept for another run.
+ * `kept`: whether the region's state is kept for another run. @throws when the API server does not tell.
  */
 export async function whatIsLeft(kubeconfig: string, kept: boolean): Promise<string[]> {
   await using kube = new KubeHttp(await readKubeconfig(kubeconfig));
   const look = async (path: string): Promise<JsonObject | undefined> => {
     const { code, body } = await kube.send('GET', path, { signal: AbortSignal.timeout(timeoutMs) });
-    return code === 200 ? body : undefined;
+    if (code === 404) return undefined;
+    if (code !== 200) throw new Error(`${path} answered ${code}`);
+    return body;
   };
   const count = async (path: string): Promise<number> => {
     const items = (await look(path))?.['items'];
