@@ -4,7 +4,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#shared/runtime/clock.ts';
-import { freePort } from '#shared/runtime/http/free-port.ts';
+import { onFreePort } from '#shared/testing/child-server.ts';
+import { eventually } from '#shared/testing/eventually.ts';
 import { skipUnless } from '#shared/testing/skips.ts';
 import type { KubeEndpoint } from '../client/kube-http.ts';
 import { readKubeconfig } from '../client/kubeconfig.ts';
@@ -46,12 +47,16 @@ export interface Kubelab extends KubeEndpoint, AsyncDisposable {
  * Starts a real control plane in a temporary folder, without kubelet; it ends when this process ends, however it ends.
  * `apiArgs` are more flags of kube-apiserver.
  */
-export async function startKubelab(binaries: string, apiArgs: readonly string[] = []): Promise<Kubelab> {
+export function startKubelab(binaries: string, apiArgs: readonly string[] = []): Promise<Kubelab> {
+  return onFreePort((port) => startOn(port, binaries, apiArgs));
+}
+
+async function startOn(port: number, binaries: string, apiArgs: readonly string[]): Promise<Kubelab> {
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'fairway-lab-'));
   stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   const guard = stack.use(new Guard());
-  const parts = await prepareControlPlane({ binaries, folder, port: await freePort(), apiArgs });
+  const parts = await prepareControlPlane({ binaries, folder, port, apiArgs });
   const alive = new Map<string, AsyncDisposable>();
   for (const part of parts) {
     stack.defer(() => alive.get(part.name)?.[Symbol.asyncDispose]());
@@ -78,22 +83,18 @@ async function startPart(
   const log = openSync(logFile, 'a', 0o600);
   const child = await guard.start({ file: command, args, env: { HOME: folder }, log }).finally(() => closeSync(log));
   const exited = once(child, 'exit');
+  const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
   const end = async (): Promise<void> => {
-    if (child.exitCode === null && child.signalCode === null) signalGroup(child.pid, 'SIGKILL');
+    if (!ended()) signalGroup(child.pid, 'SIGKILL');
     await exited;
   };
-  const until = systemClock.monotonic() + startTimeoutMs;
-  for (;;) {
-    const error = await ready().then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
-    if (error === undefined) return { [Symbol.asyncDispose]: end };
-    if (child.exitCode !== null || systemClock.monotonic() > until) {
-      await end();
-      const said = (await readFile(logFile, 'utf8')).slice(-4000);
-      throw new Error(`${name} did not become ready: ${String(error)}\n${said}`);
-    }
-    await systemClock.sleep(20);
+  try {
+    await eventually(async () => ended() || ready(), { timeoutMs: startTimeoutMs, everyMs: 20 });
+    if (ended()) throw new Error('it has ended');
+    return { [Symbol.asyncDispose]: end };
+  } catch (error) {
+    await end();
+    const said = (await readFile(logFile, 'utf8')).slice(-4000);
+    throw new Error(`${name} did not become ready: ${String(error)}\n${said}`, { cause: error });
   }
 }
