@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createReplySchema } from '#shared/contract/resource.ts';
 import { streams } from '#shared/contract/subjects.ts';
+import { systemClock } from '#shared/runtime/clock.ts';
 import { silentLogger } from '#shared/runtime/log.ts';
 import { connectNats } from '#shared/runtime/nats/nats.ts';
 import { eventually } from '#shared/testing/eventually.ts';
@@ -112,7 +113,7 @@ describe('kill -9 in the middle of operations', () => {
     await fairway.untilActive(endpointId);
     const before = await lastStatus();
     // That nothing happens can only be seen by waiting: as long as the guarantee says.
-    await new Promise((resolve) => setTimeout(resolve, 60_000));
+    await systemClock.sleep(60_000);
     expect(await lastStatus()).toBe(before);
   });
 });

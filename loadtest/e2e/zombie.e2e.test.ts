@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '#shared/runtime/clock.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { endAfterAll } from '#shared/testing/started.ts';
 import { findLeftovers } from './leftovers.ts';
@@ -32,7 +33,8 @@ describe('a provisioner that is paused past its lease', () => {
     // that it works again, and then there is still nothing.
     const after = await fairway.create('after', 1);
     await fairway.untilActive(after.dedicated_inference.id, 1);
-    await new Promise((resolve) => setTimeout(resolve, 2 * leaseMs));
+    // That nothing comes back can only be seen by waiting: two leases more.
+    await systemClock.sleep(2 * leaseMs);
     await eventually(async () => expect(await findLeftovers(fairway.stack.plan, ids)).toEqual([]));
     for (const id of ids) expect((await fairway.api('GET', `/${id}`)).status).toBe(404);
   });

@@ -7,6 +7,7 @@ import { eventually } from '#shared/testing/eventually.ts';
 import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { startRedisServer } from '#shared/testing/redis-server.ts';
 import { endAfterEach } from '#shared/testing/started.ts';
+import { systemClock } from './clock.ts';
 import { createLogger, silentLogger } from './log.ts';
 import { connectRedis, type RedisConnection } from './redis.ts';
 
@@ -58,7 +59,9 @@ describe('a Redis connection', () => {
     }
     expect(early.up()).toBe(false);
     await eventually(() => expect(log.join('')).toContain('ECONNREFUSED'));
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    let tries = 0;
+    early.client.on('reconnecting', () => (tries += 1));
+    await eventually(() => expect(tries).toBeGreaterThan(2));
     expect(log.length).toBeLessThan(4);
   });
 
@@ -93,11 +96,12 @@ describe('a Redis connection', () => {
       expect(ms).toBeLessThan(commandMs);
     }
     await eventually(() => expect(redis.up()).toBe(false));
+    // Two seconds of the client's own tries: a command ends in time whatever one of them waits for.
     for (let turn = 0; turn < 20; turn += 1) {
       const { ms, result } = await outcome(redis.client.get('a'));
       expect(result).toMatch(/Error/);
       expect(ms).toBeLessThan(commandMs);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await systemClock.sleep(100);
     }
     server.resume();
     await isUp(redis);
@@ -125,7 +129,8 @@ describe('a Redis connection', () => {
     await pending;
     if (state === 'down') await server.restart();
     if (state === 'hanging') server.resume();
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    // That it does not come back can only be seen by waiting: longer than its longest pause between two tries.
+    await systemClock.sleep(1200);
     expect(redis.up()).toBe(false);
     await using other = connectRedis({ url: server.url, name: 'operator', log: silentLogger() });
     await isUp(other);

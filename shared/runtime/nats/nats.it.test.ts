@@ -4,6 +4,7 @@ import { freePort } from '#shared/runtime/http/free-port.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { ownTimeOf } from '#shared/testing/own-time.ts';
 import { startNatsServer } from '#shared/testing/nats-server.ts';
+import { systemClock } from '../clock.ts';
 import { createLogger, silentLogger } from '../log.ts';
 import { connectNats, type Nats } from './nats.ts';
 import { isNatsTrouble, readLast, writeDocuments } from './nats-publish.ts';
@@ -29,7 +30,8 @@ describe('a NATS connection', () => {
     });
     waiting.catch(() => {});
     await eventually(() => expect(said.join('')).toContain('nats.waiting'));
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    // That it says no more can only be seen by waiting: two more tries.
+    await systemClock.sleep(600);
     expect(said).toHaveLength(1);
     stop.abort(new Error('enough'));
     await expect(waiting).rejects.toThrow();
@@ -75,11 +77,15 @@ describe('a NATS connection', () => {
   it('reconnects after the server was killed and started again on its port', async () => {
     await using server = await startNatsServer();
     await using nats = await dial(server);
+    let tries = 0;
+    void (async () => {
+      for await (const { type } of nats.nc.status()) if (type === 'reconnecting') tries += 1;
+    })();
     await server.kill();
     await eventually(() => expect(nats.up()).toBe(false));
     const failure: unknown = await readLast(nats, 'NONE', 'a').catch((error: unknown) => error);
     expect(isNatsTrouble(failure)).toBe(true);
-    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await eventually(() => expect(tries).toBeGreaterThan(5));
     await server.restart();
     await eventually(() => answers(nats));
   });
