@@ -51,19 +51,17 @@ function title(text: string): void {
   console.log(`\n── ${text}`);
 }
 
-const hasKubernetes = await findKubernetes().then(
-  () => true,
-  () => false,
-);
-/** What tests use and npm does not have; they find it in the cache afterwards. */
-const builds = {
-  ...(hasKubernetes ? {} : { 'the real kube-apiserver': ['bash', 'loadtest/cluster/kubelab/build.sh'] }),
-  'the Gateway API’s definitions': downloadGatewayDefinitions,
-  'DigitalOcean’s clients': [process.execPath, 'api/testing/clients/build.ts'],
-};
-
-/** Builds all of it, one after the other. */
+/** Builds what tests use and npm does not have, one after the other; they find it in the cache afterwards. */
 async function startBuilds(stop: AbortSignal): Promise<[what: string, result: CommandResult][]> {
+  const hasKubernetes = await findKubernetes().then(
+    () => true,
+    () => false,
+  );
+  const builds = {
+    ...(hasKubernetes ? {} : { 'the real kube-apiserver': ['bash', 'loadtest/cluster/kubelab/build.sh'] }),
+    'the Gateway API’s definitions': downloadGatewayDefinitions,
+    'DigitalOcean’s clients': [process.execPath, 'api/testing/clients/build.ts'],
+  };
   const results: [string, CommandResult][] = [];
   for (const [what, command] of Object.entries(builds))
     results.push([what, await runCommand(command, { cwd: root, signal: stop })]);
