@@ -8,7 +8,7 @@ import { covers } from './covers.ts';
 import { keptDeployment, scaledTo, type CurrentGroup } from './current-groups.ts';
 import { viewPod, type PodView } from '../observe/pod-view.ts';
 import { deletionCosts, planReplicaCount, type ReplicaCountPlan } from './plan-replica-count.ts';
-import { intentSeqOf, labels } from '../manifests/names.ts';
+import { labels } from '../manifests/names.ts';
 import { planMoves } from './rollout/closed-nodes.ts';
 import { planRollout } from './rollout/rollout.ts';
 import { listedReplicas, livePods, replicasOf, rolloutOf } from './rollout-of.ts';
@@ -131,7 +131,7 @@ export function planWorkloadSteps(spec: AppliedSpec, plan: WorkloadPlan): Step[]
     const planned = fenced(scaledTo(outdated ? keptDeployment(deployment) : deployment, replicas), spec.intentSeq);
     if (live !== undefined && covers(live, planned)) return [];
     const why = `${replicas} replicas are asked for now`;
-    if (live === undefined || intentSeqOf(live) < spec.intentSeq) return [{ kind: 'apply', object: planned, why }];
+    if (live === undefined) return [{ kind: 'apply', object: planned, why }];
     // The fence does not tell writes of one sequence apart: one that comes late must not move the count back.
     const { uid, resourceVersion } = seen(live, kinds.deployment);
     return [{ kind: 'apply', object: planned, uid, resourceVersion, why }];
