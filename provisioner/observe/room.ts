@@ -150,11 +150,6 @@ export function wantsOf(podSpec: unknown, defaults: Readonly<Record<string, stri
   return { asks: sum(sum(greatest, amountsOf(spec.overhead)), { pods: 1 }), nodeSelector, tolerations };
 }
 
-/** What is left of `from` without `asks`; what it does not name it does not have. */
-export function less(from: Amounts, asks: Amounts): Amounts {
-  return Object.fromEntries(Object.entries(from).map(([name, amount]) => [name, amount - (asks[name] ?? 0)]));
-}
-
 function sum(a: Amounts, b: Amounts): Amounts {
   return merged(a, b, (x, y) => x + y);
 }
