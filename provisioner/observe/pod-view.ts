@@ -24,6 +24,8 @@ export interface PodView {
   createdAt: string;
   /** When it will be killed, once it was marked for deletion. */
   deletingAt: string | undefined;
+  /** Undefined while none has been chosen. */
+  node: string | undefined;
   address: string | undefined;
   port: number;
   /** GPUs that it asks for. */
@@ -65,6 +67,7 @@ interface ContainerStatus {
 
 /** The parts of a pod's spec that are read. */
 interface PodSpec {
+  nodeName?: string;
   containers?: { ports?: { containerPort: number }[]; resources?: { limits?: Record<string, string> } }[];
 }
 
@@ -72,7 +75,8 @@ interface PodSpec {
 export function viewPod(pod: KubeObject): PodView {
   const { metadata } = pod;
   const status = (pod['status'] ?? {}) as PodStatus;
-  const engine = ((pod['spec'] ?? {}) as PodSpec).containers?.[0];
+  const { nodeName: node, containers } = (pod['spec'] ?? {}) as PodSpec;
+  const engine = containers?.[0];
   const ready = conditionOf(status, 'Ready')?.status === 'True';
   const port = Number(metadata.annotations?.[podPortAnnotation] ?? engine?.ports?.[0]?.containerPort ?? 0);
   return {
@@ -85,6 +89,7 @@ export function viewPod(pod: KubeObject): PodView {
     revision: metadata.labels?.[labels.revision] ?? '',
     createdAt: metadata.creationTimestamp ?? '',
     deletingAt: metadata.deletionTimestamp,
+    node,
     address: status.podIP === '' ? undefined : status.podIP,
     port,
     gpus: Object.values(gpuResources).reduce((sum, name) => sum + Number(engine?.resources?.limits?.[name] ?? 0), 0),
@@ -99,9 +104,10 @@ export function viewPod(pod: KubeObject): PodView {
 
 /** What to say of nodes whose kubelets the API server does not hear, judged by our pods on them. */
 export function unheardKubelets(pods: readonly KubeObject[]): string[] {
-  const unheard = pods.filter((pod) => endpointOf(pod) !== undefined && viewPod(pod).unheard);
+  const ours = pods.filter((pod) => endpointOf(pod) !== undefined).map(viewPod);
+  const unheard = ours.filter((pod) => pod.unheard);
   if (unheard.length === 0) return [];
-  const nodes = new Set(unheard.map(({ spec }) => String((spec as { nodeName?: string } | undefined)?.nodeName)));
+  const nodes = new Set(unheard.map(({ node }) => node));
   const names = [...nodes].slice(0, 8).join(', ');
   return [`kubelets: the API server does not hear those of ${names}; ${unheard.length} replicas are asked directly.`];
 }

@@ -5,14 +5,13 @@ import { kinds } from '../kube/kinds.ts';
 import type { ObservedState } from '../observe/observed-state.ts';
 import type { SeenObject, Step } from './step.ts';
 import { covers } from './covers.ts';
-import { keptDeployment, scaledTo, type CurrentGroup } from './current-groups.ts';
+import { keptDeployment, scaledTo } from './current-groups.ts';
 import { viewPod, type PodView } from '../observe/pod-view.ts';
 import { deletionCosts, planReplicaCount, type ReplicaCountPlan } from './plan-replica-count.ts';
 import { labels } from '../manifests/names.ts';
 import { planMoves } from './rollout/closed-nodes.ts';
 import { planRollout } from './rollout/rollout.ts';
-import { listedReplicas, livePods, replicasOf, rolloutOf } from './rollout-of.ts';
-import type { PlanSettings } from './settings.ts';
+import { listedReplicas, livePods, replicasOf, type GroupChoice } from './rollout-of.ts';
 
 /** A Deployment of an endpoint. */
 interface Workload {
@@ -50,16 +49,14 @@ export function seen(object: KubeObject, kind: SeenObject['kind']): SeenObject {
 
 /** Decides replica counts and victims of every Deployment, current and outdated. Pure. */
 export function planWorkloads(
-  current: readonly CurrentGroup[],
+  { current, rollout }: Pick<GroupChoice, 'current' | 'rollout'>,
   observed: ObservedState,
-  settings: PlanSettings,
 ): WorkloadPlan {
   const listed = listedReplicas(observed);
   const live = observed.children.filter((child) => child.kind === 'Deployment');
   const outdated = live.filter(
     ({ metadata }) => !current.some(({ deployment }) => deployment.metadata.name === metadata.name),
   );
-  const rollout = rolloutOf(current, observed, settings);
   const { counts, kept, leaving: followed, held, short } = planRollout(rollout);
   const moves = planMoves(rollout);
   const leaving = followed.union(moves.leaving);

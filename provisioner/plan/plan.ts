@@ -115,13 +115,13 @@ function bringUp(chosen: ChosenSpec, observed: ObservedState, settings: PlanSett
   const adopt: Step[] = covers(resource, planned)
     ? []
     : [{ kind: 'apply', object: planned, uid, why: `revision ${spec.intentSeq} was taken up` }];
-  const { current, refusal } = chooseGroups(spec, observed, settings);
+  const { current, rollout, refusal } = chooseGroups(spec, observed, settings);
   const live = observed.status.document?.live ?? null;
   if (refusal !== null && live !== null && chosen.of === 'desired' && live.revision !== spec.intentSeq) {
     const { progress, ...plan } = bringUp(inPlaceOf(spec, live), observed, settings);
     return { ...plan, progress: progress && { ...progress, refusal } };
   }
-  const workloads = planWorkloads(current, observed, settings);
+  const workloads = planWorkloads({ current, rollout }, observed);
   const secretsOf = (pool: string): PoolSecrets => ({
     upstreamKey: settings.upstreamKeyOf(pool),
     huggingFaceToken: observed.huggingFaceToken,

@@ -20,9 +20,10 @@ export interface Refusal {
   hint: string;
 }
 
-/** Groups of a spec on the templates that they are to run on, and why that cannot be brought about, or null. */
+/** Groups of a spec on the templates that they are to run on, how they come there, and why they cannot, or null. */
 export interface GroupChoice {
   current: readonly CurrentGroup[];
+  rollout: Rollout;
   refusal: Refusal | null;
 }
 
@@ -31,28 +32,32 @@ export interface GroupChoice {
  * old one. A change for which there is no room in any way is refused while nothing of it has been made. Pure.
  */
 export function chooseGroups(spec: AppliedSpec, observed: ObservedState, settings: PlanSettings): GroupChoice {
-  const renewed = currentGroups(spec, observed, settings);
-  if (isPossible(renewed, observed, settings)) return { current: renewed, refusal: null };
-  const current = observed.renew ? currentGroups(spec, { ...observed, renew: false }, settings) : renewed;
-  if (current === renewed || !isPossible(current, observed, settings))
-    return { current, refusal: refuse(current, observed, settings) };
-  return { current, refusal: null };
+  const choiceOf = (renew: boolean): GroupChoice => {
+    const current = currentGroups(spec, { ...observed, renew }, settings);
+    const rollout = rolloutOf(current, observed, settings);
+    return { current, rollout, refusal: isPossible(rollout, current, observed) ? null : refuse(rollout, current) };
+  };
+  const newest = choiceOf(observed.renew);
+  return newest.refusal !== null && observed.renew ? choiceOf(false) : newest;
 }
 
 /** Once it has begun it goes on as far as it can, until its deadline. */
-function isPossible(current: readonly CurrentGroup[], observed: ObservedState, settings: PlanSettings): boolean {
-  const rollout = rolloutOf(current, observed, settings);
-  const made = new Set(observed.children.map(({ metadata }) => metadata.name));
+function isPossible(
+  rollout: Rollout,
+  current: readonly CurrentGroup[],
+  { children }: Pick<ObservedState, 'children'>,
+): boolean {
+  const made = new Set(children.map(({ metadata }) => metadata.name));
   const begun = current.every(({ deployment }) => made.has(deployment.metadata.name));
   return rollout.outdated.length === 0 || begun || comesAbout(rollout);
 }
 
-function refuse(current: readonly CurrentGroup[], observed: ObservedState, settings: PlanSettings): Refusal {
+function refuse(rollout: Rollout, current: readonly CurrentGroup[]): Refusal {
   const sizes = current.map(({ group: { accelerator } }) => {
     const gpus = gpuSize(accelerator.slug)?.gpuCount ?? 1;
     return `${accelerator.scale} × ${accelerator.slug} of ${gpus} GPU${gpus === 1 ? '' : 's'}`;
   });
-  const alone = comesAbout({ ...rolloutOf(current, observed, settings), mayHold: true });
+  const alone = comesAbout({ ...rollout, mayHold: true });
   return alone
     ? {
         reason: 'NoRoomBeside',
@@ -67,21 +72,20 @@ function refuse(current: readonly CurrentGroup[], observed: ObservedState, setti
 }
 
 /** What a rollout decides on. */
-export function rolloutOf(current: readonly CurrentGroup[], observed: ObservedState, settings: PlanSettings): Rollout {
+function rolloutOf(current: readonly CurrentGroup[], observed: ObservedState, settings: PlanSettings): Rollout {
   const listed = listedReplicas(observed);
   const names = new Set(current.map(({ deployment }) => deployment.metadata.name));
   const deployments = observed.children.filter(({ kind }) => kind === 'Deployment');
   const outdated = deployments.filter(({ metadata }) => !names.has(metadata.name));
-  const nodes = new Map(observed.room.pods.map(({ id, node }) => [id, node]));
   const order = victimOrder(listed, { leaving: new Set(), loads: observed.loads });
   const podsOf = (revision: string | undefined): RolloutPod[] =>
     livePods(observed.pods, revision)
       .toSorted(order)
-      .map(({ replicaId: id }) => {
+      .map(({ replicaId: id, node }) => {
         const state = listed.get(id);
-        return { id, node: nodes.get(id), ready: state === 'ready', draining: state === 'draining' };
+        return { id, node, ready: state === 'ready', draining: state === 'draining' };
       });
-  const live = liveNames(observed, settings);
+  const live = outdated.length === 0 ? new Set() : liveNames(observed, settings);
   const asked = new Set(current.map(({ deployment }) => deployment.metadata.annotations?.[askedAnnotation]));
   return {
     wanted: current.map(({ group, deployment, revision }) => ({

@@ -119,6 +119,7 @@ export function samplePod(index: number, parts: Partial<PodView> = {}): PodView 
     revision: 'hash',
     createdAt: at(index * 1000),
     deletingAt: undefined,
+    node: undefined,
     address: `10.0.0.${index}`,
     port: 8000,
     gpus: 1,

@@ -1,5 +1,4 @@
-import { FreeRoom } from './free-room.ts';
-import type { Rollout, RolloutPod, WantedReplicas } from './rollout.ts';
+import { freeRoom, type Rollout, type RolloutPod } from './rollout.ts';
 
 /** What to do about replicas on nodes that take no new pods (`kubectl cordon`). */
 interface MovePlan {
@@ -16,17 +15,17 @@ interface MovePlan {
  * closed nodes go, drained as in every scale-down. While templates change the rollout counts; there, too, those on closed
  * nodes go first. Pure.
  */
-export function planMoves({ wanted, outdated, room }: Rollout): MovePlan {
+export function planMoves(rollout: Rollout): MovePlan {
+  const { wanted, outdated, room } = rollout;
   const closed = new Set(room.nodes.filter(({ closed: isClosed }) => isClosed).map(({ name }) => name));
   const isOpen = ({ node }: RolloutPod): boolean => node === undefined || !closed.has(node);
-  const waiting = new Set(
-    wanted.flatMap(({ pods }) => pods.flatMap(({ id, node }) => (node === undefined ? [id] : []))),
-  );
-  const free = new FreeRoom({ ...room, pods: room.pods.filter(({ id }) => !waiting.has(id)) });
+  const leaving = new Set(wanted.flatMap(({ pods }) => pods.filter((pod) => !isOpen(pod)).map(({ id }) => id)));
+  if (leaving.size === 0 || outdated.length > 0) return { counts: wanted.map(() => 0), leaving, stuck: new Set() };
+  const free = freeRoom(rollout, () => true);
   const moves = wanted.map((group) => {
     const open = group.pods.filter(isOpen);
     const moving = group.pods.length - open.length;
-    if (moving === 0 || outdated.length > 0) return { count: 0, stuck: false };
+    if (moving === 0) return { count: 0, stuck: false };
     const placed = open.filter(({ node }) => node !== undefined).length;
     const missing = Math.max(0, group.scale - placed);
     const places = Array.from({ length: missing }, () => free.place(group.wants)).filter((node) => node !== undefined);
@@ -37,7 +36,7 @@ export function planMoves({ wanted, outdated, room }: Rollout): MovePlan {
   });
   return {
     counts: moves.map(({ count }) => count),
-    leaving: new Set(wanted.flatMap(({ pods }) => pods.filter((pod) => !isOpen(pod)).map(({ id }) => id))),
-    stuck: new Set(wanted.filter((_, index) => moves[index]?.stuck === true).map(({ pool }: WantedReplicas) => pool)),
+    leaving,
+    stuck: new Set(wanted.filter((_, index) => moves[index]?.stuck === true).map(({ pool }) => pool)),
   };
 }

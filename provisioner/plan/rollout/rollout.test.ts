@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { replicasOf, revised, SampleCluster, statesOf } from '../../testing/sample-cluster.ts';
 import { sampleIds, sampleNow, sampleOnOtherGpus, sampleSettings, sampleSpec } from '../../testing/sample-endpoint.ts';
+import { planEndpoint } from '../plan.ts';
 import { runScenario } from '../../testing/rollouts/rollout-scenario.ts';
 
 /** An active endpoint on nodes with so many GPUs. */
@@ -155,6 +156,19 @@ describe('a change that replaces replicas', () => {
     watch(cluster);
     expect(templates()).not.toEqual(before);
     expect(statesOf(cluster)).toEqual(['ready', 'ready']);
+  });
+
+  it('looks for no room where nobody has to go', () => {
+    const cluster = on([4], 2);
+    const plan = (scale: number, revision: number) => {
+      cluster.desired = revised(sampleSpec(scale), revision);
+      const observed = cluster.observe();
+      const room = { ...observed.room, pods: [] };
+      Object.defineProperty(room, 'pods', { get: () => expect.unreachable('room is looked for') });
+      return planEndpoint({ ...observed, room }, cluster.settings);
+    };
+    expect(plan(2, 1).steps).toEqual([]);
+    expect(plan(9, 2).steps.map(({ kind }) => kind)).toContain('apply');
   });
 
   it('comes to an end in every one of 40 stories, and never takes what is needed', () => {

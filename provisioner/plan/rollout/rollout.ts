@@ -69,6 +69,7 @@ export interface RolloutPlan {
  */
 export function planRollout(rollout: Rollout): RolloutPlan {
   const { wanted, outdated } = rollout;
+  if (outdated.length === 0) return unhindered(wanted);
   const { counts, places } = grow(rollout);
   const missing = wanted.map(({ scale, pods }, index) => scale - placed(pods) - (places[index]?.length ?? 0));
   const leaving = new Set<string>();
@@ -87,6 +88,13 @@ export function planRollout(rollout: Rollout): RolloutPlan {
   });
   const held = outdated.filter((old) => isEmptied(old, rollout, leaving)).map(({ pool }) => pool);
   return { counts, places, kept, leaving, held: new Set(held), short: blocked.length > 0 };
+}
+
+/** Nobody has to go: what is wanted is made at once, and no room is looked for. */
+function unhindered(wanted: readonly WantedReplicas[]): RolloutPlan {
+  const nobody = new Set<string>();
+  const counts = wanted.map(({ scale }) => scale);
+  return { counts, places: wanted.map(() => []), kept: [], leaving: nobody, held: nobody, short: false };
 }
 
 /** True when the rollout would come to its end in the room that there is, if every new replica came up. Pure. */
@@ -119,14 +127,12 @@ function played(state: Rollout, { places, leaving }: RolloutPlan): Rollout {
   });
   const outdated = state.outdated.map((old) => ({ ...old, pods: old.pods.filter(({ id }) => !leaving.has(id)) }));
   const { namespace } = state.room;
-  const booked = added.flatMap((pods, index) =>
-    pods.map((pod) => ({ ...noWants, ...state.wanted[index]?.wants, ...pod, namespace, going: false })),
+  const booked = state.wanted.flatMap(({ wants }, index) =>
+    (added[index] ?? []).map((pod) => ({ ...wants, ...pod, namespace, going: false })),
   );
   const pods = [...state.room.pods.filter(({ id }) => !leaving.has(id)), ...booked];
   return { ...state, wanted, outdated, room: { ...state.room, pods } };
 }
-
-const noWants: PodWants = { asks: {}, nodeSelector: {}, tolerations: [] };
 
 /** Counts grow at once where nothing has to go for it, else as far as there is room now. */
 function grow(rollout: Rollout): Pick<RolloutPlan, 'counts' | 'places'> {
@@ -134,7 +140,8 @@ function grow(rollout: Rollout): Pick<RolloutPlan, 'counts' | 'places'> {
   const free = freeRoom(rollout, () => true);
   const places = wanted.map((): string[] => []);
   // Those who wait for nobody are made at once, so the room that they will take is not free.
-  const order = [...wanted.keys()].toSorted((a, b) => limited(wanted[a], rollout) - limited(wanted[b], rollout));
+  const limited = wanted.map((group) => followsAnybody(group, rollout));
+  const order = [...wanted.keys()].toSorted((a, b) => Number(limited[a]) - Number(limited[b]));
   for (const index of order) {
     const group = wanted[index];
     for (let missing = group === undefined ? 0 : group.scale - placed(group.pods); missing > 0; missing -= 1) {
@@ -145,14 +152,10 @@ function grow(rollout: Rollout): Pick<RolloutPlan, 'counts' | 'places'> {
   }
   const counts = wanted.map((group, index) => {
     const { scale, count, pods } = group;
-    if (!followsAnybody(group, rollout)) return scale;
+    if (limited[index] !== true) return scale;
     return Math.min(scale, Math.max(count, placed(pods) + (places[index]?.length ?? 0)));
   });
   return { counts, places };
-}
-
-function limited(group: WantedReplicas | undefined, rollout: Rollout): number {
-  return group !== undefined && followsAnybody(group, rollout) ? 1 : 0;
 }
 
 /**
@@ -165,9 +168,9 @@ function surplus(old: OutdatedReplicas, rollout: Rollout, missing: readonly numb
   const useless = old.renewed ? [] : old.pods.filter((pod) => isUseless(pod, old)).map(({ id }) => id);
   const haveRoom = followers.every((group) => (missing[rollout.wanted.indexOf(group)] ?? 0) <= 0);
   if (haveRoom || old.renewed) return useless;
-  const needed = (rollout.live.get(old.pool) ?? 0) - followers.reduce((sum, { pods }) => sum + ready(pods), 0);
+  const needed = (rollout.live.get(old.pool) ?? 0) - readyIn(followers);
   const others = rollout.outdated.slice(0, rollout.outdated.indexOf(old)).filter(({ pool }) => pool === old.pool);
-  const kept = Math.max(0, needed - others.reduce((sum, { pods }) => sum + ready(pods), 0));
+  const kept = Math.max(0, needed - readyIn(others));
   // Who is drained already goes first, and is not taken back for another in its place.
   const serving = old.pods.filter((pod) => pod.ready || pod.draining);
   return [...useless, ...serving.slice(0, Math.max(0, serving.length - kept)).map(({ id }) => id)];
@@ -214,21 +217,18 @@ function sparedOn(
   node: string | undefined,
   { olds, rollout, leaving }: { olds: readonly OutdatedReplicas[]; rollout: Rollout; leaving: ReadonlySet<string> },
 ): string[] {
-  return [...Map.groupBy(olds, ({ pool }) => pool).values()].flatMap((same) => {
+  return [...Map.groupBy(olds, ({ pool }) => pool)].flatMap(([pool, same]) => {
     const serving = same.flatMap(({ pods }) => pods).filter((pod) => pod.ready && !leaving.has(pod.id));
-    const [spare = 0] = same.slice(0, 1).map((old) => {
-      const followed = followersOf(old, rollout).reduce((sum, { pods }) => sum + ready(pods), 0);
-      return serving.length + followed - fewestReady(old, rollout);
-    });
+    const spare = serving.length + readyIn(followersOf({ pool }, rollout)) - fewestReady({ pool }, rollout);
     const here = serving.filter((pod) => pod.node === node);
     return here.slice(0, Math.max(0, spare)).map(({ id }) => id);
   });
 }
 
 /** So many of a pool are ready at any moment of the rollout, unless they fail by themselves. */
-function fewestReady(old: OutdatedReplicas, rollout: Rollout): number {
-  const asked = followersOf(old, rollout).reduce((sum, { scale }) => sum + scale, 0);
-  const needed = Math.min(rollout.live.get(old.pool) ?? 0, asked);
+function fewestReady({ pool }: Pick<OutdatedReplicas, 'pool'>, rollout: Rollout): number {
+  const asked = followersOf({ pool }, rollout).reduce((sum, { scale }) => sum + scale, 0);
+  const needed = Math.min(rollout.live.get(pool) ?? 0, asked);
   return needed === 1 && !rollout.mayHold ? 1 : Math.max(0, needed - 1);
 }
 
@@ -236,23 +236,22 @@ function fewestReady(old: OutdatedReplicas, rollout: Rollout): number {
 function isEmptied(old: OutdatedReplicas, rollout: Rollout, leaving: ReadonlySet<string>): boolean {
   const all = rollout.outdated.filter(({ pool }) => pool === old.pool).flatMap(({ pods }) => pods);
   const serving = all.filter((pod) => pod.ready);
-  const followed = followersOf(old, rollout).some(({ pods }) => ready(pods) > 0);
   return (
     (rollout.live.get(old.pool) ?? 0) > 0 &&
     serving.length > 0 &&
-    !followed &&
+    readyIn(followersOf(old, rollout)) === 0 &&
     serving.every(({ id }) => leaving.has(id))
   );
 }
 
 /** A pool that the spec no longer has is followed by all that it has now. */
-function followersOf({ pool }: OutdatedReplicas, { wanted }: Rollout): readonly WantedReplicas[] {
+function followersOf({ pool }: Pick<OutdatedReplicas, 'pool'>, { wanted }: Rollout): readonly WantedReplicas[] {
   const followers = wanted.filter((group) => group.pool === pool);
   return followers.length > 0 ? followers : wanted;
 }
 
-function isProven({ scale, pods }: WantedReplicas): boolean {
-  return ready(pods) >= scale;
+function isProven(group: WantedReplicas): boolean {
+  return readyIn([group]) >= group.scale;
 }
 
 function followsAnybody(group: WantedReplicas, rollout: Rollout): boolean {
@@ -260,13 +259,13 @@ function followsAnybody(group: WantedReplicas, rollout: Rollout): boolean {
 }
 
 /** Pods of the groups that no node has taken yet are what room is looked for, so they take none. */
-function freeRoom({ room, wanted }: Rollout, stays: (id: string, going: boolean) => boolean): FreeRoom {
+export function freeRoom({ room, wanted }: Rollout, stays: (id: string, going: boolean) => boolean): FreeRoom {
   const own = new Set(wanted.flatMap(({ pods }) => pods.flatMap(({ id, node }) => (node === undefined ? [id] : []))));
   return new FreeRoom({ ...room, pods: room.pods.filter(({ id, going }) => !own.has(id) && stays(id, going)) });
 }
 
-function ready(pods: readonly RolloutPod[]): number {
-  return pods.filter((pod) => pod.ready).length;
+function readyIn(groups: readonly { pods: readonly RolloutPod[] }[]): number {
+  return groups.flatMap(({ pods }) => pods).filter((pod) => pod.ready).length;
 }
 
 function placed(pods: readonly RolloutPod[]): number {
