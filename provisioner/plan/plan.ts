@@ -9,7 +9,7 @@ import { planLastStatus, planUnknown } from './plan-unknown.ts';
 import { planTeardown } from './plan-teardown.ts';
 import { planRouteStatus } from './plan-route-status.ts';
 import { planWorkloads, planWorkloadSteps, roomBeside, seen, type WorkloadPlan } from './plan-workloads.ts';
-import { measure, replicaListOf, type Progress } from './progress.ts';
+import { measure, noProgress, replicaListOf, type Progress } from './progress.ts';
 import { kindOf, kinds } from '../kube/kinds.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import { customResource } from '../manifests/custom-resource.ts';
@@ -23,18 +23,6 @@ import type { Step } from './step.ts';
 import { intentSeqOf, labels } from '../manifests/names.ts';
 
 const nothing: Plan = { steps: [], progress: null };
-const starting = {
-  replicas: { desired: 0, ready: 0 },
-  replicaList: [],
-  complete: false,
-  minimum: false,
-  serving: false,
-  advance: 0,
-  short: false,
-  refusal: null,
-  doubt: null,
-  unanswered: null,
-};
 
 /**
  * The next steps towards what is desired, each with its reason. Pure and level-triggered: it looks at what is there,
@@ -69,7 +57,7 @@ function create(spec: AppliedSpec): Progress {
     .flatMap(({ accelerators }) => accelerators)
     .reduce((sum, { scale }) => sum + scale, 0);
   const stage: PodStage = { phase: 'capacity', reason: 'Creating', message: 'The endpoint is being created.' };
-  return { ...starting, replicas: { desired, ready: 0 }, stage, tornDown: false, proved: false };
+  return { ...noProgress, replicas: { desired, ready: 0 }, stage };
 }
 
 /** The stream itself has nothing newer: it was restored from a copy, or what is there was written for another one. */
@@ -97,7 +85,7 @@ function takeDown(observed: ObservedState, settings: PlanSettings): Plan {
   const replicaList = replicaListOf(observed, listedReplicas(observed));
   return {
     steps: [...steps, ...confirm],
-    progress: { ...starting, replicaList, stage, tornDown: gone, proved: false },
+    progress: { ...noProgress, replicaList, stage, tornDown: gone },
   };
 }
 

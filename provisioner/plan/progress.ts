@@ -35,6 +35,22 @@ export interface Progress {
   unanswered: string | null;
 }
 
+/** Of an endpoint of which nothing is there. */
+export const noProgress: Omit<Progress, 'stage'> = {
+  replicas: { desired: 0, ready: 0 },
+  replicaList: [],
+  complete: false,
+  minimum: false,
+  serving: false,
+  advance: 0,
+  short: false,
+  refusal: null,
+  doubt: null,
+  tornDown: false,
+  proved: false,
+  unanswered: null,
+};
+
 const done: PodStage = { phase: 'done', reason: 'Ready', message: 'Every replica has answered.' };
 
 /** Measures a living endpoint by the documents that routers see. Pure. */

@@ -5,7 +5,7 @@ import { poolDocument, specDocument, statusDocument } from '#shared/testing/docu
 import type { ObservedState } from '../observe/observed-state.ts';
 import { sim } from '../engines/sim.ts';
 import { readWeightChoice } from '../engines/weights.ts';
-import type { Progress } from '../plan/progress.ts';
+import { noProgress, type Progress } from '../plan/progress.ts';
 import type { PlanSettings } from '../plan/settings.ts';
 import type { PodView } from '../observe/pod-view.ts';
 
@@ -63,21 +63,7 @@ export function sampleOnOtherGpus(scale: number): SpecDocument {
 
 /** An endpoint of two replicas, of which nothing has been seen yet. */
 export function sampleProgress(parts: Partial<Progress> & Pick<Progress, 'stage'>): Progress {
-  return {
-    replicas: { desired: 2, ready: 0 },
-    replicaList: [],
-    complete: false,
-    minimum: false,
-    serving: false,
-    advance: 0,
-    short: false,
-    refusal: null,
-    doubt: null,
-    tornDown: false,
-    proved: false,
-    unanswered: null,
-    ...parts,
-  };
+  return { ...noProgress, replicas: { desired: 2, ready: 0 }, ...parts };
 }
 
 /** Settings with round times. */
