@@ -86,10 +86,13 @@ export class DrainRegistry implements AsyncDisposable {
     return { public: heard.map((each) => each.public), private: heard.map((each) => each.private) };
   }
 
-  /** What replicas have, as far as every registered router says. */
-  loads(): ReadonlyMap<string, ReplicaLoad> {
+  /** What these replicas have, as far as every registered router says. */
+  loads(replicaIds: readonly string[]): ReadonlyMap<string, ReplicaLoad> {
     const fresh = new Map(this.#fresh().map((report) => [report.routerId, report]));
-    return replicaLoads(this.#registrations.ids().map((id) => fresh.get(id)));
+    return replicaLoads(
+      this.#registrations.ids().map((id) => fresh.get(id)),
+      replicaIds,
+    );
   }
 
   /** Which of an endpoint's draining replicas may go, by replica id. The endpoint is woken when that changes. */

@@ -16,8 +16,10 @@ const report = (loads: DrainReport['loads']): DrainReport => ({
 
 it('adds up what all routers have on a replica, and knows nothing of one that a router does not name', () => {
   const both = [report({ a: [1, 5], b: [0, 0] }), report({ a: [2, 7] })];
-  expect([...replicaLoads(both)]).toEqual([['a', { inFlight: 3, blocks: 7 }]]);
-  expect([...replicaLoads([...both, undefined])]).toEqual([]);
-  expect([...replicaLoads([report(undefined)])]).toEqual([]);
-  expect([...replicaLoads([])]).toEqual([]);
+  const loads = (reports: Parameters<typeof replicaLoads>[0]) => [...replicaLoads(reports, ['a', 'b', 'c'])];
+  expect(loads(both)).toEqual([['a', { inFlight: 3, blocks: 7 }]]);
+  expect([...replicaLoads(both, ['b'])]).toEqual([]);
+  expect(loads([...both, undefined])).toEqual([]);
+  expect(loads([report(undefined)])).toEqual([]);
+  expect(loads([])).toEqual([]);
 });

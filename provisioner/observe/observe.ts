@@ -52,6 +52,7 @@ export async function observe(observers: Observers, place: Place, endpointId: st
   const unknown = desired.kind === 'absent';
   const token = await openToken(observers, desired);
   const listeners = drains.listeners();
+  const pods = caches.objects(kinds.pod, endpointId).map(viewPod);
   return {
     endpointId,
     vpcId,
@@ -61,11 +62,11 @@ export async function observe(observers: Observers, place: Place, endpointId: st
     namespace,
     gatewayApi: caches.of(kinds.httpRoute) !== undefined,
     children,
-    pods: caches.objects(kinds.pod, endpointId).map(viewPod),
+    pods,
     room: caches.room(endpointId),
     pools,
     gates: drains.gates(endpointId, questionsOf(pools)),
-    loads: drains.loads(),
+    loads: drains.loads(pods.map(({ replicaId }) => replicaId)),
     proofs: proofs.outcomes(endpointId),
     proofsSince: proofs.since(endpointId),
     listeners: { public: unique(listeners.public), private: unique(listeners.private) },
