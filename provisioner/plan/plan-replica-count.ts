@@ -89,7 +89,8 @@ function markOf(pod: PodView, { listed, gates }: GroupState): Mark {
 
 /**
  * The order in which a shrinking ReplicaSet takes pods: without a node, pending, not ready, low cost. Among equals those on
- * their way, then those that serve nothing, those whose room is needed, with the fewest requests, with the least in their caches, the least advanced, the newest. Total, so that every look agrees.
+ * their way, then those that serve nothing, those whose room is needed, with the fewest requests, with the least in their
+ * caches, the least advanced, the newest. Total, so that every look agrees.
  * Source: Kubernetes `controller_utils.go`, ActivePodsWithRanks.Less.
  */
 export function victimOrder(
