@@ -25,6 +25,13 @@ it('says everything that is wrong at once', () => {
   );
 });
 
+it('refuses half a key of the storage', () => {
+  const half = { ...env, FAIRWAY_S3_ACCESS_KEY_ID: 'some-key-id' };
+  expect(() => readProvisionerConfig(half)).toThrow(/FAIRWAY_S3_SECRET_ACCESS_KEY: is not set/);
+  const whole = { ...half, FAIRWAY_S3_SECRET_ACCESS_KEY: 'some-secret' };
+  expect(readProvisionerConfig(whole)).toMatchObject({ FAIRWAY_S3_ACCESS_KEY_ID: 'some-key-id' });
+});
+
 it.each(['', 'x=y', '01900000-0000-4000-8000-0000000000aa', '01900000-0000-4000-8000-0000000000aa=', 'twice'])(
   'refuses the clusters %j',
   (text) => {

@@ -138,7 +138,15 @@ export const provisionerSchema = z.object({
 /** The provisioner's configuration. */
 export type ProvisionerConfig = z.infer<typeof provisionerSchema>;
 
+/** Half a key would be no key at all, and the storage asked without any. */
+const checkedSchema = provisionerSchema.check(({ value, issues }) => {
+  const { FAIRWAY_S3_ACCESS_KEY_ID: keyId, FAIRWAY_S3_SECRET_ACCESS_KEY: secret } = value;
+  if ((keyId === undefined) === (secret === undefined)) return;
+  const path = [keyId === undefined ? 'FAIRWAY_S3_ACCESS_KEY_ID' : 'FAIRWAY_S3_SECRET_ACCESS_KEY'];
+  issues.push({ code: 'custom', path, input: undefined, message: 'must be set where the other half of the key is' });
+});
+
 /** Reads it from the environment. @throws ConfigError with every problem. */
 export function readProvisionerConfig(env?: Record<string, string | undefined>): ProvisionerConfig {
-  return readConfig(provisionerSchema, env);
+  return readConfig(checkedSchema, env);
 }
