@@ -92,7 +92,7 @@ describe('npm run dev -- --kubeconfig', unless, () => {
     }
     expect(await ended, said).toEqual([0, null]);
     const { items } = (await lookAt(kubeconfig, '/apis/apps/v1/deployments')) as { items: object[] };
-    expect(JSON.stringify(items)).toContain('"--model=Qwen/Qwen3-0.6B"');
+    expect(JSON.stringify(items)).toContain('"args":["Qwen/Qwen3-0.6B",');
     expect(said).toContain('endpoints: 1, with 1 pods');
   });
 });

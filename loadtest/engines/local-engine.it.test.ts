@@ -66,12 +66,12 @@ describe('llama.cpp', () => {
 });
 
 describe('vllm', () => {
-  it('is found with a folder of weights, which it gets in front of the profile’s own arguments', async () => {
+  it('is found with a folder of weights, which it gets in place of the profile’s model', async () => {
     const VLLM = await program('vllm', '0.32.0');
     await expect(find(join(folder, 'tiny'), { VLLM }, 'vllm')).resolves.toMatchObject({
       profile: 'vllm',
       model: 'tiny',
-      images: { 'vllm/vllm-openai': [VLLM, 'serve', `--model=${join(folder, 'tiny')}`, '{args}'] },
+      images: { 'vllm/vllm-openai': [VLLM, 'serve', join(folder, 'tiny'), '{rest}'] },
     });
     await expect(find(folder, { VLLM }, 'vllm')).rejects.toThrow('config.json cannot be read');
   });

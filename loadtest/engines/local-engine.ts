@@ -38,7 +38,7 @@ interface Kind {
   profile: EngineProfile;
   program: WantedProgram;
   check(weights: string): Promise<void>;
-  /** `{args}` stands for the profile's own; the weights stand where they win over these. */
+  /** `{args}` stands for the profile's own, `{rest}` for all but the first; the weights stand where they win over these. */
   commandWith(program: string, weights: string): string[];
   /** Defaults, by the number of threads for each replica. */
   env(threads: number): Record<string, string>;
@@ -74,8 +74,8 @@ const kinds: Record<Exclude<EngineKind, 'sim'>, Kind> = {
       byHand: 'pip install vllm, in an environment of its own',
     },
     check: checkModelFolder,
-    // `vllm serve` makes the first of them its positional argument, which wins over all others (0.32.0, FlexibleArgumentParser).
-    commandWith: (program, weights) => [program, 'serve', `--model=${weights}`, '{args}'],
+    // They take the place of the model, the profile's first argument.
+    commandWith: (program, weights) => [program, 'serve', weights, '{rest}'],
     env: (threads) => ({ OMP_NUM_THREADS: String(threads), VLLM_CPU_KVCACHE_SPACE: '1' }),
     inherited: /^(VLLM_|CUDA_|OMP_|(DY)?LD_LIBRARY_PATH$)/,
   },

@@ -42,7 +42,7 @@ it.each([...profiles.values()].filter(({ weights }) => weights !== null))(
   (profile) => {
     expect(profile.args(start).join(' ')).toContain('org/repo');
     const local = profile.args({ ...start, weights: { path: '/weights/m' } });
-    expect(local.join(' ')).toMatch(/--model(-path)?[= ]\/weights\/m/);
+    expect(local.join(' ')).toMatch(/(^|--model[= ]|--model-path=)\/weights\/m /);
     expect(local.join(' ')).not.toContain('-hf');
   },
 );

@@ -11,9 +11,9 @@ it('shares the model out over all GPUs, reports what was cached, and fetches no 
     arguments: {},
   });
   expect(args).toEqual([
+    'org/m',
     '--host=$(POD_IP)',
     '--port=8000',
-    '--model=org/m',
     '--served-model-name=m',
     '--tensor-parallel-size=8',
     '--enable-prompt-tokens-details',

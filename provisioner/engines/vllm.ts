@@ -17,9 +17,11 @@ export const vllm: EngineProfile = {
   version: '0.32.0',
   image: (version, { maker }) => `vllm/vllm-openai${maker === 'amd' ? '-rocm' : ''}:v${version}`,
   args: ({ port, gpus, model, weights, contextTokens, arguments: given }) => [
+    // The official images begin with `vllm serve` (Dockerfile and Dockerfile.rocm of 0.18.0 and of 0.32.0), which takes the model
+    // first and calls `--model` deprecated.
+    modelOf(weights),
     '--host=$(POD_IP)',
     `--port=${port}`,
-    `--model=${modelOf(weights)}`,
     `--served-model-name=${model}`,
     `--tensor-parallel-size=${gpus}`,
     ...(contextTokens === undefined ? [] : [`--max-model-len=${contextTokens}`]),

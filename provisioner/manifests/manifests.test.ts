@@ -133,7 +133,7 @@ describe('manifests', () => {
       { image: 'fairway/sim:1', startupProbe: { httpGet: { port: 8000 } }, ports: [{ containerPort: 8000 }] },
       {
         image: 'vllm/vllm-openai-rocm:v0.32.0',
-        args: expect.arrayContaining(['--model=b/b', '--served-model-name=b', '--shutdown-timeout=595']),
+        args: expect.arrayContaining(['b/b', '--served-model-name=b', '--shutdown-timeout=595']),
       },
       {
         image: 'ghcr.io/ggml-org/llama.cpp:server-rocm-b11434',

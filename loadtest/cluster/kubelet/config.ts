@@ -16,7 +16,7 @@ export const simulatedImages = { 'fairway/sim': ['{node}', '{repo}/loadtest/sim/
 
 /**
  * Image name without tag → command. `{node}` stands for this Node, `{repo}` for the project's folder, `{args}` for the
- * container's arguments, which stand at the end without it.
+ * container's arguments and `{rest}` for all but the first; without either they stand at the end.
  */
 const imageTable = z.record(z.string(), z.array(z.string()).min(1));
 

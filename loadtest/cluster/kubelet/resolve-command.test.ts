@@ -29,6 +29,8 @@ describe('commandOfImage', () => {
   it('puts the container’s arguments where the table wants them', () => {
     const engine = { 'an/engine': ['engine', '{args}', '-m', 'file'] };
     expect(commandOfImage('an/engine:1', engine, ['-m', 'a'])).toEqual(['engine', '-m', 'a', '-m', 'file']);
+    const other = { 'an/engine': ['engine', 'file', '{rest}'] };
+    expect(commandOfImage('an/engine:1', other, ['a', '-n', 'b'])).toEqual(['engine', 'file', '-n', 'b']);
   });
 
   it('refuses what the table does not name, in a kubelet’s words', () => {

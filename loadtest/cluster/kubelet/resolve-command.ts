@@ -29,7 +29,7 @@ export function imageName(image: string): string {
 
 /**
  * The command of an image by the closed table; its tag or digest does not matter. The container's arguments stand where the
- * table has `{args}`, else at the end. @throws ContainerRefusedError
+ * table has `{args}`, or `{rest}` for all but the first, else at the end. @throws ContainerRefusedError
  */
 export function commandOfImage(
   image: string,
@@ -40,8 +40,12 @@ export function commandOfImage(
   const parts = (table[name] ?? []).map((part) =>
     part.replaceAll('{node}', process.execPath).replaceAll('{repo}', repo),
   );
-  const [file, ...args] = parts.flatMap((part) => (part === '{args}' ? given : [part]));
-  if (file !== undefined) return [file, ...args, ...(parts.includes('{args}') ? [] : given)];
+  const places = new Map([
+    ['{args}', given],
+    ['{rest}', given.slice(1)],
+  ]);
+  const [file, ...args] = parts.flatMap((part) => places.get(part) ?? [part]);
+  if (file !== undefined) return [file, ...args, ...(parts.some((part) => places.has(part)) ? [] : given)];
   const known = Object.keys(table).join(', ');
   throw new ContainerRefusedError(
     'ErrImagePull',
