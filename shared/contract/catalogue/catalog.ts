@@ -85,8 +85,8 @@ const heads = { kvHeads: 8, headSize: 128 };
 /**
  * Models by what their repositories say, each figure looked up in copies of them in November 2026. Weights are `total_size`
  * of `model.safetensors.index.json`; those of the 480B model, whose index was not to be had, are computed from its
- * 480,184,064,000 published values: 8 bits each, 16 for embeddings, head and routers. The rest is from `config.json`. Repositories with GGUF are those that public copies of other
- * catalogues name.
+ * 480,184,064,000 published values: 8 bits each, 16 for embeddings, head and routers. The rest is from `config.json`.
+ * Repositories with GGUF are those that public copies of other catalogues name.
  */
 export const modelConfigs: readonly ModelConfig[] = [
   {
