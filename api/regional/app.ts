@@ -92,7 +92,7 @@ function dryRunOf(given: string[], route: Route): boolean {
   if (given.every((value) => value === 'false')) return false;
   throw new AppError('bad_request', {
     message: 'This operation has no dry run. Nothing has been done.',
-    problems: [{ path: 'dry_run', message: 'is known to create and PATCH alone' }],
+    problems: [{ path: 'dry_run', message: 'is known to create, PATCH and changes of the engine alone' }],
   });
 }
 

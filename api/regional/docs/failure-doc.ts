@@ -37,12 +37,12 @@ const codes = {
 } as const satisfies Record<string, readonly ErrorCode[]>;
 
 /** The codes that an operation may answer. */
-function failuresOf({ method, path, query, body, conditional, failures = [] }: Route): ErrorCode[] {
+function failuresOf({ method, path, query, dryRun, body, conditional, failures = [] }: Route): ErrorCode[] {
   return [
     ...codes.always,
     ...(method === 'get' ? [] : codes.change),
     ...(body ? codes.body : []),
-    ...(query || body ? (['unprocessable'] as const) : []),
+    ...(query || dryRun || body ? (['unprocessable'] as const) : []),
     ...(path.includes('{') ? (['not_found'] as const) : []),
     ...(conditional ? (['version_mismatch'] as const) : []),
     ...failures,
