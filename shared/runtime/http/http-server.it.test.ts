@@ -156,6 +156,22 @@ describe('drain', () => {
     await running[Symbol.asyncDispose]();
   });
 
+  it('serves what a connection has brought that is not read right now', async () => {
+    const running = await serveListener((_request, response) => response.end('x'), local);
+    using agent = keepAlive();
+    const [[socket]] = (await Promise.all([once(running.server, 'connection'), get(running.url, agent)])) as [
+      [Socket],
+      object,
+    ];
+    socket.pause();
+    const next = get(running.url, agent);
+    const ended = running[Symbol.asyncDispose]();
+    for (let turns = 0; turns < 100; turns += 1) await new Promise(setImmediate);
+    socket.resume();
+    expect(await next).toMatchObject({ status: 200, connection: 'close' });
+    await ended;
+  });
+
   it('serves on after it has sent clients away, and closes a connection with its reply', async () => {
     await using running = await serveListener((_request, response) => response.end('x'), local);
     using agent = keepAlive();

@@ -69,8 +69,10 @@ export class ServerConnections {
     return [...this.#fresh].filter((socket) => this.#isIdle(socket));
   }
 
+  /** Of one that is not read right now nobody knows. */
   #isIdle(socket: Socket): boolean {
-    return socket.bytesRead === this.#restedAt.get(socket) && !this.#open.values().some((busy) => busy === socket);
+    if (socket.isPaused() || socket.bytesRead !== this.#restedAt.get(socket)) return false;
+    return !this.#open.values().some((busy) => busy === socket);
   }
 
   #linger(socket: Socket): void {
