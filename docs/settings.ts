@@ -52,7 +52,8 @@ export function settingsTable(schema: z.ZodObject): string {
       `\`${name}\``,
       defaultOf(shown, optional),
       valuesOf(shown),
-      shown.description.replaceAll('|', '\\|'),
+      // Markdown takes `<model>` for a tag, and shows nothing.
+      shown.description.replaceAll(/[|<]/g, String.raw`\$&`),
     ];
     return `| ${cells.join(' | ')} |`;
   });
@@ -62,6 +63,7 @@ export function settingsTable(schema: z.ZodObject): string {
 function defaultOf(shown: z.infer<typeof shownSchema>, optional: boolean): string {
   if (shown.shownDefault !== undefined) return shown.shownDefault;
   if (shown.default === undefined) return optional ? 'none' : '**required**';
+  if (shown.default === '') return 'none';
   return `\`${typeof shown.default === 'string' ? shown.default : JSON.stringify(shown.default)}\``;
 }
 
