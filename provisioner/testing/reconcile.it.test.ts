@@ -193,6 +193,7 @@ describe('an endpoint', () => {
     const spec = lab.newSpec({ deployments: [newDeployment(1)] });
     const revision = await create(spec);
     const parked = await lab.publishRaw(spec.endpointId, { ...spec, v: 2 }, revision);
+    // That nothing happens to it can only be seen by waiting: two rounds of resync.
     await new Promise((resolve) => setTimeout(resolve, 1200));
     expect(await podsOf(spec)).toHaveLength(1);
     await lab.publishRaw(spec.endpointId, deleted(spec), parked);
