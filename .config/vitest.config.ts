@@ -21,6 +21,7 @@ export default defineConfig({
           testTimeout: 20_000,
           // Without I/O and state of modules files need no process each: half of their time was that.
           isolate: false,
+          maxWorkers: 4,
         },
       },
       {
@@ -28,7 +29,7 @@ export default defineConfig({
         test: {
           name: 'it',
           include: files('it.test'),
-          sequence: { groupOrder: 1 },
+          // In one group with unit tests, which compute while these wait.
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 4,
@@ -39,7 +40,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: files('e2e.test'),
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
           testTimeout: 180_000,
           hookTimeout: 120_000,
           // Most of their time they wait. What some of them measure under --all wants the machine to itself.
