@@ -50,8 +50,11 @@ export async function isDone(lab: ProvisionerLab, spec: SpecDocument, revision: 
     .flatMap(({ accelerators }) => accelerators)
     .reduce((sum, { scale }) => sum + scale, 0);
   const objects = await lab.objects(endpointId);
-  expect(objects.filter(({ kind }) => kind === 'Deployment')).toHaveLength(1);
-  expect(objects.filter(({ kind }) => kind === 'Pod')).toHaveLength(wanted);
+  const ofKind = (name: string) => objects.filter(({ kind }) => kind === name);
+  expect(ofKind('Deployment')).toHaveLength(1);
+  // Of a Deployment that is gone it may still wait for the garbage collector.
+  expect(ofKind('ReplicaSet')).toHaveLength(1);
+  expect(ofKind('Pod')).toHaveLength(wanted);
   const replicas = (await lab.pools(endpointId)).flatMap((pool) => pool.replicas.map(({ state }) => state));
   expect(replicas).toEqual(Array.from({ length: wanted }, () => 'ready'));
 }

@@ -91,9 +91,16 @@ async function recover(
   return { points, converged, problems, ...(way.writesOf && { moreWrites }) };
 }
 
-/** Lines that only one of two pictures has. */
+/** Lines that one of two pictures has more often than the other. */
 function differenceOf(wanted: string, found: string): string {
-  const [left, right] = [wanted.split('\n'), found.split('\n')];
-  const missing = left.filter((line) => !right.includes(line)).map((line) => `- ${line}`);
-  return [...missing, ...right.filter((line) => !left.includes(line)).map((line) => `+ ${line}`)].join('\n');
+  const surplus = (text: string, other: string): string[] => {
+    const rest = other.split('\n');
+    return text.split('\n').filter((line) => {
+      const at = rest.indexOf(line);
+      if (at >= 0) rest.splice(at, 1);
+      return at < 0;
+    });
+  };
+  const missing = surplus(wanted, found).map((line) => `- ${line}`);
+  return [...missing, ...surplus(found, wanted).map((line) => `+ ${line}`)].join('\n');
 }
