@@ -55,10 +55,10 @@ export type ModelDeployment = z.infer<typeof modelDeploymentSchema>;
 /** How routers treat the requests of an endpoint; what is left out is as routers do it by themselves. */
 export const routingSchema = z.object({
   policy: z
-    .enum(['affinity', 'least_in_flight'])
+    .enum(['affinity', 'least_in_flight', 'round_robin', 'session_hash', 'aibrix'])
     .optional()
     .describe(
-      'Whether a conversation returns to the replica that has its cache, or goes where the least are in flight.',
+      'Where a request goes. `affinity`: where it is done soonest, by what each replica has cached and under way. `least_in_flight`: where the least are in flight. `round_robin`: to one after the other. `session_hash`: a conversation that has a name always to the same replica. `aibrix`: by longest match, unless that replica is overloaded (the prefix-cache rule of AIBrix).',
     ),
   sessionHeader: z
     .string()
