@@ -166,7 +166,7 @@ export class Brain implements Picker, Disposable {
     );
     this.#index.setReplicas(capacities);
     this.#health.keep(capacities);
-    this.#picker.keep(capacities);
+    this.#picker.bookings.keep(capacities);
     this.#sync.setReplicas(added, this.#clock.monotonic());
     this.#wait.changed();
     return gone;
@@ -174,7 +174,7 @@ export class Brain implements Picker, Disposable {
 
   /** When the oldest attempt on a replica began, monotonic milliseconds; undefined without one. */
   oldestOn(replica: string): number | undefined {
-    return this.#picker.oldestOn(replica);
+    return this.#picker.bookings.oldestOn(replica);
   }
 
   /** Prompt blocks that a replica is taken to have cached, by all routers' news. */
@@ -195,7 +195,7 @@ export class Brain implements Picker, Disposable {
     if (denied) this.#health.denied(replicaId, now);
     this.table.setSignals(replicaId, signals, now);
     const { running, waiting = 0 } = signals;
-    if (running !== undefined) this.#picker.counted(replicaId, running + waiting, startedAt);
+    if (running !== undefined) this.#picker.bookings.counted(replicaId, running + waiting, startedAt);
   }
 
   /** Called every `tickMs`: what silence and the passing of time mean. */
@@ -204,7 +204,7 @@ export class Brain implements Picker, Disposable {
     const up = this.#channel.up();
     this.table.setChannelUp(up, now);
     this.#sync.tick(now, up);
-    this.#picker.tick(now);
+    this.#picker.bookings.tick(now);
     this.#wait.changed();
   }
 
