@@ -1,94 +1,159 @@
+import { BlockRun, IdleRuns } from './idle-runs.ts';
+
 /** What one running request holds in the cache. */
 export interface BlockLease {
-  /** Cached blocks it uses, in prompt order: the matched prefix, then the ones that it computed itself. */
-  readonly named: number[];
+  /** The run in which its leading cached blocks end; it holds that one and every run before. */
+  tip: BlockRun | undefined;
+  /** Leading blocks that are cached under their hashes: the matched prefix, then the ones that it computed itself. */
+  named: number;
   /** Blocks that only this request has: not yet full, or full copies of a block that another one cached first. */
   private: number;
 }
 
 /**
  * KV blocks of one engine. A block is known by its chained hash; it is *held* while a running request uses it, and
- * *idle* after that: idle blocks answer later prompts until room is needed, then the least recently used goes first.
+ * *idle* after that: idle blocks answer later prompts until room is needed, then the least recently used goes first,
+ * of one prompt the last.
+ *
+ * Whoever uses a block uses every block before it, so a block never outlives its beginning, and blocks that are always
+ * used together can be kept as one run: the work per request depends on how often prompts branch, not on their length.
+ * A list of hashes that was handed in must not change, but it may grow.
  * Invariant: held + idle ≤ capacity.
  */
 export class BlockCache {
-  readonly #capacity: number;
-  readonly #holders = new Map<number, number>();
-  /** In order of last use: a Set iterates in the order of insertion. */
-  readonly #idle = new Set<number>();
-  #private = 0;
+  readonly capacity: number;
+  readonly #runs = new Map<number, BlockRun>();
+  readonly #idle = new IdleRuns();
+  #held = 0;
 
   constructor(capacityBlocks: number) {
-    this.#capacity = capacityBlocks;
-  }
-
-  get capacity(): number {
-    return this.#capacity;
+    this.capacity = capacityBlocks;
   }
 
   /** Blocks that running requests hold, room reserved for their output included. */
   get held(): number {
-    return this.#holders.size + this.#private;
+    return this.#held;
   }
 
   /** Blocks that nobody uses but that are still there. */
   get idle(): number {
-    return this.#idle.size;
+    return this.#idle.blocks;
+  }
+
+  /** Whether the block is cached that follows all blocks of some lease. */
+  has(block: number): boolean {
+    return this.#runs.has(block);
   }
 
   /** How many of the leading `blocks` are cached, at most `limit`. */
   match(blocks: readonly number[], limit: number): number {
     let matched = 0;
-    while (matched < limit) {
-      const hash = blocks[matched];
-      if (hash === undefined || !(this.#holders.has(hash) || this.#idle.has(hash))) break;
-      matched += 1;
+    for (let run = this.#runAt(blocks, 0); run !== undefined && matched < limit; run = this.#runAt(blocks, matched)) {
+      matched = run.divergence(blocks, limit);
+      if (matched < run.to) break;
     }
     return matched;
   }
 
-  /** Holds `matched` cached blocks and reserves `fresh` more; undefined when they do not fit now. */
-  reserve(matched: readonly number[], fresh: number): BlockLease | undefined {
+  /** Holds the `matched` leading blocks and reserves `fresh` more; undefined when they do not fit now. */
+  reserve(blocks: readonly number[], matched: number, fresh: number): BlockLease | undefined {
     let awakened = 0;
-    for (const hash of matched) if (this.#idle.has(hash)) awakened += 1;
-    if (this.held + awakened + fresh > this.#capacity) return undefined;
-    for (const hash of matched) {
-      this.#idle.delete(hash);
-      this.#holders.set(hash, (this.#holders.get(hash) ?? 0) + 1);
+    for (let at = 0; at < matched;) {
+      const run = this.#runAt(blocks, at);
+      const end = Math.min(run?.to ?? matched, matched);
+      if (run?.holders === 0) awakened += end - at;
+      at = end;
     }
-    this.#private += fresh;
+    if (this.#held + awakened + fresh > this.capacity) return undefined;
+    const lease: BlockLease = { tip: undefined, named: 0, private: fresh };
+    this.#follow(lease, blocks, matched);
+    this.#held += fresh;
     this.#evict();
-    return { named: [...matched], private: fresh };
+    return lease;
   }
 
-  /** A reserved block is full: from now on other prompts can use it. A block that is there already stays a copy. */
-  publish(lease: BlockLease, hash: number): void {
-    if (this.#holders.has(hash) || this.#idle.has(hash)) return;
-    this.#holders.set(hash, 1);
-    lease.named.push(hash);
-    lease.private -= 1;
-    this.#private -= 1;
+  /**
+   * The first `until` of `blocks` are full: from now on other prompts can use them. Blocks that another request cached
+   * first stay copies, and the other's are held, too.
+   */
+  publish(lease: BlockLease, blocks: readonly number[], until: number): void {
+    this.#follow(lease, blocks, until);
+    const fresh = until - lease.named;
+    if (fresh <= 0) return;
+    const { tip } = lease;
+    if (tip?.holders === 1 && tip.children === 0) {
+      tip.blocks = blocks;
+      tip.to = until;
+    } else {
+      const run = new BlockRun({ blocks, from: lease.named, to: until, parent: tip });
+      run.holders = 1;
+      if (tip !== undefined) tip.children += 1;
+      this.#runs.set(run.key, run);
+      lease.tip = run;
+    }
+    lease.named = until;
+    lease.private -= fresh;
   }
 
   /** Gives everything back; tails become idle first, so that of one prompt the beginning survives longest. */
   release(lease: BlockLease): void {
-    this.#private -= lease.private;
+    this.#held -= lease.private;
+    for (let run = lease.tip; run !== undefined; run = run.parent) {
+      run.holders -= 1;
+      if (run.holders > 0) continue;
+      this.#held -= run.length;
+      this.#idle.add(run);
+    }
+    lease.tip = undefined;
+    lease.named = 0;
     lease.private = 0;
-    for (let hash = lease.named.pop(); hash !== undefined; hash = lease.named.pop()) {
-      const others = (this.#holders.get(hash) ?? 1) - 1;
-      if (others > 0) {
-        this.#holders.set(hash, others);
-        continue;
+  }
+
+  #runAt(blocks: readonly number[], at: number): BlockRun | undefined {
+    const key = blocks[at];
+    return key === undefined ? undefined : this.#runs.get(key);
+  }
+
+  /** Holds cached blocks from where the lease ends to the first that is not cached, `until` at most. */
+  #follow(lease: BlockLease, blocks: readonly number[], until: number): void {
+    while (lease.named < until) {
+      const found = this.#runAt(blocks, lease.named);
+      if (found === undefined) return;
+      const end = found.divergence(blocks, until);
+      const run = end < found.to ? this.#split(found, end) : found;
+      if (run.holders === 0) {
+        this.#idle.remove(run);
+        this.#held += run.length;
       }
-      this.#holders.delete(hash);
-      this.#idle.add(hash);
+      run.holders += 1;
+      lease.tip = run;
+      lease.named = end;
     }
   }
 
+  /** Cuts a run in two and returns the upper part; the lower one keeps its identity, and with it its holders. */
+  #split(run: BlockRun, at: number): BlockRun {
+    const upper = new BlockRun({ blocks: run.blocks, from: run.from, to: at, parent: run.parent });
+    upper.holders = run.holders;
+    upper.children = 1;
+    run.from = at;
+    run.parent = upper;
+    this.#runs.set(upper.key, upper);
+    this.#runs.set(run.key, run);
+    if (run.holders === 0) this.#idle.addUpperPart(upper, run);
+    return upper;
+  }
+
+  /** The oldest idle run has no runs behind it: they became idle before it. */
   #evict(): void {
-    for (const hash of this.#idle) {
-      if (this.held + this.#idle.size <= this.#capacity) return;
-      this.#idle.delete(hash);
+    for (let run = this.#idle.oldest; run !== undefined; run = this.#idle.oldest) {
+      const surplus = this.#held + this.idle - this.capacity;
+      if (surplus <= 0) return;
+      const { key } = run;
+      this.#idle.trim(run, Math.min(surplus, run.length));
+      if (run.length > 0) return;
+      this.#runs.delete(key);
+      if (run.parent !== undefined) run.parent.children -= 1;
     }
   }
 }

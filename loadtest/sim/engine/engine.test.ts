@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { runEngine, type Arrival } from '../testing/run-engine.ts';
-import { Engine, type EngineEvent, type EngineRequest } from './engine.ts';
+import { Engine, type EngineEvent } from './engine.ts';
 import { presets, type EnginePreset } from './presets.ts';
+import type { EngineRequest } from './sequence.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 
 const h200 = presets['30b-a3b-h200'];

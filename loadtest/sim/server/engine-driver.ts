@@ -1,5 +1,6 @@
 import type { Clock } from '#shared/runtime/clock.ts';
-import type { Engine, EngineRequest } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { EngineRequest } from '../engine/sequence.ts';
 
 /** What the owner of a request hears, in order. */
 export interface EngineListener {

@@ -1,4 +1,5 @@
-import type { Engine, EngineEvent, EngineRequest } from '../engine/engine.ts';
+import type { Engine, EngineEvent } from '../engine/engine.ts';
+import type { EngineRequest } from '../engine/sequence.ts';
 
 /** A request and when it comes in, engine milliseconds. */
 export interface Arrival {
