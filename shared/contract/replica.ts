@@ -27,6 +27,12 @@ export const poolEngineSchema = z.object({
   healthPath: z.string(),
   metricsPath: z.string(),
   metrics: z.object({ running: z.string(), waiting: z.string(), kvUse: z.string() }),
+  /** Who reads its metrics (`router/scrape/adapters`); where it is left out or unknown to a router, they are read by name. */
+  adapter: z.string().optional(),
+  /** Where it publishes what its KV cache takes up and gives back (ZeroMQ), and the port that says again what was missed. */
+  kvEvents: z
+    .object({ port: z.int().min(1).max(65_535), replayPort: z.int().min(1).max(65_535).optional() })
+    .optional(),
   kvTokens: z.int(),
   blockTokens: z.int(),
   contextTokensMax: z.int(),
