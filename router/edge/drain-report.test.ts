@@ -13,7 +13,7 @@ function make() {
   const pools = new PoolDirectory();
   const table = new ReplicaTable({ router: 'r', epoch: 1 });
   const [draining, ready] = [replicaAt(1, 'draining'), replicaAt(2)];
-  for (const { replicaId } of [draining, ready]) table.change(replicaId, { ...noLoad, inFlight: 3 });
+  for (const { replicaId } of [draining, ready]) table.change(replicaId, { ...noLoad, inFlight: 3 }, 0);
   const sent: unknown[] = [];
   const state = { up: true };
   const reporter = new DrainReporter({

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { LedgerChannel } from './ledger-channel.ts';
+import { beatMs, type LedgerChannel } from './ledger-channel.ts';
 import type { LedgerMessage } from './ledger-message.ts';
 import { noLoad } from '../replicas/replica-view.ts';
 
@@ -20,9 +20,18 @@ const row = (from: string, seq: number): LedgerMessage => ({
     router: from,
     epoch: 1,
     seq,
-    replicas: { r1: { ...noLoad, inFlight: seq, prefillSecondsLeft: 0.25 } },
+    replicas: { r1: { ...noLoad, inFlight: seq, prefillSecondsLeft: 0.25, prefillDoneIn: 0.5 } },
   },
+  ageMs: 0,
 });
+/** The same, a while later. */
+const agedRow = (from: string, seq: number): object => ({ ...row(from, seq), ageMs: expect.any(Number) });
+
+const flows: LedgerMessage = {
+  kind: 'flows',
+  from: 'a',
+  served: { router: 'a', epoch: 1, seq: 7, flows: { '0123456789abcdef': 1234.5 } },
+};
 
 const news: LedgerMessage = {
   kind: 'news',
@@ -85,7 +94,7 @@ export function describeLedgerChannel(name: string, createMedium: () => Promise<
       await using c = medium.open('c');
       const heard = record({ a, b, c });
       await medium.eventually(() => expect([a.up(), b.up(), c.up()]).toEqual([true, true, true]));
-      const toAll = [news, bare, kept];
+      const toAll = [news, bare, kept, flows];
       const messages: LedgerMessage[] = [...toAll, ask, piece];
       for (const message of messages) a.publish(message);
       await medium.eventually(() => {
@@ -109,17 +118,23 @@ export function describeLedgerChannel(name: string, createMedium: () => Promise<
       const heard = record({ b });
       await medium.eventually(() => expect(a.up() && b.up()).toBe(true));
       for (let seq = 1; seq <= 100; seq++) a.publish(row('a', seq));
-      await medium.eventually(() => expect(heard.b.filter(({ kind }) => kind === 'row').at(-1)).toEqual(row('a', 100)));
+      await medium.eventually(() =>
+        expect(heard.b.filter(({ kind }) => kind === 'row').at(-1)).toEqual(agedRow('a', 100)),
+      );
     });
 
-    test('a row reaches who comes later', async () => {
+    test('a row reaches who comes later, again and again, and tells how old it is', async () => {
       await using medium = await createMedium();
       await using a = medium.open('a');
       await medium.eventually(() => expect(a.up()).toBe(true));
       a.publish(row('a', 3));
       await using b = medium.open('b');
       const heard = record({ b });
-      await medium.eventually(() => expect(heard.b).toContainEqual(row('a', 3)));
+      await medium.eventually(() => expect(heard.b.filter(({ kind }) => kind === 'row').length).toBeGreaterThan(2));
+      expect(heard.b.filter(({ from }) => from === 'a')).toEqual(heard.b.map(() => agedRow('a', 3)));
+      const ages = heard.b.flatMap((message) => (message.kind === 'row' ? message.ageMs : []));
+      expect(ages).toEqual(ages.toSorted((one, other) => one - other));
+      expect((ages.at(-1) ?? 0) - (ages[0] ?? 0)).toBeGreaterThan(beatMs / 2);
     });
 
     test('says that it is down while the medium is, takes what is published meanwhile, and comes back', async () => {
@@ -136,7 +151,7 @@ export function describeLedgerChannel(name: string, createMedium: () => Promise<
       }
       await medium.heal();
       await medium.eventually(() => expect(a.up() && b.up()).toBe(true));
-      await medium.eventually(() => expect(heard.b.at(-1)).toEqual(row('a', 50)));
+      await medium.eventually(() => expect(heard.b.at(-1)).toEqual(agedRow('a', 50)));
       a.publish(ask);
       await medium.eventually(() => expect(heard.b).toContainEqual(ask));
     });

@@ -11,6 +11,7 @@ const figure = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }).map((
 const load = fc.record({
   inFlight: fc.nat(),
   prefillSecondsLeft: figure,
+  prefillDoneIn: figure,
   privateContextTokens: fc.nat(),
   reservedOutputTokens: fc.nat(),
 });
@@ -24,6 +25,17 @@ const message: fc.Arbitrary<LedgerMessage> = fc.oneof(
       epoch: fc.nat(),
       seq: fc.nat(),
       replicas: fc.dictionary(id, load, { noNullPrototype: true }),
+    }),
+    ageMs: figure,
+  }),
+  fc.record({
+    kind: fc.constant('flows' as const),
+    from: id,
+    served: fc.record({
+      router: id,
+      epoch: fc.nat(),
+      seq: fc.nat(),
+      flows: fc.dictionary(id, figure, { noNullPrototype: true }),
     }),
   }),
   fc.record({
@@ -79,7 +91,8 @@ describe('the ledger on the wire', () => {
     wrap('{"kind":"ask","from":"a"}'),
     wrap('{"kind":"kept","from":"a","key":"k","replica":"r","process":"p","root":"0","tip":"0","bytes":1,"ageMs":-1}'),
     wrap(`{"kind":"hello","from":"${'x'.repeat(300)}"}`),
-    wrap('{"kind":"row","from":"a","row":{"router":"a","epoch":1,"seq":1,"replicas":{"r":{}}}}'),
+    wrap('{"kind":"row","from":"a","row":{"router":"a","epoch":1,"seq":1,"replicas":{"r":{}}},"ageMs":0}'),
+    wrap('{"kind":"row","from":"a","row":{"router":"a","epoch":1,"seq":1,"replicas":{}}}'),
     wrap(
       '{"kind":"news","from":"a","news":{"replica":"r","parentTip":"0","newKeys":"AAAA","newBytes":"","touchedTip":"0"}}',
     ),

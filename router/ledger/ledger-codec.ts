@@ -54,11 +54,13 @@ const entries = <T extends z.ZodType>(value: T) =>
 
 const load = z.object({
   inFlight: figure,
-  prefillSecondsLeft: z.number(),
+  prefillSecondsLeft: figure,
+  prefillDoneIn: figure,
   privateContextTokens: z.number(),
   reservedOutputTokens: z.number(),
 });
 const row = z.object({ router: id, epoch: z.int(), seq: z.int(), replicas: entries(load) });
+const served = z.object({ router: id, epoch: z.int(), seq: z.int(), flows: entries(figure) });
 const news = z.object({
   replica: id,
   parentTip: key,
@@ -71,7 +73,8 @@ const answer = z.object({ replica: id, process: id, root: key, tip: key, bytes: 
 /** `by`: the router that noted it, for people with redis-cli. */
 const note = z.object({ v: z.literal(1), by: id, answer, givenAt: figure });
 const message = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('row'), from: id, row }),
+  z.object({ kind: z.literal('row'), from: id, row, ageMs: figure }),
+  z.object({ kind: z.literal('flows'), from: id, served }),
   z.object({ kind: z.literal('news'), from: id, news }),
   z.object({ kind: z.literal('ask'), from: id, to: id, replica: id, offset: z.int().nonnegative() }),
   z.object({

@@ -1,11 +1,14 @@
 import type { KeptAnswer } from '../replicas/kept-answers.ts';
+import type { ServedFlows } from '../replicas/flow-work.ts';
 import type { PrefixNews } from '../replicas/prefix-index.ts';
 import type { LedgerRow } from '../replicas/replica-table.ts';
 
 /** What routers of one cluster tell each other. `from` and `to` are router ids; what has a `to` reaches that one alone. */
 export type LedgerMessage =
-  /** The sender's load, whole. */
-  | { readonly kind: 'row'; readonly from: string; readonly row: LedgerRow }
+  /** The sender's load, whole, and how old its figures are when it is sent. */
+  | { readonly kind: 'row'; readonly from: string; readonly row: LedgerRow; readonly ageMs: number }
+  /** What the sender has served lately, whole. */
+  | { readonly kind: 'flows'; readonly from: string; readonly served: ServedFlows }
   /** A change of what a replica caches. */
   | { readonly kind: 'news'; readonly from: string; readonly news: PrefixNews }
   /** The sender wants what the addressee knows of a replica, from the block at `offset` of its mirror on. */

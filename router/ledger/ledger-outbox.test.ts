@@ -6,6 +6,7 @@ const row = (seq: number): LedgerMessage => ({
   kind: 'row',
   from: 'a',
   row: { router: 'a', epoch: 1, seq, replicas: {} },
+  ageMs: 0,
 });
 const news = (blocks: number): LedgerMessage => ({
   kind: 'news',

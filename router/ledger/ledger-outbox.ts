@@ -8,7 +8,8 @@ export interface OutboxLimits {
 
 const defaultLimits: OutboxLimits = { maxBytes: 4 * 1024 * 1024, maxBatchBytes: 256 * 1024 };
 const messageBytes = 200;
-const figuresBytes = 160;
+const figuresBytes = 190;
+const flowBytes = 32;
 const base64 = 4 / 3;
 
 /** Messages that are sent at once: to one router, or to all. */
@@ -83,6 +84,8 @@ function wireBytes(message: LedgerMessage): number {
   switch (message.kind) {
     case 'row':
       return messageBytes + figuresBytes * Object.keys(message.row.replicas).length;
+    case 'flows':
+      return messageBytes + flowBytes * Object.keys(message.served.flows).length;
     case 'news':
       return messageBytes + base64 * (message.news.newKeys.byteLength + message.news.newBytes.byteLength);
     case 'index-piece':

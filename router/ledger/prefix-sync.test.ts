@@ -39,7 +39,7 @@ function join(hub: MemoryLedgerHub, router: string, { replicas = ['r1'], piecesP
     sync.hear(message, hub.now());
   });
   setReplicas(replicas);
-  publish({ kind: 'row', from: router, row: { router, epoch, seq: 0, replicas: {} } });
+  publish({ kind: 'row', from: router, row: { router, epoch, seq: 0, replicas: {} }, ageMs: 0 });
   const use = (replica: string, path: readonly string[]): void => sync.announce(index.insert(replica, prompt(path)));
   const kinds = (kind: LedgerMessage['kind']) => said.filter((message) => message.kind === kind);
   const held = (replica = 'r1') => index.blocks(replica, { offset: 0, count: 1e9 });
@@ -122,7 +122,10 @@ describe('PrefixSync', () => {
     advance(hub, [a, b], 1000);
     a.channel.setCut(true);
     const late = join(hub, 'c');
-    late.sync.hear({ kind: 'row', from: 'a', row: { router: 'a', epoch: 0, seq: 1, replicas: {} } }, hub.now());
+    late.sync.hear(
+      { kind: 'row', from: 'a', row: { router: 'a', epoch: 0, seq: 1, replicas: {} }, ageMs: 0 },
+      hub.now(),
+    );
     b.channel.setCut(true);
     advance(hub, [late], 1500);
     expect(late.held()).toEqual([]);

@@ -9,7 +9,7 @@ export interface PrefixSyncOptions {
   readonly index: PrefixIndex;
   readonly publish: (message: LedgerMessage) => void;
   /** The other routers that are there. */
-  readonly peers: (now: number) => readonly { readonly router: string; readonly epoch: number }[];
+  readonly peers: () => readonly { readonly router: string; readonly epoch: number }[];
   readonly limits?: Partial<PrefixSyncLimits>;
 }
 
@@ -114,6 +114,7 @@ export class PrefixSync {
         return this.#give(message, now);
       case 'index-piece':
         return this.#take(message, now);
+      case 'flows':
       case 'kept':
       case 'hello':
     }
@@ -124,7 +125,7 @@ export class PrefixSync {
     for (const [replica, want] of this.#wants) {
       if (!isChannelUp) want.since = now;
       this.#retry(replica, want, now);
-      if (want.asking !== undefined || this.#answerer(want, now) !== undefined) continue;
+      if (want.asking !== undefined || this.#answerer(want) !== undefined) continue;
       // Whoever did not answer is asked again: a message may have been lost.
       want.asked.clear();
       if (now - want.since >= this.#limits.joinMs) this.#wants.delete(replica);
@@ -174,7 +175,7 @@ export class PrefixSync {
     for (const [replica, want] of this.#wants) {
       if (asking >= this.#limits.askingMax) return;
       const isDue = want.asking === undefined && want.dueAt <= now;
-      const peer = isDue ? this.#answerer(want, now) : undefined;
+      const peer = isDue ? this.#answerer(want) : undefined;
       if (peer === undefined) continue;
       want.asked.add(peer);
       want.asking = { peer, offset: 0, at: now, tries: 1 };
@@ -184,9 +185,9 @@ export class PrefixSync {
   }
 
   /** Who told of what is missing, else the oldest of those that were here before; nobody twice. */
-  #answerer({ sources, asked }: Want, now: number): string | undefined {
+  #answerer({ sources, asked }: Want): string | undefined {
     const { epoch, router, peers } = this.#options;
-    const older = peers(now)
+    const older = peers()
       .filter((peer) => peer.epoch < epoch || (peer.epoch === epoch && peer.router < router))
       .toSorted((a, b) => a.epoch - b.epoch || (a.router < b.router ? -1 : 1));
     return [...sources, ...older.map((peer) => peer.router)].find((peer) => !asked.has(peer));

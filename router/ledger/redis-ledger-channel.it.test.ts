@@ -30,13 +30,13 @@ async function createMedium(): Promise<LedgerMedium> {
 describeLedgerChannel('RedisLedgerChannel', createMedium);
 
 describe('RedisLedgerChannel on its own', () => {
-  const row = { router: 'a', epoch: 1, seq: 4, replicas: { r1: { ...noLoad, inFlight: 2 } } };
+  const row = { router: 'a', epoch: 1, seq: 4, replicas: { r1: { ...noLoad, inFlight: 2, prefillDoneIn: 0 } } };
 
   test('shows what it has under way in a key that ends with it', async () => {
     await using server = await startRedisServer();
     await using reader = connectRedis({ url: server.url, name: 'reader', log });
     await using a = open(server.url, 'a');
-    a.publish({ kind: 'row', from: 'a', row });
+    a.publish({ kind: 'row', from: 'a', row, ageMs: 0 });
     await eventually(async () => {
       const shown = await reader.client.hgetall('fairway:{vpc}:router:a');
       expect(shown).toMatchObject({ epoch: '1', seq: '4', 'replica:r1': JSON.stringify(row.replicas.r1) });
@@ -67,7 +67,7 @@ describe('RedisLedgerChannel on its own', () => {
     await using server = await startRedisServer();
     await server.kill();
     await using a = open(server.url, 'a');
-    a.publish({ kind: 'row', from: 'a', row });
+    a.publish({ kind: 'row', from: 'a', row, ageMs: 0 });
     await server.restart();
     await eventually(() => expect(a.up()).toBe(true));
   });

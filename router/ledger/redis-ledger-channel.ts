@@ -59,7 +59,8 @@ export class RedisLedgerChannel implements LedgerChannel {
   readonly #beats: Loop;
   readonly #shows: Loop;
   #pushTimer: NodeJS.Timeout | undefined;
-  #lastRow: LedgerRow | undefined;
+  /** The newest row, and when it was published. */
+  #lastRow: { readonly row: LedgerRow; readonly at: number } | undefined;
   #heardItselfAt = -Infinity;
   #connectedAt: number;
   #closed = false;
@@ -84,7 +85,7 @@ export class RedisLedgerChannel implements LedgerChannel {
 
   publish(message: LedgerMessage): void {
     if (this.#closed) return;
-    if (message.kind === 'row') this.#lastRow = message.row;
+    if (message.kind === 'row') this.#lastRow = { row: message.row, at: this.#options.clock.monotonic() };
     this.#outbox.add(message);
     this.#pushTimer ??= setTimeout(() => this.#push(), pushDelayMs);
   }
@@ -146,7 +147,10 @@ export class RedisLedgerChannel implements LedgerChannel {
     this.#pushTimer = undefined;
     if (!this.up()) this.#outbox.dropWaiting();
     for (const { to, messages } of this.up() ? this.#outbox.take() : [])
-      this.#send(messages, to === undefined ? this.#channel : this.#channelOf(to));
+      this.#send(
+        messages.map((message) => (message.kind === 'row' ? this.#word() : message)),
+        to === undefined ? this.#channel : this.#channelOf(to),
+      );
   }
 
   /** What is for one router goes over a channel of its own: the others need not read it. */
@@ -155,13 +159,21 @@ export class RedisLedgerChannel implements LedgerChannel {
   }
 
   #beat(): void {
-    const from = this.#options.router;
-    this.#send([this.#lastRow ? { kind: 'row', from, row: this.#lastRow } : { kind: 'hello', from }], this.#channel);
-    const silentMs = this.#options.clock.monotonic() - Math.max(this.#heardItselfAt, this.#connectedAt);
+    const now = this.#options.clock.monotonic();
+    this.#send([this.#word()], this.#channel);
+    const silentMs = now - Math.max(this.#heardItselfAt, this.#connectedAt);
     if (silentMs < stuckMs) return;
-    this.#connectedAt = this.#options.clock.monotonic();
+    this.#connectedAt = now;
     for (const { client } of [this.#publisher, this.#subscriber])
       if (client.status === 'ready') client.disconnect(true);
+  }
+
+  /** The newest row, as old as it is by now. */
+  #word(): LedgerMessage {
+    const from = this.#options.router;
+    const last = this.#lastRow;
+    if (last === undefined) return { kind: 'hello', from };
+    return { kind: 'row', from, row: last.row, ageMs: this.#options.clock.monotonic() - last.at };
   }
 
   #send(messages: readonly LedgerMessage[], channel: string): void {
@@ -174,10 +186,10 @@ export class RedisLedgerChannel implements LedgerChannel {
 
   async #show(): Promise<void> {
     if (!this.#publisher.up()) return;
-    const loads = Object.entries(this.#lastRow?.replicas ?? {});
+    const loads = Object.entries(this.#lastRow?.row.replicas ?? {});
     const fields = {
       epoch: String(this.#options.epoch),
-      seq: String(this.#lastRow?.seq ?? 0),
+      seq: String(this.#lastRow?.row.seq ?? 0),
       at: new Date(this.#options.clock.now()).toISOString(),
       ...this.#options.describe?.(),
       ...Object.fromEntries(loads.map(([replica, load]) => [`replica:${replica}`, JSON.stringify(load)])),

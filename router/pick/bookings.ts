@@ -130,8 +130,8 @@ export class Bookings {
 
   /** The table gets this load in the place of the one that the attempt had. */
   #change(booking: Booking, load: ReplicaLoad): void {
-    const { table, rowChanged } = this.#parts;
-    table.change(booking.replica.replicaId, addLoad(load, negated(booking.load)));
+    const { table, rowChanged, clock } = this.#parts;
+    table.change(booking.replica.replicaId, addLoad(load, negated(booking.load)), clock.monotonic());
     booking.load = load;
     rowChanged();
   }

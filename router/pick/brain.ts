@@ -56,6 +56,8 @@ export interface BrainFigures {
   /** Replicas that are meant to be ready and get no requests, or only if nobody better is there. */
   readonly replicasInDoubt: number;
   readonly prefixBlocks: number;
+  /** Flows whose work was forgotten for want of room. */
+  readonly flowsForgotten: number;
   readonly prefixGaps: number;
   readonly questionsRefused: number;
   readonly keptAnswers: number;
@@ -100,12 +102,13 @@ export class Brain implements Picker, Disposable {
     this.#notedAt = clock.monotonic();
     this.table = new ReplicaTable({ router, epoch });
     const publish = (message: LedgerMessage): void => channel.publish(message);
-    const peers = (now: number): ReturnType<ReplicaTable['peers']> => this.table.peers(now);
+    const peers = (): ReturnType<ReplicaTable['peers']> => this.table.peers();
     this.#sync = new PrefixSync({ router, epoch, index: this.#index, publish, peers });
     this.#answers = new KeptAnswers(answerLimits);
     this.#answerStore = options.answerStore;
     this.#answerSync = new AnswerSync({ router, answers: this.#answers, publish, store: options.answerStore, clock });
-    const rowChanged = (): void => publish({ kind: 'row', from: router, row: this.table.row() });
+    const rowChanged = (): void =>
+      publish({ kind: 'row', from: router, row: this.table.row(clock.monotonic()), ageMs: 0 });
     this.#picker = new ReplicaPicker({
       pools: this.#pools,
       table: this.table,
@@ -205,6 +208,8 @@ export class Brain implements Picker, Disposable {
     this.table.setChannelUp(up, now);
     this.#sync.tick(now, up);
     this.#picker.bookings.tick(now);
+    const served = this.table.flows.toTell(now);
+    if (served !== undefined) this.#channel.publish({ kind: 'flows', from: served.router, served });
     this.#wait.changed();
   }
 
@@ -233,6 +238,7 @@ export class Brain implements Picker, Disposable {
       clusterInFlight: states.reduce((sum, { inFlight }) => sum + inFlight, 0),
       replicasInDoubt: states.filter(({ condition, doubt }) => condition === 'ready' && doubt > 0).length,
       prefixBlocks: this.#index.size().blocks,
+      flowsForgotten: this.table.flows.forgotten,
       prefixGaps: this.#sync.counts.gaps,
       questionsRefused: this.#sync.counts.refused,
       keptAnswers: this.#answers.size,
@@ -255,7 +261,8 @@ export class Brain implements Picker, Disposable {
 
   #hear(message: LedgerMessage): void {
     const now = this.#clock.monotonic();
-    if (message.kind === 'row') this.table.receive(message.row, now);
+    if (message.kind === 'row') this.table.receive(message.row, now, message.ageMs);
+    if (message.kind === 'flows') this.table.flows.receive(message.served, now);
     this.#sync.hear(message, now);
     this.#answerSync.hear(message);
   }

@@ -33,7 +33,7 @@ export class Lingering {
     const left = this.#left.get(replica) ?? [];
     const alive = Math.max(0, requests - (this.#table.load(replica, now).inFlight - left.length));
     const over = left.filter(({ at }) => at < startedAt).slice(0, Math.max(0, left.length - alive));
-    return this.#giveBack(replica, over);
+    return this.#giveBack(replica, over, now);
   }
 
   /** Gives back what has counted for long enough. True if there was any. */
@@ -44,14 +44,15 @@ export class Lingering {
         this.#giveBack(
           replica,
           left.filter(({ at }) => now - at >= lingerMaxMs),
+          now,
         ) || any;
     return any;
   }
 
   /** True if there was any. */
-  #giveBack(replica: string, over: readonly Left[]): boolean {
+  #giveBack(replica: string, over: readonly Left[], now: number): boolean {
     if (over.length === 0) return false;
-    for (const { load } of over) this.#table.change(replica, negated(load));
+    for (const { load } of over) this.#table.change(replica, negated(load), now);
     const rest = (this.#left.get(replica) ?? []).filter((one) => !over.includes(one));
     if (rest.length === 0) this.#left.delete(replica);
     else this.#left.set(replica, rest);

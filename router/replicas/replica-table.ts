@@ -1,5 +1,12 @@
+import { FlowWork } from './flow-work.ts';
 import { addLoad, noLoad } from './replica-view.ts';
 import type { ReplicaLoad, ReplicaSignals } from './replica-view.ts';
+
+/** What one router has under way on one replica; its prefill is what should be left when the row is made. */
+export interface RowLoad extends ReplicaLoad {
+  /** Seconds until the last of that prefill is computed: what routers had booked before it comes first. */
+  readonly prefillDoneIn: number;
+}
 
 /** What one router has under way, in absolute figures: the newest row replaces all older ones. */
 export interface LedgerRow {
@@ -9,7 +16,24 @@ export interface LedgerRow {
   /** Grows with every change. */
   readonly seq: number;
   /** Load per replica; one that is absent has none. */
-  readonly replicas: Readonly<Record<string, ReplicaLoad>>;
+  readonly replicas: Readonly<Record<string, RowLoad>>;
+}
+
+/** A router's own load on one replica. */
+interface Booked {
+  /** Its prefill is all that was booked and not given back. */
+  readonly load: ReplicaLoad;
+  /** When the last of its prefill should be computed. */
+  readonly doneAt: number;
+}
+
+/** What is known of another router: without a row it is gone, and only what it said last is remembered. */
+interface Peer {
+  readonly last: Pick<LedgerRow, 'epoch' | 'seq'>;
+  readonly row: LedgerRow | undefined;
+  /** When the figures of the row were taken, and when it was heard last. */
+  readonly takenAt: number;
+  readonly heardAt: number;
 }
 
 interface Heard<T> {
@@ -22,6 +46,8 @@ export type MeasuredLoad = ReplicaLoad & ReplicaSignals & { readonly unseen: num
 
 /** A peer that is silent for longer on a working channel is gone, milliseconds. */
 const rowTtlMs = 3000;
+/** So long a router that is gone is remembered, so that none of its earlier rows counts again: longer than any message is under way. */
+const goneTtlMs = 600_000;
 /** Signals older than this are unknown. */
 const signalTtlMs = 3000;
 /** An engine's count that is above ours by no more than this says nothing: the two are not taken at one instant. */
@@ -30,51 +56,79 @@ const unseenSlack = { requests: 2, share: 0.1 } as const;
 /**
  * What is under way on replicas: the load that each router reports, and their own signals. Times are monotonic
  * milliseconds and come in with each call; the table waits for nothing.
+ *
+ * Prefill falls by itself: a replica computes one second of it per second, whoever booked it, in the order in which it was
+ * booked. So what a router books stands at the end of the line of that moment, and is the last that is left of that line;
+ * what it gives back shows that the rest of its own is still to come.
  */
 export class ReplicaTable {
+  /** Work that flows were served. */
+  readonly flows: FlowWork;
   readonly #owner: Pick<LedgerRow, 'router' | 'epoch'>;
-  readonly #own = new Map<string, ReplicaLoad>();
+  readonly #own = new Map<string, Booked>();
   #seq = 0;
-  readonly #peers = new Map<string, Heard<LedgerRow>>();
+  readonly #peers = new Map<string, Peer>();
   readonly #signals = new Map<string, Heard<ReplicaSignals & { readonly unseen: number }>>();
   #channelUp = false;
   #channelUpSince = 0;
 
   constructor({ router, epoch }: Pick<LedgerRow, 'router' | 'epoch'>) {
     this.#owner = { router, epoch };
+    this.flows = new FlowWork({ router, epoch });
   }
 
   /** Adds to this router's own load on a replica; negative figures give back. It counts at once. */
-  change(replica: string, by: ReplicaLoad): void {
-    const load = addLoad(this.ownLoad(replica), by);
+  change(replica: string, by: ReplicaLoad, now: number): void {
+    const known = this.#own.get(replica);
+    const load = addLoad(known?.load ?? noLoad, by);
+    const added = by.prefillSecondsLeft;
+    let doneAt = known?.doneAt ?? now;
+    if (added > 0) doneAt = now + 1000 * (this.#load(replica, now).prefillSecondsLeft + added);
+    if (added < 0) doneAt = Math.max(doneAt, now + 1000 * load.prefillSecondsLeft);
     // Without a request there is no load; this also ends what rounding has left.
     if (load.inFlight <= 0) this.#own.delete(replica);
-    else this.#own.set(replica, load);
+    else this.#own.set(replica, { load, doneAt });
     this.#seq++;
   }
 
-  /** This router's own load on a replica, for drain reports. */
+  /** What this router has booked on a replica and not given back. */
   ownLoad(replica: string): ReplicaLoad {
-    return this.#own.get(replica) ?? noLoad;
+    return this.#own.get(replica)?.load ?? noLoad;
   }
 
   /** This router's row, to be published after changes. */
-  row(): LedgerRow {
-    return { ...this.#owner, seq: this.#seq, replicas: Object.fromEntries(this.#own) };
+  row(now: number): LedgerRow {
+    const replicas = Object.fromEntries(
+      [...this.#own].map(([replica, { load, doneAt }]) => {
+        const prefillDoneIn = Math.max(0, (doneAt - now) / 1000);
+        return [
+          replica,
+          { ...load, prefillSecondsLeft: leftOf(load.prefillSecondsLeft, prefillDoneIn), prefillDoneIn },
+        ];
+      }),
+    );
+    return { ...this.#owner, seq: this.#seq, replicas };
   }
 
-  /** Takes a row from the channel; an older one or a repeat changes nothing but when its owner was heard. */
-  receive(row: LedgerRow, now: number): void {
+  /**
+   * Takes a row from the channel, whose figures were taken `ageMs` ago; an older one or a repeat changes nothing but when
+   * its owner was heard.
+   */
+  receive(row: LedgerRow, now: number, ageMs: number): void {
     if (row.router === this.#owner.router) return;
-    const known = this.#peers.get(row.router)?.value;
-    if (known && row.epoch < known.epoch) return;
-    const isNewer = !known || row.epoch > known.epoch || row.seq > known.seq;
-    this.#peers.set(row.router, { value: isNewer ? row : known, at: now });
+    const known = this.#peers.get(row.router);
+    const order = known === undefined ? 1 : row.epoch - known.last.epoch || row.seq - known.last.seq;
+    if (order > 0 || (order === 0 && known?.row === undefined))
+      this.#peers.set(row.router, { last: row, row, takenAt: now - ageMs, heardAt: now });
+    else if (known?.row?.epoch === row.epoch) this.#peers.set(row.router, { ...known, heardAt: now });
   }
 
-  /** Whether the channel works, that is, whether this router hears itself. While it does not, peers' rows stay. */
+  /**
+   * Whether the channel works, that is, whether this router hears itself. While it does not, peers' rows stay; and a peer's
+   * silence counts only from one time that it was seen to work to another: a router that stood still hears late.
+   */
   setChannelUp(up: boolean, now: number): void {
-    this.#expire(now);
+    if (up && this.#channelUp) this.#expire(now);
     if (up && !this.#channelUp) this.#channelUpSince = now;
     this.#channelUp = up;
   }
@@ -82,7 +136,7 @@ export class ReplicaTable {
   /** Takes what was scraped from a replica; what is left out is unknown. */
   setSignals(replica: string, signals: ReplicaSignals, now: number): void {
     const { running = 0, waiting = 0 } = signals;
-    const { inFlight } = this.#load(replica);
+    const { inFlight } = this.#load(replica, now);
     const beyond = running + waiting - inFlight;
     const unseen = beyond > unseenSlack.requests + unseenSlack.share * inFlight ? beyond : 0;
     this.#signals.set(replica, { value: { ...signals, unseen }, at: now });
@@ -95,37 +149,42 @@ export class ReplicaTable {
 
   /** The load of all routers together, and the engine's signals unless they are old. */
   load(replica: string, now: number): MeasuredLoad {
-    this.#expire(now);
     const heard = this.#signals.get(replica);
     const signals = heard && now - heard.at <= signalTtlMs ? heard.value : { unseen: 0 };
-    return Object.assign(this.#load(replica), signals);
+    return Object.assign(this.#load(replica, now), signals);
   }
 
   /** Other routers whose rows are part of the load. */
-  peers(now: number): LedgerRow[] {
-    this.#expire(now);
-    return [...this.#peers.values()].map(({ value }) => value);
+  peers(): LedgerRow[] {
+    return [...this.#peers.values()].flatMap(({ row }) => row ?? []);
   }
 
   /** Added up in place: it is done for every replica of every pick. */
-  #load(replica: string): ReplicaLoad {
-    const sum = { ...this.ownLoad(replica) };
-    for (const { value } of this.#peers.values()) {
-      const load = value.replicas[replica];
+  #load(replica: string, now: number): ReplicaLoad {
+    const own = this.#own.get(replica);
+    const sum = { ...(own?.load ?? noLoad) };
+    if (own !== undefined) sum.prefillSecondsLeft = leftOf(own.load.prefillSecondsLeft, (own.doneAt - now) / 1000);
+    for (const { row, takenAt } of this.#peers.values()) {
+      const load = row?.replicas[replica];
       if (load === undefined) continue;
       sum.inFlight += load.inFlight;
-      sum.prefillSecondsLeft += load.prefillSecondsLeft;
+      sum.prefillSecondsLeft += leftOf(load.prefillSecondsLeft, load.prefillDoneIn - (now - takenAt) / 1000);
       sum.privateContextTokens += load.privateContextTokens;
       sum.reservedOutputTokens += load.reservedOutputTokens;
     }
     return sum;
   }
 
-  /** A peer's silence counts only while the channel works. */
   #expire(now: number): void {
-    if (!this.#channelUp) return;
-    for (const [router, { at }] of this.#peers) {
-      if (now - Math.max(at, this.#channelUpSince) > rowTtlMs) this.#peers.delete(router);
+    for (const [router, peer] of this.#peers) {
+      const silentMs = now - Math.max(peer.heardAt, this.#channelUpSince);
+      if (silentMs > goneTtlMs) this.#peers.delete(router);
+      else if (silentMs > rowTtlMs) this.#peers.set(router, { ...peer, row: undefined });
     }
   }
+}
+
+/** What is left of some prefill that is computed in so many seconds, after what stands before it. */
+function leftOf(booked: number, doneIn: number): number {
+  return Math.max(0, Math.min(booked, doneIn));
 }

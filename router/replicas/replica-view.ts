@@ -2,7 +2,7 @@
 export interface ReplicaLoad {
   /** Requests. */
   readonly inFlight: number;
-  /** Uncached prefill that is still to be done. */
+  /** Uncached prefill that is still to be done: the time that it takes on this very replica. */
   readonly prefillSecondsLeft: number;
   /** Context tokens that no other request shares. */
   readonly privateContextTokens: number;

@@ -128,6 +128,11 @@ export class RouterMetrics {
       () => brain().clusterInFlight,
     );
     gauge('prefix_blocks', 'Blocks in the mirrors of the replicas’ caches.', () => brain().prefixBlocks);
+    gauge(
+      'flows_forgotten',
+      'Flows whose served work was forgotten for want of room, least work first.',
+      () => brain().flowsForgotten,
+    );
     gauge('prefix_gaps', 'News of other routers that did not fit to what is known here.', () => brain().prefixGaps);
     gauge(
       'prefix_refused_questions',

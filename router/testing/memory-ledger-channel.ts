@@ -96,7 +96,7 @@ export class MemoryLedgerChannel implements LedgerChannel {
   readonly #hub: MemoryLedgerHub;
   readonly router: string;
   readonly #handlers = new Set<(message: LedgerMessage) => void>();
-  #lastRow: LedgerMessage | undefined;
+  #lastRow: { readonly message: Extract<LedgerMessage, { kind: 'row' }>; readonly at: number } | undefined;
   #heardItselfAt: number | undefined;
   #isCut = false;
   #isClosed = false;
@@ -107,8 +107,8 @@ export class MemoryLedgerChannel implements LedgerChannel {
   }
 
   publish(message: LedgerMessage): void {
-    if (message.kind === 'row') this.#lastRow = message;
-    if (!this.#isCut && !this.#isClosed) this.#hub.send(message);
+    if (message.kind === 'row') this.#lastRow = { message, at: this.#hub.now() };
+    this.#say(message);
   }
 
   subscribe(handler: (message: LedgerMessage) => void): () => void {
@@ -128,7 +128,8 @@ export class MemoryLedgerChannel implements LedgerChannel {
   /** Called by the hub when a beat is due. */
   beat(): void {
     this.beatAt = this.#hub.now() + beatMs;
-    this.publish(this.#lastRow ?? { kind: 'hello', from: this.router });
+    const last = this.#lastRow;
+    this.#say(last ? { ...last.message, ageMs: this.#hub.now() - last.at } : { kind: 'hello', from: this.router });
   }
 
   /** Called by the hub with everything that was published, its own messages too. */
@@ -136,6 +137,10 @@ export class MemoryLedgerChannel implements LedgerChannel {
     if (this.#isCut) return;
     if (message.from === this.router) this.#heardItselfAt = this.#hub.now();
     else for (const handler of this.#handlers) handler(message);
+  }
+
+  #say(message: LedgerMessage): void {
+    if (!this.#isCut && !this.#isClosed) this.#hub.send(message);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

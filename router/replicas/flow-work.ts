@@ -1,0 +1,95 @@
+/** What one process has served, as others hear of it; the newest of a process replaces all older ones. */
+export interface ServedFlows {
+  readonly router: string;
+  /** Start of the router's process. */
+  readonly epoch: number;
+  readonly seq: number;
+  /** Work per flow, decayed. */
+  readonly flows: Readonly<Record<string, number>>;
+}
+
+interface Served {
+  readonly work: number;
+  readonly at: number;
+}
+
+/** How often a router tells others what it has served, milliseconds. Fairness is over minutes. */
+const tellEveryMs = 500;
+/** What was served counts half after so long, milliseconds: about as long as an engineer's turn and the pause after it. */
+const halfLifeMs = 60_000;
+/** What is older counts for less than a thousandth and is forgotten. */
+const forgetMs = 10 * halfLifeMs;
+/** Flows that one process remembers and tells of: as many as engineers that a fleet is made for. */
+const flowsMax = 2048;
+/** Processes of others that are remembered, those that have ended included. */
+const processesMax = 64;
+
+/**
+ * Work that flows were served lately, by all routers: what a flow had from a process that has ended it has had. Figures are
+ * absolute and fall by half each minute, here and there, so that a message that is lost or comes twice changes nothing.
+ * Times are monotonic milliseconds.
+ */
+export class FlowWork {
+  /** Flows that were forgotten for want of room, those with the least work. */
+  forgotten = 0;
+  readonly #owner: Pick<ServedFlows, 'router' | 'epoch'>;
+  readonly #own = new Map<string, Served>();
+  readonly #others = new Map<string, { readonly told: ServedFlows; readonly at: number }>();
+  #seq = 0;
+  #toldAt = Number.NEGATIVE_INFINITY;
+
+  constructor(owner: Pick<ServedFlows, 'router' | 'epoch'>) {
+    this.#owner = owner;
+  }
+
+  /** A flow was served so much by this router. Any unit, the same at all routers. */
+  served(flow: string, work: number, now: number): void {
+    const known = this.#own.get(flow);
+    if (known === undefined && this.#own.size >= flowsMax) this.#makeRoom(now);
+    this.#own.set(flow, { work: (known === undefined ? 0 : decayed(known, now)) + work, at: now });
+  }
+
+  /** What all routers have served a flow lately. */
+  workOf(flow: string, now: number): number {
+    const own = this.#own.get(flow);
+    let sum = own === undefined ? 0 : decayed(own, now);
+    for (const { told, at } of this.#others.values()) sum += decayed({ work: told.flows[flow] ?? 0, at }, now);
+    return sum;
+  }
+
+  /** What the others should know now; undefined if nothing, or if they were told just before. */
+  toTell(now: number): ServedFlows | undefined {
+    if (now - this.#toldAt < tellEveryMs) return undefined;
+    this.#toldAt = now;
+    for (const [flow, { at }] of this.#own) if (now - at > forgetMs) this.#own.delete(flow);
+    if (this.#own.size === 0) return undefined;
+    const flows = [...this.#own].map(([flow, served]) => [flow, Number(decayed(served, now).toPrecision(4))]);
+    return { ...this.#owner, seq: ++this.#seq, flows: Object.fromEntries(flows) };
+  }
+
+  /** Takes what another process tells. */
+  receive(told: ServedFlows, now: number): void {
+    const { router, epoch, seq } = told;
+    if (router === this.#owner.router && epoch === this.#owner.epoch) return;
+    const name = `${epoch} ${router}`;
+    const known = this.#others.get(name);
+    if (known !== undefined && seq <= known.told.seq) return;
+    this.#others.delete(name);
+    this.#others.set(name, { told, at: now });
+    for (const [other, { at }] of this.#others)
+      if (now - at > forgetMs || this.#others.size > processesMax) this.#others.delete(other);
+  }
+
+  /** An eighth at once: looking for the least takes a look at all. */
+  #makeRoom(now: number): void {
+    const least = [...this.#own].toSorted(([, a], [, b]) => decayed(a, now) - decayed(b, now));
+    for (const [flow] of least.slice(0, flowsMax / 8)) {
+      this.#own.delete(flow);
+      this.forgotten++;
+    }
+  }
+}
+
+function decayed({ work, at }: Served, now: number): number {
+  return work * 2 ** ((at - now) / halfLifeMs);
+}
