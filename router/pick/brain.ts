@@ -169,7 +169,7 @@ export class Brain implements Picker, Disposable {
     );
     this.#index.setReplicas(capacities);
     this.#health.keep(capacities);
-    this.#picker.bookings.keep(capacities);
+    this.#picker.keep(capacities);
     this.#sync.setReplicas(added, this.#clock.monotonic());
     this.#wait.changed();
     return gone;

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { noLoad } from '../replicas/replica-view.ts';
 import type { ReplicaCondition, ReplicaState } from '../replicas/replica-view.ts';
-import { pick, type Choosable } from './pick.ts';
+import { pick } from './pick.ts';
 import type { Work } from './picker.ts';
-import { heavierFirst, rendezvousWeight } from './rendezvous.ts';
+import type { Choosable } from './policies/policy.ts';
+import { heavierFirst, rendezvousWeight } from '../replicas/rendezvous.ts';
 
 type Row = [id: string, inFlight: number, matchedBlock?: number, more?: ReplicaCondition | Partial<ReplicaState>];
 
@@ -25,9 +26,10 @@ function choose(rows: readonly Row[], asked: Partial<Pick<Work, 'prompt' | 'sess
     condition: 'ready',
     doubt: 0,
     unseen: 0,
+    lastPick: 0,
     ...(typeof more === 'string' ? { condition: more } : more),
   }));
-  return pick({ prompt: firstTurn, ...asked }, view, 0);
+  return pick({ prompt: firstTurn, ...asked }, view);
 }
 
 const heaviest = (ids: readonly string[], key: bigint): string | undefined =>

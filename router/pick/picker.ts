@@ -1,28 +1,20 @@
-import type { Routing } from '#shared/contract/desired.ts';
 import type { PoolReplica } from '#shared/contract/replica.ts';
 import type { KeptAnswer } from '../replicas/kept-answers.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
-import type { PromptKeys } from '../scan/prefix-hash.ts';
+import type { Asked } from './policies/policy.ts';
 import type { Tried } from './tried.ts';
 
 /** What is asked for: one request as the brain sees it. */
-export interface Work {
+export interface Work extends Asked {
   readonly pool: string;
   /** Unit of fairness: the token's id, or the pool of a probe. */
   readonly flow: string;
   /** Held by its body while it waits. */
   readonly bytes: number;
-  readonly prompt: PromptKeys;
-  /** Names the conversation, where the client says it. */
-  readonly session?: string;
   /** How long it waits for a replica, milliseconds, where the client says it. */
   readonly capacityTimeoutMs?: number;
   /** For exactly this replica, whatever its state: a probe, or a question about an answer that it keeps. */
   readonly only?: string;
-  /** `least_in_flight`: caches do not count. Left out: `affinity`. */
-  readonly policy?: Routing['policy'];
-  /** The answer that it goes on from. */
-  readonly continues?: KeptAnswer;
   /** Output that is reserved for it, tokens; 0 when the client does not bound it. */
   readonly maxTokens: number;
   /** The answer comes as a stream, so that it is seen when it begins. */

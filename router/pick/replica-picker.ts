@@ -17,6 +17,9 @@ export class ReplicaPicker implements Placer {
   readonly #parts: PickerParts;
   /** What is under way. */
   readonly bookings: Bookings;
+  #picks = 0;
+  /** Number of the last pick of each replica. */
+  readonly #lastPicks = new Map<string, number>();
 
   constructor(parts: PickerParts) {
     this.#parts = parts;
@@ -45,6 +48,12 @@ export class ReplicaPicker implements Placer {
     return choice && this.bookings.book(pool, { work, tried }, choice);
   }
 
+  /** Forgets all replicas but these. */
+  keep(replicas: { has(replica: string): boolean }): void {
+    for (const replica of this.#lastPicks.keys()) if (!replicas.has(replica)) this.#lastPicks.delete(replica);
+    this.bookings.keep(replicas);
+  }
+
   /** What is known of a pool's replicas now. */
   view(pool: PoolDocument, now: number): ReplicaState[] {
     const { table, health } = this.#parts;
@@ -61,9 +70,13 @@ export class ReplicaPicker implements Placer {
       open.map(({ id }) => id),
       work.prompt,
     );
-    const view = open.map((state) => Object.assign(state, { matchedBlock: (matches.get(state.id) ?? noMatch).block }));
-    const picked = pick(work, view, now);
+    const view = open.map((state) => {
+      const { block } = matches.get(state.id) ?? noMatch;
+      return Object.assign(state, { matchedBlock: block, lastPick: this.#lastPicks.get(state.id) ?? 0 });
+    });
+    const picked = pick(work, view);
     if (picked === undefined) return undefined;
+    this.#lastPicks.set(picked.replica, ++this.#picks);
     const replica = pool.replicas.find(({ replicaId }) => replicaId === picked.replica);
     return replica && { replica, reason: picked.reason, match: matches.get(picked.replica) ?? noMatch };
   }

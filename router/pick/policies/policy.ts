@@ -1,0 +1,79 @@
+import type { Routing } from '#shared/contract/desired.ts';
+import type { KeptAnswer } from '../../replicas/kept-answers.ts';
+import { heavierFirst, rendezvousWeight } from '../../replicas/rendezvous.ts';
+import type { ReplicaState } from '../../replicas/replica-view.ts';
+import { hashText } from '../../scan/hash64.ts';
+import type { PromptKeys } from '../../scan/prefix-hash.ts';
+
+/**
+ * - `affinity`: the replica has the conversation, and is the first by match that is not overloaded.
+ * - `affinity_overloaded`: replicas have it, all overloaded; the least loaded one was taken.
+ * - `session`: nobody is known to have it, yet it is no new one, or it has a name; its place is computed.
+ * - `least_in_flight`: a new conversation, or the policy asks for no more.
+ * - `round_robin`: it was this replica's turn.
+ */
+export type PickReason = 'affinity' | 'affinity_overloaded' | 'session' | 'least_in_flight' | 'round_robin';
+
+/** What a pick must know of a request. */
+export interface Asked {
+  readonly prompt: PromptKeys;
+  /** Names the conversation, where the client says it. */
+  readonly session?: string;
+  /** The answer that it goes on from. */
+  readonly continues?: KeptAnswer;
+  /** Left out: `affinity`. */
+  readonly policy?: Routing['policy'];
+}
+
+/** A replica that may be picked. */
+export interface Choosable extends ReplicaState {
+  /** Last block of the prompt that it should hold, -1 for none. */
+  readonly matchedBlock: number;
+  /** This router's last pick of it: a number that grows from pick to pick; 0 for none. */
+  readonly lastPick: number;
+}
+
+/** One of those that may take the request. */
+export interface Candidate extends Choosable {
+  /** In flight, and what the engine has besides. */
+  readonly load: number;
+  /** Its KV cache has no room left, so that requests wait inside. */
+  readonly isFull: boolean;
+}
+
+/** What a policy decides. */
+export interface Chosen {
+  readonly replica: string;
+  readonly reason: PickReason;
+}
+
+/** A way to choose among candidates, of which there is at least one. Pure. */
+export type Policy = (asked: Asked, candidates: readonly Candidate[]) => Chosen;
+
+/** What stays the same over all turns of a conversation; undefined if only what everybody shares is known. */
+export function conversationKey({ session, prompt, continues }: Asked): bigint | undefined {
+  if (session !== undefined) return hashText(session, 0n);
+  const { root = 0n } = continues ?? {};
+  return root === 0n ? prompt.keys[prompt.firstUserEnd] : root;
+}
+
+/** For sorting: by rendezvous with a conversation, the same on every router. */
+export function byWeightFor(key: bigint): (a: Candidate, b: Candidate) => number {
+  const weights = new Map<string, bigint>();
+  const weightOf = ({ id }: Candidate): bigint => {
+    const weight = weights.get(id) ?? rendezvousWeight(id, key);
+    weights.set(id, weight);
+    return weight;
+  };
+  return (a, b) => heavierFirst(weightOf(a), weightOf(b)) || (a.id < b.id ? -1 : 1);
+}
+
+/** The first of candidates in an order, without sorting them all. */
+export function firstOf(candidates: readonly Candidate[], order: (a: Candidate, b: Candidate) => number): Candidate {
+  return candidates.reduce((best, one) => (order(one, best) < 0 ? one : best));
+}
+
+/** For sorting: one that has room in its cache first, then by requests. */
+export function byLoad(a: Candidate, b: Candidate): number {
+  return Number(a.isFull) - Number(b.isFull) || a.load - b.load;
+}
