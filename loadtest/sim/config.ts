@@ -26,6 +26,8 @@ const settings = {
   loadMs: ['load-ms', 'FAIRWAY_SIM_LOAD_MS', '0', 0, 3_600_000],
   /** Longest prompt plus output; 0 takes the preset's. */
   maxModelTokens: ['max-model-len', 'FAIRWAY_SIM_MAX_MODEL_LEN', '0', 0, Infinity],
+  /** Share of the KV blocks that admission leaves free while others run. */
+  watermark: ['watermark', 'FAIRWAY_SIM_WATERMARK', '0', 0, 0.99],
   /** Requests that may wait before new ones get a 503. */
   maxQueuedRequests: ['max-num-queued-reqs', 'FAIRWAY_SIM_MAX_QUEUED', '1024', 0, 100_000],
   /** Longest request body, bytes. */
@@ -85,6 +87,7 @@ export function readSimConfig(args: readonly string[], env: Environment) {
     loadMs: number('loadMs'),
     maxModelTokens: number('maxModelTokens', longest) || longest,
     maxQueuedRequests: number('maxQueuedRequests'),
+    watermark: number('watermark'),
     maxBodyBytes: number('maxBodyBytes'),
     drainTimeoutMs: number('drainTimeoutMs'),
     stalledReaderTimeoutMs: number('stalledReaderTimeoutMs'),

@@ -6,6 +6,8 @@ export interface BlockLease {
   tip: BlockRun | undefined;
   /** Leading blocks that are cached under their hashes: the matched prefix, then the ones that it computed itself. */
   named: number;
+  /** Blocks of its table, named or not. */
+  length: number;
   /** Blocks that only this request has: not yet full, or full copies of a block that another one cached first. */
   private: number;
 }
@@ -30,7 +32,7 @@ export class BlockCache {
     this.capacity = capacityBlocks;
   }
 
-  /** Blocks that running requests hold, room reserved for their output included. */
+  /** Blocks that running requests hold. */
   get held(): number {
     return this.#held;
   }
@@ -55,8 +57,8 @@ export class BlockCache {
     return matched;
   }
 
-  /** Holds the `matched` leading blocks and reserves `fresh` more; undefined when they do not fit now. */
-  reserve(blocks: readonly number[], matched: number, fresh: number): BlockLease | undefined {
+  /** Blocks that can be taken beside the `matched` leading ones, which may be idle so far. */
+  roomBeside(blocks: readonly number[], matched: number): number {
     let awakened = 0;
     for (let at = 0; at < matched;) {
       const run = this.#runAt(blocks, at);
@@ -64,12 +66,26 @@ export class BlockCache {
       if (run?.holders === 0) awakened += end - at;
       at = end;
     }
-    if (this.#held + awakened + fresh > this.capacity) return undefined;
-    const lease: BlockLease = { tip: undefined, named: 0, private: fresh };
+    return this.capacity - this.#held - awakened;
+  }
+
+  /** Holds the `matched` leading blocks. */
+  hold(blocks: readonly number[], matched: number): BlockLease {
+    const lease: BlockLease = { tip: undefined, named: 0, length: matched, private: 0 };
     this.#follow(lease, blocks, matched);
+    return lease;
+  }
+
+  /** Takes empty blocks until the lease has `length`; false, and nothing is taken, when there are not enough. */
+  grow(lease: BlockLease, length: number): boolean {
+    const fresh = length - lease.length;
+    if (fresh <= 0) return true;
+    if (this.#held + fresh > this.capacity) return false;
+    lease.length = length;
+    lease.private += fresh;
     this.#held += fresh;
     this.#evict();
-    return lease;
+    return true;
   }
 
   /**
@@ -106,6 +122,7 @@ export class BlockCache {
     }
     lease.tip = undefined;
     lease.named = 0;
+    lease.length = 0;
     lease.private = 0;
   }
 

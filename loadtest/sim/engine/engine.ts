@@ -1,7 +1,7 @@
-import { BlockCache } from './block-cache.ts';
 import { decodeMs, prefillMs, type EnginePreset } from './presets.ts';
-import type { EngineRequest, Sequence } from './sequence.ts';
-import { Step, type StepWork } from './step.ts';
+import { Scheduler } from './scheduler.ts';
+import { Sequence, type EngineRequest } from './sequence.ts';
+import { Step } from './step.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 
 /** What happened, and when (engine milliseconds). `index` counts output tokens from 0. */
@@ -15,17 +15,19 @@ export type EngineEvent =
       readonly last: boolean;
     };
 
-/** The engine in numbers; token counts only grow. */
+/** The engine in numbers; counts only grow. */
 export interface EngineStats {
   readonly running: number;
   readonly waiting: number;
-  /** Share of the KV cache that running requests hold, their reserved output included: 0 to 1. */
+  /** Share of the KV cache that running requests hold: 0 to 1. */
   readonly kvUsage: number;
   readonly idleBlocks: number;
   /** Prompt tokens of admitted requests, and how many of them came from the cache. */
   readonly promptTokens: number;
   readonly cachedTokens: number;
   readonly generatedTokens: number;
+  /** How often a running request had to give up its blocks and start again. */
+  readonly preemptions: number;
   /** Steps that have ended. */
   readonly steps: number;
 }
@@ -40,26 +42,22 @@ export interface EngineOptions {
    * same times (rounding aside) and numbers at a fraction of the work. With jitter each step is taken by itself.
    */
   readonly everyToken?: boolean;
+  /** Share of the blocks that admission leaves free while others run (vLLM's --watermark); 0 by default, as there. */
+  readonly watermark?: number;
 }
 
 /**
- * A continuous-batching engine in virtual time, after vLLM V1's scheduler: every step decodes one token of each
- * running request and fills the rest of its token budget with prompt chunks, oldest first; a request is admitted, in
- * order of arrival, when a sequence slot is free and its context (prompt, output, less the cached prefix) fits beside
- * the running ones. Output is reserved at admission, so nothing is ever preempted.
+ * A continuous-batching engine in virtual time: every step decodes one token of each running request and fills the rest
+ * of its token budget with prompt chunks, as the scheduler says.
  *
  * Pure: no clock, no I/O, no randomness but the seed's. The caller owns time: it calls `advance(now)` at or after
  * `nextEventAt()`, and before `submit` and `cancel`; events carry their own exact times.
  */
 export class Engine {
   readonly preset: EnginePreset;
-  readonly #cache: BlockCache;
+  readonly #scheduler: Scheduler;
   readonly #sequences = new Map<string, Sequence>();
-  readonly #waiting: Sequence[] = [];
-  #running: Sequence[] = [];
   #step: Step | undefined;
-  /** Set when the oldest waiting request did not fit; cleared when something leaves. */
-  #full = false;
   #slowdown = 1;
   /** The latest time that the engine was advanced to. */
   #now = 0;
@@ -71,9 +69,9 @@ export class Engine {
   readonly #counts = { promptTokens: 0, cachedTokens: 0, generatedTokens: 0, steps: 0 };
 
   /** An idle engine with an empty cache. */
-  constructor(preset: EnginePreset, { seed = 0, jitter = 0, everyToken = true }: EngineOptions = {}) {
+  constructor(preset: EnginePreset, { seed = 0, jitter = 0, everyToken = true, watermark = 0 }: EngineOptions = {}) {
     this.preset = preset;
-    this.#cache = new BlockCache(Math.floor(preset.kvTokens / preset.blockTokens));
+    this.#scheduler = new Scheduler(preset, watermark);
     this.#jitter = jitter;
     this.#everyToken = everyToken;
     this.#random = seededRandom(seed);
@@ -84,22 +82,16 @@ export class Engine {
    * @throws RangeError when it could never run: no token to read or write, or more context than the whole cache.
    */
   submit(request: EngineRequest, now: number): void {
-    if (request.promptTokens < 1 || request.outputTokens < 1)
-      throw new RangeError(`Request ${request.id} needs at least one prompt and one output token.`);
-    if (this.#blocksOf(request) > this.#cache.capacity)
-      throw new RangeError(`Request ${request.id} needs more context than the whole KV cache holds.`);
-    if (this.#sequences.has(request.id)) throw new RangeError(`Request ${request.id} is running already.`);
-    const sequence: Sequence = {
-      request,
-      arrivedAt: now,
-      lease: undefined,
-      computed: 0,
-      generated: 0,
-      gone: false,
-    };
-    this.#sequences.set(request.id, sequence);
-    this.#waiting.push(sequence);
-    if (this.#waiting.length > 1) return;
+    const { id, promptTokens, outputTokens } = request;
+    if (promptTokens < 1 || outputTokens < 1)
+      throw new RangeError(`Request ${id} needs at least one prompt and one output token.`);
+    if (this.#scheduler.blocksOf(promptTokens + outputTokens) > this.#scheduler.cache.capacity)
+      throw new RangeError(`Request ${id} needs more context than the whole KV cache holds.`);
+    if (this.#sequences.has(id)) throw new RangeError(`Request ${id} is running already.`);
+    const sequence = new Sequence(request, now);
+    this.#sequences.set(id, sequence);
+    this.#scheduler.waiting.push(sequence);
+    if (this.#scheduler.waiting.length > 1) return;
     if (now > this.#now) this.#step?.endFor(now);
     else this.#endRunningStep();
   }
@@ -110,10 +102,8 @@ export class Engine {
     if (sequence === undefined) return false;
     this.#catchUp();
     this.#endRunningStep();
-    this.#leave(sequence);
-    const queued = this.#waiting.indexOf(sequence);
-    if (queued >= 0) this.#waiting.splice(queued, 1);
-    else this.#running = this.#running.filter((other) => other !== sequence);
+    this.#sequences.delete(id);
+    this.#scheduler.remove(sequence);
     return true;
   }
 
@@ -132,7 +122,7 @@ export class Engine {
   advance(now: number): EngineEvent[] {
     const events: EngineEvent[] = [];
     for (;;) {
-      const oldest = this.#waiting[0];
+      const [oldest] = this.#scheduler.waiting;
       if (this.#step === undefined && oldest !== undefined)
         this.#step = this.#start(Math.max(this.#idleSince, oldest.arrivedAt), events);
       const step = this.#step;
@@ -148,98 +138,42 @@ export class Engine {
   /** The engine as it was when it was last advanced. */
   stats(): EngineStats {
     this.#catchUp();
-    const { held, idle, capacity } = this.#cache;
-    const queue = { running: this.#running.length, waiting: this.#waiting.length };
-    return { ...queue, kvUsage: held / capacity, idleBlocks: idle, ...this.#counts };
+    const { cache, running, waiting, preemptions } = this.#scheduler;
+    const { held, idle, capacity } = cache;
+    const queue = { running: running.length, waiting: waiting.length };
+    return { ...queue, kvUsage: held / capacity, idleBlocks: idle, ...this.#counts, preemptions };
   }
 
   #start(at: number, events: EngineEvent[]): Step | undefined {
-    let budget = this.preset.chunkTokens;
-    let contextTokens = 0;
-    let firstMs = 0;
-    const decodes: Sequence[] = [];
-    for (const sequence of this.#running) {
-      if (sequence.generated === 0) continue;
-      decodes.push(sequence);
-      contextTokens += sequence.request.promptTokens + sequence.generated;
-    }
-    budget -= decodes.length;
-    const prefills: { sequence: Sequence; tokens: number }[] = [];
-    const prefill = (sequence: Sequence): void => {
-      const tokens = Math.min(budget, sequence.request.promptTokens - sequence.computed);
-      if (tokens <= 0) return;
-      budget -= tokens;
-      firstMs += prefillMs(this.preset, sequence.computed, tokens);
-      prefills.push({ sequence, tokens });
-    };
-    for (const sequence of this.#running) if (sequence.generated === 0) prefill(sequence);
-    while (budget > 0) {
-      const sequence = this.#admit(at, events);
-      if (sequence === undefined) break;
-      prefill(sequence);
-    }
-    if (decodes.length + prefills.length === 0) return undefined;
-    firstMs += decodeMs(this.preset, decodes.length, contextTokens);
+    const work = this.#scheduler.plan(at);
+    if (work === undefined) return undefined;
+    for (const sequence of work.admitted) this.#tellAdmitted(sequence, at, events);
+    const { decodes, prefills } = work;
+    const contextTokens = decodes.reduce((total, { tokens }) => total + tokens, 0);
     const pace = this.#slowdown * (1 + this.#jitter * (2 * this.#random() - 1));
+    const prefill = prefills.reduce(
+      (total, { sequence, tokens }) => total + prefillMs(this.preset, sequence.computed, tokens),
+      0,
+    );
+    const firstMs = pace * (prefill + decodeMs(this.preset, decodes.length, contextTokens));
     const growthMs = pace * this.preset.decodeMs.perContextToken * decodes.length;
-    const work = { decodes, prefills };
-    const step = new Step(work, { startsAt: at, firstMs: pace * firstMs, growthMs }, this.#stepsAlike(work));
-    const next = this.#waiting[0];
-    if (next !== undefined && next.arrivedAt > at) step.endFor(next.arrivedAt);
-    return step;
-  }
-
-  /** How many steps do the same in a row, if nothing comes in: pure decoding until the first of them is done. */
-  #stepsAlike({ decodes, prefills }: StepWork): number {
-    if (this.#everyToken || this.#jitter > 0 || prefills.length > 0) return 1;
-    let least = Infinity;
-    const next = new Set<number>();
-    for (const { request, generated, lease } of decodes) {
-      least = Math.min(least, request.outputTokens - generated);
-      const block = request.blocks[lease?.named ?? 0];
-      if (block === undefined) continue;
-      // Who of two that make the same block is first must be seen step by step.
-      if (next.has(block) || this.#cache.has(block)) return 1;
-      next.add(block);
-    }
-    return least;
-  }
-
-  #admit(at: number, events: EngineEvent[]): Sequence | undefined {
-    const sequence = this.#waiting[0];
-    if (sequence === undefined || this.#full || sequence.arrivedAt > at) return undefined;
-    if (this.#running.length >= this.preset.maxSequences) return undefined;
-    const { request } = sequence;
-    const { blockTokens } = this.preset;
-    // The last prompt token is always computed: its result is the first output token.
-    const matched = this.#cache.match(request.blocks, Math.floor((request.promptTokens - 1) / blockTokens));
-    const lease = this.#cache.reserve(request.blocks, matched, this.#blocksOf(request) - matched);
-    if (lease === undefined) {
-      this.#full = true;
-      return undefined;
-    }
-    this.#waiting.shift();
-    this.#running.push(sequence);
-    sequence.lease = lease;
-    sequence.computed = matched * blockTokens;
-    this.#counts.promptTokens += request.promptTokens;
-    this.#counts.cachedTokens += sequence.computed;
-    events.push({ type: 'admitted', id: request.id, at, cachedTokens: sequence.computed });
-    return sequence;
+    const alike = this.#everyToken || this.#jitter > 0 ? 1 : this.#scheduler.stepsAlike(work);
+    return new Step(work, { startsAt: at, firstMs, growthMs }, alike);
   }
 
   #finish(step: Step, events: EngineEvent[]): void {
+    const scheduler = this.#scheduler;
     for (const { sequence, tokens } of step.work.prefills) {
       if (sequence.gone) continue;
-      this.#compute(sequence, tokens);
-      if (sequence.computed < sequence.request.promptTokens) continue;
-      sequence.generated = 1;
+      scheduler.computed(sequence, tokens, 0);
+      if (sequence.computed < sequence.tokens) continue;
+      sequence.generated += 1;
       this.#counts.generatedTokens += 1;
-      this.#tell(sequence, step.endsAt, events);
+      this.#tellToken(sequence, step.endsAt, events);
     }
     this.#decode(step, step.count);
-    for (const sequence of step.work.decodes) if (!sequence.gone) this.#tell(sequence, step.endsAt, events);
-    if (this.#running.some((sequence) => sequence.gone)) this.#running = this.#running.filter(({ gone }) => !gone);
+    for (const sequence of step.work.decodes) if (!sequence.gone) this.#tellToken(sequence, step.endsAt, events);
+    if (scheduler.running.some(({ gone }) => gone)) scheduler.running = scheduler.running.filter(({ gone }) => !gone);
   }
 
   /** Takes the results of the decode steps that have ended since the engine last looked, `until` of the row in all. */
@@ -252,7 +186,7 @@ export class Engine {
       if (sequence.gone) continue;
       sequence.generated += steps;
       this.#counts.generatedTokens += steps;
-      this.#compute(sequence, steps);
+      this.#scheduler.computed(sequence, steps, until < step.count ? 1 : 0);
     }
   }
 
@@ -266,30 +200,23 @@ export class Engine {
     this.#step?.endAfter(this.#step.endedAt(this.#now) + 1);
   }
 
-  #compute(sequence: Sequence, tokens: number): void {
-    const { request, lease } = sequence;
-    sequence.computed += tokens;
-    const full = Math.min(Math.floor(sequence.computed / this.preset.blockTokens), request.blocks.length);
-    if (lease !== undefined && full > lease.named) this.#cache.publish(lease, request.blocks, full);
+  /** A request that comes back after a preemption was told and counted when it first came. */
+  #tellAdmitted({ request, computed, preemptions }: Sequence, at: number, events: EngineEvent[]): void {
+    if (preemptions > 0) return;
+    this.#counts.promptTokens += request.promptTokens;
+    this.#counts.cachedTokens += computed;
+    events.push({ type: 'admitted', id: request.id, at, cachedTokens: computed });
   }
 
   /** Tells of the token that was made last, and lets the request go when that was all. */
-  #tell(sequence: Sequence, at: number, events: EngineEvent[]): void {
+  #tellToken(sequence: Sequence, at: number, events: EngineEvent[]): void {
     const { id, outputTokens } = sequence.request;
     const index = sequence.generated - 1;
     const last = sequence.generated === outputTokens;
-    if (last) this.#leave(sequence);
+    if (last) {
+      this.#sequences.delete(id);
+      this.#scheduler.leave(sequence);
+    }
     if (this.#everyToken || last || index === 0) events.push({ type: 'token', id, at, index, last });
-  }
-
-  #leave(sequence: Sequence): void {
-    sequence.gone = true;
-    this.#full = false;
-    this.#sequences.delete(sequence.request.id);
-    if (sequence.lease !== undefined) this.#cache.release(sequence.lease);
-  }
-
-  #blocksOf(request: EngineRequest): number {
-    return Math.ceil((request.promptTokens + request.outputTokens) / this.preset.blockTokens);
   }
 }

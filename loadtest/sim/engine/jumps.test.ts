@@ -55,6 +55,7 @@ it.each(seeds)('tells the same at the same times in jumps as step by step (seed 
   expect(Math.max(...offBy)).toBeLessThan(1e-6);
   expect(jumps.stats).toEqual(steps.stats);
   expect(steps.stats.at(-1)).toMatchObject({ running: 0, waiting: 0, kvUsage: 0 });
+  expect(steps.stats.at(-1)?.preemptions).toBeGreaterThan(0);
 });
 
 it('says when the next thing happens that is worth telling, and is not moved by being asked in between', () => {

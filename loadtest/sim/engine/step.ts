@@ -1,10 +1,4 @@
-import type { Sequence } from './sequence.ts';
-
-/** What a step computes. */
-export interface StepWork {
-  readonly decodes: readonly Sequence[];
-  readonly prefills: readonly { readonly sequence: Sequence; readonly tokens: number }[];
-}
+import type { StepWork } from './scheduler.ts';
 
 /** Times of steps that follow each other directly: the first takes `firstMs`, each further one `growthMs` more. */
 export interface StepTimes {

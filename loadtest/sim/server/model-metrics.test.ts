@@ -37,6 +37,19 @@ it('counts a value in its bucket and all above', () => {
   expect(['0.06', '0.08', '0.1', '2560.0', '+Inf'].map(bucket)).toEqual(['0.0', '1.0', '2.0', '2.0', '3.0']);
 });
 
+it('reads use of the cache, who waits for it and preemptions from the engine', () => {
+  const engine = new Engine({ ...preset, kvTokens: 640 });
+  const metrics = new ModelMetrics('m', preset);
+  const value = (name: string): string | undefined =>
+    new RegExp(`^vllm:${name}[^}]*} (.*)$`, 'm').exec(metrics.render(engine.stats()))?.[1];
+  for (const id of ['a', 'b', 'c']) engine.submit({ id, promptTokens: 280, outputTokens: 200, blocks: [] }, 0);
+  engine.advance(0);
+  expect([value('kv_cache_usage_perc'), value('num_requests_running')]).toEqual(['0.9', '2.0']);
+  expect([value('num_requests_waiting_by_reason'), value('num_preemptions_total')]).toEqual(['1.0', '0.0']);
+  while (engine.stats().preemptions === 0) engine.advance(engine.nextEventAt() ?? 0);
+  expect([value('num_requests_waiting_by_reason'), value('num_preemptions_total')]).toEqual(['2.0', '1.0']);
+});
+
 it('cannot be broken by the name of the model', () => {
   const text = new ModelMetrics('a"} 1\nb\\', preset).render(new Engine(preset).stats());
   for (const line of text.trimEnd().split('\n')) if (!line.startsWith('#')) expect(line).toMatch(sample);

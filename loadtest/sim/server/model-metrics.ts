@@ -59,7 +59,7 @@ export class ModelMetrics {
     add('gauge', 'cache_config_info', { [this.#cacheConfig()]: 1 });
     add('counter', 'prefix_cache_queries_total', { '': stats.promptTokens });
     add('counter', 'prefix_cache_hits_total', { '': stats.cachedTokens });
-    add('counter', 'num_preemptions_total', { '': 0 });
+    add('counter', 'num_preemptions_total', { '': stats.preemptions });
     add('counter', 'prompt_tokens_total', { '': stats.promptTokens });
     add('counter', 'prompt_tokens_by_source_total', {
       'source="local_compute"': computed,
