@@ -91,6 +91,20 @@ describe('chat completions', () => {
     expect(ends.toSorted((one, other) => one - other)).toEqual([0, 1, 2]);
   });
 
+  it('answers at the length that is ordered in vLLM’s place for extensions, within the request’s bound', async () => {
+    const server = await start();
+    const asking = (extra: object) =>
+      post(server, { ...ask, messages: [{ role: 'user', content: 'Go on.' }], ...extra });
+    const order = { vllm_xargs: { answer_tokens: 300, answer_bytes: 1234 } };
+    const whole = await json(asking(order));
+    expect(whole).toMatchObject({ usage: { completion_tokens: 300 }, choices: [{ finish_reason: 'stop' }] });
+    const [choice] = (whole as OpenAI.ChatCompletion).choices;
+    expect(choice?.message.content).toHaveLength(1234);
+    const cut = await json(asking({ ...order, max_tokens: 20 }));
+    expect(cut).toMatchObject({ usage: { completion_tokens: 20 }, choices: [{ finish_reason: 'length' }] });
+    expect((await asking({ vllm_xargs: { answer_tokens: 'many' } })).status).toBe(400);
+  });
+
   it('tells log-probabilities', async () => {
     const openai = client(await start());
     const asked = { ...ask, logprobs: true, top_logprobs: 2, max_tokens: 3 };

@@ -50,6 +50,7 @@ export function modelRequest(body: Body, limits: ModelLimits, asked: Asked): Mod
     maxTokens: readMaxTokens(asked, prompt.tokens, limits.maxModelTokens),
     choices: readChoices(asked.choices),
     ignoreEnd: body['ignore_eos'] === true,
+    ordered: readOrder(body['vllm_xargs']),
     stop: [asked.stop].flat().filter((item) => typeof item === 'string' && item !== '') as string[],
     stream: body['stream'] === true,
     reasons: asked.reasons ?? false,
@@ -91,6 +92,18 @@ function readChoices(n: unknown): number {
   if (typeof n !== 'number' || !Number.isInteger(n) || n < 1 || n > choicesMax)
     throw badParameter('n', n, `n must be an integer from 1 to ${choicesMax}.`);
   return n;
+}
+
+/** In vLLM's place for what is no part of any API; routers pass it on and do not look. */
+function readOrder(extra: unknown): ModelRequest['ordered'] {
+  if (!isRecord(extra) || extra['answer_tokens'] === undefined) return undefined;
+  const [tokens, bytes] = [extra['answer_tokens'], extra['answer_bytes']];
+  if (isCount(tokens) && isCount(bytes)) return { tokens, bytes };
+  throw badParameter('vllm_xargs', extra, 'answer_tokens and answer_bytes must be positive integers.');
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
 }
 
 function readMaxTokens({ maxTokens, defaultMaxTokens }: Asked, prompt: number, limit: number): number {

@@ -1,3 +1,4 @@
+import type { TextOrder } from './exact-text.ts';
 import type { TokenizedPrompt } from './tokens.ts';
 import type { VllmError } from './vllm-errors.ts';
 
@@ -15,6 +16,8 @@ export interface ModelRequest {
   readonly choices: number;
   /** Go on to `maxTokens` instead of ending where the text ends. */
   readonly ignoreEnd: boolean;
+  /** How long the text is that the model wants to write; by itself it decides. */
+  readonly ordered: Omit<TextOrder, 'seed'> | undefined;
   readonly stop: readonly string[];
   readonly stream: boolean;
   /** Think aloud first. */

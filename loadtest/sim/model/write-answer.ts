@@ -1,6 +1,7 @@
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 import type { AnswerToken, Choice, ModelRequest, Part } from './answer.ts';
 import { babble } from './babble.ts';
+import { exactText } from './exact-text.ts';
 import { sampleJson } from './sample-json.ts';
 import { splitTokens } from './tokens.ts';
 
@@ -49,7 +50,8 @@ function writeChoice(request: ModelRequest, choice: number, seed: number): Choic
     const whole = add('text', splitTokens(JSON.stringify(sampleJson(request.schema, seed))));
     return end(whole ? 'stop' : 'length');
   }
-  const { ignoreEnd, stop } = request;
+  const { ignoreEnd, stop, ordered } = request;
+  if (ordered !== undefined) return end(add('text', splitTokens(exactText({ ...ordered, seed }))) ? 'stop' : 'length');
   const written = babble({ seed, maxTokens: left, ignoreEnd, stop });
   add('text', written.tokens);
   return end(written.finishReason, written.stopReason);
