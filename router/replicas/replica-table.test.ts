@@ -65,18 +65,6 @@ describe('rows', () => {
     expect(inFlight(it)[0]).toBe(expected);
   });
 
-  test.each([
-    ['newer', row({ epoch: 2, seq: 6, load: 9 }), 9],
-    ['a repeat', row({ epoch: 2, seq: 5, load: 5 }), 5],
-    ['older', row({ epoch: 2, seq: 4, load: 9 }), 0],
-    ['of an earlier start', row({ epoch: 1, seq: 99, load: 9 }), 0],
-  ])('a row that is %s, of a router that was gone', (_, next, expected) => {
-    const it = table();
-    it.receive(row({ epoch: 2, seq: 5, load: 5 }), 0, 0);
-    working(it, 0, 10_000).receive(next, 10_000, 0);
-    expect(inFlight(it)[0]).toBe(expected);
-  });
-
   test('a row replaces all of the older one', () => {
     const it = table();
     it.receive(row({ replicas: { r1: rowLoad(one), r2: rowLoad(one) } }), 0, 0);

@@ -27,11 +27,9 @@ interface Booked {
   readonly doneAt: number;
 }
 
-/** What is known of another router: without a row it is gone, and only what it said last is remembered. */
+/** Another router's row, when its figures were taken, and when its owner was heard last. */
 interface Peer {
-  readonly last: Pick<LedgerRow, 'epoch' | 'seq'>;
-  readonly row: LedgerRow | undefined;
-  /** When the figures of the row were taken, and when it was heard last. */
+  readonly row: LedgerRow;
   readonly takenAt: number;
   readonly heardAt: number;
 }
@@ -46,8 +44,6 @@ export type MeasuredLoad = ReplicaLoad & ReplicaSignals & { readonly unseen: num
 
 /** A peer that is silent for longer on a working channel is gone, milliseconds. */
 const rowTtlMs = 3000;
-/** So long a router that is gone is remembered, so that none of its earlier rows counts again: longer than any message is under way. */
-const goneTtlMs = 600_000;
 /** Signals older than this are unknown. */
 const signalTtlMs = 3000;
 /** An engine's count that is above ours by no more than this says nothing: the two are not taken at one instant. */
@@ -117,10 +113,9 @@ export class ReplicaTable {
   receive(row: LedgerRow, now: number, ageMs: number): void {
     if (row.router === this.#owner.router) return;
     const known = this.#peers.get(row.router);
-    const order = known === undefined ? 1 : row.epoch - known.last.epoch || row.seq - known.last.seq;
-    if (order > 0 || (order === 0 && known?.row === undefined))
-      this.#peers.set(row.router, { last: row, row, takenAt: now - ageMs, heardAt: now });
-    else if (known?.row?.epoch === row.epoch) this.#peers.set(row.router, { ...known, heardAt: now });
+    if (known === undefined || (row.epoch - known.row.epoch || row.seq - known.row.seq) > 0)
+      this.#peers.set(row.router, { row, takenAt: now - ageMs, heardAt: now });
+    else if (row.epoch === known.row.epoch) this.#peers.set(row.router, { ...known, heardAt: now });
   }
 
   /**
@@ -156,7 +151,7 @@ export class ReplicaTable {
 
   /** Other routers whose rows are part of the load. */
   peers(): LedgerRow[] {
-    return [...this.#peers.values()].flatMap(({ row }) => row ?? []);
+    return [...this.#peers.values()].map(({ row }) => row);
   }
 
   /** Added up in place: it is done for every replica of every pick. */
@@ -165,7 +160,7 @@ export class ReplicaTable {
     const sum = { ...(own?.load ?? noLoad) };
     if (own !== undefined) sum.prefillSecondsLeft = leftOf(own.load.prefillSecondsLeft, (own.doneAt - now) / 1000);
     for (const { row, takenAt } of this.#peers.values()) {
-      const load = row?.replicas[replica];
+      const load = row.replicas[replica];
       if (load === undefined) continue;
       sum.inFlight += load.inFlight;
       sum.prefillSecondsLeft += leftOf(load.prefillSecondsLeft, load.prefillDoneIn - (now - takenAt) / 1000);
@@ -176,11 +171,8 @@ export class ReplicaTable {
   }
 
   #expire(now: number): void {
-    for (const [router, peer] of this.#peers) {
-      const silentMs = now - Math.max(peer.heardAt, this.#channelUpSince);
-      if (silentMs > goneTtlMs) this.#peers.delete(router);
-      else if (silentMs > rowTtlMs) this.#peers.set(router, { ...peer, row: undefined });
-    }
+    for (const [router, { heardAt }] of this.#peers)
+      if (now - Math.max(heardAt, this.#channelUpSince) > rowTtlMs) this.#peers.delete(router);
   }
 }
 

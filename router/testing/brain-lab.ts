@@ -36,6 +36,7 @@ export class BrainLab {
   readonly clock: TestClock = createTestClock(0);
   readonly hub = new MemoryLedgerHub({ seed: 1, lagMs: 20 });
   readonly #routers = new Set<LabRouter>();
+  readonly #paused = new Set<LabRouter>();
   pool: PoolDocument;
 
   constructor(parts: Partial<PoolDocument> = {}) {
@@ -71,8 +72,26 @@ export class BrainLab {
   /** Ends a router as kill -9 would: nothing more is said. */
   async kill(router: LabRouter): Promise<void> {
     this.#routers.delete(router);
+    this.#paused.delete(router);
     router.brain[Symbol.dispose]();
     await router.channel[Symbol.asyncDispose]();
+  }
+
+  /** A router's process stands still. */
+  pause(router: LabRouter): void {
+    this.#paused.add(router);
+    router.channel.pause();
+  }
+
+  isPaused(router: LabRouter): boolean {
+    return this.#paused.has(router);
+  }
+
+  /** It goes on: its timers first, then what its sockets hold. */
+  resume(router: LabRouter): void {
+    if (!this.#paused.delete(router)) return;
+    router.brain.tick();
+    router.channel.resume();
   }
 
   /** All routers learn that the pool has changed. */
@@ -87,7 +106,7 @@ export class BrainLab {
       const step = Math.min(left, tickMs);
       await this.clock.advance(step);
       this.hub.advance(step);
-      for (const { brain } of this.#routers) brain.tick();
+      for (const router of this.#routers) if (!this.#paused.has(router)) router.brain.tick();
     }
   }
 

@@ -9,34 +9,32 @@ interface Delivery {
   readonly message: LedgerMessage;
 }
 
+/** What goes wrong on the way; shares are between 0 and 1. */
+export interface MemoryLedgerFaults {
+  /** Added to the lag, at random up to this much, for each delivery: messages overtake each other. */
+  readonly jitterMs?: number;
+  /** Share of deliveries that are lost. */
+  readonly loss?: number;
+  /** Share of deliveries that come twice. */
+  readonly duplication?: number;
+}
+
 /** Joins memory channels. Time stands still until `advance` is called; everything happens within it. */
 export class MemoryLedgerHub {
   readonly #lagMs: number;
-  readonly #jitterMs: number;
-  readonly #loss: number;
-  readonly #duplication: number;
   readonly #random: () => number;
   readonly #channels = new Set<MemoryLedgerChannel>();
   #onTheWay: Delivery[] = [];
   #time = 0;
+  #half: ReadonlySet<string> = new Set();
+  /** How it misbehaves from now on. */
+  faults: MemoryLedgerFaults;
 
-  /** How it misbehaves; shares are between 0 and 1. */
-  constructor(faults: {
-    seed: number;
-    /** From publishing to delivery. */
-    lagMs: number;
-    /** Added to the lag, at random up to this much, for each delivery: messages overtake each other. */
-    jitterMs?: number;
-    /** Share of deliveries that are lost. */
-    loss?: number;
-    /** Share of deliveries that come twice. */
-    duplication?: number;
-  }) {
-    this.#lagMs = faults.lagMs;
-    this.#jitterMs = faults.jitterMs ?? 0;
-    this.#loss = faults.loss ?? 0;
-    this.#duplication = faults.duplication ?? 0;
-    this.#random = seededRandom(faults.seed);
+  /** `lagMs`: from publishing to delivery. */
+  constructor({ seed, lagMs, ...faults }: MemoryLedgerFaults & { readonly seed: number; readonly lagMs: number }) {
+    this.#lagMs = lagMs;
+    this.#random = seededRandom(seed);
+    this.faults = faults;
   }
 
   /** Milliseconds that have been advanced. */
@@ -55,11 +53,18 @@ export class MemoryLedgerHub {
     this.#channels.delete(channel);
   }
 
+  /** From now on these routers and the others do not hear each other: two servers, each with its half. */
+  split(half: ReadonlySet<string>): void {
+    this.#half = half;
+  }
+
   send(message: LedgerMessage): void {
+    const { loss = 0, duplication = 0 } = this.faults;
     for (const to of this.#channels) {
       if ('to' in message && message.to !== to.router) continue;
-      if (this.#random() >= this.#loss) this.#enqueue(to, message);
-      if (this.#random() < this.#duplication) this.#enqueue(to, message);
+      if (this.#half.has(message.from) !== this.#half.has(to.router)) continue;
+      if (this.#random() >= loss) this.#enqueue(to, message);
+      if (this.#random() < duplication) this.#enqueue(to, message);
     }
   }
 
@@ -77,7 +82,7 @@ export class MemoryLedgerHub {
   }
 
   #enqueue(to: MemoryLedgerChannel, message: LedgerMessage): void {
-    const at = this.#time + this.#lagMs + this.#random() * this.#jitterMs;
+    const at = this.#time + this.#lagMs + this.#random() * (this.faults.jitterMs ?? 0);
     this.#onTheWay.push({ at, to, message });
   }
 
@@ -99,6 +104,8 @@ export class MemoryLedgerChannel implements LedgerChannel {
   #lastRow: { readonly message: Extract<LedgerMessage, { kind: 'row' }>; readonly at: number } | undefined;
   #heardItselfAt: number | undefined;
   #isCut = false;
+  /** What has come while the process stands still: its sockets hold it. */
+  #held: LedgerMessage[] | undefined;
   #isClosed = false;
 
   constructor(hub: MemoryLedgerHub, router: string) {
@@ -125,9 +132,21 @@ export class MemoryLedgerChannel implements LedgerChannel {
     this.#isCut = isCut;
   }
 
+  /** The process of this router stands still: nothing goes out, and what comes in is heard when it goes on. */
+  pause(): void {
+    this.#held ??= [];
+  }
+
+  resume(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const message of held) this.hear(message);
+  }
+
   /** Called by the hub when a beat is due. */
   beat(): void {
     this.beatAt = this.#hub.now() + beatMs;
+    if (this.#held !== undefined) return;
     const last = this.#lastRow;
     this.#say(last ? { ...last.message, ageMs: this.#hub.now() - last.at } : { kind: 'hello', from: this.router });
   }
@@ -135,6 +154,7 @@ export class MemoryLedgerChannel implements LedgerChannel {
   /** Called by the hub with everything that was published, its own messages too. */
   hear(message: LedgerMessage): void {
     if (this.#isCut) return;
+    if (this.#held !== undefined) return void this.#held.push(message);
     if (message.from === this.router) this.#heardItselfAt = this.#hub.now();
     else for (const handler of this.#handlers) handler(message);
   }
