@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { ConfigError } from '#shared/runtime/config-error.ts';
 import { readFaults, type Fault } from './server/faults.ts';
-import { presetNames, presets } from './engine/presets.ts';
+import { presetList, presetNames, presets } from './engine/presets.ts';
 
 /**
  * Flag (the spelling of vLLM where it has one), environment variables in order of preference, default, and of a number
@@ -72,8 +72,7 @@ export function readSimConfig(args: readonly string[], env: Environment) {
     return value;
   };
   const preset = presetNames.find((name) => name === text('preset'));
-  if (preset === undefined)
-    problems.push(`--preset must be one of ${presetNames.join(', ')}, not "${text('preset')}".`);
+  if (preset === undefined) problems.push(`--preset must be one of ${presetList}, not "${text('preset')}".`);
   const { maxModelTokens, kvTokens } = presets[preset ?? '30b-a3b-h200'];
   const longest = Math.min(maxModelTokens, kvTokens);
   const config = {

@@ -5,9 +5,9 @@ import { presets, type EnginePreset } from './presets.ts';
 import type { EngineRequest } from './sequence.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 
-const h200 = presets['30b-a3b-h200'];
+const old = presets['30b-a3b-h200-2025'];
 /** Forty blocks of sixteen tokens. */
-const tiny: EnginePreset = { ...h200, name: 'tiny', kvTokens: 640, maxSequences: 4, chunkTokens: 128 };
+const tiny: EnginePreset = { ...old, name: 'tiny', kvTokens: 640, maxSequences: 4, chunkTokens: 128 };
 
 /** Block hashes of a conversation: equal names give equal blocks, and a prefix of the tokens a prefix of the blocks. */
 function blocks(name: number, tokens: number): number[] {
@@ -30,13 +30,13 @@ function cachedTokens(events: readonly EngineEvent[], id: string): number | unde
 
 describe('cost of a request', () => {
   it('takes 9.11 s for a cold prompt of 128,000 tokens, however it is cut into chunks', () => {
-    const events = runEngine(new Engine(h200), [{ at: 0, request: request('a', { prompt: 128_000, output: 1 }) }]);
+    const events = runEngine(new Engine(old), [{ at: 0, request: request('a', { prompt: 128_000, output: 1 }) }]);
     expect(tokenTimes(events, 'a')[0]).toBeCloseTo(128_000 * 0.02 + 4e-7 * 128_000 ** 2, 6);
     expect(tokenTimes(events, 'a')[0]).toBeCloseTo(9113.6, 3);
   });
 
   it('takes 0.1 s for 1,200 tokens behind 77,000 cached ones', () => {
-    const engine = new Engine(h200);
+    const engine = new Engine(old);
     runEngine(engine, [{ at: 0, request: request('a', { prompt: 77_000, output: 1 }) }]);
     const next = request('b', { prompt: 78_200, output: 1, name: 97 });
     const events = runEngine(engine, [{ at: 100_000, request: next }]);
@@ -48,7 +48,7 @@ describe('cost of a request', () => {
   });
 
   it('decodes at 5 ms and a share for each sequence and context token', () => {
-    const events = runEngine(new Engine(h200), [{ at: 10, request: request('a', { prompt: 1000, output: 3 }) }]);
+    const events = runEngine(new Engine(old), [{ at: 10, request: request('a', { prompt: 1000, output: 3 }) }]);
     const first = 10 + 1000 * 0.02 + 4e-7 * 1_000_000;
     const second = first + 5 + 0.15 + 1.5e-5 * 1001;
     const third = second + 5 + 0.15 + 1.5e-5 * 1002;
@@ -58,7 +58,7 @@ describe('cost of a request', () => {
   });
 
   it('decodes a batch in common steps', () => {
-    const engine = new Engine(h200);
+    const engine = new Engine(old);
     const ids = ['a', 'b', 'c'];
     for (const id of ids) engine.submit(request(id, { prompt: 160, output: 2 }), 0);
     const events = [...engine.advance(0), ...runEngine(engine, [])];
@@ -71,7 +71,7 @@ describe('cost of a request', () => {
   });
 
   it('takes four times as long when slowed down by four', () => {
-    const engine = new Engine(h200);
+    const engine = new Engine(old);
     engine.setSlowdown(4);
     const events = runEngine(engine, [{ at: 0, request: request('a', { prompt: 1000, output: 1 }) }]);
     expect(tokenTimes(events, 'a')[0]).toBeCloseTo(4 * 20.4, 9);
@@ -80,7 +80,7 @@ describe('cost of a request', () => {
 
 describe('chunked prefill', () => {
   it('gives a running request a token in every chunk of a long prefill', () => {
-    const engine = new Engine(h200);
+    const engine = new Engine(old);
     const events = runEngine(engine, [
       { at: 0, request: request('a', { prompt: 1000, output: 60 }) },
       { at: 50, request: request('b', { prompt: 128_000, output: 1 }) },
@@ -105,7 +105,7 @@ describe('chunked prefill', () => {
 
 describe('prefix cache', () => {
   it('matches whole blocks only, and never the last prompt token', () => {
-    const engine = new Engine(h200);
+    const engine = new Engine(old);
     runEngine(engine, [{ at: 0, request: request('a', { prompt: 64, output: 1 }) }]);
     const again = runEngine(engine, [{ at: 1000, request: request('b', { prompt: 64, output: 1, name: 97 }) }]);
     expect(cachedTokens(again, 'b')).toBe(48);
@@ -115,7 +115,7 @@ describe('prefix cache', () => {
   });
 
   it('remembers the blocks of the output for the next turn', () => {
-    const engine = new Engine(h200);
+    const engine = new Engine(old);
     runEngine(engine, [{ at: 0, request: request('a', { prompt: 100, output: 61 }) }]);
     const next = runEngine(engine, [{ at: 5000, request: request('b', { prompt: 200, output: 1, name: 97 }) }]);
     expect(cachedTokens(next, 'b')).toBe(160);

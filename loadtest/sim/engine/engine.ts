@@ -1,6 +1,7 @@
-import { decodeMs, prefillMs, type EnginePreset } from './presets.ts';
-import { Scheduler } from './scheduler.ts';
+import type { EnginePreset } from './presets.ts';
+import { Scheduler, type StepWork } from './scheduler.ts';
 import { Sequence, type EngineRequest } from './sequence.ts';
+import { pairsOf, stepMs, type StepLoad } from './step-cost.ts';
 import { Step } from './step.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 
@@ -148,15 +149,10 @@ export class Engine {
     const work = this.#scheduler.plan(at);
     if (work === undefined) return undefined;
     for (const sequence of work.admitted) this.#tellAdmitted(sequence, at, events);
-    const { decodes, prefills } = work;
-    const contextTokens = decodes.reduce((total, { tokens }) => total + tokens, 0);
     const pace = this.#slowdown * (1 + this.#jitter * (2 * this.#random() - 1));
-    const prefill = prefills.reduce(
-      (total, { sequence, tokens }) => total + prefillMs(this.preset, sequence.computed, tokens),
-      0,
-    );
-    const firstMs = pace * (prefill + decodeMs(this.preset, decodes.length, contextTokens));
-    const growthMs = pace * this.preset.decodeMs.perContextToken * decodes.length;
+    const load = loadOf(work);
+    const firstMs = pace * stepMs(this.preset.cost, load);
+    const growthMs = pace * this.preset.cost.perContextToken * load.sequences;
     const alike = this.#everyToken || this.#jitter > 0 ? 1 : this.#scheduler.stepsAlike(work);
     return new Step(work, { startsAt: at, firstMs, growthMs }, alike);
   }
@@ -219,4 +215,15 @@ export class Engine {
     }
     if (this.#everyToken || last || index === 0) events.push({ type: 'token', id, at, index, last });
   }
+}
+
+function loadOf({ decodes, prefills }: StepWork): StepLoad {
+  let promptTokens = 0;
+  let pairs = 0;
+  for (const { sequence, tokens } of prefills) {
+    promptTokens += tokens;
+    pairs += pairsOf(sequence.computed, tokens);
+  }
+  const contextTokens = decodes.reduce((total, { tokens }) => total + tokens, 0);
+  return { sequences: decodes.length, contextTokens, promptTokens, pairs };
 }

@@ -1,11 +1,12 @@
 import { expect, it } from 'vitest';
 import { runEngine } from '../testing/run-engine.ts';
 import { Engine, type EngineEvent } from './engine.ts';
-import { prefillMs, presets, type EnginePreset } from './presets.ts';
+import { presets, type EnginePreset } from './presets.ts';
+import { pairsOf, stepMs } from './step-cost.ts';
 import type { EngineRequest } from './sequence.ts';
 
 /** Forty blocks of sixteen tokens. */
-const tiny: EnginePreset = { ...presets['30b-a3b-h200'], kvTokens: 640, maxSequences: 4, chunkTokens: 512 };
+const tiny: EnginePreset = { ...presets['30b-a3b-h200-2025'], kvTokens: 640, maxSequences: 4, chunkTokens: 512 };
 
 function request(id: string, promptTokens: number, outputTokens: number): EngineRequest {
   const count = Math.floor((promptTokens + outputTokens) / 16);
@@ -79,7 +80,9 @@ it('computes again only what was evicted in between', () => {
   const end = tokenTimes(events, 'a').at(-1) ?? 0;
   const resumed = tokenTimes(events, 'b').find((at) => at > end) ?? 0;
   // 256 tokens of b were idle; a took 8 of those 16 blocks, the last ones first, on its way to 500 tokens.
-  expect(resumed - end).toBeCloseTo(prefillMs(tiny, 128, 200 + 68 - 128), 6);
+  const fresh = 200 + 68 - 128;
+  const load = { sequences: 0, contextTokens: 0, promptTokens: fresh, pairs: pairsOf(128, fresh) };
+  expect(resumed - end).toBeCloseTo(stepMs(tiny.cost, load), 6);
 });
 
 it('leaves the watermark free at admission, unless nothing runs', () => {
