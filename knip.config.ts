@@ -8,6 +8,7 @@ const config: KnipConfig = {
     'loadtest/**/main.ts',
     'setup/checks/run-*.ts',
     'loadtest/bench/{figures,no-loss}.ts',
+    'loadtest/virtual/run.ts',
     'api/testing/clients/build.ts',
     '{k8s,docs}/write-*.ts',
     'api/regional/testing/kills/kills.ts',

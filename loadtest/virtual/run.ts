@@ -1,0 +1,61 @@
+import { parseArgs } from 'node:util';
+import { routingSchema } from '#shared/contract/desired.ts';
+import { presetNames, presets } from '#loadtest/sim/engine/presets.ts';
+import type { Figures } from './figures.ts';
+import { simulate, type Scenario } from './simulate.ts';
+
+const { values } = parseArgs({
+  options: {
+    engineers: { type: 'string', default: '300' },
+    replicas: { type: 'string', default: '8' },
+    routers: { type: 'string', default: '1' },
+    policy: { type: 'string', default: 'affinity' },
+    'session-header': { type: 'boolean', default: false },
+    seeds: { type: 'string', default: '1' },
+    minutes: { type: 'string', default: '30' },
+    warmup: { type: 'string', default: '10' },
+    preset: { type: 'string', default: '30b-a3b-h200' },
+    'kv-block': { type: 'string', default: '256' },
+  },
+});
+
+const presetName = presetNames.find((name) => name === values.preset);
+if (presetName === undefined) throw new Error(`--preset ${values.preset}: one of ${presetNames.join(', ')}`);
+const preset = { ...presets[presetName], blockTokens: Number(values['kv-block']) };
+const { policy } = routingSchema.parse({ policy: values.policy });
+const scenario: Omit<Scenario, 'seed'> = {
+  engineers: Number(values.engineers),
+  replicas: Number(values.replicas),
+  routers: Number(values.routers),
+  policy,
+  sessionHeader: values['session-header'],
+  preset,
+  minutes: Number(values.minutes),
+  warmUpMinutes: Number(values.warmup),
+};
+
+console.log(
+  `${scenario.engineers} engineers, ${scenario.replicas} × ${preset.name} (KV blocks of ${preset.blockTokens}), ${scenario.routers} routers, ${policy}, ${scenario.minutes} min`,
+);
+for (const seed of values.seeds.split(',').map(Number)) {
+  const began = performance.now();
+  const figures = await simulate({ ...scenario, seed });
+  console.log(`seed ${seed}: ${lineOf(figures)} · ${((performance.now() - began) / 1000).toFixed(1)} s wall`);
+}
+
+function lineOf(figures: Figures): string {
+  const { ttft } = figures;
+  const times = [ttft.mean, ttft.p50, ttft.p95, ttft.p99].map((seconds) => seconds.toFixed(2)).join('/');
+  return [
+    `${figures.requestsPerSecond.toFixed(2)} req/s`,
+    `hits ${(100 * figures.hits).toFixed(1)} %`,
+    `TTFT mean/p50/p95/p99 ${times} s`,
+    `ITL ${figures.meanItlMs.toFixed(1)} ms`,
+    `goodput ${figures.goodput.toFixed(2)}/s (${(100 * figures.good).toFixed(1)} %)`,
+    `amplification ${figures.amplification.toFixed(2)}`,
+    `context ${(figures.meanContext / 1000).toFixed(1)}k`,
+    `in flight ≤ ${figures.inFlightMax}`,
+    `refused ${figures.refused}`,
+    `broken ${figures.broken}`,
+  ].join(' · ');
+}

@@ -1,0 +1,100 @@
+import { beatMs, echoTtlMs, type LedgerChannel } from '../../router/ledger/ledger-channel.ts';
+import type { LedgerMessage } from '../../router/ledger/ledger-message.ts';
+import { LedgerOutbox } from '../../router/ledger/ledger-outbox.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+/** Messages wait this long for others to travel with them, as in `RedisLedgerChannel`. */
+const pushDelayMs = 10;
+
+/** Carries ledger messages between the routers of a simulation, or does not. */
+export class VirtualRedis {
+  isUp = true;
+  readonly time: VirtualTime;
+  /** From publishing to delivery, milliseconds. */
+  readonly #lagMs: number;
+  readonly #channels = new Set<VirtualLedgerChannel>();
+
+  constructor(time: VirtualTime, lagMs: number) {
+    this.time = time;
+    this.#lagMs = lagMs;
+  }
+
+  open(router: string): VirtualLedgerChannel {
+    const channel = new VirtualLedgerChannel(this, router);
+    this.#channels.add(channel);
+    return channel;
+  }
+
+  close(channel: VirtualLedgerChannel): void {
+    this.#channels.delete(channel);
+  }
+
+  send(from: VirtualLedgerChannel, to: string | undefined, messages: readonly LedgerMessage[]): void {
+    if (!this.isUp) return;
+    this.time.after(this.#lagMs, () => {
+      for (const channel of this.#channels)
+        if (to === undefined || channel.router === to) channel.receive(from, messages);
+    });
+  }
+}
+
+/** The ledger of one router, with the outbox, delays and beats of `RedisLedgerChannel`; nothing is written as text. */
+export class VirtualLedgerChannel implements LedgerChannel {
+  readonly router: string;
+  readonly #redis: VirtualRedis;
+  readonly #outbox = new LedgerOutbox();
+  readonly #handlers = new Set<(message: LedgerMessage) => void>();
+  #lastRow: LedgerMessage | undefined;
+  #heardItselfAt = Number.NEGATIVE_INFINITY;
+  #isPushing = false;
+  #isClosed = false;
+
+  constructor(redis: VirtualRedis, router: string) {
+    this.#redis = redis;
+    this.router = router;
+    this.#beat();
+  }
+
+  publish(message: LedgerMessage): void {
+    if (message.kind === 'row') this.#lastRow = message;
+    this.#outbox.add(message);
+    if (this.#isPushing) return;
+    this.#isPushing = true;
+    this.#redis.time.after(pushDelayMs, () => this.#push());
+  }
+
+  subscribe(handler: (message: LedgerMessage) => void): () => void {
+    this.#handlers.add(handler);
+    return () => this.#handlers.delete(handler);
+  }
+
+  up(): boolean {
+    return this.#redis.time.now() - this.#heardItselfAt <= echoTtlMs;
+  }
+
+  /** What came; a router's own messages show it that it is heard. */
+  receive(from: VirtualLedgerChannel, messages: readonly LedgerMessage[]): void {
+    if (from === this) this.#heardItselfAt = this.#redis.time.now();
+    else for (const message of messages) for (const handler of this.#handlers) handler(message);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    this.#handlers.clear();
+    this.#redis.close(this);
+    return Promise.resolve();
+  }
+
+  #push(): void {
+    this.#isPushing = false;
+    if (this.#isClosed) return;
+    if (!this.up()) return this.#outbox.dropWaiting();
+    for (const { to, messages } of this.#outbox.take()) this.#redis.send(this, to, messages);
+  }
+
+  #beat(): void {
+    if (this.#isClosed) return;
+    this.#redis.send(this, undefined, [this.#lastRow ?? { kind: 'hello', from: this.router }]);
+    this.#redis.time.after(beatMs, () => this.#beat());
+  }
+}

@@ -1,0 +1,158 @@
+import { seededRandom } from '#shared/runtime/seeded-random.ts';
+import { exponential, logNormal, zipf } from './distributions.ts';
+
+/** What a piece of a prompt is: each kind has its own bytes per token. */
+export type PartKind = 'tools' | 'system' | 'repository' | 'question' | 'tool-result' | 'answer' | 'summary';
+
+/** A piece of a prompt. Equal ids are equal texts. */
+export interface PromptPart {
+  readonly id: number;
+  readonly kind: PartKind;
+  readonly tokens: number;
+}
+
+/** One request of a coding assistant, with the whole conversation so far. */
+export interface Turn {
+  /** Names the conversation, as a session header would. */
+  readonly session: string;
+  /** Grows when what was said before is not sent any more: a new session, or a compaction. */
+  readonly version: number;
+  /**
+   * In prompt order. Of one version they are only ever appended. The repository and the question after it are one message,
+   * each of the others is one of its own.
+   */
+  readonly parts: readonly PromptPart[];
+  /** What the model is going to say: its length is nobody's to know before. */
+  readonly answer: PromptPart;
+  readonly promptTokens: number;
+  /** Prompt tokens that no engine can have seen: neither shared, nor sent or answered before. */
+  readonly freshTokens: number;
+}
+
+const minute = 60_000;
+const hour = 60 * minute;
+/** System prompt and tools of three versions of the assistant: their share of engineers, and tokens of each. */
+const assistants = [
+  { share: 0.6, tools: 12_000, system: 8000 },
+  { share: 0.28, tools: 12_000, system: 8000 },
+  { share: 0.12, tools: 8000, system: 6000 },
+] as const;
+const repositories = { count: 100, skew: 0.6, tokens: 10_000 } as const;
+/** Longest prompt plus answer; beyond it the conversation is summed up. */
+const contextTokensMax = 125_000;
+const summaryTokens = { min: 8000, max: 20_000 } as const;
+/** Ids of parts that engineers share, and how many each has for parts of its own. */
+const [sharedIds, ownIds] = [1000, 1_000_000] as const;
+
+/**
+ * An engineer with a coding assistant, in a closed loop: a question, then steps of tool calls, then a wait. Shaped after
+ * published traces of coding agents: shared system prompt and repository, log-normal lengths and waits with heavy tails,
+ * compaction. Its own random stream depends on nothing but seed and index, so that all routers meet the same engineers.
+ */
+export class Engineer {
+  readonly #random: () => number;
+  readonly #index: number;
+  readonly #shared: readonly PromptPart[];
+  #nextId: number;
+  #sessions = 0;
+  #version = 0;
+  #parts: PromptPart[] = [];
+  #promptTokens = 0;
+  #stepsLeft = 0;
+  #startsAnew = true;
+
+  constructor(seed: number, index: number) {
+    this.#random = seededRandom(seed * 1_000_003 + index * 7919);
+    this.#index = index;
+    this.#nextId = (index + 1) * ownIds;
+    this.#shared = sharedParts(this.#random);
+  }
+
+  /** How long after the begin the first question comes, milliseconds: the run begins in the middle of a wait. */
+  firstDelay(): number {
+    return this.#wait();
+  }
+
+  /** The next request. The one before must have been answered. */
+  next(): Turn {
+    const isQuestion = this.#stepsLeft === 0;
+    if (isQuestion) this.#stepsLeft = 1 + Math.round(exponential(this.#random, 7.5));
+    this.#stepsLeft -= 1;
+    const answerTokens = this.#tokens({ median: 210, sigma: 1.35, max: 8000 });
+    const freshTokens = this.#say(isQuestion, answerTokens);
+    const answer = this.#part('answer', answerTokens);
+    const turn: Turn = {
+      session: `${this.#index}-${this.#sessions}`,
+      version: this.#version,
+      parts: this.#parts,
+      answer,
+      promptTokens: this.#promptTokens,
+      freshTokens,
+    };
+    return turn;
+  }
+
+  /** The request was answered. Returns the time until the next one, milliseconds. */
+  answered({ answer }: Turn): number {
+    this.#append(answer);
+    if (this.#stepsLeft > 0) return Math.min(300_000, logNormal(this.#random, { median: 800, sigma: 2 }));
+    const waitMs = this.#wait();
+    this.#startsAnew = waitMs > hour;
+    return waitMs;
+  }
+
+  #wait(): number {
+    return Math.min(2 * hour, logNormal(this.#random, { median: 86_000, sigma: 2.09 }));
+  }
+
+  /** Appends what the request adds; returns how much of it is fresh. */
+  #say(isQuestion: boolean, answerTokens: number): number {
+    if (this.#startsAnew) {
+      this.#startsAnew = false;
+      this.#sessions += 1;
+      this.#begin();
+      return this.#append(this.#part('question', this.#tokens({ median: 5000, sigma: 1.48, max: 50_000 })));
+    }
+    const tokens = this.#tokens({ median: 400, sigma: 1.48, max: 30_000 });
+    let fresh = 0;
+    if (this.#promptTokens + tokens + answerTokens > contextTokensMax) {
+      this.#begin();
+      const { min, max } = summaryTokens;
+      fresh += this.#append(this.#part('summary', Math.round(min + this.#random() * (max - min))));
+    }
+    return fresh + this.#append(this.#part(isQuestion ? 'question' : 'tool-result', tokens));
+  }
+
+  #begin(): void {
+    this.#version += 1;
+    this.#parts = [];
+    this.#promptTokens = 0;
+    for (const part of this.#shared) this.#append(part);
+  }
+
+  #append(part: PromptPart): number {
+    this.#parts.push(part);
+    this.#promptTokens += part.tokens;
+    return part.tokens;
+  }
+
+  #part(kind: PartKind, tokens: number): PromptPart {
+    return { id: this.#nextId++, kind, tokens };
+  }
+
+  #tokens({ median, sigma, max }: { median: number; sigma: number; max: number }): number {
+    return Math.max(1, Math.min(max, Math.round(logNormal(this.#random, { median, sigma }))));
+  }
+}
+
+function sharedParts(random: () => number): PromptPart[] {
+  let left = random();
+  const version = assistants.findIndex(({ share }) => (left -= share) < 0);
+  const { tools, system } = assistants[version] ?? assistants[0];
+  const repository = zipf(random, repositories);
+  return [
+    { id: 2 * version, kind: 'tools', tokens: tools },
+    { id: 2 * version + 1, kind: 'system', tokens: system },
+    { id: sharedIds + repository, kind: 'repository', tokens: repositories.tokens },
+  ];
+}
