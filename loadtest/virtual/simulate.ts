@@ -69,7 +69,8 @@ class Simulation {
 
   #start(router: string): VirtualRouter {
     const place = { time: this.#time, pool: this.#pool, replicas: this.#replicas, hopMs };
-    return new VirtualRouter(router, { ...place, channel: this.#redis.open(router) });
+    const redis = this.#scenario.policy === 'affinity' ? this.#redis : new VirtualRedis(this.#time, redisLagMs);
+    return new VirtualRouter(router, { ...place, channel: redis.open(router) });
   }
 
   /** An engineer's day. */

@@ -1,5 +1,6 @@
 import type { PoolReplica } from '#shared/contract/replica.ts';
-import { Engine, type EngineRequest } from '#loadtest/sim/engine/engine.ts';
+import { Engine } from '#loadtest/sim/engine/engine.ts';
+import type { EngineRequest } from '#loadtest/sim/engine/sequence.ts';
 import type { EnginePreset } from '#loadtest/sim/engine/presets.ts';
 import type { ReplicaSignals } from '../../router/replicas/replica-view.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -22,28 +23,17 @@ export class VirtualReplica {
   #engine: Engine;
   #wakesAt = Infinity;
   isUp = true;
-  /** Prompt tokens of engines that have died count on. */
-  readonly #before = { promptTokens: 0, cachedTokens: 0 };
-
   constructor(time: VirtualTime, replica: PoolReplica, preset: EnginePreset) {
     this.#time = time;
     this.replica = replica;
     this.#preset = preset;
-    this.#engine = new Engine(preset);
-  }
-
-  /** Prompt tokens that were asked for and that came out of the cache, since the begin. */
-  get tokens(): { promptTokens: number; cachedTokens: number } {
-    const { promptTokens, cachedTokens } = this.#engine.stats();
-    return {
-      promptTokens: this.#before.promptTokens + promptTokens,
-      cachedTokens: this.#before.cachedTokens + cachedTokens,
-    };
+    this.#engine = newEngine(preset);
   }
 
   /** Takes a request; false when nobody is there. */
   submit(request: EngineRequest, hearer: Hearer): boolean {
     if (!this.isUp) return false;
+    this.#advance();
     this.#requests.set(request.id, { hearer, cachedTokens: 0 });
     this.#engine.submit(request, this.#time.now());
     this.#advance();
@@ -53,6 +43,7 @@ export class VirtualReplica {
   /** Its client has gone. */
   cancel(id: string): void {
     if (!this.#requests.delete(id)) return;
+    this.#advance();
     this.#engine.cancel(id);
     this.#advance();
   }
@@ -60,8 +51,7 @@ export class VirtualReplica {
   /** The process dies with its cache and all its requests. */
   kill(): void {
     this.isUp = false;
-    Object.assign(this.#before, this.tokens);
-    this.#engine = new Engine(this.#preset);
+    this.#engine = newEngine(this.#preset);
     this.#wakesAt = Infinity;
     const lost = [...this.#requests.values()];
     this.#requests.clear();
@@ -79,6 +69,7 @@ export class VirtualReplica {
 
   /** What its metrics say. */
   signals(): Required<Pick<ReplicaSignals, 'running' | 'waiting' | 'kvUse'>> {
+    this.#advance();
     const { running, waiting, kvUsage } = this.#engine.stats();
     return { running, waiting, kvUse: kvUsage };
   }
@@ -106,4 +97,8 @@ export class VirtualReplica {
     this.#wakesAt = Infinity;
     this.#advance();
   }
+}
+
+function newEngine(preset: EnginePreset): Engine {
+  return new Engine(preset, { everyToken: false });
 }

@@ -4,7 +4,7 @@ import { Brain, tickMs, type Scraped } from '../../router/pick/brain.ts';
 import type { Slot, Work } from '../../router/pick/picker.ts';
 import { Tried } from '../../router/pick/tried.ts';
 import type { SlotEnd } from '../../router/replicas/slot-end.ts';
-import type { EngineRequest } from '#loadtest/sim/engine/engine.ts';
+import type { EngineRequest } from '#loadtest/sim/engine/sequence.ts';
 import type { VirtualReplica } from './virtual-replica.ts';
 import type { VirtualLedgerChannel } from './virtual-redis.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -98,7 +98,7 @@ export class VirtualRouter {
     this.#gone.abort('killed');
     this.brain[Symbol.dispose]();
     await this.#place.channel[Symbol.asyncDispose]();
-    for (const end of [...this.#open]) end();
+    for (const end of this.#open) end();
     this.#open.clear();
   }
 

@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { presets } from '#loadtest/sim/engine/presets.ts';
+import { simulate, type Scenario } from './simulate.ts';
+
+const small: Scenario = {
+  seed: 1,
+  engineers: 40,
+  replicas: 2,
+  routers: 2,
+  policy: 'affinity',
+  sessionHeader: false,
+  preset: { ...presets['30b-a3b-h200'], blockTokens: 256 },
+  minutes: 4,
+  warmUpMinutes: 1,
+};
+
+describe('a simulation', () => {
+  it('gives the same figures for the same seed, and others for another', async () => {
+    const first = JSON.stringify(await simulate(small));
+    expect(JSON.stringify(await simulate(small))).toBe(first);
+    expect(JSON.stringify(await simulate({ ...small, seed: 2 }))).not.toBe(first);
+  });
+
+  it('shows what caches are worth: with affinity engines compute far less than with the least load', async () => {
+    const affinity = await simulate(small);
+    const leastLoad = await simulate({ ...small, policy: 'least_in_flight' });
+    expect(1 - affinity.hits).toBeLessThan(0.7 * (1 - leastLoad.hits));
+    expect(affinity.ttft.mean).toBeLessThan(leastLoad.ttft.mean);
+  });
+});
