@@ -7,7 +7,8 @@ const composed =
   /^(api\/central|api\/regional|provisioner|router|loadtest\/(?:sim|cluster\/kubelet|cluster|stack))\/(?:(.*)\/)?[^/]+$/;
 const importing = /^\s*(?:import|export)\b[^'";]*?\bfrom\s*'([^']+)'|^\s*import\s*'([^']+)'|\bimport\('([^']+)'\)/gm;
 const tests = /\.(test|contract|bench)\.ts$|\/testing\/|^loadtest\/(e2e|bench|workload)\//;
-const started = /(^|\/)main\.ts$|^setup|^\.config\/|^knip\.config\.ts$|^(k8s|docs)\/write-[a-z]+\.ts$/;
+const started =
+  /(^|\/)main\.ts$|^setup|^\.config\/|^knip\.config\.ts$|^(k8s|docs)\/write-[a-z]+\.ts$|^loadtest\/virtual\/(run|marks)\.ts$/;
 const mostInRoom = 20;
 
 /** Who imports whom. Type-only imports count, which the linter's rule about circles leaves out. */
