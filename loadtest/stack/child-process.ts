@@ -29,11 +29,11 @@ const logBytesMax = 64 * 1024 * 1024;
 
 /**
  * Runs a foreign server under a small shell that ends it when our end of its standard input closes, so that it never
- * outlives us, also when we are killed outright. The shell's first line is the server's pid. Descriptor 3 keeps the
- * pipe, since a shell gives its background jobs no standard input.
+ * outlives us, also when we are killed outright. One line of the shell names the server's pid; the server may have printed
+ * others before it. Descriptor 3 keeps the pipe, since a shell gives its background jobs no standard input.
  */
 const guard =
-  'exec 3<&0; "$@" </dev/null 3<&- & p=$!; echo "$p"; (cat <&3 >/dev/null; kill -9 "$p") 2>/dev/null & wait "$p"';
+  'exec 3<&0; "$@" </dev/null 3<&- & p=$!; echo "pid $p"; (cat <&3 >/dev/null; kill -9 "$p") 2>/dev/null & wait "$p"';
 
 /**
  * Starts a process and waits until it is ready. @throws with the last lines it printed when it ends or is too slow; the
@@ -84,7 +84,7 @@ async function ownReady(child: ChildProcess, output: ProcessOutput): Promise<num
 }
 
 async function foreignReady(spec: ProcessSpec, output: ProcessOutput, tooSlow: AbortSignal): Promise<number> {
-  const pid = Number(await output.line(() => true));
+  const pid = Number((await output.line((line) => /^pid \d+$/.test(line))).slice('pid '.length));
   while (!tooSlow.aborted) {
     const error = await spec.ready?.().then(
       () => undefined,

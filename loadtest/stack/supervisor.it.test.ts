@@ -63,6 +63,18 @@ describe('the supervisor', () => {
     expect(supervisor.list()).toEqual([]);
   });
 
+  it('knows a foreign server by its process id, whatever it prints, and whether that comes first', async () => {
+    await using supervisor = createSupervisor(systemClock, listener);
+    for (const name of ['b', 'c', 'd', 'e', 'f']) {
+      const args = ['-c', 'echo ready; echo 7; echo 8 >&2; exec sleep 600'];
+      await supervisor.run(spec({ name, command: '/bin/sh', args, ready: async () => {} }));
+    }
+    const pids = supervisor.list().map(({ pid }) => pid);
+    expect(pids.map(alive)).toEqual(Array(5).fill(true));
+    await supervisor[Symbol.asyncDispose]();
+    expect(pids.map(alive)).toEqual(Array(5).fill(false));
+  });
+
   it('says what a process printed when it cannot start', async () => {
     await using supervisor = createSupervisor(systemClock, listener);
     const broken = spec({ args: ['-e', 'console.error("the port is taken"); process.exitCode = 1'] });
