@@ -1,6 +1,7 @@
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { BytesPerToken } from '../replicas/bytes-per-token.ts';
 import type { PrefixMatch } from '../replicas/prefix-index.ts';
+import type { UsedTogether } from '../replicas/prefix-mirror.ts';
 import type { ReplicaLoad } from '../replicas/replica-view.ts';
 import type { OpenAttempt } from './open-attempts.ts';
 import type { Work } from './picker.ts';
@@ -21,6 +22,8 @@ export interface ExpectedCache {
 export interface Booking extends OpenAttempt, ExpectedCache {
   readonly pool: PoolDocument;
   readonly match: PrefixMatch;
+  /** What the replica held of the prompt when it took it, by when that was last used. */
+  uses: readonly UsedTogether[];
   /** What of it is in the table; its prefill is given back as soon as it is over. */
   load: ReplicaLoad;
   /** It tries a replica in doubt. */

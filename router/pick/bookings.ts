@@ -80,6 +80,7 @@ export class Bookings {
       tried,
       replica,
       match,
+      uses: [],
       startedAt,
       isProbe: work.only === undefined && health.booked(replica.replicaId, startedAt),
       load: noLoad,
@@ -141,8 +142,9 @@ export class Bookings {
   }
 
   /** The engine has the prompt now; and what another replica said to it was that replica's fault. */
-  #accepted({ work, tried, replica, startedAt }: Booking): void {
+  #accepted(booking: Booking): void {
     const { health, index, announce, clock, changed, pools } = this.#parts;
+    const { work, tried, replica, startedAt } = booking;
     if (!pools.has(replica)) return;
     const { replicaId } = replica;
     const now = clock.monotonic();
@@ -150,7 +152,9 @@ export class Bookings {
     const faulted = tried.takeFaulted();
     for (const [other, since] of faulted) health.failed(other, 'fault', { startedAt: since, now });
     if (faulted.length > 0) changed();
-    if (work.only === undefined && work.prompt.keys.length > 0) announce(index.insert(replicaId, work.prompt));
+    if (work.only !== undefined || work.prompt.keys.length === 0) return;
+    booking.uses = index.uses(replicaId, work.prompt);
+    announce(index.insert(replicaId, work.prompt));
   }
 
   #ended(booking: Booking, end: SlotEnd): void {

@@ -84,7 +84,7 @@ export class Brain implements Picker, Disposable {
   readonly #health = new ReplicaHealth();
   readonly #bytesPerToken = new BytesPerToken();
   readonly #pace = new PrefillPace();
-  readonly #index = new PrefixIndex();
+  readonly #index = new PrefixIndex(() => this.#clock.monotonic());
   readonly #sync: PrefixSync;
   readonly #answers: KeptAnswers;
   readonly #answerSync: AnswerSync;

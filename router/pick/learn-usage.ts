@@ -1,4 +1,5 @@
 import type { BytesPerToken } from '../replicas/bytes-per-token.ts';
+import { seenIn, type CacheSeen } from '../replicas/cache-share.ts';
 import type { PrefixIndex, PrefixNews } from '../replicas/prefix-index.ts';
 import type { Usage } from '../replicas/usage.ts';
 import type { Booking } from './booking.ts';
@@ -12,7 +13,7 @@ export interface UsageParts {
   readonly hitsKnown: (predicted: number, reported: number) => void;
 }
 
-/** A prediction that falls short by less than this says nothing: engines cache whole blocks only. */
+/** More cached tokens than were predicted by less than this say nothing: tokens are estimated from bytes. */
 const missTokens = 1024;
 
 /** An engine has counted an answer: that corrects what is known of its pool's tokens and of its cache. */
@@ -32,8 +33,19 @@ export function learnUsage(parts: UsageParts, booking: Booking, usage: Usage): v
   hitsKnown(predictedCachedTokens, usage.cachedTokens);
   const behindPrompt = usage.cachedTokens - matchedTokens;
   if (match.outputTokens > 0) bytesPerToken.learnComeback(pool.pool, match.outputTokens, behindPrompt);
-  // The engine has evicted what the mirror still holds: the mirror's oldest tenth goes.
-  const missing = predictedCachedTokens - usage.cachedTokens;
-  if (missing > missTokens && usage.cachedTokens < predictedCachedTokens / 2)
-    index.evict(replicaId, Math.round(0.9 * bytesPerToken.capacityOf(pool)));
+  if (isWhole) index.correct(replicaId, seenBy(parts, booking, { ...usage, cachedTokens: usage.cachedTokens }));
+}
+
+/** What an answer's count of cached tokens shows of the cache. */
+function seenBy(
+  { bytesPerToken }: UsageParts,
+  { pool, work, uses, match, predictedCachedTokens }: Booking,
+  { promptTokens, cachedTokens }: Usage & { cachedTokens: number },
+): CacheSeen {
+  const { prompt } = work;
+  const tokensUpTo = (block: number): number => bytesPerToken.tokensUpTo(pool.pool, prompt, block);
+  // Of this prompt it is known how many tokens they really were.
+  const scale = promptTokens / tokensUpTo(prompt.keys.length - 1);
+  const isMore = cachedTokens > predictedCachedTokens + match.outputTokens + missTokens;
+  return { ...seenIn(uses, cachedTokens, (blocks) => scale * tokensUpTo(blocks - 1)), isMore };
 }

@@ -1,6 +1,8 @@
 import type { PromptKeys } from '../scan/prefix-hash.ts';
-import { PrefixMirror, wordsOf } from './prefix-mirror.ts';
-import type { Generated, MirrorBlock } from './prefix-mirror.ts';
+import { wordsOf } from './block-slots.ts';
+import { CacheShare, type CacheSeen } from './cache-share.ts';
+import { PrefixMirror } from './prefix-mirror.ts';
+import type { Generated, MirrorBlock, UsedTogether } from './prefix-mirror.ts';
 
 /** A change of what a replica caches, told to all routers by the one that caused it. */
 export interface PrefixNews {
@@ -30,7 +32,10 @@ export interface PrefixMatch {
 
 /** One replica as the index knows it; its mirror is made when there is something to hold. */
 interface Entry {
+  /** As told: by the engine, or else by its profile. */
   capacityBytes: number;
+  /** What of that it seems to have. */
+  readonly share: CacheShare;
   mirror: PrefixMirror | undefined;
 }
 
@@ -45,10 +50,13 @@ const newBlocksMax = 16_384;
  * nothing, so that ids that somebody else made up take no memory.
  */
 export class PrefixIndex {
+  readonly #now: () => number;
   readonly #blocksMax: number;
   readonly #entries = new Map<string, Entry>();
 
-  constructor(blocksPerReplicaMax = blocksMax) {
+  /** `now`: monotonic milliseconds. */
+  constructor(now: () => number, blocksPerReplicaMax = blocksMax) {
+    this.#now = now;
     this.#blocksMax = blocksPerReplicaMax;
   }
 
@@ -57,16 +65,35 @@ export class PrefixIndex {
     for (const replica of this.#entries.keys()) if (!capacities.has(replica)) this.#entries.delete(replica);
     for (const [replica, capacityBytes] of capacities) {
       if (this.#entries.has(replica)) this.resize(replica, capacityBytes);
-      else this.#entries.set(replica, { capacityBytes, mirror: undefined });
+      else this.#entries.set(replica, { capacityBytes, share: new CacheShare(), mirror: undefined });
     }
   }
 
-  /** The capacity was learned better. */
+  /** The capacity is known better. */
   resize(replica: string, capacityBytes: number): void {
     const entry = this.#entries.get(replica);
     if (entry === undefined || entry.capacityBytes === capacityBytes) return;
     entry.capacityBytes = capacityBytes;
-    entry.mirror?.resize(capacityBytes);
+    entry.mirror?.resize(sizeOf(entry));
+  }
+
+  /** The blocks of a prompt that a replica holds, by when they were last used. */
+  uses(replica: string, { keys }: Pick<PromptKeys, 'keys'>): UsedTogether[] {
+    const mirror = this.#entries.get(replica)?.mirror;
+    return mirror?.usesUpTo(keys[mirror.longestPrefix(wordsOf(keys))] ?? 0n) ?? [];
+  }
+
+  /** An engine told what it had: that shows what its cache holds. What the mirror holds beyond that is forgotten. */
+  correct(replica: string, seen: CacheSeen): void {
+    const entry = this.#entries.get(replica);
+    if (entry === undefined) return;
+    entry.share.learn(seen, entry.capacityBytes);
+    entry.mirror?.resize(sizeOf(entry));
+  }
+
+  /** How long what a replica holds of a prompt will stay there if nobody uses it, milliseconds; 0 for nothing. */
+  staysMs(replica: string, { keys }: Pick<PromptKeys, 'keys'>, block: number): number {
+    return this.#entries.get(replica)?.mirror?.staysMs(keys[block] ?? 0n) ?? 0;
   }
 
   knows(replica: string): boolean {
@@ -138,12 +165,7 @@ export class PrefixIndex {
     for (const block of blocks) mirror?.adopt(block);
   }
 
-  /** Forgets a replica's least recently used blocks until at most `bytes` are left. */
-  evict(replica: string, bytes: number): void {
-    this.#entries.get(replica)?.mirror?.evict(bytes);
-  }
-
-  /** Forgets all blocks of a replica that has restarted. */
+  /** Forgets all blocks of a replica that has restarted, or says that it has lost them. */
   clear(replica: string): void {
     const entry = this.#entries.get(replica);
     if (entry !== undefined) entry.mirror = undefined;
@@ -164,9 +186,13 @@ export class PrefixIndex {
   #mirrorOf(replica: string): PrefixMirror | undefined {
     const entry = this.#entries.get(replica);
     if (entry !== undefined)
-      entry.mirror ??= new PrefixMirror({ capacityBytes: entry.capacityBytes, maxBlocks: this.#blocksMax });
+      entry.mirror ??= new PrefixMirror({ capacityBytes: sizeOf(entry), maxBlocks: this.#blocksMax }, this.#now);
     return entry?.mirror;
   }
+}
+
+function sizeOf({ capacityBytes, share }: Entry): number {
+  return Math.round(capacityBytes * share.value);
 }
 
 function blockBytes(bytesUpTo: Float64Array, block: number): number {
