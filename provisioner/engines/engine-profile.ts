@@ -1,5 +1,6 @@
 import type { GpuSize } from '#shared/contract/catalogue/catalog.ts';
 import type { EngineArguments } from '#shared/contract/catalogue/engines.ts';
+import type { EngineAdapterName } from '#shared/contract/replica.ts';
 
 /** What one replica is started with. */
 export interface EngineStart {
@@ -31,6 +32,8 @@ export interface EngineProfile {
   /** Longest wait for an answer from there; some generate a token for it. */
   healthTimeoutMs: number;
   metricsPath: string;
+  /** Who reads its metrics, and the names of the chief ones, for routers that do not know it. */
+  adapter: EngineAdapterName;
   metrics: { running: string; waiting: string; kvUse: string };
   /**
    * The flag by which it publishes what its KV cache takes up and gives back, on `kvEventsPort`; null for one that cannot.

@@ -24,6 +24,7 @@ export const llamaCpp: EngineProfile = {
     ...flagsOf(given),
   ],
   port: 8080,
+  adapter: 'llama-cpp',
   metrics: { running: 'llamacpp:requests_processing', waiting: 'llamacpp:requests_deferred', kvUse: '' },
   weights: 'gguf',
   caches: { HOME: 'home', HF_HOME: 'huggingface', LLAMA_CACHE: 'llama.cpp' },

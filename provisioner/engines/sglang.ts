@@ -36,6 +36,7 @@ export const sglang: EngineProfile = {
   ],
   port: 30_000,
   healthTimeoutMs: 5000,
+  adapter: 'sglang',
   metrics: { running: 'sglang:num_running_reqs', waiting: 'sglang:num_queue_reqs', kvUse: 'sglang:token_usage' },
   // Any other host than * is one to connect to.
   kvEvents: `--kv-events-config=${JSON.stringify({ publisher: 'zmq', endpoint: `tcp://*:${kvEventsPort}` })}`,

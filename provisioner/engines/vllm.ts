@@ -34,6 +34,7 @@ export const vllm: EngineProfile = {
     ...flagsOf(given),
   ],
   port: 8000,
+  adapter: 'vllm',
   metrics: {
     running: 'vllm:num_requests_running',
     waiting: 'vllm:num_requests_waiting',

@@ -29,7 +29,7 @@ export function plannedPools(spec: AppliedSpec, observed: ObservedState, context
   for (const deployment of spec.deployments) {
     const pool = deployment.modelId;
     const engine = context.settings.manifests.engineOf(deployment);
-    const { name: profile, healthPath, metricsPath, metrics, blockTokens } = engine;
+    const { name: profile, healthPath, metricsPath, metrics, adapter, blockTokens } = engine;
     const replicas = planReplicas(pool, observed, context);
     const hold = planHold(pool, replicas, { observed, ...context });
     const starting = replicas.some(({ state }) => state === 'ready') ? undefined : startingOf(observed.status.document);
@@ -48,6 +48,7 @@ export function plannedPools(spec: AppliedSpec, observed: ObservedState, context
         healthPath,
         metricsPath,
         metrics,
+        adapter,
         blockTokens,
         ...engineSizes(deployment, engine),
         ...(engine.goesOnWithoutClient && { goesOnWithoutClient: true }),

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { readGauges } from '../scrape/read-gauges.ts';
 import { ReplicaHealth, type Failure, type ScrapeResult } from './replica-health.ts';
 
 function make(limits: ConstructorParameters<typeof ReplicaHealth>[0] = {}) {
@@ -196,28 +195,5 @@ describe('ReplicaHealth', () => {
     for (const failure of ['timeout', 'reset', 'truncated'] as const) fail(failure, 6020, 3000);
     expect(doubts(6900)).toEqual([0]);
     expect(fail('connect', 7000, 6500)).toBe(true);
-  });
-});
-
-describe('readGauges', () => {
-  it('adds up over labels and leaves out what is not there', () => {
-    const text = [
-      '# HELP vllm:num_requests_running running',
-      '# TYPE vllm:num_requests_running gauge',
-      'vllm:num_requests_running{engine="0",model_name="a b} c"} 3.0',
-      'vllm:num_requests_running{engine="1"} 2',
-      'vllm:num_requests_running_total 99',
-      'llamacpp:requests_deferred 4 1700000000',
-      'vllm:kv_cache_usage_perc{engine="0"} NaN',
-    ].join('\n');
-    const found = readGauges(text, [
-      'vllm:num_requests_running',
-      'llamacpp:requests_deferred',
-      'vllm:kv_cache_usage_perc',
-    ]);
-    expect([...found]).toEqual([
-      ['vllm:num_requests_running', 5],
-      ['llamacpp:requests_deferred', 4],
-    ]);
   });
 });

@@ -15,6 +15,18 @@ export interface ReplicaSignals {
   readonly waiting?: number;
   /** Share of the KV cache in use, 0 to 1. */
   readonly kvUse?: number;
+  /** Tokens that the whole KV cache holds. */
+  readonly kvTokens?: number;
+  /** Prompt tokens that were looked up in its prefix cache, and found there, since it started. */
+  readonly cacheQueries?: number;
+  readonly cacheHits?: number;
+  /** Requests that were put back for want of KV cache since it started. */
+  readonly preemptions?: number;
+  /** Adapters (LoRA) that requests run on now, and how many it can have at once. */
+  readonly residentAdapters?: readonly string[];
+  readonly residentAdaptersMax?: number;
+  /** When its process started, in seconds by its own clock: another value is another process. */
+  readonly processStart?: number;
 }
 
 /** Only `ready` takes new requests. */

@@ -4,10 +4,10 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import { httpOrigin } from '#shared/runtime/http/http-origin.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop, type Loop } from '#shared/runtime/loop.ts';
+import { parseJson } from '#shared/runtime/parse-json.ts';
 import type { Scraped } from '../pick/brain.ts';
-import type { ReplicaSignals } from '../replicas/replica-view.ts';
-import { readGauges } from './read-gauges.ts';
 import type { ScrapeResult } from '../replicas/replica-health.ts';
+import { adapterOf, signalsOf } from './adapters/adapter-of.ts';
 
 /** Whom to look at, how often, and who wants to know. */
 export interface ScraperOptions {
@@ -80,15 +80,20 @@ export class Scraper implements AsyncDisposable {
     const origin = httpOrigin(replica.address, replica.port);
     const options = { dispatcher: this.#agent, signal, headers: { authorization: `Bearer ${upstreamKey}` } };
     const startedAt = clock.monotonic();
-    const [health, metrics, key] = await Promise.all([
+    const { path } = adapterOf(engine);
+    const [health, metrics, other, key] = await Promise.all([
       healthOf(`${origin}${engine.healthPath}`, options),
       textOf(`${origin}${engine.metricsPath}`, options),
+      path === undefined ? undefined : textOf(`${origin}${path}`, options),
       isSuspect(replica.replicaId) ? textOf(`${origin}${keyPath}`, options) : undefined,
     ]);
     if (signal.aborted) return;
     counted(health);
     this.#noteDenied(pool, replica, metrics === denied);
-    const signals = typeof metrics === 'string' ? signalsOf(metrics, engine.metrics) : {};
+    const signals =
+      typeof metrics === 'string'
+        ? signalsOf(engine, { metrics, other: typeof other === 'string' ? parseJson(other) : undefined })
+        : {};
     scraped({ replica, startedAt, health, signals, denied: metrics === denied || key === denied });
   }
 
@@ -135,13 +140,4 @@ async function textOf(url: string, options: LookOptions): Promise<string | typeo
   } catch {
     return undefined;
   }
-}
-
-function signalsOf(text: string, names: PoolDocument['engine']['metrics']): ReplicaSignals {
-  const found = readGauges(text, Object.values(names));
-  const known = (['running', 'waiting', 'kvUse'] as const).flatMap((key) => {
-    const value = found.get(names[key]);
-    return value === undefined ? [] : [[key, value] as const];
-  });
-  return Object.fromEntries(known);
 }

@@ -21,13 +21,16 @@ export const poolReplicaSchema = z.object({
 /** One routing target. */
 export type PoolReplica = z.infer<typeof poolReplicaSchema>;
 
+/** Readers of engines' metrics that routers have (`router/scrape/adapters`). */
+export type EngineAdapterName = 'vllm' | 'sglang' | 'llama-cpp' | 'trtllm-serve' | 'triton';
+
 /** What a router must know of the engine, out of its profile. */
 export const poolEngineSchema = z.object({
   profile: z.string(),
   healthPath: z.string(),
   metricsPath: z.string(),
   metrics: z.object({ running: z.string(), waiting: z.string(), kvUse: z.string() }),
-  /** Who reads its metrics (`router/scrape/adapters`); where it is left out or unknown to a router, they are read by name. */
+  /** An `EngineAdapterName`; where it is left out or unknown to a router, `metrics` says what is read. */
   adapter: z.string().optional(),
   /** Where it publishes what its KV cache takes up and gives back (ZeroMQ), and the port that says again what was missed. */
   kvEvents: z
