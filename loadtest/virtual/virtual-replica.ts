@@ -1,6 +1,7 @@
 import type { PoolReplica } from '#shared/contract/replica.ts';
 import { Engine } from '#loadtest/sim/engine/engine.ts';
 import type { EngineRequest } from '#loadtest/sim/engine/sequence.ts';
+import { tokenizingMs } from '#loadtest/sim/engine/tokenizing.ts';
 import type { EnginePreset } from '#loadtest/sim/engine/presets.ts';
 import type { ReplicaSignals } from '../../router/replicas/replica-view.ts';
 import type { VirtualTime } from './virtual-time.ts';
@@ -33,10 +34,13 @@ export class VirtualReplica {
   /** Takes a request; false when nobody is there. */
   submit(request: EngineRequest, hearer: Hearer): boolean {
     if (!this.isUp) return false;
-    this.#advance();
     this.#requests.set(request.id, { hearer, cachedTokens: 0 });
-    this.#engine.submit(request, this.#time.now());
-    this.#advance();
+    this.#time.quietlyAt(this.#time.now() + tokenizingMs(request.promptTokens), () => {
+      if (!this.#requests.has(request.id)) return;
+      this.#advance();
+      this.#engine.submit(request, this.#time.now());
+      this.#advance();
+    });
     return true;
   }
 

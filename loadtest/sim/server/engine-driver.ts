@@ -1,6 +1,7 @@
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { EngineRequest } from '../engine/sequence.ts';
+import { tokenizingMs } from '../engine/tokenizing.ts';
 
 /** What the owner of a request hears, in order. */
 export interface EngineListener {
@@ -16,6 +17,7 @@ export class EngineDriver implements Disposable {
   readonly #timeScale: number;
   readonly #startedAt: number;
   readonly #listeners = new Map<string, EngineListener>();
+  readonly #tokenizing = new Map<string, NodeJS.Timeout>();
   #timer: NodeJS.Timeout | undefined;
   #disposed = false;
 
@@ -27,24 +29,41 @@ export class EngineDriver implements Disposable {
     this.#startedAt = clock.monotonic();
   }
 
-  /** @throws RangeError when the request can never run. */
-  submit(request: EngineRequest, listener: EngineListener): void {
-    this.#run();
-    this.#engine.submit(request, this.#now());
+  /**
+   * The engine has the request as soon as a real server had cut it into tokens; what that takes here is within that time.
+   * `receivedAt`: when its body was there.
+   */
+  submit(request: EngineRequest, listener: EngineListener, receivedAt: number): void {
     this.#listeners.set(request.id, listener);
-    this.#run();
+    const readyAt = receivedAt + tokenizingMs(request.promptTokens) * this.#timeScale;
+    const waitMs = readyAt - this.#clock.monotonic();
+    if (waitMs <= 0) return this.#enter(request);
+    this.#tokenizing.set(
+      request.id,
+      setTimeout(() => this.#enter(request), waitMs),
+    );
   }
 
   /** Frees the request's slot at once; nothing happens when it is over already. */
   cancel(id: string): void {
     this.#listeners.delete(id);
+    clearTimeout(this.#tokenizing.get(id));
+    this.#tokenizing.delete(id);
     if (this.#engine.cancel(id)) this.#run();
   }
 
   [Symbol.dispose](): void {
     this.#disposed = true;
     clearTimeout(this.#timer);
+    for (const timer of this.#tokenizing.values()) clearTimeout(timer);
     this.#listeners.clear();
+  }
+
+  #enter(request: EngineRequest): void {
+    this.#tokenizing.delete(request.id);
+    this.#run();
+    this.#engine.submit(request, this.#now());
+    this.#run();
   }
 
   #now(): number {

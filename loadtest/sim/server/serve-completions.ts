@@ -102,6 +102,7 @@ export class CompletionDesk implements Disposable {
 
   /** Answers one request, or lets a fault strike it. @throws VllmError when it is refused. */
   answer(exchange: Exchange): void {
+    const receivedAt = this.#options.clock.monotonic();
     const request = exchange.api.read(parseBody(exchange.text, this.limits), this.limits);
     this.refuseUnlessServing();
     const fault = this.faults.strike();
@@ -110,7 +111,7 @@ export class CompletionDesk implements Disposable {
       const message = 'A fault that was asked for.';
       throw objectError({ status: fault.status, message, type: 'InternalServerError' });
     }
-    this.#begin(exchange, request, fault);
+    this.#begin(exchange, request, { fault, receivedAt });
   }
 
   /** Lets running answers end, for `timeoutMs` at most. With the fault `stall-on-term` they stall instead. */
@@ -135,14 +136,17 @@ export class CompletionDesk implements Disposable {
     this.#driver[Symbol.dispose]();
   }
 
-  #begin(exchange: Exchange, request: ModelRequest, fault: Fault | undefined): void {
+  #begin(
+    exchange: Exchange,
+    request: ModelRequest,
+    { fault, receivedAt }: { fault: Fault | undefined; receivedAt: number },
+  ): void {
     const { response, api } = exchange;
     const answer = this.#plan(exchange, request);
     const { outputTokens, blocks } = withOutput(answer, request);
     const breakpoint = fault && { afterTokens: fault.afterTokens, strike: () => this.#strike(fault, reply, response) };
     const { stalledReaderTimeoutMs, clock } = this.#options;
-    const startedAt = clock.monotonic();
-    const seconds = (): number => (clock.monotonic() - startedAt) / 1000;
+    const seconds = (): number => (clock.monotonic() - receivedAt) / 1000;
     // Not the client's id: two attempts with the same one may run side by side.
     const id = String((this.#accepted += 1));
     let made = 0;
@@ -180,6 +184,7 @@ export class CompletionDesk implements Disposable {
           reply.tokens(count);
         },
       },
+      receivedAt,
     );
   }
 
