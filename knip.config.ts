@@ -9,6 +9,7 @@ const config: KnipConfig = {
     'setup/checks/run-*.ts',
     'loadtest/bench/{figures,no-loss}.ts',
     'loadtest/virtual/run.ts',
+    'loadtest/scenarios/{sockets,report-strain}.ts',
     'api/testing/clients/build.ts',
     '{k8s,docs}/write-*.ts',
     'api/regional/testing/kills/kills.ts',

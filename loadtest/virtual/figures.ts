@@ -91,6 +91,24 @@ export class Observer {
   }
 }
 
+/** Figures as one line. */
+export function lineOf(figures: Figures): string {
+  const { ttft } = figures;
+  const times = [ttft.mean, ttft.p50, ttft.p95, ttft.p99].map((seconds) => seconds.toFixed(2)).join('/');
+  return [
+    `${figures.requestsPerSecond.toFixed(2)} req/s`,
+    `hits ${(100 * figures.hits).toFixed(1)} %`,
+    `TTFT mean/p50/p95/p99 ${times} s`,
+    `ITL ${figures.meanItlMs.toFixed(1)} ms`,
+    `goodput ${figures.goodput.toFixed(2)}/s (${(100 * figures.good).toFixed(1)} %)`,
+    `amplification ${figures.amplification.toFixed(2)}`,
+    `context ${(figures.meanContext / 1000).toFixed(1)}k`,
+    `in flight ≤ ${figures.inFlightMax}`,
+    `refused ${figures.refused}`,
+    `broken ${figures.broken}`,
+  ].join(' · ');
+}
+
 function ttftMs({ askedAt, firstAt }: Seen): number {
   return firstAt - askedAt;
 }

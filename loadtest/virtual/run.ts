@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { routingSchema } from '#shared/contract/desired.ts';
 import { presetNames, presets } from '#loadtest/sim/engine/presets.ts';
-import type { Figures } from './figures.ts';
+import { lineOf } from './figures.ts';
 import { simulate, type Scenario } from './simulate.ts';
 
 const { values } = parseArgs({
@@ -41,21 +41,4 @@ for (const seed of values.seeds.split(',').map(Number)) {
   const began = performance.now();
   const figures = await simulate({ ...scenario, seed });
   console.log(`seed ${seed}: ${lineOf(figures)} · ${((performance.now() - began) / 1000).toFixed(1)} s wall`);
-}
-
-function lineOf(figures: Figures): string {
-  const { ttft } = figures;
-  const times = [ttft.mean, ttft.p50, ttft.p95, ttft.p99].map((seconds) => seconds.toFixed(2)).join('/');
-  return [
-    `${figures.requestsPerSecond.toFixed(2)} req/s`,
-    `hits ${(100 * figures.hits).toFixed(1)} %`,
-    `TTFT mean/p50/p95/p99 ${times} s`,
-    `ITL ${figures.meanItlMs.toFixed(1)} ms`,
-    `goodput ${figures.goodput.toFixed(2)}/s (${(100 * figures.good).toFixed(1)} %)`,
-    `amplification ${figures.amplification.toFixed(2)}`,
-    `context ${(figures.meanContext / 1000).toFixed(1)}k`,
-    `in flight ≤ ${figures.inFlightMax}`,
-    `refused ${figures.refused}`,
-    `broken ${figures.broken}`,
-  ].join(' · ');
 }

@@ -6,7 +6,7 @@ import type { TidyRule } from './tidy-layout.ts';
 const composed =
   /^(api\/central|api\/regional|provisioner|router|loadtest\/(?:sim|cluster\/kubelet|cluster|stack))\/(?:(.*)\/)?[^/]+$/;
 const importing = /^\s*(?:import|export)\b[^'";]*?\bfrom\s*'([^']+)'|^\s*import\s*'([^']+)'|\bimport\('([^']+)'\)/gm;
-const tests = /\.(test|contract|bench)\.ts$|\/testing\/|^loadtest\/(e2e|bench|workload)\//;
+const tests = /\.(test|contract|bench)\.ts$|\/testing\/|^loadtest\/(e2e|bench|workload|scenarios)\//;
 const started =
   /(^|\/)main\.ts$|^setup|^\.config\/|^knip\.config\.ts$|^(k8s|docs)\/write-[a-z]+\.ts$|^loadtest\/virtual\/(run|marks)\.ts$/;
 const mostInRoom = 20;

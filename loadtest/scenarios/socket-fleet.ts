@@ -1,0 +1,120 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { formatToken } from '#shared/runtime/access-token.ts';
+import { systemClock } from '#shared/runtime/clock.ts';
+import { freePort } from '#shared/runtime/http/free-port.ts';
+import { keyedHash } from '#shared/runtime/keyed-hash.ts';
+import { accessDocument, poolDocument, replicaAt } from '#shared/testing/documents.ts';
+import { startRedisServer } from '#shared/testing/redis-server.ts';
+import { startBalancer } from '#loadtest/stack/balancer.ts';
+import type { Scenario } from '#loadtest/virtual/simulate.ts';
+import { routerNodeFlags } from '../../router/admit/node-flags.ts';
+import { Forked } from './forked.ts';
+import type { Strain } from './strain.ts';
+import { model } from './written-body.ts';
+
+/** What tells people with the same token apart. */
+export const engineerHeader = 'x-engineer';
+
+const upstreamKey = 'sk-upstream';
+
+/** Routers, replicas and Valkey of a scenario, each a process; no control plane. */
+export interface SocketFleet extends AsyncDisposable {
+  readonly url: string;
+  readonly token: string;
+  /** What was before does not count. */
+  begin(): void;
+  strain(): Promise<{ readonly routers: readonly Strain[]; readonly replicas: readonly Strain[] }>;
+}
+
+/** Starts it. `timeScale`: 0.1 makes the replicas ten times as fast. */
+export async function startSocketFleet(scenario: Scenario, timeScale: number): Promise<SocketFleet> {
+  await using stack = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'fairway-sockets-'));
+  stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  const redis = stack.use(await startRedisServer());
+  const replicas: Forked[] = [];
+  const replicaPorts: number[] = [];
+  for (let index = 0; index < scenario.replicas; index += 1) {
+    const port = await freePort();
+    replicas.push(stack.use(await startReplica(scenario, { port, timeScale })));
+    replicaPorts.push(port);
+  }
+  const hashKey = randomBytes(32);
+  const token = formatToken('access', randomBytes(24));
+  const { vpcId, edgeFile } = await writeEdge(scenario, { folder, replicaPorts, hash: keyedHash(hashKey, token) });
+  const env = {
+    FAIRWAY_EDGE_FILE: edgeFile,
+    FAIRWAY_REDIS_URL: redis.url,
+    FAIRWAY_VPC_ID: vpcId,
+    FAIRWAY_TOKEN_HASH_KEY: hashKey.toString('base64url'),
+  };
+  const routers: Forked[] = [];
+  const targets: { port: number; adminPort: number }[] = [];
+  for (let index = 0; index < scenario.routers; index += 1) {
+    const ports = { port: await freePort(), adminPort: await freePort() };
+    const own = { FAIRWAY_STATE_DIR: join(folder, `router-${index}`), FAIRWAY_ROUTER_ID: `router-${index}` };
+    routers.push(stack.use(await startRouter({ ...env, ...own }, ports)));
+    targets.push(ports);
+  }
+  const [only] = targets;
+  const port = targets.length === 1 && only !== undefined ? only.port : await freePort();
+  if (targets.length > 1) stack.use(await startBalancer({ port, targets }, systemClock));
+  const running = stack.move();
+  return {
+    url: `http://127.0.0.1:${port}`,
+    token,
+    begin: () => [...routers, ...replicas].forEach((one) => one.begin()),
+    strain: async () => ({
+      routers: await Promise.all(routers.map((one) => one.strain())),
+      replicas: await Promise.all(replicas.map((one) => one.strain())),
+    }),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+function startReplica({ preset }: Scenario, { port, timeScale }: { port: number; timeScale: number }): Promise<Forked> {
+  return Forked.start({
+    main: 'loadtest/sim/main.ts',
+    args: [`--port=${port}`, `--model=${model}`, `--preset=${preset.name}`, `--time-scale=${timeScale}`],
+    env: { FAIRWAY_SIM_API_KEY: upstreamKey },
+    readyUrl: `http://127.0.0.1:${port}/health`,
+  });
+}
+
+function startRouter(
+  env: Readonly<Record<string, string>>,
+  { port, adminPort }: { port: number; adminPort: number },
+): Promise<Forked> {
+  return Forked.start({
+    main: 'router/main.ts',
+    nodeFlags: routerNodeFlags,
+    env: { ...env, FAIRWAY_PORT: String(port), FAIRWAY_ADMIN_PORT: String(adminPort) },
+    readyUrl: `http://127.0.0.1:${adminPort}/readyz`,
+  });
+}
+
+/** The endpoint's documents, as the API and the provisioner write them. */
+async function writeEdge(
+  { policy, preset }: Scenario,
+  parts: { folder: string; replicaPorts: readonly number[]; hash: string },
+): Promise<{ vpcId: string; edgeFile: string }> {
+  const { folder, replicaPorts, hash } = parts;
+  const vpcId = randomUUID();
+  const plain = poolDocument({
+    vpcId,
+    models: [model],
+    upstreamKey,
+    replicas: replicaPorts.map((port) => replicaAt(port)),
+  });
+  const { kvTokens, blockTokens, maxModelTokens: contextTokensMax } = preset;
+  const engine = { ...plain.engine, kvTokens, blockTokens, contextTokensMax };
+  const pool = { ...plain, engine, routing: { policy } };
+  const { tokens, ...access } = accessDocument({ endpointId: pool.endpointId, vpcId, hashes: [hash] });
+  const flowed = { ...access, tokens: tokens.map((one) => ({ ...one, flowHeader: engineerHeader })) };
+  const edgeFile = join(folder, 'edge.json');
+  await writeFile(edgeFile, JSON.stringify({ access: [flowed], pools: [pool] }), { mode: 0o600 });
+  return { vpcId, edgeFile };
+}

@@ -1,0 +1,35 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+
+/** What the work of a process, and of others on the machine, did to it since `begin`. */
+export interface Strain {
+  /** How late timers were at their 99th percentile, milliseconds. */
+  readonly lateMs: number;
+  readonly cpuSeconds: number;
+}
+
+/** Between two looks, milliseconds: Node counts it in. */
+const everyMs = 10;
+
+/** Watches the process that it is made in. */
+export class StrainGauge implements Disposable {
+  readonly #delays = monitorEventLoopDelay({ resolution: everyMs });
+  #cpu = process.cpuUsage();
+
+  constructor() {
+    this.#delays.enable();
+  }
+
+  begin(): void {
+    this.#delays.reset();
+    this.#cpu = process.cpuUsage();
+  }
+
+  read(): Strain {
+    const { user, system } = process.cpuUsage(this.#cpu);
+    return { lateMs: Math.max(0, this.#delays.percentile(99) / 1e6 - everyMs), cpuSeconds: (user + system) / 1e6 };
+  }
+
+  [Symbol.dispose](): void {
+    this.#delays.disable();
+  }
+}

@@ -1,0 +1,73 @@
+import { expect, it } from 'vitest';
+import { chatCompletions } from '#loadtest/sim/apis/chat-completions.ts';
+import { parseBody } from '#loadtest/sim/apis/read-request.ts';
+import type { ModelRequest } from '#loadtest/sim/model/answer.ts';
+import { tokenId } from '#loadtest/sim/model/tokens.ts';
+import { writeChoices } from '#loadtest/sim/model/write-answer.ts';
+import { WrittenConversation } from '#loadtest/virtual/written-conversation.ts';
+import { Engineer } from '#loadtest/workload/engineer.ts';
+import type { BodyRules } from '../../router/scan/body-rules.ts';
+import { prefixHashes, type PromptKeys } from '../../router/scan/prefix-hash.ts';
+import { Scanner } from '../../router/scan/scanner.ts';
+import { model, WrittenBody } from './written-body.ts';
+
+const limits = { model, maxModelTokens: 262_144, blockTokens: 16 };
+const rules: BodyRules = {
+  fields: new Map(),
+  spans: [
+    { key: 'tools', kind: 'tools' },
+    { key: 'messages', kind: 'messages' },
+  ],
+  author: { key: 'role', user: 'user' },
+  volatileKeys: [],
+  volatileTexts: [],
+};
+
+it('router and engine find in the body what virtual time says, through compactions and new sessions', () => {
+  const engineer = new Engineer(1, 3);
+  let version = 0;
+  let versions = 0;
+  let body = new WrittenBody(new Map());
+  let written = new WrittenConversation(limits.blockTokens);
+  let before: ModelRequest | undefined;
+  for (let count = 0; count < 80; count += 1) {
+    const turn = engineer.next();
+    if (turn.version !== version) {
+      [version, versions, before] = [turn.version, versions + 1, undefined];
+      body = new WrittenBody(new Map());
+      written = new WrittenConversation(limits.blockTokens);
+    }
+    const bytes = body.take(turn);
+    expect(sizesOf(scanned(bytes)), `turn ${count}`).toEqual(sizesOf(written.take(turn).prompt));
+
+    const request = chatCompletions.read(parseBody(bytes.toString(), limits), limits);
+    expect(request.prompt.tokens, `turn ${count}`).toBe(turn.promptTokens);
+    expect(request.calls).toEqual([]);
+    const sharedBlocks = before?.prompt.chain.blocks ?? [];
+    // What an engine has cached of the turn before, its answer included, is found again.
+    expect(request.prompt.chain.blocks.slice(0, sharedBlocks.length)).toEqual(sharedBlocks);
+
+    const [choice] = writeChoices(request, count);
+    const tokens = choice?.parts.flatMap((part) => part.tokens) ?? [];
+    expect(choice).toMatchObject({ finishReason: 'stop' });
+    expect(tokens).toHaveLength(turn.answer.tokens);
+    for (const token of tokens) request.prompt.chain.add(tokenId(token));
+    body.heard(tokens.join(''));
+    before = request;
+    engineer.answered(turn);
+  }
+  expect(versions).toBeGreaterThan(1);
+});
+
+function scanned(body: Buffer): PromptKeys {
+  const scanner = new Scanner(rules);
+  scanner.write(body);
+  const scan = scanner.end();
+  if (!scan.ok) throw new Error(scan.code);
+  return prefixHashes(scan, { cacheNamespace: '', model });
+}
+
+/** What of keys does not depend on how they are hashed. */
+function sizesOf({ bytesUpTo, toolsBytes, firstUserEnd }: PromptKeys): unknown {
+  return { bytesUpTo: [...bytesUpTo], toolsBytes, firstUserEnd };
+}

@@ -1,0 +1,91 @@
+import { bytesOf, messageBytes } from '#loadtest/virtual/text-length.ts';
+import { renderChat } from '#loadtest/sim/model/chat-template.ts';
+import { exactText } from '#loadtest/sim/model/exact-text.ts';
+import { tokenize } from '#loadtest/sim/model/tokens.ts';
+import type { PromptPart, Turn } from '#loadtest/workload/engineer.ts';
+import { writeTools } from './written-tools.ts';
+
+/** The name that requests call the model by. */
+export const model = 'simulated';
+
+const openingOf = (role: string): string => `{"role":"${role}","content":"`;
+const closing = '"}';
+
+/** Tokens of the template: of the answer's begin behind the last message, and around a message. */
+const answerTokens = tokensOf([]);
+const messageTokens = tokensOf([{ role: 'user', content: '' }]) - answerTokens;
+
+/** Texts that many conversations have in common, by id: each is written once. */
+export type SharedTexts = Map<number, string>;
+
+/**
+ * One version of a conversation as bodies of chat completions. Router and engine find in them what `WrittenConversation` says
+ * that they find: as many bytes in each message, as many tokens up to it. Only what a turn adds is written.
+ */
+export class WrittenBody {
+  readonly #shared: SharedTexts;
+  readonly #pieces: Buffer[] = [];
+  #parts = 0;
+  /** Tokens of the template that no text has made room for yet. */
+  #owed = answerTokens;
+  /** A message has begun that the next part ends. */
+  #isOpen = false;
+  #heard = '';
+
+  constructor(shared: SharedTexts) {
+    this.#shared = shared;
+  }
+
+  /** The body of a turn; the answer to the one before must have been heard. */
+  take({ parts, answer }: Turn): Buffer {
+    for (const part of parts.slice(this.#parts)) this.#push(this.#write(part));
+    this.#parts = parts.length;
+    const bytes = bytesOf(answer) + messageBytes - openingOf('assistant').length - closing.length;
+    const order = { answer_tokens: answer.tokens, answer_bytes: bytes };
+    return Buffer.concat([...this.#pieces, Buffer.from(`],"vllm_xargs":${JSON.stringify(order)}}`)]);
+  }
+
+  /** What was answered, for the next turn. */
+  heard(text: string): void {
+    this.#heard = text;
+  }
+
+  #write(part: PromptPart): string {
+    const { id, kind, tokens } = part;
+    const bytes = bytesOf(part) + messageBytes;
+    if (kind === 'tools') {
+      const head = JSON.stringify({ model, stream: true, stream_options: { include_usage: true } });
+      const tools = this.#sharedText(id, () => writeTools({ seed: id, tokens, bytes }));
+      return `${head.slice(0, -1)},"tools":${tools},"messages":[`;
+    }
+    if (kind === 'answer') {
+      this.#owed += messageTokens;
+      return `,${openingOf('assistant')}${JSON.stringify(this.#heard).slice(1, -1)}${closing}`;
+    }
+    const opening = this.#isOpen ? '' : openingOf(kind === 'system' ? 'system' : 'user');
+    // The question behind a repository is of the same message.
+    this.#isOpen = kind === 'repository';
+    const end = this.#isOpen ? '' : closing;
+    const order = { seed: id, bytes: bytes - opening.length - end.length };
+    if (kind === 'system') return opening + this.#sharedText(id, () => exactText({ ...order, tokens })) + end;
+    if (opening !== '') this.#owed += messageTokens;
+    if (kind === 'repository') return `,${opening}${this.#sharedText(id, () => exactText({ ...order, tokens }))}`;
+    const own = Math.max(1, tokens - this.#owed);
+    this.#owed -= tokens - own;
+    return `${opening && `,${opening}`}${exactText({ ...order, tokens: own })}${end}`;
+  }
+
+  #push(text: string): void {
+    this.#pieces.push(Buffer.from(text));
+  }
+
+  #sharedText(id: number, write: () => string): string {
+    const text = this.#shared.get(id) ?? write();
+    this.#shared.set(id, text);
+    return text;
+  }
+}
+
+function tokensOf(messages: readonly unknown[]): number {
+  return tokenize(renderChat({ messages }), 1).tokens;
+}
