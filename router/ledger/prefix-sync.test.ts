@@ -18,7 +18,7 @@ function prompt(path: readonly string[]) {
 }
 
 /** A router with nothing but its index; the later it joins the greater its epoch. */
-function join(hub: MemoryLedgerHub, router: string, { replicas = ['r1'], piecesPerSecond = 100 } = {}) {
+function join(hub: MemoryLedgerHub, router: string, { replicas = ['r1'], piecesMax = 10, piecesMs = 100 } = {}) {
   const channel = hub.open(router);
   const epoch = hub.now();
   const index = new PrefixIndex(() => 0);
@@ -28,7 +28,7 @@ function join(hub: MemoryLedgerHub, router: string, { replicas = ['r1'], piecesP
     said.push(message);
     channel.publish(message);
   };
-  const limits = { pieceBlocks: 16, piecesPerSecond };
+  const limits = { pieceBlocks: 16, piecesMax, piecesMs };
   const sync = new PrefixSync({ router, epoch, index, publish, peers: () => [...peers.values()], limits });
   const setReplicas = (ids: readonly string[]): void => {
     index.setReplicas(new Map(ids.map((id) => [id, 5000 * blockSize])));
@@ -134,9 +134,30 @@ describe('PrefixSync', () => {
     expect(late.held()).toEqual(b.held());
   });
 
-  test('gives no more than so many pieces per second, counts the rest, and the asker gets them later', () => {
+  test('what nobody gives is given up after a while, and counted; who has nobody to ask counts nothing', () => {
     const hub = new MemoryLedgerHub({ seed: 1, lagMs: 20 });
-    const a = join(hub, 'a', { piecesPerSecond: 2 });
+    const alone = join(hub, 'a');
+    advance(hub, [alone], 6000);
+    expect(alone.sync.counts).toMatchObject({ unanswered: 0, givenUp: 0 });
+    const late = join(hub, 'b');
+    advance(hub, [alone, late], 1000);
+    alone.channel.setCut(true);
+    late.setReplicas(['r1', 'r2']);
+    advance(hub, [alone, late], 6000);
+    expect(late.sync.counts).toMatchObject({ unanswered: 4, givenUp: 2 });
+  });
+
+  test('replicas that no pool names are remembered up to a number, and the rest counted', () => {
+    const hub = new MemoryLedgerHub({ seed: 1, lagMs: 20 });
+    const a = join(hub, 'a');
+    const words = { parentTip: 0n, newKeys: BigUint64Array.of(1n), newBytes: Uint32Array.of(1), touchedTip: 1n };
+    for (let at = 0; at < 600; at++) a.sync.hear({ kind: 'news', from: 'b', news: { replica: `s${at}`, ...words } }, 0);
+    expect(a.sync.counts.forgotten).toBe(600 - 512);
+  });
+
+  test('gives no more than so many pieces in a time, counts the rest, and the asker gets them later', () => {
+    const hub = new MemoryLedgerHub({ seed: 1, lagMs: 20 });
+    const a = join(hub, 'a', { piecesMax: 2, piecesMs: 1000 });
     a.use('r1', long);
     advance(hub, [a], 500);
     const late = join(hub, 'b');

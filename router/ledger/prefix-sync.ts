@@ -26,18 +26,20 @@ export interface PrefixSyncLimits {
   readonly healMs: number;
   /** A router that has nobody to ask looks for so long. */
   readonly joinMs: number;
-  /** Pieces given per second to all others together. */
-  readonly piecesPerSecond: number;
+  /** Pieces given to all others together within `piecesMs`: what joining routers cost a turn of the event loop. */
+  readonly piecesMax: number;
+  readonly piecesMs: number;
 }
 
 const defaults: PrefixSyncLimits = {
-  pieceBlocks: 4096,
-  askingMax: 64,
+  pieceBlocks: 1024,
+  askingMax: 4,
   askMs: 300,
   triesMax: 3,
   healMs: 1000,
   joinMs: 3000,
-  piecesPerSecond: 400,
+  piecesMax: 4,
+  piecesMs: 20,
 };
 
 /** Unknown replicas that are remembered. */
@@ -53,14 +55,22 @@ interface Want {
   readonly sources: Set<string>;
   readonly asked: Set<string>;
   asking: { readonly peer: string; offset: number; at: number; tries: number } | undefined;
+  /** How far the one who was asked last has answered. */
+  reached: { readonly peer: string; readonly offset: number } | undefined;
 }
 
 /** Counters since the start, for metrics. */
 export interface PrefixSyncCounts {
   /** News whose parent was not known here. */
   gaps: number;
-  /** Questions that were not answered for want of time: too many pieces in one second. */
+  /** Questions that were not answered for want of time: too many pieces at once. They are asked again. */
   refused: number;
+  /** Routers that did not answer after all tries: another one is asked. */
+  unanswered: number;
+  /** Replicas whose blocks nobody gave in time: they become known with the news of their next requests. */
+  givenUp: number;
+  /** Unknown replicas, told of by others, that were forgotten for want of room: whoever is oldest is asked for them. */
+  forgotten: number;
 }
 
 /**
@@ -70,7 +80,7 @@ export interface PrefixSyncCounts {
  * answer cannot overrun anybody. Times are monotonic milliseconds.
  */
 export class PrefixSync {
-  readonly counts: PrefixSyncCounts = { gaps: 0, refused: 0 };
+  readonly counts: PrefixSyncCounts = { gaps: 0, refused: 0, unanswered: 0, givenUp: 0, forgotten: 0 };
   readonly #options: PrefixSyncOptions;
   readonly #limits: PrefixSyncLimits;
   readonly #wants = new Map<string, Want>();
@@ -78,7 +88,7 @@ export class PrefixSync {
   readonly #healedAt = new Map<string, number>();
   /** Who told of replicas that no pool names yet: pools and news come by different ways. */
   readonly #missed = new Map<string, Set<string>>();
-  #given = { second: 0, pieces: 0 };
+  #given = { since: Number.NEGATIVE_INFINITY, pieces: 0 };
 
   constructor(options: PrefixSyncOptions) {
     this.#options = options;
@@ -126,9 +136,12 @@ export class PrefixSync {
       if (!isChannelUp) want.since = now;
       this.#retry(replica, want, now);
       if (want.asking !== undefined || this.#answerer(want) !== undefined) continue;
+      if (now - want.since >= this.#limits.joinMs) {
+        this.#wants.delete(replica);
+        if (want.asked.size > 0) this.counts.givenUp++;
+      }
       // Whoever did not answer is asked again: a message may have been lost.
       want.asked.clear();
-      if (now - want.since >= this.#limits.joinMs) this.#wants.delete(replica);
     }
     if (isChannelUp) this.#askWanted(now);
   }
@@ -137,7 +150,11 @@ export class PrefixSync {
     const { askMs, triesMax } = this.#limits;
     const { asking } = want;
     if (asking === undefined || now - asking.at < askMs) return;
-    if (asking.tries >= triesMax) return void (want.asking = undefined);
+    if (asking.tries >= triesMax) {
+      this.counts.unanswered++;
+      want.reached = asking;
+      return void (want.asking = undefined);
+    }
     asking.tries += 1;
     asking.at = now;
     this.#ask(replica, asking);
@@ -157,14 +174,21 @@ export class PrefixSync {
     const missed = this.#missed.get(replica) ?? new Set();
     this.#missed.set(replica, missed.add(from));
     const [first] = this.#missed.keys();
-    if (this.#missed.size > missedMax && first !== undefined) this.#missed.delete(first);
+    if (this.#missed.size > missedMax && first !== undefined && this.#missed.delete(first)) this.counts.forgotten++;
   }
 
   #want(replica: string, now: number): Want {
     const known = this.#wants.get(replica);
     if (known !== undefined) return known;
     const dueAt = (this.#healedAt.get(replica) ?? Number.NEGATIVE_INFINITY) + this.#limits.healMs;
-    const want: Want = { since: now, dueAt, sources: new Set(), asked: new Set(), asking: undefined };
+    const want: Want = {
+      since: now,
+      dueAt,
+      sources: new Set(),
+      asked: new Set(),
+      asking: undefined,
+      reached: undefined,
+    };
     this.#wants.set(replica, want);
     return want;
   }
@@ -178,7 +202,8 @@ export class PrefixSync {
       const peer = isDue ? this.#answerer(want) : undefined;
       if (peer === undefined) continue;
       want.asked.add(peer);
-      want.asking = { peer, offset: 0, at: now, tries: 1 };
+      const offset = want.reached?.peer === peer ? want.reached.offset : 0;
+      want.asking = { peer, offset, at: now, tries: 1 };
       asking += 1;
       this.#ask(replica, want.asking);
     }
@@ -199,10 +224,9 @@ export class PrefixSync {
 
   #give({ from, replica, offset }: Extract<LedgerMessage, { kind: 'ask' }>, now: number): void {
     const { index, publish, router } = this.#options;
-    const { pieceBlocks, piecesPerSecond } = this.#limits;
-    const second = Math.floor(now / 1000);
-    if (second !== this.#given.second) this.#given = { second, pieces: 0 };
-    if (this.#given.pieces >= piecesPerSecond) return void this.counts.refused++;
+    const { pieceBlocks, piecesMax, piecesMs } = this.#limits;
+    if (now - this.#given.since >= piecesMs) this.#given = { since: now, pieces: 0 };
+    if (this.#given.pieces >= piecesMax) return void this.counts.refused++;
     this.#given.pieces += 1;
     const blocks = index.blocks(replica, { offset, count: pieceBlocks });
     publish({

@@ -4,7 +4,7 @@ import type { LedgerChannel } from '../ledger/ledger-channel.ts';
 import type { LedgerMessage } from '../ledger/ledger-message.ts';
 import type { AnswerNote, AnswerStore } from '../ledger/answer-store.ts';
 import { AnswerSync } from '../ledger/answer-sync.ts';
-import { PrefixSync } from '../ledger/prefix-sync.ts';
+import { PrefixSync, type PrefixSyncCounts } from '../ledger/prefix-sync.ts';
 import { BytesPerToken } from '../replicas/bytes-per-token.ts';
 import { KeptAnswers, type KeptAnswer, type KeptAnswersLimits } from '../replicas/kept-answers.ts';
 import { KnownPools } from '../replicas/known-pools.ts';
@@ -58,8 +58,7 @@ export interface BrainFigures {
   readonly prefixBlocks: number;
   /** Flows whose work was forgotten for want of room. */
   readonly flowsForgotten: number;
-  readonly prefixGaps: number;
-  readonly questionsRefused: number;
+  readonly prefixSync: Readonly<PrefixSyncCounts>;
   readonly keptAnswers: number;
   readonly keptAnswersForgotten: number;
   readonly keptAnswersNotAsked: number;
@@ -239,8 +238,7 @@ export class Brain implements Picker, Disposable {
       replicasInDoubt: states.filter(({ condition, doubt }) => condition === 'ready' && doubt > 0).length,
       prefixBlocks: this.#index.size().blocks,
       flowsForgotten: this.table.flows.forgotten,
-      prefixGaps: this.#sync.counts.gaps,
-      questionsRefused: this.#sync.counts.refused,
+      prefixSync: this.#sync.counts,
       keptAnswers: this.#answers.size,
       keptAnswersForgotten: this.#answers.forgotten,
       keptAnswersNotAsked: this.#answerSync.refused,

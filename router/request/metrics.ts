@@ -133,12 +133,7 @@ export class RouterMetrics {
       'Flows whose served work was forgotten for want of room, least work first.',
       () => brain().flowsForgotten,
     );
-    gauge('prefix_gaps', 'News of other routers that did not fit to what is known here.', () => brain().prefixGaps);
-    gauge(
-      'prefix_refused_questions',
-      'Questions of other routers that were not answered.',
-      () => brain().questionsRefused,
-    );
+    this.#watchJoins(gauge, () => brain().prefixSync);
     gauge('kept_answers', 'Answers that are known to be kept by a replica.', () => brain().keptAnswers);
     gauge(
       'kept_answers_forgotten',
@@ -159,5 +154,25 @@ export class RouterMetrics {
     gauge('ledger_up', '1 while this router hears itself on the ledger.', () => Number(gauges.ledgerUp()));
     gauge('ledger_dropped_messages', 'Ledger messages that were not sent.', gauges.ledgerDropped);
     gauge('edge_doubted_streams', 'Streams that cannot be read, or are not believed until adopted.', gauges.edgeDoubts);
+  }
+
+  /** What routers that join, or have missed something, ask of others. */
+  #watchJoins(
+    gauge: (name: string, help: string, read: () => number) => void,
+    sync: () => BrainFigures['prefixSync'],
+  ): void {
+    gauge('prefix_gaps', 'News of other routers that did not fit to what is known here.', () => sync().gaps);
+    gauge(
+      'prefix_refused_questions',
+      'Questions of other routers that were not answered at once: too many.',
+      () => sync().refused,
+    );
+    gauge('prefix_unanswered_questions', 'Routers that did not answer after all tries.', () => sync().unanswered);
+    gauge('prefix_given_up', 'Replicas whose blocks no other router gave in time.', () => sync().givenUp);
+    gauge(
+      'prefix_forgotten_replicas',
+      'Replicas without a pool, told of by others, that were forgotten for want of room.',
+      () => sync().forgotten,
+    );
   }
 }
