@@ -21,7 +21,7 @@ const config: KnipConfig = {
   ],
   project: ['{shared,api,provisioner,router,loadtest,k8s,setup,docs}/**/*.ts'],
   ignoreExportsUsedInFile: true,
-  // Started by path in setup/checks/run-checks.ts, and what KV events are published and read with.
-  ignoreDependencies: ['oxfmt', 'oxlint', 'oxlint-tsgolint', 'zeromq', '@msgpack/msgpack'],
+  // Started by path in setup/checks/run-checks.ts.
+  ignoreDependencies: ['oxfmt', 'oxlint', 'oxlint-tsgolint'],
 };
 export default config;

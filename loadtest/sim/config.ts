@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { ConfigError } from '#shared/runtime/config-error.ts';
-import { readFaults, type Fault } from './server/faults.ts';
+import { readFaults } from './server/faults.ts';
+import { kvEventsForms, readKvEventsConfig } from './kv-events/kv-events-config.ts';
 import { presetList, presetNames, presets } from './engine/presets.ts';
 
 /**
@@ -46,6 +47,10 @@ const settings = {
   faultsEnabled: ['faults', 'FAIRWAY_SIM_FAULTS_ENABLED', 'on'],
   /** Faults that are on from the start, as JSON. */
   faults: ['fault-plan', 'FAIRWAY_SIM_FAULTS', '[]'],
+  /** KV events over ZeroMQ, as JSON; nothing switches them off. */
+  kvEvents: ['kv-events-config', 'FAIRWAY_SIM_KV_EVENTS', ''],
+  /** How their batches are written: map, or array as older engines do. */
+  kvEventsForm: ['kv-events-form', 'FAIRWAY_SIM_KV_EVENTS_FORM', 'map'],
   /** 0.05 varies each step by ±5 %. */
   jitter: ['jitter', 'FAIRWAY_SIM_JITTER', '0', 0, 0.5],
 } as const;
@@ -73,6 +78,9 @@ export function readSimConfig(args: readonly string[], env: Environment) {
   };
   const preset = presetNames.find((name) => name === text('preset'));
   if (preset === undefined) problems.push(`--preset must be one of ${presetList}, not "${text('preset')}".`);
+  const kvEventsForm = kvEventsForms.find((name) => name === text('kvEventsForm'));
+  if (kvEventsForm === undefined)
+    problems.push(`--kv-events-form must be one of ${kvEventsForms.join(', ')}, not "${text('kvEventsForm')}".`);
   const { maxModelTokens, kvTokens } = presets[preset ?? '30b-a3b-h200'];
   const longest = Math.min(maxModelTokens, kvTokens);
   const config = {
@@ -91,7 +99,9 @@ export function readSimConfig(args: readonly string[], env: Environment) {
     drainTimeoutMs: number('drainTimeoutMs'),
     stalledReaderTimeoutMs: number('stalledReaderTimeoutMs'),
     faultsEnabled: text('faultsEnabled') === 'on',
-    faults: readPlan(text('faults'), problems),
+    faults: readJson('fault-plan', () => readFaults(JSON.parse(text('faults'))), problems) ?? [],
+    kvEvents: readJson('kv-events-config', () => readKvEventsConfig(text('kvEvents')), problems),
+    kvEventsForm: kvEventsForm ?? 'map',
     jitter: number('jitter'),
   };
   if (problems.length > 0)
@@ -120,11 +130,11 @@ function readText(args: readonly string[], env: Environment): (name: Name) => st
   };
 }
 
-function readPlan(text: string, problems: string[]): Fault[] {
+function readJson<T>(flag: string, read: () => T, problems: string[]): T | undefined {
   try {
-    return readFaults(JSON.parse(text));
+    return read();
   } catch (error) {
-    problems.push(`--fault-plan: ${error instanceof Error ? error.message : String(error)}`);
-    return [];
+    problems.push(`--${flag}: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
   }
 }

@@ -14,7 +14,6 @@ export const sim: EngineProfile = {
     model,
     ...(contextTokens === undefined ? [] : ['--max-model-len', String(contextTokens)]),
   ],
-  kvEvents: null,
   weights: null,
   caches: {},
   variables: {},

@@ -42,7 +42,7 @@ describe('the Deployment of a group', () => {
   it.each([...profiles.values()])('publishes KV events where that is asked for and $name can', (profile) => {
     const object = engineDeployment(on('gpu-h100x1-80gb', { profile }), { ...settings, kvEvents: true }, 1);
     expect(portsOf(object)).toEqual(profile.kvEvents === null ? [profile.port] : [profile.port, kvEventsPort]);
-    expect(JSON.stringify(object).includes('kv-events-config')).toBe(['vllm', 'sglang'].includes(profile.name));
+    expect(JSON.stringify(object).includes('kv-events-config')).toBe(['vllm', 'sglang', 'sim'].includes(profile.name));
   });
 
   it('tells llama.cpp which file it is', () => {

@@ -6,6 +6,8 @@ export interface ModelLimits {
   readonly model: string;
   readonly maxModelTokens: number;
   readonly blockTokens: number;
+  /** Whether the tokens of prompts are kept until their blocks are gone. */
+  readonly keepsTokens?: boolean;
 }
 
 /** A request body, parsed. Unknown members are ignored. */

@@ -43,7 +43,7 @@ export function modelRequest(body: Body, limits: ModelLimits, asked: Asked): Mod
   if (typeof temperature === 'number' && temperature < 0)
     throw badParameter('temperature', temperature, `temperature must be non-negative, got ${temperature}.`);
   const salt = typeof body['cache_salt'] === 'string' ? body['cache_salt'] : '';
-  const prompt = tokenize(asked.prompt, limits.blockTokens, salt);
+  const prompt = tokenize(asked.prompt, limits.blockTokens, { salt, keepsIds: limits.keepsTokens ?? false });
   if (prompt.tokens === 0) throw badParameter('prompt', '', 'The prompt cannot be empty.');
   return {
     prompt,

@@ -1,3 +1,4 @@
+import type { CacheEvent } from './cache-event.ts';
 import { BlockRun, IdleRuns } from './idle-runs.ts';
 
 /** What one running request holds in the cache. */
@@ -27,9 +28,28 @@ export class BlockCache {
   readonly #runs = new Map<number, BlockRun>();
   readonly #idle = new IdleRuns();
   #held = 0;
+  #events: CacheEvent[] | undefined;
 
-  constructor(capacityBlocks: number) {
+  /** With `events` it keeps what happens until `takeEvents` is called. */
+  constructor(capacityBlocks: number, { events = false } = {}) {
     this.capacity = capacityBlocks;
+    this.#events = events ? [] : undefined;
+  }
+
+  /** What happened since the last time that this was asked, in order. */
+  takeEvents(): CacheEvent[] {
+    const events = this.#events ?? [];
+    if (events.length > 0) this.#events = [];
+    return events;
+  }
+
+  /** Forgets everything; does nothing, and says so, while something is held. */
+  clear(): boolean {
+    if (this.#held > 0) return false;
+    for (let run = this.#idle.oldest; run !== undefined; run = this.#idle.oldest) this.#idle.remove(run);
+    this.#runs.clear();
+    this.#events?.push({ type: 'cleared' });
+    return true;
   }
 
   /** Blocks that running requests hold. */
@@ -93,9 +113,11 @@ export class BlockCache {
    * first stay copies, and the other's are held, too.
    */
   publish(lease: BlockLease, blocks: readonly number[], until: number): void {
+    if (until <= lease.named) return;
+    this.#events?.push({ type: 'stored', blocks, from: lease.named, to: until });
     this.#follow(lease, blocks, until);
     const fresh = until - lease.named;
-    if (fresh <= 0) return;
+    if (fresh === 0) return;
     const { tip } = lease;
     if (tip?.holders === 1 && tip.children === 0) {
       tip.blocks = blocks;
@@ -166,8 +188,9 @@ export class BlockCache {
     for (let run = this.#idle.oldest; run !== undefined; run = this.#idle.oldest) {
       const surplus = this.#held + this.idle - this.capacity;
       if (surplus <= 0) return;
-      const { key } = run;
+      const { key, blocks, to } = run;
       this.#idle.trim(run, Math.min(surplus, run.length));
+      this.#events?.push({ type: 'removed', blocks, from: run.to, to });
       if (run.length > 0) return;
       this.#runs.delete(key);
       if (run.parent !== undefined) run.parent.children -= 1;

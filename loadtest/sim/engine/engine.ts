@@ -1,3 +1,4 @@
+import type { CacheEvent } from './cache-event.ts';
 import type { EnginePreset } from './presets.ts';
 import { Scheduler, type StepWork } from './scheduler.ts';
 import { Sequence, type EngineRequest } from './sequence.ts';
@@ -45,6 +46,8 @@ export interface EngineOptions {
   readonly everyToken?: boolean;
   /** Share of the blocks that admission leaves free while others run (vLLM's --watermark); 0 by default, as there. */
   readonly watermark?: number;
+  /** Whether it keeps what happens to cached blocks for `takeCacheEvents`. */
+  readonly cacheEvents?: boolean;
 }
 
 /**
@@ -70,9 +73,10 @@ export class Engine {
   readonly #counts = { promptTokens: 0, cachedTokens: 0, generatedTokens: 0, steps: 0 };
 
   /** An idle engine with an empty cache. */
-  constructor(preset: EnginePreset, { seed = 0, jitter = 0, everyToken = true, watermark = 0 }: EngineOptions = {}) {
+  constructor(preset: EnginePreset, options: EngineOptions = {}) {
+    const { seed = 0, jitter = 0, everyToken = true, watermark = 0, cacheEvents = false } = options;
     this.preset = preset;
-    this.#scheduler = new Scheduler(preset, watermark);
+    this.#scheduler = new Scheduler(preset, { watermark, cacheEvents });
     this.#jitter = jitter;
     this.#everyToken = everyToken;
     this.#random = seededRandom(seed);
@@ -134,6 +138,16 @@ export class Engine {
     }
     this.#now = Math.max(this.#now, now);
     return events;
+  }
+
+  /** What happened to cached blocks since this was asked last; in jumps only known at their ends. */
+  takeCacheEvents(): CacheEvent[] {
+    return this.#scheduler.cache.takeEvents();
+  }
+
+  /** Forgets every cached block; false, and nothing happens, while a request runs. */
+  clearCache(): boolean {
+    return this.#scheduler.cache.clear();
   }
 
   /** The engine as it was when it was last advanced. */

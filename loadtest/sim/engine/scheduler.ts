@@ -29,9 +29,9 @@ export class Scheduler {
   /** Set when the oldest waiting sequence did not fit; cleared when something leaves. */
   #full = false;
 
-  constructor(preset: EnginePreset, watermark: number) {
+  constructor(preset: EnginePreset, { watermark, cacheEvents }: { watermark: number; cacheEvents: boolean }) {
     this.#preset = preset;
-    this.cache = new BlockCache(Math.floor(preset.kvTokens / preset.blockTokens));
+    this.cache = new BlockCache(Math.floor(preset.kvTokens / preset.blockTokens), { events: cacheEvents });
     this.#watermarkBlocks = Math.floor(watermark * this.cache.capacity);
   }
 

@@ -25,7 +25,7 @@ describe('tokens', () => {
 });
 
 describe('block hashes', () => {
-  const blocks = (text: string, salt = ''): readonly number[] => tokenize([{ text }], 4, salt).chain.blocks;
+  const blocks = (text: string, salt = ''): readonly number[] => tokenize([{ text }], 4, { salt }).chain.blocks;
 
   it('are equal up to the first difference and never after it', () => {
     const start = 'one two three four five six seven eight ';

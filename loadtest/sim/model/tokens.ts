@@ -43,20 +43,32 @@ export function tokenId(text: string, start = 0, end = text.length): number {
   return hash >>> 0;
 }
 
+/** How a chain is kept. */
+export interface ChainOptions {
+  readonly salt?: string;
+  /** Whether the tokens are kept beside the hashes: eight bytes each. */
+  readonly keepsIds?: boolean;
+}
+
 /**
  * Chained hashes over whole blocks of tokens: block i's hash covers the salt and every token up to its end, as vLLM's
  * prefix cache does. A hash has 53 bits, so that it is exact as a number.
  */
 export class TokenChain {
+  /** Separates caches: requests with different salts never share a block. */
+  readonly salt: string;
   readonly #blockTokens: number;
   readonly #blocks: number[] = [];
+  readonly #ids: number[] = [];
+  readonly #keepsIds: boolean;
   #tokens = 0;
   #low: number;
   #high: number;
 
-  /** `salt` separates caches: requests with different salts never share a block. */
-  constructor(blockTokens: number, salt = '') {
+  constructor(blockTokens: number, { salt = '', keepsIds = false }: ChainOptions = {}) {
+    this.salt = salt;
     this.#blockTokens = blockTokens;
+    this.#keepsIds = keepsIds;
     this.#low = tokenId(salt);
     this.#high = scramble(this.#low ^ 0x9e3779b9);
   }
@@ -71,6 +83,11 @@ export class TokenChain {
     return this.#blocks;
   }
 
+  /** The tokens so far, if they are kept. */
+  get ids(): readonly number[] {
+    return this.#ids;
+  }
+
   /** A number that stands for everything so far. */
   get fingerprint(): number {
     return scramble(this.#low ^ this.#high);
@@ -80,14 +97,15 @@ export class TokenChain {
     this.#low = Math.imul(((this.#low ^ id) << 13) | ((this.#low ^ id) >>> 19), 0x85ebca6b);
     this.#high = (Math.imul(this.#high + id, 0xc2b2ae35) ^ (this.#high >>> 15)) | 0;
     this.#tokens += 1;
+    if (this.#keepsIds) this.#ids.push(id);
     if (this.#tokens % this.#blockTokens === 0)
       this.#blocks.push(scramble(this.#low) * 2_097_152 + (scramble(this.#high) >>> 11));
   }
 }
 
 /** Turns a rendered prompt into tokens and block hashes. */
-export function tokenize(segments: readonly Segment[], blockTokens: number, salt = ''): TokenizedPrompt {
-  const chain = new TokenChain(blockTokens, salt);
+export function tokenize(segments: readonly Segment[], blockTokens: number, options?: ChainOptions): TokenizedPrompt {
+  const chain = new TokenChain(blockTokens, options);
   for (const segment of segments) {
     if ('control' in segment) chain.add(tokenId(`\u0000${segment.control}`));
     else if ('text' in segment)

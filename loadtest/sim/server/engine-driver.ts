@@ -16,14 +16,19 @@ export class EngineDriver implements Disposable {
   readonly #clock: Clock;
   readonly #timeScale: number;
   readonly #startedAt: number;
+  readonly #onSteps: () => void;
   readonly #listeners = new Map<string, EngineListener>();
   readonly #tokenizing = new Map<string, NodeJS.Timeout>();
   #timer: NodeJS.Timeout | undefined;
   #disposed = false;
 
-  /** `timeScale` 1 is real time; 0.1 lets the engine run ten times as fast. */
-  constructor({ engine, clock, timeScale }: { engine: Engine; clock: Clock; timeScale: number }) {
+  /** `timeScale` 1 is real time; 0.1 lets the engine run ten times as fast. `onSteps` is called when it has run. */
+  constructor(
+    { engine, clock, timeScale }: { engine: Engine; clock: Clock; timeScale: number },
+    onSteps: () => void = () => {},
+  ) {
     this.#engine = engine;
+    this.#onSteps = onSteps;
     this.#clock = clock;
     this.#timeScale = timeScale;
     this.#startedAt = clock.monotonic();
@@ -86,5 +91,6 @@ export class EngineDriver implements Disposable {
       if (last) this.#listeners.delete(id);
       listener?.tokens(count, last);
     }
+    this.#onSteps();
   }
 }

@@ -1,5 +1,6 @@
 import { isRecord } from '#shared/runtime/is-record.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
+import type { KvEventFault } from '../kv-events/kv-event-publisher.ts';
 
 /**
  * What can go wrong on demand.
@@ -15,6 +16,8 @@ import { seededRandom } from '#shared/runtime/seeded-random.ts';
  *   take the last frames along (`'reset'`), or the body ends as if it were complete (`'end'`)
  * - `stall`: after `afterTokens` tokens nothing comes any more and the connection stays open
  * - `stall-on-term`: after SIGTERM running streams stall, `/health` stays 200 and new requests get a 500
+ * - `kv-lost`, `kv-gap`, `kv-restart`: a batch of KV events is lost before it has a number, is lost on its way (and can be
+ *   asked for), or is number 0 again and all before it are forgotten
  */
 export type FaultKind = (typeof faultKinds)[number];
 
@@ -28,7 +31,16 @@ const faultKinds = [
   'truncate',
   'stall',
   'stall-on-term',
+  'kv-lost',
+  'kv-gap',
+  'kv-restart',
 ] as const;
+
+const batchFaults = new Map<FaultKind, KvEventFault>([
+  ['kv-lost', 'lost'],
+  ['kv-gap', 'gap'],
+  ['kv-restart', 'restart'],
+]);
 
 const endings = ['cut', 'reset', 'end'] as const;
 
@@ -79,8 +91,18 @@ export class FaultPlan {
 
   /** The fault that strikes the request that has just come in: the first whose dice say so. Counts it. */
   strike(): Fault | undefined {
+    return this.#strike((kind) => kind !== 'slow' && kind !== 'stall-on-term' && !batchFaults.has(kind));
+  }
+
+  /** The same for a batch of KV events. */
+  strikeBatch(): KvEventFault | undefined {
+    const fault = this.#strike((kind) => batchFaults.has(kind));
+    return fault && batchFaults.get(fault.kind);
+  }
+
+  #strike(mayStrike: (kind: FaultKind) => boolean): Fault | undefined {
     for (const [index, fault] of this.#faults.entries()) {
-      if (fault.kind === 'slow' || fault.kind === 'stall-on-term' || fault.count === 0) continue;
+      if (!mayStrike(fault.kind) || fault.count === 0) continue;
       if (fault.probability < 1 && this.#random() >= fault.probability) continue;
       if (fault.count !== null) this.#faults[index] = { ...fault, count: fault.count - 1 };
       return fault;

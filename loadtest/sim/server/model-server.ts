@@ -87,6 +87,11 @@ function routeTable(options: ModelServerOptions, desk: CompletionDesk): Readonly
         response.end(desk.metrics.render(engine.stats()));
       }, true),
     ],
+    [
+      '/reset_prefix_cache',
+      [{ method: 'POST', handle: (_, response) => sendJson(response, 200, { success: desk.clearCache() }) }],
+    ],
+    ['/kv_event_sources', get((_, response) => sendJson(response, 200, eventSources(options.kvEvents)))],
     ['/version', get((_, response) => sendJson(response, 200, { version: '0.32.0', simulates: model }))],
     ['/load', get((_, response) => sendJson(response, 200, { server_load: desk.open }))],
     [
@@ -157,6 +162,15 @@ function authorized(request: IncomingMessage, apiKey: string | undefined): boole
   const given = /^bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(apiKey));
+}
+
+/** As vLLM shows it, by data-parallel rank. */
+function eventSources(kvEvents: ModelServerOptions['kvEvents']): unknown {
+  if (kvEvents === undefined) return {};
+  const { endpoint, replayEndpoint = null, bufferSteps, highWaterMark, topic } = kvEvents.config;
+  const sizes = { buffer_steps: bufferSteps, hwm: highWaterMark, max_queue_size: 100_000 };
+  const common = { enable_kv_cache_events: true, publisher: 'zmq', endpoint, replay_endpoint: replayEndpoint };
+  return { '0': { ...common, ...sizes, topic } };
 }
 
 function modelList({ model, engine, maxModelTokens }: ModelServerOptions, created: number): unknown {

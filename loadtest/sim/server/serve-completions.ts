@@ -5,6 +5,7 @@ import type { GenerationApi, ModelLimits } from '../apis/generation-api.ts';
 import type { Answer, ModelRequest } from '../model/answer.ts';
 import { EngineDriver } from './engine-driver.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { KvEventPublisher } from '../kv-events/kv-event-publisher.ts';
 import { FaultPlan, type Fault } from './faults.ts';
 import { ModelMetrics, type FinishedReason } from './model-metrics.ts';
 import { BackgroundReply, StreamReply, WholeReply, type Reply } from './reply.ts';
@@ -29,6 +30,8 @@ export interface CompletionDeskOptions {
   readonly maxQueuedRequests: number;
   readonly stalledReaderTimeoutMs: number;
   readonly faults: readonly Fault[];
+  /** Where KV events go; the engine must keep them then. */
+  readonly kvEvents?: KvEventPublisher | undefined;
   /** Ends the process at once, as a crash would. */
   readonly die: () => void;
 }
@@ -58,7 +61,7 @@ export class CompletionDesk implements Disposable {
 
   constructor(options: CompletionDeskOptions) {
     this.#options = options;
-    this.#driver = new EngineDriver(options);
+    this.#driver = new EngineDriver(options, () => this.#publishKvEvents());
     this.metrics = new ModelMetrics(options.model, options.engine.preset);
     this.faults = new FaultPlan(options.seed);
     this.setFaults(options.faults);
@@ -70,8 +73,8 @@ export class CompletionDesk implements Disposable {
   }
 
   get limits(): ModelLimits {
-    const { engine, model, maxModelTokens } = this.#options;
-    return { model, maxModelTokens, blockTokens: engine.preset.blockTokens };
+    const { engine, model, maxModelTokens, kvEvents } = this.#options;
+    return { model, maxModelTokens, blockTokens: engine.preset.blockTokens, keepsTokens: kvEvents !== undefined };
   }
 
   loaded(): void {
@@ -114,6 +117,13 @@ export class CompletionDesk implements Disposable {
     this.#begin(exchange, request, { fault, receivedAt });
   }
 
+  /** Forgets every cached block; false, and nothing happens, while a request runs. */
+  clearCache(): boolean {
+    const cleared = this.#options.engine.clearCache();
+    this.#publishKvEvents();
+    return cleared;
+  }
+
   /** Lets running answers end, for `timeoutMs` at most. With the fault `stall-on-term` they stall instead. */
   async drain(timeoutMs: number): Promise<void> {
     if (this.#phase === 'dead') return;
@@ -144,6 +154,7 @@ export class CompletionDesk implements Disposable {
     const { response, api } = exchange;
     const answer = this.#plan(exchange, request);
     const { outputTokens, blocks } = withOutput(answer, request);
+    this.#options.kvEvents?.remember(request.prompt.chain);
     const breakpoint = fault && { afterTokens: fault.afterTokens, strike: () => this.#strike(fault, reply, response) };
     const { stalledReaderTimeoutMs, clock } = this.#options;
     const seconds = (): number => (clock.monotonic() - receivedAt) / 1000;
@@ -201,6 +212,13 @@ export class CompletionDesk implements Disposable {
       promptTokens: prompt.tokens,
       cachedTokens: 0,
     };
+  }
+
+  #publishKvEvents(): void {
+    const { kvEvents, engine, clock } = this.#options;
+    if (kvEvents === undefined) return;
+    const events = engine.takeCacheEvents();
+    if (events.length > 0) kvEvents.publish(events, clock.now() / 1000, this.faults.strikeBatch());
   }
 
   #strike(fault: Fault, reply: Reply, response: ServerResponse): void {
