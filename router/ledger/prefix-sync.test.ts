@@ -76,6 +76,31 @@ describe('PrefixSync', () => {
     expect(b.held()).toEqual(a.held());
   });
 
+  test('after a silence of the channel each knows within 1 s what all others have learned meanwhile, and asks for no more', () => {
+    const hub = new MemoryLedgerHub({ seed: 1, lagMs: 20 });
+    const routers = ['a', 'b', 'c'].map((router) => join(hub, router, { replicas: ['r1', 'r2'] }));
+    const known = long.slice(0, 10);
+    for (const replica of ['r1', 'r2']) {
+      routers[0]?.use(replica, long);
+      routers[0]?.use(replica, known);
+    }
+    advance(hub, routers, 5000);
+    for (const { channel } of routers) channel.setCut(true);
+    advance(hub, routers, 3000);
+    for (const [at, { use }] of routers.entries()) use('r1', [...known, `meanwhile at ${at}`]);
+    const before = routers.map(({ kinds }) => kinds('index-piece').length);
+    for (const { channel } of routers) channel.setCut(false);
+    advance(hub, routers, 1000);
+    for (const { held } of routers) {
+      expect(held()).toHaveLength(50 + routers.length);
+      expect(new Set(held().map(({ key }) => key))).toEqual(new Set(routers[0]?.held().map(({ key }) => key)));
+    }
+    // Two others ask for one piece of r1 with news, and for two of each replica that show that there are no more.
+    for (const [at, { kinds }] of routers.entries())
+      expect(kinds('index-piece').length - (before[at] ?? 0)).toBe(2 * (3 + 2));
+    expect(routers.map(({ sync }) => sync.counts.gaps)).toEqual([0, 0, 0]);
+  });
+
   test('a storm of gaps asks once a second', () => {
     const hub = new MemoryLedgerHub({ seed: 1, lagMs: 20 });
     const [a, b] = [join(hub, 'a'), join(hub, 'b')];

@@ -42,6 +42,9 @@ const defaults: PrefixSyncLimits = {
   piecesMs: 20,
 };
 
+/** So many pieces, each longer than the longest prompts, bring nothing new where nothing more was missed. */
+const fruitlessMax = 2;
+
 /** Unknown replicas that are remembered. */
 const missedMax = 512;
 
@@ -55,6 +58,8 @@ interface Want {
   readonly sources: Set<string>;
   readonly asked: Set<string>;
   asking: { readonly peer: string; offset: number; at: number; tries: number } | undefined;
+  /** Pieces in a row without news; undefined when all that others have is wanted. */
+  fruitless: number | undefined;
   /** How far the one who was asked last has answered. */
   reached: { readonly peer: string; readonly offset: number } | undefined;
 }
@@ -77,7 +82,8 @@ export interface PrefixSyncCounts {
  * Keeps the prefix indexes of all routers alike: tells the others what this one has changed, and takes their news. What is
  * missing (a gap in news, a replica that is new here, everything after a start) is asked of one router, the one that knows
  * of it or the oldest, and comes piece by piece, each asked for when the one before is in: nothing is broadcast, and an
- * answer cannot overrun anybody. Times are monotonic milliseconds.
+ * answer cannot overrun anybody. After a silence of the channel everybody is asked for what this router has missed: as
+ * pieces come in the order of use, the newest first, until some bring nothing new. Times are monotonic milliseconds.
  */
 export class PrefixSync {
   readonly counts: PrefixSyncCounts = { gaps: 0, refused: 0, unanswered: 0, givenUp: 0, forgotten: 0 };
@@ -86,8 +92,12 @@ export class PrefixSync {
   readonly #wants = new Map<string, Want>();
   /** When a replica's blocks were last complete here. */
   readonly #healedAt = new Map<string, number>();
+  readonly #replicas = new Set<string>();
   /** Who told of replicas that no pool names yet: pools and news come by different ways. */
   readonly #missed = new Map<string, Set<string>>();
+  /** Peers that have not been heard since the channel was silent. */
+  #missedFrom = new Set<string>();
+  #wasUp = false;
   #given = { since: Number.NEGATIVE_INFINITY, pieces: 0 };
 
   constructor(options: PrefixSyncOptions) {
@@ -104,10 +114,12 @@ export class PrefixSync {
   setReplicas(added: readonly string[], now: number): void {
     const { index } = this.#options;
     for (const replica of added) {
+      this.#replicas.add(replica);
       const want = this.#want(replica, now);
       for (const peer of this.#missed.get(replica) ?? []) want.sources.add(peer);
       this.#missed.delete(replica);
     }
+    for (const replica of this.#replicas) if (!index.knows(replica)) this.#replicas.delete(replica);
     for (const replica of this.#wants.keys()) if (!index.knows(replica)) this.#wants.delete(replica);
     for (const replica of this.#healedAt.keys()) if (!index.knows(replica)) this.#healedAt.delete(replica);
     this.#askWanted(now);
@@ -117,6 +129,8 @@ export class PrefixSync {
   hear(message: LedgerMessage, now: number): void {
     switch (message.kind) {
       case 'row':
+        if (this.#missedFrom.delete(message.from))
+          for (const replica of this.#replicas) this.#wantMissed(replica, message.from, now);
         return this.#askWanted(now);
       case 'news':
         return this.#learn(message, now);
@@ -132,6 +146,8 @@ export class PrefixSync {
 
   /** Time has passed: asks others for what did not come. While the channel is down nothing is given up. */
   tick(now: number, isChannelUp: boolean): void {
+    if (this.#wasUp && !isChannelUp) this.#missedFrom = new Set(this.#options.peers().map(({ router }) => router));
+    this.#wasUp = isChannelUp;
     for (const [replica, want] of this.#wants) {
       if (!isChannelUp) want.since = now;
       this.#retry(replica, want, now);
@@ -188,9 +204,20 @@ export class PrefixSync {
       asked: new Set(),
       asking: undefined,
       reached: undefined,
+      fruitless: undefined,
     };
     this.#wants.set(replica, want);
     return want;
+  }
+
+  /** What a peer has learned since it was heard last. */
+  #wantMissed(replica: string, peer: string, now: number): void {
+    const isNew = !this.#wants.has(replica);
+    const want = this.#want(replica, now);
+    want.sources.add(peer);
+    if (!isNew) return;
+    want.dueAt = now;
+    want.fruitless = 0;
   }
 
   #askWanted(now: number): void {
@@ -247,12 +274,17 @@ export class PrefixSync {
     const want = this.#wants.get(replica);
     if (want?.asking?.peer !== from || want.asking.offset !== offset) return;
     const blocks = Array.from(keys, (key, i) => ({ key, parent: parents[i] ?? 0n, bytes: bytes[i] ?? 0 }));
-    this.#options.index.adopt(replica, blocks);
-    if (last) {
+    const { index } = this.#options;
+    const before = index.blocksOf(replica);
+    index.adopt(replica, blocks);
+    if (want.fruitless !== undefined) want.fruitless = index.blocksOf(replica) > before ? 0 : want.fruitless + 1;
+    if (last || want.fruitless === fruitlessMax) {
       this.#wants.delete(replica);
       this.#healedAt.set(replica, now);
       // Others told meanwhile of what is missing here: they are asked in their turn.
-      for (const source of want.sources) if (!want.asked.has(source)) this.#want(replica, now).sources.add(source);
+      for (const source of want.sources.difference(want.asked))
+        if (want.fruitless === undefined) this.#want(replica, now).sources.add(source);
+        else this.#wantMissed(replica, source, now);
       return this.#askWanted(now);
     }
     Object.assign(want.asking, { offset: offset + keys.length, at: now, tries: 1 });
