@@ -1,6 +1,6 @@
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { Observer, type Figures } from '#loadtest/virtual/figures.ts';
-import type { Scenario } from '#loadtest/virtual/simulate.ts';
+import type { Scenario } from '#loadtest/virtual/scenario.ts';
 import { Engineer, type Turn } from '#loadtest/workload/engineer.ts';
 import { Client } from './ask.ts';
 import { engineerHeader, startSocketFleet, type SocketFleet } from './socket-fleet.ts';

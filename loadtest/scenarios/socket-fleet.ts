@@ -9,7 +9,7 @@ import { keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { accessDocument, poolDocument, replicaAt } from '#shared/testing/documents.ts';
 import { startRedisServer } from '#shared/testing/redis-server.ts';
 import { startBalancer } from '#loadtest/stack/balancer.ts';
-import type { Scenario } from '#loadtest/virtual/simulate.ts';
+import type { Scenario } from '#loadtest/virtual/scenario.ts';
 import { routerNodeFlags } from '../../router/admit/node-flags.ts';
 import { Forked } from './forked.ts';
 import type { Strain } from './strain.ts';

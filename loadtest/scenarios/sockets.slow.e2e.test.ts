@@ -1,21 +1,18 @@
 import { expect, it } from 'vitest';
-import { presets } from '#loadtest/sim/engine/presets.ts';
-import { simulate, type Scenario } from '#loadtest/virtual/simulate.ts';
+import { scenarioSchema } from '#loadtest/virtual/scenario.ts';
+import { simulate } from '#loadtest/virtual/simulate.ts';
 import { gapOf } from './gap.ts';
 import { playOnSockets } from './play-on-sockets.ts';
 
 /** A sample of `sockets.ts`, of which `loadtest/report/sockets-beside-virtual.md` keeps whole runs: ten times as fast, and no times. */
-const scenario: Scenario = {
-  seed: 1,
+const scenario = scenarioSchema.parse({
   engineers: 20,
   replicas: 2,
   routers: 2,
-  policy: 'affinity',
-  sessionHeader: false,
-  preset: presets['30b-a3b-h200'],
+  kvBlockTokens: 16,
   minutes: 8,
   warmUpMinutes: 2,
-};
+});
 
 it('real routers, sockets and bodies hit caches as often as the same scenario does in virtual time', async () => {
   const expected = await simulate(scenario);

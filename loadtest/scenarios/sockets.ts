@@ -5,10 +5,9 @@
  */
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { routingSchema } from '#shared/contract/desired.ts';
-import { presetNames, presets } from '#loadtest/sim/engine/presets.ts';
 import { lineOf, type Figures } from '#loadtest/virtual/figures.ts';
-import { simulate, type Scenario } from '#loadtest/virtual/simulate.ts';
+import { scenarioSchema } from '#loadtest/virtual/scenario.ts';
+import { simulate } from '#loadtest/virtual/simulate.ts';
 import { gapOf } from './gap.ts';
 import { playOnSockets, type Played } from './play-on-sockets.ts';
 
@@ -27,19 +26,18 @@ const { values } = parseArgs({
   },
 });
 
-const presetName = presetNames.find((name) => name === values.preset);
-if (presetName === undefined) throw new Error(`--preset ${values.preset}: one of ${presetNames.join(', ')}`);
-const scenario: Scenario = {
+const scenario = scenarioSchema.parse({
   seed: Number(values.seed),
   engineers: Number(values.engineers),
   replicas: Number(values.replicas),
   routers: Number(values.routers),
-  policy: routingSchema.parse({ policy: values.policy }).policy,
+  policy: values.policy,
   sessionHeader: values['session-header'],
-  preset: presets[presetName],
+  preset: values.preset,
+  kvBlockTokens: 16,
   minutes: Number(values.minutes),
   warmUpMinutes: Number(values.warmup),
-};
+});
 
 /** Timers later than this, at the 99th percentile, are the machine's doing and show in first tokens, milliseconds. */
 const lateMsMax = 5;

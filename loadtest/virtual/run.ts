@@ -1,8 +1,7 @@
 import { parseArgs } from 'node:util';
-import { routingSchema } from '#shared/contract/desired.ts';
-import { presetNames, presets } from '#loadtest/sim/engine/presets.ts';
 import { lineOf } from './figures.ts';
-import { simulate, type Scenario } from './simulate.ts';
+import { scenarioSchema, type Scenario } from './scenario.ts';
+import { simulate } from './simulate.ts';
 
 const { values } = parseArgs({
   options: {
@@ -16,29 +15,34 @@ const { values } = parseArgs({
     warmup: { type: 'string', default: '10' },
     preset: { type: 'string', default: '30b-a3b-h200' },
     'kv-block': { type: 'string', default: '256' },
+    faults: { type: 'string', default: '[]' },
+    scenario: { type: 'string' },
   },
 });
 
-const presetName = presetNames.find((name) => name === values.preset);
-if (presetName === undefined) throw new Error(`--preset ${values.preset}: one of ${presetNames.join(', ')}`);
-const preset = { ...presets[presetName], blockTokens: Number(values['kv-block']) };
-const { policy } = routingSchema.parse({ policy: values.policy });
-const scenario: Omit<Scenario, 'seed'> = {
+const written: unknown = {
   engineers: Number(values.engineers),
   replicas: Number(values.replicas),
   routers: Number(values.routers),
-  policy,
+  policy: values.policy,
   sessionHeader: values['session-header'],
-  preset,
+  preset: values.preset,
+  kvBlockTokens: Number(values['kv-block']),
   minutes: Number(values.minutes),
   warmUpMinutes: Number(values.warmup),
+  faults: JSON.parse(values.faults),
 };
 
-console.log(
-  `${scenario.engineers} engineers, ${scenario.replicas} × ${preset.name} (KV blocks of ${preset.blockTokens}), ${scenario.routers} routers, ${policy}, ${scenario.minutes} min`,
-);
-for (const seed of values.seeds.split(',').map(Number)) {
-  const began = performance.now();
-  const figures = await simulate({ ...scenario, seed });
-  console.log(`seed ${seed}: ${lineOf(figures)} · ${((performance.now() - began) / 1000).toFixed(1)} s wall`);
+if (values.scenario === undefined) await show(scenarioSchema.parse(written));
+else console.log(JSON.stringify(await simulate(scenarioSchema.parse(JSON.parse(values.scenario)))));
+
+async function show(scenario: Scenario): Promise<void> {
+  console.log(
+    `${scenario.engineers} engineers, ${scenario.replicas} × ${scenario.preset.name} (KV blocks of ${scenario.preset.blockTokens}), ${scenario.routers} routers, ${scenario.policy}, ${scenario.minutes} min`,
+  );
+  for (const seed of values.seeds.split(',').map(Number)) {
+    const began = performance.now();
+    const figures = await simulate({ ...scenario, seed });
+    console.log(`seed ${seed}: ${lineOf(figures)} · ${((performance.now() - began) / 1000).toFixed(1)} s wall`);
+  }
 }

@@ -1,7 +1,7 @@
 import { beatMs, echoTtlMs, type LedgerChannel } from '../../router/ledger/ledger-channel.ts';
 import type { LedgerMessage } from '../../router/ledger/ledger-message.ts';
 import { LedgerOutbox } from '../../router/ledger/ledger-outbox.ts';
-import type { VirtualTime } from './virtual-time.ts';
+import type { ProcessTime, VirtualTime } from './virtual-time.ts';
 
 /** Messages wait this long for others to travel with them, as in `RedisLedgerChannel`. */
 const pushDelayMs = 10;
@@ -9,18 +9,18 @@ const pushDelayMs = 10;
 /** Carries ledger messages between the routers of a simulation, or does not. */
 export class VirtualRedis {
   isUp = true;
-  readonly time: VirtualTime;
+  readonly #time: VirtualTime;
   /** From publishing to delivery, milliseconds. */
   readonly #lagMs: number;
   readonly #channels = new Set<VirtualLedgerChannel>();
 
   constructor(time: VirtualTime, lagMs: number) {
-    this.time = time;
+    this.#time = time;
     this.#lagMs = lagMs;
   }
 
-  open(router: string): VirtualLedgerChannel {
-    const channel = new VirtualLedgerChannel(this, router);
+  open(router: string, time: ProcessTime): VirtualLedgerChannel {
+    const channel = new VirtualLedgerChannel(router, { redis: this, time });
     this.#channels.add(channel);
     return channel;
   }
@@ -31,7 +31,7 @@ export class VirtualRedis {
 
   send(from: VirtualLedgerChannel, to: string | undefined, messages: readonly LedgerMessage[]): void {
     if (!this.isUp) return;
-    this.time.after(this.#lagMs, () => {
+    this.#time.after(this.#lagMs, () => {
       for (const channel of this.#channels)
         if (to === undefined || channel.router === to) channel.receive(from, messages);
     });
@@ -42,6 +42,7 @@ export class VirtualRedis {
 export class VirtualLedgerChannel implements LedgerChannel {
   readonly router: string;
   readonly #redis: VirtualRedis;
+  readonly #time: ProcessTime;
   readonly #outbox = new LedgerOutbox();
   readonly #handlers = new Set<(message: LedgerMessage) => void>();
   #lastRow: LedgerMessage | undefined;
@@ -49,8 +50,9 @@ export class VirtualLedgerChannel implements LedgerChannel {
   #isPushing = false;
   #isClosed = false;
 
-  constructor(redis: VirtualRedis, router: string) {
+  constructor(router: string, { redis, time }: { redis: VirtualRedis; time: ProcessTime }) {
     this.#redis = redis;
+    this.#time = time;
     this.router = router;
     this.#beat();
   }
@@ -60,7 +62,7 @@ export class VirtualLedgerChannel implements LedgerChannel {
     this.#outbox.add(message);
     if (this.#isPushing) return;
     this.#isPushing = true;
-    this.#redis.time.after(pushDelayMs, () => this.#push());
+    this.#time.after(pushDelayMs, () => this.#push());
   }
 
   subscribe(handler: (message: LedgerMessage) => void): () => void {
@@ -69,13 +71,15 @@ export class VirtualLedgerChannel implements LedgerChannel {
   }
 
   up(): boolean {
-    return this.#redis.time.now() - this.#heardItselfAt <= echoTtlMs;
+    return this.#time.now() - this.#heardItselfAt <= echoTtlMs;
   }
 
   /** What came; a router's own messages show it that it is heard. */
   receive(from: VirtualLedgerChannel, messages: readonly LedgerMessage[]): void {
-    if (from === this) this.#heardItselfAt = this.#redis.time.now();
-    else for (const message of messages) for (const handler of this.#handlers) handler(message);
+    this.#time.awake(() => {
+      if (from === this) this.#heardItselfAt = this.#time.now();
+      else for (const message of messages) for (const handler of this.#handlers) handler(message);
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -95,6 +99,6 @@ export class VirtualLedgerChannel implements LedgerChannel {
   #beat(): void {
     if (this.#isClosed) return;
     this.#redis.send(this, undefined, [this.#lastRow ?? { kind: 'hello', from: this.router }]);
-    this.#redis.time.after(beatMs, () => this.#beat());
+    this.#time.after(beatMs, () => this.#beat());
   }
 }

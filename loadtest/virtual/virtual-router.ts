@@ -1,13 +1,13 @@
 import { AppError } from '#shared/contract/errors.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import { Brain, tickMs, type Scraped } from '../../router/pick/brain.ts';
-import type { Slot, Work } from '../../router/pick/picker.ts';
+import type { Picker, Slot, Work } from '../../router/pick/picker.ts';
 import { Tried } from '../../router/pick/tried.ts';
 import type { SlotEnd } from '../../router/replicas/slot-end.ts';
 import type { EngineRequest } from '#loadtest/sim/engine/sequence.ts';
 import type { VirtualReplica } from './virtual-replica.ts';
 import type { VirtualLedgerChannel } from './virtual-redis.ts';
-import type { VirtualTime } from './virtual-time.ts';
+import type { ProcessTime } from './virtual-time.ts';
 
 /** The router's own bounds, as its settings have them by default. */
 const brainLimits = {
@@ -47,28 +47,31 @@ type AttemptEnd =
 
 /** What a router lives in. */
 export interface RouterPlace {
-  readonly time: VirtualTime;
+  readonly time: ProcessTime;
   readonly pool: PoolDocument;
   readonly replicas: ReadonlyMap<string, VirtualReplica>;
   /** To a replica, or back, milliseconds. */
   readonly hopMs: number;
   readonly channel: VirtualLedgerChannel;
+  /** In place of the brain: another product's rule. */
+  readonly rival?: Pick<Picker, 'acquire'>;
 }
 
 /** A router in virtual time: its own brain, and in place of sockets what `router/forward` does on them. */
 export class VirtualRouter {
-  readonly brain: Brain;
+  readonly #brain: Brain;
   readonly #place: RouterPlace;
   readonly #gone = new AbortController();
-  /** Clients whose connections end with the process, and what they use of replicas. */
+  /** Clients whose connections end with the process, and attempts that do. */
   readonly #open = new Set<() => void>();
+  readonly #attempting = new Set<() => void>();
   #attempts = 0;
 
   constructor(router: string, place: RouterPlace) {
     const { time, channel, pool } = place;
     this.#place = place;
-    this.brain = new Brain({ router, epoch: time.now(), channel, clock: time, ...brainLimits });
-    this.brain.setPools([pool]);
+    this.#brain = new Brain({ router, epoch: time.now(), channel, clock: time, ...brainLimits });
+    this.#brain.setPools([pool]);
     this.#tick();
     this.#scrape();
   }
@@ -86,20 +89,27 @@ export class VirtualRouter {
     const { promise, resolve } = Promise.withResolvers<Served>();
     const end = (): void => resolve({ kind: 'broken' });
     this.#open.add(end);
-    void this.#forward(ask).then((served) => {
+    const forward = async (): Promise<void> => {
+      const served = await this.#forward(ask);
       this.#open.delete(end);
       resolve(served);
-    });
+    };
+    this.#place.time.awake(() => void forward());
     return promise;
   }
 
   /** The process dies: its connections end, and nothing more is said. */
   async kill(): Promise<void> {
     this.#gone.abort('killed');
-    this.brain[Symbol.dispose]();
-    await this.#place.channel[Symbol.asyncDispose]();
-    for (const end of this.#open) end();
+    this.#brain[Symbol.dispose]();
+    for (const end of [...this.#open, ...this.#attempting]) end();
     this.#open.clear();
+    await this.#place.channel[Symbol.asyncDispose]();
+  }
+
+  /** The process stands still for so long, and goes on as if nothing had been. */
+  pause(ms: number): void {
+    this.#place.time.standStill(ms);
   }
 
   /** As `forward` of `router/forward` does: tries replicas, one after the other, until one answers. */
@@ -108,7 +118,7 @@ export class VirtualRouter {
     let attempts = 0;
     while (attempts < attemptsMax && tried.killed < killedMax) {
       try {
-        using slot = await this.brain.acquire(work, this.#gone.signal, tried);
+        using slot = await (this.#place.rival ?? this.#brain).acquire(work, this.#gone.signal, tried);
         const outcome = await this.#attempt(slot, { ...engine, id: `${engine.id}-${this.#attempts++}` }, first);
         slot.ended(endOf(outcome, engine));
         if (outcome.kind !== 'lost') return outcome;
@@ -135,7 +145,7 @@ export class VirtualRouter {
     const back = (heard: () => void): void => time.after(hopMs, () => !over && heard());
     const finish = (outcome: AttemptEnd): void => {
       over = true;
-      this.#gone.signal.removeEventListener('abort', leave);
+      this.#attempting.delete(leave);
       resolve(outcome);
     };
     const fail = (failure: 'connect' | 'reset'): void => {
@@ -148,7 +158,7 @@ export class VirtualRouter {
       const end: SlotEnd = { kind: 'left' };
       finish(begun ? { kind: 'broken', end } : { kind: 'lost', end, isFree: why === 'late' });
     });
-    this.#gone.signal.addEventListener('abort', leave, { once: true });
+    this.#attempting.add(leave);
     let cached = 0;
     const hearer = {
       first: (cachedTokens: number): void =>
@@ -176,7 +186,7 @@ export class VirtualRouter {
 
   #tick(): void {
     if (!this.isUp) return;
-    this.brain.tick();
+    this.#brain.tick();
     this.#place.time.after(tickMs, () => this.#tick());
   }
 
@@ -184,7 +194,7 @@ export class VirtualRouter {
     if (!this.isUp) return;
     const { time, replicas, hopMs } = this.#place;
     for (const { replica, ...state } of looksAt(replicas.values()))
-      this.brain.scraped({ replica, startedAt: time.now() - 2 * hopMs, ...state });
+      this.#brain.scraped({ replica, startedAt: time.now() - 2 * hopMs, ...state });
     time.after(scrapeMs, () => this.#scrape());
   }
 }

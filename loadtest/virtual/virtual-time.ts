@@ -93,6 +93,44 @@ export class VirtualTime implements Clock {
   }
 }
 
+/** Time as one process meets it: while that stands still, nothing that is due happens. */
+export class ProcessTime implements Clock {
+  readonly #time: VirtualTime;
+  #standsUntil = 0;
+
+  constructor(time: VirtualTime) {
+    this.#time = time;
+  }
+
+  now(): number {
+    return this.#time.now();
+  }
+
+  monotonic(): number {
+    return this.#time.now();
+  }
+
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    await this.#time.sleep(ms, signal);
+    if (this.now() < this.#standsUntil) await this.sleep(this.#standsUntil - this.now(), signal);
+  }
+
+  after(ms: number, run: () => void): void {
+    this.#time.after(ms, () => this.awake(run));
+  }
+
+  /** Runs it as soon as the process does not stand still. */
+  awake(run: () => void): void {
+    const left = this.#standsUntil - this.now();
+    if (left > 0) this.after(left, run);
+    else run();
+  }
+
+  standStill(ms: number): void {
+    this.#standsUntil = this.now() + ms;
+  }
+}
+
 function isBefore(a: Event, b: Event): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }

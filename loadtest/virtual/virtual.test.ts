@@ -1,18 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { presets } from '#loadtest/sim/engine/presets.ts';
-import { simulate, type Scenario } from './simulate.ts';
+import { scenarioSchema } from './scenario.ts';
+import { simulate } from './simulate.ts';
 
-const small: Scenario = {
-  seed: 1,
-  engineers: 40,
-  replicas: 2,
-  routers: 2,
-  policy: 'affinity',
-  sessionHeader: false,
-  preset: { ...presets['30b-a3b-h200'], blockTokens: 256 },
-  minutes: 4,
-  warmUpMinutes: 1,
-};
+const small = scenarioSchema.parse({ engineers: 40, replicas: 2, routers: 2, minutes: 4, warmUpMinutes: 1 });
 
 describe('a simulation', () => {
   it('gives the same figures for the same seed, and others for another', async () => {
