@@ -8,7 +8,7 @@ const config: KnipConfig = {
     'loadtest/**/main.ts',
     'setup/checks/run-*.ts',
     'loadtest/bench/{figures,no-loss}.ts',
-    'loadtest/virtual/run.ts',
+    'loadtest/virtual/{run,marks}.ts',
     'loadtest/scenarios/{sockets,report-strain}.ts',
     'api/testing/clients/build.ts',
     '{k8s,docs}/write-*.ts',
