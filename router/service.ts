@@ -31,8 +31,8 @@ import type { LedgerChannel } from './ledger/ledger-channel.ts';
 import { RedisAnswerStore } from './ledger/redis-answer-store.ts';
 import { RedisLedgerChannel } from './ledger/redis-ledger-channel.ts';
 import { ScanQueue } from './scan/scan-queue.ts';
-import { Scraper } from './scrape/scraper.ts';
-import { Brain, tickMs, type BrainOptions, type Scraped } from './pick/brain.ts';
+import { watchReplicas } from './scrape/watch-replicas.ts';
+import { Brain, tickMs, type BrainOptions } from './pick/brain.ts';
 
 /** What a router gets from the process it runs in, and what a test puts in the place of the outside. */
 export interface RouterOverrides {
@@ -83,7 +83,7 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
       ? openRedis(config, { ...identity, log }, { stack, brain: () => brain })
       : { channel: stack.use(overrides.ledger) };
   const brain: Brain = stack.use(new Brain({ ...identity, ...brainLimits(config), ...outside, hitsKnown }));
-  stack.use(feedBrain(brain, config.FAIRWAY_SCRAPE_MS, { copy, upstream, metrics, clock, log }));
+  stack.use(feedBrain(brain, config.FAIRWAY_SCRAPE_MS, { ...identity, ...outside, copy, upstream, metrics, log }));
   const edge = await startEdge(config, overrides, { copy, routerId, clock, stack });
 
   const tokenUse = stack.use(startTokenUse(config, { edge, routerId, metrics, clock, log }));
@@ -157,19 +157,17 @@ function bodyFigures({ memory, intake, scans }: AppDeps): ReturnType<RouterGauge
 function feedBrain(
   brain: Brain,
   everyMs: number,
-  parts: Pick<AppDeps, 'metrics' | 'clock' | 'log'> & { copy: EdgeCopy; upstream: UndiciUpstream },
+  parts: Pick<AppDeps, 'metrics' | 'clock' | 'log'> &
+    Pick<BrainOptions, 'router' | 'channel'> & { copy: EdgeCopy; upstream: UndiciUpstream },
 ): AsyncDisposable {
-  const { copy, upstream, metrics, clock, log } = parts;
+  const { router, channel, copy, upstream, metrics, clock, log } = parts;
   copy.onChange((what) => {
     if (what === 'pools') for (const gone of brain.setPools(copy.pools.documents())) upstream.forget(gone);
   });
   const feeding = new AsyncDisposableStack();
   feeding.use(startLoop({ name: 'brain.tick', everyMs: tickMs, clock, log }, () => brain.tick()));
   const pools = (): PoolDocument[] => copy.pools.documents();
-  const scraped = (result: Scraped): void => brain.scraped(result);
-  const isSuspect = (replica: string): boolean => brain.isSuspect(replica);
-  const counted = (result: string): void => metrics.scrapes.inc({ result });
-  feeding.use(new Scraper({ pools, everyMs, scraped, isSuspect, counted, clock, log }));
+  feeding.use(watchReplicas(brain, { router, channel, pools, everyMs, metrics, clock, log }));
   return feeding;
 }
 

@@ -72,6 +72,17 @@ const piece: LedgerMessage = {
   bytes: Uint32Array.of(10, 20),
 };
 
+const look: LedgerMessage = {
+  kind: 'look',
+  from: 'a',
+  replica: 'r1',
+  process: '127.0.0.1 1 0',
+  ageMs: 1.5,
+  health: 'healthy',
+  signals: { running: 1, kvUse: 0.5, residentAdapters: ['law'] },
+  cache: { heldTokens: 7 },
+};
+
 const kept = {
   kind: 'kept',
   from: 'a',
@@ -94,7 +105,7 @@ export function describeLedgerChannel(name: string, createMedium: () => Promise<
       await using c = medium.open('c');
       const heard = record({ a, b, c });
       await medium.eventually(() => expect([a.up(), b.up(), c.up()]).toEqual([true, true, true]));
-      const toAll = [news, bare, kept, flows];
+      const toAll = [news, bare, kept, flows, look];
       const messages: LedgerMessage[] = [...toAll, ask, piece];
       for (const message of messages) a.publish(message);
       await medium.eventually(() => {

@@ -56,6 +56,33 @@ const message: fc.Arbitrary<LedgerMessage> = fc.oneof(
     bytes: sizes,
   }),
   fc.record({ kind: fc.constant('kept' as const), from: id, key: id, ...answer, ageMs: figure }),
+  fc.record(
+    {
+      kind: fc.constant('look' as const),
+      from: id,
+      replica: id,
+      process: id,
+      ageMs: figure,
+      health: fc.constantFrom('healthy', 'unhealthy', 'refused', 'silent', 'unknown'),
+      signals: fc.record(
+        {
+          running: fc.nat(),
+          waiting: fc.nat(),
+          kvUse: figure,
+          kvTokens: fc.nat(),
+          cacheQueries: fc.nat(),
+          cacheHits: fc.nat(),
+          preemptions: fc.nat(),
+          residentAdapters: fc.array(id),
+          residentAdaptersMax: fc.nat(),
+          processStart: figure,
+        },
+        { requiredKeys: [] },
+      ),
+      cache: fc.record({ clearedAgeMs: figure, heldTokens: fc.nat(), evictedPerSecond: figure }, { requiredKeys: [] }),
+    },
+    { requiredKeys: ['kind', 'from', 'replica', 'process', 'ageMs', 'health', 'signals'] },
+  ),
   fc.record({ kind: fc.constant('hello' as const), from: id }),
 );
 

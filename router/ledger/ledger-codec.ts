@@ -69,6 +69,23 @@ const news = z.object({
   touchedTip: key,
   generated: z.object({ promptTokens: figure, tokens: figure, bytes: figure }).exactOptional(),
 });
+const signals = z.object({
+  running: figure.exactOptional(),
+  waiting: figure.exactOptional(),
+  kvUse: figure.exactOptional(),
+  kvTokens: figure.exactOptional(),
+  cacheQueries: figure.exactOptional(),
+  cacheHits: figure.exactOptional(),
+  preemptions: figure.exactOptional(),
+  residentAdapters: z.array(id).max(entriesMax).readonly().exactOptional(),
+  residentAdaptersMax: figure.exactOptional(),
+  processStart: figure.exactOptional(),
+});
+const cache = z.object({
+  clearedAgeMs: figure.exactOptional(),
+  heldTokens: figure.exactOptional(),
+  evictedPerSecond: figure.exactOptional(),
+});
 const answer = z.object({ replica: id, process: id, root: key, tip: key, bytes: figure });
 /** `by`: the router that noted it, for people with redis-cli. */
 const note = z.object({ v: z.literal(1), by: id, answer, givenAt: figure });
@@ -89,6 +106,16 @@ const message = z.discriminatedUnion('kind', [
     bytes: sizes,
   }),
   answer.extend({ kind: z.literal('kept'), from: id, key: id, ageMs: figure }),
+  z.object({
+    kind: z.literal('look'),
+    from: id,
+    replica: id,
+    process: id,
+    ageMs: figure,
+    health: z.enum(['healthy', 'unhealthy', 'refused', 'silent', 'unknown']),
+    signals,
+    cache: cache.exactOptional(),
+  }),
   z.object({ kind: z.literal('hello'), from: id }),
 ]);
 const batch = z.object({ v: z.literal(1), sender: id, messages: z.array(message).max(messagesMax) });

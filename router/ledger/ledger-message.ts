@@ -1,6 +1,9 @@
 import type { KeptAnswer } from '../replicas/kept-answers.ts';
 import type { ServedFlows } from '../replicas/flow-work.ts';
+import type { CacheNews } from '../replicas/cache-news.ts';
 import type { PrefixNews } from '../replicas/prefix-index.ts';
+import type { ScrapeResult } from '../replicas/replica-health.ts';
+import type { ReplicaSignals } from '../replicas/replica-view.ts';
 import type { LedgerRow } from '../replicas/replica-table.ts';
 
 /** What routers of one cluster tell each other. `from` and `to` are router ids; what has a `to` reaches that one alone. */
@@ -43,5 +46,17 @@ export type LedgerMessage =
       /** Since it was given. */
       readonly ageMs: number;
     } & KeptAnswer)
+  /** What the sender saw when it looked at a replica, so long after the look began. */
+  | {
+      readonly kind: 'look';
+      readonly from: string;
+      readonly replica: string;
+      /** Which process was looked at. */
+      readonly process: string;
+      readonly ageMs: number;
+      readonly health: ScrapeResult;
+      readonly signals: ReplicaSignals;
+      readonly cache?: CacheNews;
+    }
   /** The sender is here and has no row yet. */
   | { readonly kind: 'hello'; readonly from: string };

@@ -10,6 +10,7 @@ const defaultLimits: OutboxLimits = { maxBytes: 4 * 1024 * 1024, maxBatchBytes: 
 const messageBytes = 200;
 const figuresBytes = 190;
 const flowBytes = 32;
+const nameBytes = 40;
 const base64 = 4 / 3;
 
 /** Messages that are sent at once: to one router, or to all. */
@@ -90,6 +91,8 @@ function wireBytes(message: LedgerMessage): number {
       return messageBytes + base64 * (message.news.newKeys.byteLength + message.news.newBytes.byteLength);
     case 'index-piece':
       return messageBytes + base64 * (2 * message.keys.byteLength + message.bytes.byteLength);
+    case 'look':
+      return 2 * messageBytes + nameBytes * (message.signals.residentAdapters?.length ?? 0);
     case 'ask':
     case 'kept':
     case 'hello':

@@ -140,6 +140,7 @@ export class PrefixSync {
         return this.#take(message, now);
       case 'flows':
       case 'kept':
+      case 'look':
       case 'hello':
     }
   }

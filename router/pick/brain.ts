@@ -6,6 +6,7 @@ import type { AnswerNote, AnswerStore } from '../ledger/answer-store.ts';
 import { AnswerSync } from '../ledger/answer-sync.ts';
 import { PrefixSync, type PrefixSyncCounts } from '../ledger/prefix-sync.ts';
 import { BytesPerToken } from '../replicas/bytes-per-token.ts';
+import { CacheResets, type CacheNews } from '../replicas/cache-news.ts';
 import { KeptAnswers, type KeptAnswer, type KeptAnswersLimits } from '../replicas/kept-answers.ts';
 import { KnownPools } from '../replicas/known-pools.ts';
 import { PrefillPace } from '../replicas/prefill-pace.ts';
@@ -43,6 +44,8 @@ export interface Scraped {
   readonly startedAt: number;
   readonly health: ScrapeResult;
   readonly signals: ReplicaSignals;
+  /** What its events say of its cache. */
+  readonly cache?: CacheNews;
   /** The pool's key was refused to it. */
   readonly denied?: boolean;
 }
@@ -81,6 +84,7 @@ export class Brain implements Picker, Disposable {
   readonly #clock: Clock;
   readonly #pools = new KnownPools();
   readonly #health = new ReplicaHealth();
+  readonly #resets = new CacheResets();
   readonly #bytesPerToken = new BytesPerToken();
   readonly #pace = new PrefillPace();
   readonly #index = new PrefixIndex(() => this.#clock.monotonic());
@@ -155,6 +159,7 @@ export class Brain implements Picker, Disposable {
     const { gone, added } = this.#pools.set(documents);
     for (const { replicaId } of gone) {
       this.#health.forget(replicaId);
+      this.#resets.forget(replicaId);
       this.table.forget(replicaId);
       this.#index.clear(replicaId);
     }
@@ -189,13 +194,28 @@ export class Brain implements Picker, Disposable {
     return this.#health.isSuspect(replica);
   }
 
-  scraped({ replica, startedAt, health, signals, denied = false }: Scraped): void {
+  /** Whether this router has met a failure of a replica, and only its own looks count. */
+  doubts(replica: string): boolean {
+    return this.#health.isSuspect(replica) || this.#health.doubt(replica, this.#clock.monotonic()) > 0;
+  }
+
+  /** Takes what an engine says of its cache as a whole. */
+  cacheNews(replica: string, { clearedAgeMs }: CacheNews): void {
+    const now = this.#clock.monotonic();
+    if (clearedAgeMs !== undefined && this.#resets.cleared(replica, now - clearedAgeMs, now))
+      this.#index.clear(replica);
+  }
+
+  scraped({ replica, startedAt, health, signals, cache, denied = false }: Scraped): void {
     const { replicaId } = replica;
     if (!this.#pools.has(replica)) return;
     const now = this.#clock.monotonic();
     this.#health.scraped(replicaId, health, { startedAt, now });
     if (denied) this.#health.denied(replicaId, now);
     this.table.setSignals(replicaId, signals, now);
+    const { processStart } = signals;
+    if (processStart !== undefined && this.#resets.started(replicaId, processStart, now)) this.#index.clear(replicaId);
+    if (cache !== undefined) this.cacheNews(replicaId, cache);
     const { running, waiting = 0 } = signals;
     if (running !== undefined) this.#picker.bookings.counted(replicaId, running + waiting, startedAt);
   }

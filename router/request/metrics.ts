@@ -29,6 +29,7 @@ export class RouterMetrics {
   readonly clientRetries: Counter<'route'>;
   readonly certificates: Counter<'result'>;
   readonly scrapes: Counter<'result'>;
+  readonly kvEvents: Counter<'result'>;
   readonly usesDropped: Counter;
   readonly tokens: Counter<'kind'>;
   readonly hits: Counter<'kind'>;
@@ -83,7 +84,8 @@ export class RouterMetrics {
       'Times that connections without a request were not heard until a later turn of the event loop: too many had brought one.',
       [],
     );
-    this.scrapes = counter('scrapes_total', 'Looks at replicas; denied: one refuses its pool’s key.', ['result']);
+    this.scrapes = counter('scrapes_total', 'Looks at replicas; heard: other routers’; denied: no key.', ['result']);
+    this.kvEvents = counter('kv_event_messages_total', 'What became of engines’ KV events.', ['result']);
     this.usesDropped = counter(
       'token_uses_dropped_total',
       'Uses of tokens that are not told to the region: too many tokens in one day.',

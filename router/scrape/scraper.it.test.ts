@@ -6,7 +6,9 @@ import type { PoolDocument } from '#shared/contract/replica.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { poolDocument, replicaAt } from '#shared/testing/documents.ts';
 import { eventually } from '#shared/testing/eventually.ts';
+import type { LedgerChannel } from '../ledger/ledger-channel.ts';
 import type { Scraped } from '../pick/brain.ts';
+import { FleetLooks } from './fleet-looks.ts';
 import { Scraper, scrapeFailure } from './scraper.ts';
 
 const everyMs = 100;
@@ -28,15 +30,25 @@ function portOf(server: Server): number {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
+const unheard: LedgerChannel = {
+  publish: () => {},
+  subscribe: () => () => {},
+  up: () => true,
+  [Symbol.asyncDispose]: () => Promise.resolve(),
+};
+
 /** Looks at one replica, and keeps what was found, counted and logged. */
 function watch(port: number, isSuspect = false) {
   const pool: PoolDocument = poolDocument({ replicas: [replicaAt(port)] });
   const found: Scraped[] = [];
   const counts = new Map<string, number>();
   const lines: string[] = [];
+  const alone = { router: 'a', peers: () => [], doubts: () => false, heard: () => {}, channel: unheard };
   const scraper = new Scraper({
     pools: () => [pool],
     everyMs,
+    looks: new FleetLooks({ ...alone, everyMs, clock: systemClock }),
+    cacheNews: () => undefined,
     scraped: (result) => found.push(result),
     isSuspect: () => isSuspect,
     counted: (result) => counts.set(result, (counts.get(result) ?? 0) + 1),

@@ -6,24 +6,35 @@ import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop, type Loop } from '#shared/runtime/loop.ts';
 import { parseJson } from '#shared/runtime/parse-json.ts';
 import type { Scraped } from '../pick/brain.ts';
+import type { CacheNews } from '../replicas/cache-news.ts';
 import type { ScrapeResult } from '../replicas/replica-health.ts';
 import { adapterOf, signalsOf } from './adapters/adapter-of.ts';
+import type { FleetLooks } from './fleet-looks.ts';
 
 /** Whom to look at, how often, and who wants to know. */
 export interface ScraperOptions {
   readonly pools: () => readonly PoolDocument[];
   readonly everyMs: number;
   readonly scraped: (result: Scraped) => void;
+  /** Which replicas this router looks at, and when. */
+  readonly looks: FleetLooks;
+  /** What a replica's events say of its cache. */
+  readonly cacheNews: (replica: string) => CacheNews | undefined;
   /** Replicas that have refused the pool's key to a request. */
   readonly isSuspect: (replica: string) => boolean;
-  /** Every look is counted; `denied`: the replica refuses the pool's key, so that its metrics are unknown. */
-  readonly counted: (result: ScrapeResult | 'denied') => void;
+  /**
+   * Every look is counted; `denied`: the replica refuses the pool's key, so that its metrics are unknown; `late`: it has to
+   * wait for others.
+   */
+  readonly counted: (result: ScrapeResult | 'denied' | 'late') => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 /** Looks at once. */
 const concurrency = 64;
+/** How often it is asked what is due, in the time between two looks at a replica. */
+const turnsPerLook = 10;
 /** What every engine that has a key asks for it (vLLM, SGLang, llama.cpp), unlike health and, of vLLM, metrics. */
 const keyPath = '/v1/models';
 const metricsBytesMax = 4 * 1024 * 1024;
@@ -37,11 +48,13 @@ const ownFailures: ReadonlySet<unknown> = new Set([
   'EAI_AGAIN',
 ]);
 
-/** Looks at every replica's health and metrics, once a round. What cannot be read is unknown. */
+/** Looks at replicas' health and metrics when it is time, and tells the other routers. What cannot be read is unknown. */
 export class Scraper implements AsyncDisposable {
   readonly #options: ScraperOptions;
   readonly #agent: Agent;
   readonly #loop: Loop;
+  /** Looks that are under way. */
+  readonly #open = new Map<string, Promise<void>>();
   /** Replicas that refuse the key: each is logged once. */
   #denied = new Set<string>();
 
@@ -56,30 +69,41 @@ export class Scraper implements AsyncDisposable {
       bodyTimeout: timeoutMs,
       maxResponseSize: metricsBytesMax,
     });
-    this.#loop = startLoop({ name: 'scrape', everyMs, clock, log, jitter: 0.1 }, (signal) => this.#round(signal));
+    const turns = { name: 'scrape', everyMs: everyMs / turnsPerLook, clock, log, jitter: 0.1 };
+    this.#loop = startLoop(turns, (signal) => this.#turn(signal));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#loop[Symbol.asyncDispose]();
+    await Promise.all(this.#open.values());
     await this.#agent.destroy();
   }
 
-  async #round(signal: AbortSignal): Promise<void> {
-    const targets = this.#options.pools().flatMap((pool) => pool.replicas.map((replica) => ({ pool, replica })));
-    const there = new Set(targets.map(({ replica }) => replica.replicaId));
-    this.#denied = this.#denied.intersection(there);
-    for (let at = 0; at < targets.length && !signal.aborted; at += concurrency) {
-      const batch = targets.slice(at, at + concurrency);
-      await Promise.all(batch.map(({ pool, replica }) => this.#look(pool, replica, signal)));
+  #turn(signal: AbortSignal): void {
+    const { pools, looks, counted } = this.#options;
+    const targets = pools().flatMap((pool) =>
+      pool.replicas.map((replica) => ({ pool, replica, id: replica.replicaId })),
+    );
+    looks.keep(targets.map(({ replica }) => replica));
+    this.#denied = this.#denied.intersection(new Set(targets.map(({ id }) => id)));
+    const due = targets
+      .filter(({ id }) => !this.#open.has(id) && looks.isDue(id))
+      .toSorted((a, b) => looks.ownAt(a.id) - looks.ownAt(b.id));
+    const room = concurrency - this.#open.size;
+    for (const { pool, replica, id } of due.slice(0, room)) {
+      const look = this.#look(pool, replica, signal).finally(() => void this.#open.delete(id));
+      this.#open.set(id, look);
     }
+    for (const _ of due.slice(room)) counted('late');
   }
 
   async #look(pool: PoolDocument, replica: PoolReplica, signal: AbortSignal): Promise<void> {
-    const { clock, scraped, counted, isSuspect } = this.#options;
+    const { clock, scraped, looks, cacheNews, counted, isSuspect } = this.#options;
     const { engine, upstreamKey } = pool;
     const origin = httpOrigin(replica.address, replica.port);
     const options = { dispatcher: this.#agent, signal, headers: { authorization: `Bearer ${upstreamKey}` } };
     const startedAt = clock.monotonic();
+    looks.begin(replica.replicaId);
     const { path } = adapterOf(engine);
     const [health, metrics, other, key] = await Promise.all([
       healthOf(`${origin}${engine.healthPath}`, options),
@@ -94,7 +118,10 @@ export class Scraper implements AsyncDisposable {
       typeof metrics === 'string'
         ? signalsOf(engine, { metrics, other: typeof other === 'string' ? parseJson(other) : undefined })
         : {};
-    scraped({ replica, startedAt, health, signals, denied: metrics === denied || key === denied });
+    const cache = cacheNews(replica.replicaId);
+    const result = { replica, startedAt, health, signals, ...(cache !== undefined && { cache }) };
+    scraped({ ...result, denied: metrics === denied || key === denied });
+    looks.found(result);
   }
 
   #noteDenied(pool: PoolDocument, { replicaId, name }: PoolReplica, isDenied: boolean): void {

@@ -1,0 +1,75 @@
+import type { CacheNews } from '../replicas/cache-news.ts';
+import type { CacheEvent } from './event-batch.ts';
+
+/** Time over which removals are averaged, milliseconds. */
+const averageMs = 10_000;
+/** Blocks that are remembered, about 20 MB of them; an engine with more is not counted. */
+const blocksMax = 1_000_000;
+
+/**
+ * What one engine's prefix cache holds, by its events: the balance is known only if all events since the cache was empty
+ * have been seen. Of several groups of layers, which all store the same tokens, the first one is counted. Times are
+ * monotonic milliseconds.
+ */
+export class CacheAccount {
+  readonly #blocks = new Set<number>();
+  #isWhole = false;
+  #group: number | undefined;
+  #blockTokens = 0;
+  #clearedAt: number | undefined;
+  /** Removed tokens, of which those of `averageMs` ago count 1/e. */
+  #evicted = { tokens: 0, at: 0 };
+
+  take(events: readonly CacheEvent[], now: number): void {
+    for (const event of events) {
+      if (event.kind === 'cleared') this.clear(now);
+      else if (event.kind === 'stored') this.#stored(event);
+      else if (event.group === (this.#group ?? event.group)) this.#removed(event.blocks, now);
+    }
+  }
+
+  /** The engine has emptied its cache, or is another process. */
+  clear(now: number): void {
+    this.#clearedAt = now;
+    this.begin();
+  }
+
+  /** From here on all events since the cache was empty are seen. */
+  begin(): void {
+    this.#blocks.clear();
+    this.#isWhole = true;
+  }
+
+  /** Some event was not seen. */
+  missed(): void {
+    this.#blocks.clear();
+    this.#isWhole = false;
+  }
+
+  news(now: number): CacheNews {
+    return {
+      ...(this.#clearedAt !== undefined && { clearedAgeMs: now - this.#clearedAt }),
+      ...(this.#isWhole && { heldTokens: this.#blocks.size * this.#blockTokens }),
+      evictedPerSecond: (this.#evictedBy(now) / averageMs) * 1000,
+    };
+  }
+
+  #stored({ blocks, blockTokens, group }: CacheEvent & { kind: 'stored' }): void {
+    this.#group ??= group;
+    if (group !== this.#group) return;
+    this.#blockTokens = blockTokens;
+    if (!this.#isWhole) return;
+    for (const block of blocks) this.#blocks.add(block);
+    if (this.#blocks.size > blocksMax) this.missed();
+  }
+
+  #removed(blocks: readonly number[], now: number): void {
+    for (const block of blocks) this.#blocks.delete(block);
+    this.#evicted = { tokens: this.#evictedBy(now) + blocks.length * this.#blockTokens, at: now };
+  }
+
+  #evictedBy(now: number): number {
+    const { tokens, at } = this.#evicted;
+    return tokens * Math.exp((at - now) / averageMs);
+  }
+}
