@@ -202,11 +202,10 @@ export class Brain implements Picker, Disposable {
   /** Takes what an engine says of its cache as a whole. */
   cacheNews(replica: string, { clearedAgeMs }: CacheNews): void {
     const now = this.#clock.monotonic();
-    if (clearedAgeMs !== undefined && this.#resets.cleared(replica, now - clearedAgeMs, now))
-      this.#index.clear(replica);
+    if (this.#resets.cleared(replica, now - (clearedAgeMs ?? Infinity), now)) this.#index.clear(replica);
   }
 
-  scraped({ replica, startedAt, health, signals, cache, denied = false }: Scraped): void {
+  scraped({ replica, startedAt, health, signals, cache = {}, denied = false }: Scraped): void {
     const { replicaId } = replica;
     if (!this.#pools.has(replica)) return;
     const now = this.#clock.monotonic();
@@ -215,7 +214,7 @@ export class Brain implements Picker, Disposable {
     this.table.setSignals(replicaId, signals, now);
     const { processStart } = signals;
     if (processStart !== undefined && this.#resets.started(replicaId, processStart, now)) this.#index.clear(replicaId);
-    if (cache !== undefined) this.cacheNews(replicaId, cache);
+    this.cacheNews(replicaId, cache);
     const { running, waiting = 0 } = signals;
     if (running !== undefined) this.#picker.bookings.counted(replicaId, running + waiting, startedAt);
   }

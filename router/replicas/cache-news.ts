@@ -28,7 +28,7 @@ export class CacheResets {
     return before !== undefined && Math.abs(processStart - before) > startSlack;
   }
 
-  /** It was emptied at an instant, monotonic milliseconds. True if that was not known. */
+  /** It was emptied at an instant, monotonic milliseconds; -Infinity: never. True if that was not known. */
   cleared(replica: string, clearedAt: number, now: number): boolean {
     const known = this.#of(replica, now);
     if (clearedAt <= known.clearedAt + clearedSlackMs) return false;

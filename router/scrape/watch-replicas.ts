@@ -1,7 +1,7 @@
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
-import { KvEvents } from '../kv-events/kv-events.ts';
+import { KvEvents } from './kv-events/kv-events.ts';
 import type { LedgerChannel } from '../ledger/ledger-channel.ts';
 import type { Brain } from '../pick/brain.ts';
 import type { RouterMetrics } from '../request/metrics.ts';

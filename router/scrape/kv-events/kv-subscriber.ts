@@ -3,7 +3,7 @@ import type { PoolReplica, PoolDocument } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { httpOrigin } from '#shared/runtime/http/http-origin.ts';
 import type { Logger } from '#shared/runtime/log.ts';
-import type { CacheNews } from '../replicas/cache-news.ts';
+import type { CacheNews } from '../../replicas/cache-news.ts';
 import { CacheAccount } from './cache-account.ts';
 import { readEvents } from './event-batch.ts';
 

@@ -2,8 +2,8 @@ import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop, type Loop } from '#shared/runtime/loop.ts';
-import type { CacheNews } from '../replicas/cache-news.ts';
-import { processOf } from '../replicas/known-pools.ts';
+import type { CacheNews } from '../../replicas/cache-news.ts';
+import { processOf } from '../../replicas/known-pools.ts';
 import type { KvEventResult, KvSubscriber } from './kv-subscriber.ts';
 
 /** Whose events are read, and who wants to know. */

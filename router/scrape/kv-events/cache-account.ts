@@ -1,4 +1,4 @@
-import type { CacheNews } from '../replicas/cache-news.ts';
+import type { CacheNews } from '../../replicas/cache-news.ts';
 import type { CacheEvent } from './event-batch.ts';
 
 /** Time over which removals are averaged, milliseconds. */
