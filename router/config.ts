@@ -32,7 +32,10 @@ export const routerConfigSchema = z.object({
   FAIRWAY_PRIVATE_TLS_CERT_FILE: z.string().min(1).optional().describe('PEM chain of the private listener'),
   FAIRWAY_PRIVATE_TLS_KEY_FILE: z.string().min(1).optional().describe('PEM key that belongs to it'),
   FAIRWAY_TLS_RELOAD_MS: count(100).default(10_000).describe('time between two looks at certificate files'),
-  FAIRWAY_ADMIN_HOST: z.string().default('127.0.0.1').describe('address of /healthz, /readyz and /metrics'),
+  FAIRWAY_ADMIN_HOST: z
+    .string()
+    .default('127.0.0.1')
+    .describe('address of /healthz, /readyz, /metrics and /debug/route'),
   FAIRWAY_ADMIN_PORT: port.default(0).describe('port of the admin listener; 0 takes a free one'),
   FAIRWAY_NATS_URL: secretText.optional().describe('NATS of the region, nats://router-<vpc>:password@host:port'),
   FAIRWAY_NATS_API: z.string().min(1).default(edgeApi).describe('how the account of this user calls JetStream’s API'),
@@ -126,6 +129,10 @@ export const routerConfigSchema = z.object({
   FAIRWAY_USE_REPORT_MS: count(100)
     .default(60_000)
     .describe('time between two reports of the tokens that were used for the first time in a day'),
+  FAIRWAY_ROUTES_KEPT: count(0)
+    .max(100_000)
+    .default(1000)
+    .describe('requests whose way /debug/route/<request id> of the admin listener tells, about 4 KB each; 0 for none'),
   FAIRWAY_SCRAPE_MS: count(10).default(1000).describe('time between two looks at a replica’s metrics'),
 });
 

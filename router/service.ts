@@ -20,13 +20,14 @@ import { anthropic } from './dialects/anthropic/routes.ts';
 import { openAi } from './dialects/openai/routes.ts';
 import { brainLimits, listenerPlaces, listenersOf, podOf, type RouterConfig } from './config.ts';
 import { DrainReporter } from './edge/drain-report.ts';
-import { TokenUse } from './edge/token-use.ts';
+import { TokenUse, usesMax } from './edge/token-use.ts';
 import { UndiciUpstream } from './forward/undici-upstream.ts';
 import { ConnectionTurns } from './request/connection-turns.ts';
 import { letClientsGo } from './request/let-clients-go.ts';
 import { Listeners } from './request/listeners.ts';
 import { RouterMetrics, type RouterGauges } from './request/metrics.ts';
 import { OpenReplies } from './request/open-replies.ts';
+import { RouteLog } from './forward/route-log.ts';
 import type { LedgerChannel } from './ledger/ledger-channel.ts';
 import { RedisAnswerStore } from './ledger/redis-answer-store.ts';
 import { RedisLedgerChannel } from './ledger/redis-ledger-channel.ts';
@@ -87,7 +88,7 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
   const edge = await startEdge(config, overrides, { copy, routerId, clock, stack });
 
   const tokenUse = stack.use(startTokenUse(config, { edge, routerId, metrics, clock, log }));
-  const deps = appDeps(config, { copy, upstream, picker: brain, intake, tokenUse, metrics, clock, log, apis });
+  const deps = appDeps(config, { ...identity, copy, upstream, picker: brain, intake, tokenUse, metrics, log, apis });
   metrics.watch({
     brain: () => brain.figures(),
     bodies: () => bodyFigures(deps),
@@ -96,7 +97,7 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
     ledgerDropped: () => outside.channel.counts?.().dropped ?? 0,
     edgeDoubts: () => edge.doubts().length,
   });
-  const admin = stack.use(await startAdmin(config, registry, { copy, edge, replies: deps.replies }));
+  const admin = stack.use(await startAdmin(config, registry, { copy, edge, deps }));
   const server = stack.use(await startListeners(config, deps));
   stack.defer(() => edge.flush());
   const reporter = stack.use(
@@ -195,9 +196,6 @@ async function startEdge(
   );
 }
 
-/** Tokens whose use of a day is remembered: about 10 MB. */
-const usesMax = 100_000;
-
 /** Tells the region which tokens are in use. */
 function startTokenUse(
   config: RouterConfig,
@@ -213,9 +211,9 @@ function startTokenUse(
 function appDeps(
   config: RouterConfig,
   parts: Pick<AppDeps, 'intake' | 'tokenUse' | 'metrics' | 'clock' | 'log' | 'apis'> &
-    Pick<AppDeps['forwarding'], 'upstream' | 'picker'> & { copy: EdgeCopy },
+    Pick<AppDeps['forwarding'], 'upstream' | 'picker'> & { copy: EdgeCopy; router: string },
 ): AppDeps {
-  const { copy, upstream, picker, intake, tokenUse, metrics, clock, log, apis } = parts;
+  const { copy, upstream, picker, router, intake, tokenUse, metrics, clock, log, apis } = parts;
   const { access, pools } = copy;
   const { FAIRWAY_BODY_BUDGET_BYTES: bytes, FAIRWAY_BODY_LINE_BYTES: firstReadBytes } = config;
   const waitMs = config.FAIRWAY_BODY_WAIT_MS;
@@ -244,6 +242,7 @@ function appDeps(
     forwarding: {
       upstream,
       picker,
+      routes: new RouteLog(router, config.FAIRWAY_ROUTES_KEPT, clock),
       attemptsMax: config.FAIRWAY_ATTEMPTS_MAX,
       times: {
         firstTokenTimeoutMs: config.FAIRWAY_FIRST_TOKEN_TIMEOUT_MS,
@@ -264,14 +263,15 @@ function appDeps(
 function startAdmin(
   config: RouterConfig,
   registry: Registry,
-  { copy, edge, replies }: { copy: EdgeCopy; edge: EdgeSource; replies: OpenReplies },
+  { copy, edge, deps }: { copy: EdgeCopy; edge: EdgeSource; deps: AppDeps },
 ): Promise<RunningServer> {
   const notReady = (): string[] => [
     ...(copy.loaded ? [] : ['access and pools: neither NATS nor a copy on disk has been read yet']),
-    ...(replies.leaving ? ['the router is stopping'] : []),
+    ...(deps.replies.leaving ? ['the router is stopping'] : []),
   ];
   const { FAIRWAY_ADMIN_HOST: host, FAIRWAY_ADMIN_PORT: port } = config;
-  return serveAdmin({ host, port, registry, notReady, warnings: () => edge.doubts() });
+  const more = (path: string): ReturnType<RouteLog['answer']> => deps.forwarding.routes.answer(path);
+  return serveAdmin({ host, port, registry, notReady, warnings: () => edge.doubts(), more });
 }
 
 function startListeners(config: RouterConfig, deps: AppDeps): Promise<Listeners> {

@@ -5,6 +5,9 @@ import type { Logger } from '#shared/runtime/log.ts';
 import { startLoop, type Loop } from '#shared/runtime/loop.ts';
 import type { Grant } from './access-directory.ts';
 
+/** Tokens whose use of a day is remembered: about 10 MB. */
+export const usesMax = 100_000;
+
 const dayMs = 24 * 60 * 60 * 1000;
 
 /** What reports are made of and where they go. */

@@ -4,6 +4,7 @@ import type { Picker, Slot } from '../pick/picker.ts';
 import { Tried } from '../pick/tried.ts';
 import type { InferenceRequest } from '../request/inference-request.ts';
 import type { RouterMetrics } from '../request/metrics.ts';
+import type { RouteLog, RoutedRequest } from './route-log.ts';
 import { Attempt, type AttemptTimes } from './attempt.ts';
 import type { AttemptOutcome, Loss, LossReason } from './outcome.ts';
 import { StreamAnswer } from './stream-answer.ts';
@@ -14,6 +15,7 @@ import { WholeAnswer } from './whole-answer.ts';
 export interface ForwardDeps {
   readonly upstream: Upstream;
   readonly picker: Picker;
+  readonly routes: RouteLog;
   readonly attemptsMax: number;
   readonly times: AttemptTimes;
   readonly metrics: RouterMetrics;
@@ -37,6 +39,7 @@ const passedHeaders = ['accept', 'accept-language', 'user-agent', 'traceparent',
 export async function forward(request: InferenceRequest, deps: ForwardDeps): Promise<ForwardOutcome> {
   const { reply, work } = request;
   const tried = new Tried();
+  const route = deps.routes.begin(request);
   let last: Loss | undefined;
   let unplaced: unknown;
   const attemptsMax = work.only === undefined ? deps.attemptsMax : 1;
@@ -45,9 +48,10 @@ export async function forward(request: InferenceRequest, deps: ForwardDeps): Pro
     const slot = await deps.picker.acquire(work, reply.gone, tried).catch((error: unknown) => void (unplaced = error));
     if (slot === undefined) break;
     using _slot = slot;
-    notePlaced(request, slot, { tried, deps });
+    notePlaced(request, slot, { tried, deps, route });
     const outcome = await runOn(slot, request, deps);
     slot.ended(outcome.end);
+    deps.routes.ended(route, outcome);
     if (outcome.kind === 'answered') reply.sendAnswer(outcome.answer);
     if (outcome.kind !== 'lost') return { ...outcome, ...codeOf(request, outcome) };
     deps.metrics.losses.inc({ reason: outcome.reason });
@@ -58,6 +62,7 @@ export async function forward(request: InferenceRequest, deps: ForwardDeps): Pro
   }
   if (reply.gone.aborted) return { kind: 'cancelled', end: { kind: 'left' }, code: 'client_gone' };
   const error = errorOf(last, unplaced);
+  route.code = error.code;
   if (last?.answer !== undefined) reply.sendAnswer(last.answer);
   else reply.sendError(error);
   return { ...(last ?? { kind: 'unplaced' }), code: error.code };
@@ -101,12 +106,23 @@ function headersOf({ incoming, dialect, id, pool }: InferenceRequest): Record<st
   };
 }
 
-function notePlaced(request: InferenceRequest, slot: Slot, { tried, deps }: { tried: Tried; deps: ForwardDeps }): void {
+function notePlaced(
+  request: InferenceRequest,
+  slot: Slot,
+  { tried, deps, route }: { tried: Tried; deps: ForwardDeps; route: RoutedRequest },
+): void {
   const { replica, reason, predictedCachedTokens } = slot;
   const waitedMs = tried.waitedMs.replica + tried.waitedMs.turn;
   deps.metrics.queue.observe(waitedMs / 1000);
   deps.metrics.picks.inc({ reason });
-  request.note({ queueMs: Math.round(waitedMs), replicaId: replica.replicaId, reason, predictedCachedTokens });
+  deps.routes.placed(route, slot, waitedMs);
+  request.note({
+    router: deps.routes.router,
+    queueMs: Math.round(waitedMs),
+    replicaId: replica.replicaId,
+    reason,
+    predictedCachedTokens,
+  });
 }
 
 function codeOf(request: InferenceRequest, outcome: Exclude<AttemptOutcome, Loss>): { code?: string } {

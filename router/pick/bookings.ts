@@ -30,6 +30,7 @@ export interface BookingsParts extends OpenAttemptsParts, UsageParts {
 export interface Choice {
   readonly replica: PoolReplica;
   readonly reason: string;
+  readonly scores: Slot['scores'];
   readonly match: PrefixMatch;
 }
 
@@ -70,7 +71,7 @@ export class Bookings {
   /** Books an attempt at once. */
   book(pool: PoolDocument, { work, tried }: { work: Work; tried: Tried }, choice: Choice): Slot {
     const { bytesPerToken, health, clock } = this.#parts;
-    const { replica, reason, match } = choice;
+    const { replica, reason, scores, match } = choice;
     const startedAt = clock.monotonic();
     const expected = expectedCache(bytesPerToken, work, match);
     const booking: Booking = {
@@ -92,11 +93,11 @@ export class Bookings {
     const { privateContextTokens, predictedCachedTokens } = expected;
     const load = { inFlight: 1, prefillSecondsLeft, privateContextTokens, reservedOutputTokens: work.maxTokens };
     this.#change(booking, load);
-    const slot: BookedSlot = this.#slot(booking, { replica, reason, predictedCachedTokens });
+    const slot: BookedSlot = this.#slot(booking, { replica, reason, scores, predictedCachedTokens });
     return slot;
   }
 
-  #slot(booking: Booking, place: Pick<Slot, 'replica' | 'reason' | 'predictedCachedTokens'>): BookedSlot {
+  #slot(booking: Booking, place: Pick<Slot, 'replica' | 'reason' | 'scores' | 'predictedCachedTokens'>): BookedSlot {
     return new BookedSlot(place, {
       accepted: () => this.#accepted(booking),
       began: () => {

@@ -1,6 +1,7 @@
 import type { PoolReplica } from '#shared/contract/replica.ts';
 import type { KeptAnswer } from '../replicas/kept-answers.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
+import type { PickScore } from './pick.ts';
 import type { Asked } from './policies/policy.ts';
 import type { Tried } from './tried.ts';
 
@@ -33,6 +34,8 @@ export interface Slot extends Disposable {
   readonly replica: PoolReplica;
   /** Why this replica. */
   readonly reason: string;
+  /** Among which others it was picked; none when it was named. */
+  readonly scores: readonly PickScore[];
   /** Prompt tokens that its cache should hold. */
   readonly predictedCachedTokens: number;
   /** Whom to tell that the request had better go elsewhere: again and again while that holds. The last one counts. */

@@ -29,7 +29,7 @@ function make(more: Partial<WaitLimits> = {}) {
         const replica = replicas.get(work.pool)?.find(({ replicaId }) => !excluded.has(replicaId));
         if (replica === undefined) return undefined;
         const ended = (end: SlotEnd): void => tried.note(replica.replicaId, end, clock.monotonic());
-        const place = { replica, reason: 'only', predictedCachedTokens: 0 };
+        const place = { replica, reason: 'only', scores: [], predictedCachedTokens: 0 };
         return new BookedSlot(place, { ended, release: () => wait.released(work.pool) });
       },
     },

@@ -78,12 +78,19 @@ export class ReplicaPicker implements Placer {
     if (picked === undefined) return undefined;
     this.#lastPicks.set(picked.replica, ++this.#picks);
     const replica = pool.replicas.find(({ replicaId }) => replicaId === picked.replica);
-    return replica && { replica, reason: picked.reason, match: matches.get(picked.replica) ?? noMatch };
+    return (
+      replica && {
+        replica,
+        reason: picked.reason,
+        scores: picked.scores,
+        match: matches.get(picked.replica) ?? noMatch,
+      }
+    );
   }
 }
 
 /** The replica that is named, in any state. */
 function named(pool: PoolDocument, replicaId: string, excluded: ReadonlySet<string>): Choice | undefined {
   const replica = pool.replicas.find((one) => one.replicaId === replicaId);
-  return replica && !excluded.has(replicaId) ? { replica, reason: 'named', match: noMatch } : undefined;
+  return replica && !excluded.has(replicaId) ? { replica, reason: 'named', scores: [], match: noMatch } : undefined;
 }

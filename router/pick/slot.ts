@@ -16,6 +16,7 @@ export interface SlotBook {
 export class BookedSlot implements Slot {
   readonly replica: PoolReplica;
   readonly reason: string;
+  readonly scores: Slot['scores'];
   readonly predictedCachedTokens: number;
   readonly #book: SlotBook;
   #listener: ((reason: MoveReason) => void) | undefined;
@@ -24,9 +25,10 @@ export class BookedSlot implements Slot {
   #ended = false;
   #released = false;
 
-  constructor(place: Pick<Slot, 'replica' | 'reason' | 'predictedCachedTokens'>, book: SlotBook) {
+  constructor(place: Pick<Slot, 'replica' | 'reason' | 'scores' | 'predictedCachedTokens'>, book: SlotBook) {
     this.replica = place.replica;
     this.reason = place.reason;
+    this.scores = place.scores;
     this.predictedCachedTokens = place.predictedCachedTokens;
     this.#book = book;
   }

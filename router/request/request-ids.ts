@@ -23,12 +23,14 @@ export function idHeaders(id: string, clientId?: string): Record<string, string>
 
 /** Where a request went and why, for those who look into it; an answer that began before that was known has none. */
 export function routeHeaders({
+  router,
   replicaId,
   reason,
   queueMs,
 }: Readonly<Record<string, unknown>>): Record<string, string> {
   if (typeof reason !== 'string') return {};
   return {
+    'x-fairway-router': String(router),
     'x-fairway-replica': String(replicaId),
     'x-fairway-route-reason': reason,
     'x-fairway-queue-ms': String(queueMs),

@@ -16,6 +16,7 @@ import { BookedSlot } from '../pick/slot.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
 import { InferenceRequest } from '../request/inference-request.ts';
 import { RouterMetrics } from '../request/metrics.ts';
+import { RouteLog } from '../forward/route-log.ts';
 import { OpenReplies } from '../request/open-replies.ts';
 import { Scanner } from '../scan/scanner.ts';
 import { MemoryOutgoing } from './memory-outgoing.ts';
@@ -87,7 +88,8 @@ export function startForward(options: BenchOptions): ForwardBench {
   const { picker, changed } = pickerOf(Object.keys(scripts), { clock, ends, slots, booked });
   const metrics = new RouterMetrics(new Registry());
   const { attemptsMax = 3 } = options;
-  const outcome = forward(request, { upstream, picker, attemptsMax, times: benchTimes, metrics, clock });
+  const routes = new RouteLog('bench', 0, clock);
+  const outcome = forward(request, { upstream, picker, routes, attemptsMax, times: benchTimes, metrics, clock });
   return { request, booked, outgoing, upstream, outcome, losses, ends, slots, changed };
 }
 
@@ -135,7 +137,7 @@ function pickerOf(
     slots.held += 1;
     const where = { name: replicaId, address: '127.0.0.1', port: 1, revision: 'r', state: 'ready' } as const;
     const slot = new BookedSlot(
-      { replica: { replicaId, ...where }, reason: 'first', predictedCachedTokens: 0 },
+      { replica: { replicaId, ...where }, reason: 'first', scores: [], predictedCachedTokens: 0 },
       {
         ended: (end) => {
           tried.note(replicaId, end, clock.monotonic());

@@ -27,13 +27,14 @@ it.each([
       body: body(stream),
     });
     expect(reply.status).toBe(200);
-    return ['route-reason', 'replica', 'queue-ms'].map((name) => reply.headers[`x-fairway-${name}`]);
+    return ['router', 'route-reason', 'replica', 'queue-ms'].map((name) => reply.headers[`x-fairway-${name}`]);
   };
   const [replica] = telling.document.replicas;
   expect(await headersOf(telling.token)).toEqual([
+    router.routerId,
     'least_in_flight',
     replica?.replicaId,
     expect.stringMatching(/^\d+$/),
   ]);
-  expect(await headersOf(silent.token)).toEqual([undefined, undefined, undefined]);
+  expect(await headersOf(silent.token)).toEqual([undefined, undefined, undefined, undefined]);
 });

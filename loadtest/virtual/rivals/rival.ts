@@ -74,6 +74,7 @@ export class Rival {
     return {
       replica,
       reason: 'rival',
+      scores: [],
       predictedCachedTokens: 0,
       onMove: () => {},
       accepted: () => {},

@@ -286,7 +286,8 @@ describe('serveAdmin', () => {
     const registry = new Registry();
     new Counter({ name: 'fairway_test_total', help: 'test', registers: [registry] }).inc(3);
     let missing = ['NATS'];
-    await using admin = await serveAdmin({ host: '127.0.0.1', port: 0, registry, notReady: () => missing });
+    const more = (path: string) => (path === '/debug/it' ? { status: 410, body: { it: 1 } } : undefined);
+    await using admin = await serveAdmin({ host: '127.0.0.1', port: 0, registry, notReady: () => missing, more });
     expect(await get(`${admin.url}/healthz`)).toMatchObject({ status: 200, body: '{"ok":true}\n' });
     expect(await get(`${admin.url}/readyz`)).toMatchObject({
       status: 503,
@@ -296,6 +297,7 @@ describe('serveAdmin', () => {
     expect((await get(`${admin.url}/readyz?verbose`)).status).toBe(200);
     expect((await get(`${admin.url}/metrics`)).body).toContain('fairway_test_total 3');
     expect((await get(`${admin.url}/else`)).status).toBe(404);
+    expect(await get(`${admin.url}/debug/it`)).toMatchObject({ status: 410, body: '{"it":1}\n' });
   });
 
   it('answers 500, and lives on, when readiness or a metric throws', async () => {

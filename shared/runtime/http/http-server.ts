@@ -150,12 +150,17 @@ export async function serveAdmin(options: {
   notReady: () => string[];
   /** What an operator should know although the process can do its work. */
   warnings?: () => string[];
+  /** What else of the process operators may see, by path; undefined for a path that is none. */
+  more?: (path: string) => AdminAnswer | undefined;
 }): Promise<RunningServer> {
-  const { registry, notReady, warnings } = options;
+  const { registry, notReady, warnings, more } = options;
   const answerTo = async (path: string): Promise<Answer> => {
     if (path === '/healthz') return json(200, { ok: true });
     if (path === '/metrics') return { status: 200, type: registry.contentType, text: await registry.metrics() };
-    if (path !== '/readyz') return json(404, { message: 'Only /healthz, /readyz and /metrics are here.' });
+    if (path !== '/readyz') {
+      const { status, body } = more?.(path) ?? { status: 404, body: { message: `${path.slice(0, 200)} is not here.` } };
+      return json(status, body);
+    }
     const missing = notReady();
     const told = warnings === undefined ? {} : { warnings: warnings() };
     return json(missing.length === 0 ? 200 : 503, { ready: missing.length === 0, missing, ...told });
@@ -167,6 +172,12 @@ export async function serveAdmin(options: {
       .catch(() => response.destroy());
   };
   return serveListener(listener, { host: options.host, port: options.port, drainTimeoutMs: 1000 });
+}
+
+/** What a page for operators says, as JSON. */
+export interface AdminAnswer {
+  readonly status: number;
+  readonly body: object;
 }
 
 interface Answer {
