@@ -114,6 +114,14 @@ describe('prefix cache', () => {
     expect(engine.stats()).toMatchObject({ promptTokens: 64 + 64 + 79, cachedTokens: 48 + 64 });
   });
 
+  it('matches what the same step computes for another request', () => {
+    const engine = new Engine(tiny);
+    for (const id of ['a', 'b']) engine.submit(request(id, { prompt: 64, output: 1, name: 97 }), 0);
+    const events = [...engine.advance(0), ...runEngine(engine, [])];
+    expect([cachedTokens(events, 'a'), cachedTokens(events, 'b')]).toEqual([0, 48]);
+    expect(tokenTimes(events, 'a')).toEqual(tokenTimes(events, 'b'));
+  });
+
   it('remembers the blocks of the output for the next turn', () => {
     const engine = new Engine(old);
     runEngine(engine, [{ at: 0, request: request('a', { prompt: 100, output: 61 }) }]);

@@ -48,6 +48,7 @@ export class Scheduler {
     let budget = this.#preset.chunkTokens;
     const take = (sequence: Sequence, tokens: number): void => {
       budget -= tokens;
+      this.#publish(sequence, tokens);
       if (sequence.decodes) decodes.push(sequence);
       else prefills.push({ sequence, tokens });
     };
@@ -88,12 +89,9 @@ export class Scheduler {
 
   /** `tokens` more of the sequence are computed, and `ahead` more are being computed. */
   computed(sequence: Sequence, tokens: number, ahead: number): void {
-    const { request, lease } = sequence;
     sequence.computed += tokens;
-    if (lease === undefined) return;
     this.#grow(sequence, ahead);
-    const full = Math.min(Math.floor(sequence.computed / this.#preset.blockTokens), request.blocks.length);
-    this.cache.publish(lease, request.blocks, full);
+    this.#publish(sequence, ahead);
   }
 
   /** The sequence is over: its blocks are free from now. */
@@ -143,6 +141,12 @@ export class Scheduler {
 
   #grow({ lease, computed }: Sequence, tokens: number): boolean {
     return lease === undefined || this.cache.grow(lease, this.blocksOf(computed + tokens));
+  }
+
+  /** Blocks that a step is going to fill can be used from its start: whoever comes in with it reads them after they are written. */
+  #publish({ request, lease, computed }: Sequence, ahead: number): void {
+    const full = Math.min(Math.floor((computed + ahead) / this.#preset.blockTokens), request.blocks.length);
+    if (lease !== undefined) this.cache.publish(lease, request.blocks, full);
   }
 
   #preempt(sequence: Sequence): void {
