@@ -36,7 +36,7 @@ export interface EngineProfile {
   adapter: EngineAdapterName;
   metrics: { running: string; waiting: string; kvUse: string };
   /**
-   * The flag by which it publishes what its KV cache takes up and gives back, on `kvEventsPort`; null for one that cannot.
+   * The flag by which it publishes what its KV cache takes up and gives back, on `kvEventsPort` and `kvReplayPort`; null for one that cannot.
    * The events hold the tokens of prompts, and whoever reaches the port may read them.
    */
   kvEvents: string | null;
@@ -87,8 +87,12 @@ export const commonProfile = {
  */
 export const keepAliveSeconds = '75';
 
-/** Where KV events are published (ZeroMQ). */
+/** Where KV events are published (ZeroMQ), and where those that were missed can be had again. */
 export const kvEventsPort = 5557;
+export const kvReplayPort = 5558;
+
+/** Any other host than * is one to connect to. */
+export const kvEndpoints = { endpoint: `tcp://*:${kvEventsPort}`, replay_endpoint: `tcp://*:${kvReplayPort}` };
 
 /** The flags of what a spec asks for, which it names as the engine does. */
 export function flagsOf(given: EngineArguments): string[] {

@@ -2,7 +2,7 @@ import {
   commonProfile,
   flagsOf,
   keepAliveSeconds,
-  kvEventsPort,
+  kvEndpoints,
   modelOf,
   type EngineProfile,
 } from './engine-profile.ts';
@@ -38,8 +38,7 @@ export const sglang: EngineProfile = {
   healthTimeoutMs: 5000,
   adapter: 'sglang',
   metrics: { running: 'sglang:num_running_reqs', waiting: 'sglang:num_queue_reqs', kvUse: 'sglang:token_usage' },
-  // Any other host than * is one to connect to.
-  kvEvents: `--kv-events-config=${JSON.stringify({ publisher: 'zmq', endpoint: `tcp://*:${kvEventsPort}` })}`,
+  kvEvents: `--kv-events-config=${JSON.stringify({ publisher: 'zmq', ...kvEndpoints })}`,
   weights: 'safetensors',
   caches: { HF_HOME: 'huggingface', SGLANG_CACHE_DIR: 'sglang' },
   variables: { SGLANG_TIMEOUT_KEEP_ALIVE: keepAliveSeconds },

@@ -2,7 +2,7 @@ import {
   commonProfile,
   flagsOf,
   keepAliveSeconds,
-  kvEventsPort,
+  kvEndpoints,
   modelOf,
   type EngineProfile,
 } from './engine-profile.ts';
@@ -40,8 +40,7 @@ export const vllm: EngineProfile = {
     waiting: 'vllm:num_requests_waiting',
     kvUse: 'vllm:kv_cache_usage_perc',
   },
-  // Any other host than * is one to connect to.
-  kvEvents: `--kv-events-config=${JSON.stringify({ enable_kv_cache_events: true, publisher: 'zmq', endpoint: `tcp://*:${kvEventsPort}` })}`,
+  kvEvents: `--kv-events-config=${JSON.stringify({ enable_kv_cache_events: true, publisher: 'zmq', ...kvEndpoints })}`,
   weights: 'safetensors',
   caches: { HF_HOME: 'huggingface', VLLM_CACHE_ROOT: 'vllm' },
   variables: {

@@ -6,7 +6,7 @@ import { appliedSpec } from './applied-spec.ts';
 import { portsOf } from './weights.ts';
 import type { EngineProfile } from '../engines/engine-profile.ts';
 import { profiles } from '../engines/engine-choice.ts';
-import { kvEventsPort } from '../engines/engine-profile.ts';
+import { kvEventsPort, kvReplayPort } from '../engines/engine-profile.ts';
 import { llamaCpp } from '../engines/llama-cpp.ts';
 import { vllm } from '../engines/vllm.ts';
 import { sampleSettings, sampleSpec } from '../testing/sample-endpoint.ts';
@@ -41,7 +41,9 @@ describe('the Deployment of a group', () => {
 
   it.each([...profiles.values()])('publishes KV events where that is asked for and $name can', (profile) => {
     const object = engineDeployment(on('gpu-h100x1-80gb', { profile }), { ...settings, kvEvents: true }, 1);
-    expect(portsOf(object)).toEqual(profile.kvEvents === null ? [profile.port] : [profile.port, kvEventsPort]);
+    expect(portsOf(object)).toEqual(
+      profile.kvEvents === null ? [profile.port] : [profile.port, kvEventsPort, kvReplayPort],
+    );
     expect(JSON.stringify(object).includes('kv-events-config')).toBe(['vllm', 'sglang', 'sim'].includes(profile.name));
   });
 

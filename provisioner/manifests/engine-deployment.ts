@@ -1,7 +1,7 @@
 import { gpuSize, type GpuSize } from '#shared/contract/catalogue/catalog.ts';
 import type { ModelDeployment } from '#shared/contract/desired.ts';
 import { digest } from '#shared/runtime/keyed-hash.ts';
-import { kvEventsPort, type EngineProfile } from '../engines/engine-profile.ts';
+import { kvEventsPort, kvReplayPort, type EngineProfile } from '../engines/engine-profile.ts';
 import { weightsFor } from '../engines/weights.ts';
 import type { KubeObject } from '../kube/kube-object.ts';
 import type { ManifestSettings } from './applied-spec.ts';
@@ -156,7 +156,12 @@ function engineContainer(group: EngineGroup, settings: ManifestSettings): object
     ],
     ports: [
       { name: 'http', containerPort: profile.port, protocol: 'TCP' },
-      ...(kvEvents === null ? [] : [{ name: 'kv-events', containerPort: kvEventsPort, protocol: 'TCP' }]),
+      ...(kvEvents === null
+        ? []
+        : [
+            { name: 'kv-events', containerPort: kvEventsPort, protocol: 'TCP' },
+            { name: 'kv-replay', containerPort: kvReplayPort, protocol: 'TCP' },
+          ]),
     ],
     resources: { limits: resources, requests: resources },
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },

@@ -143,6 +143,21 @@ describe('planReplicas', () => {
   });
 });
 
+it('tells routers who reads its engines, and where they publish what they cache, if they do', () => {
+  const spec = appliedSpec(sampleSpec(1), 1);
+  const engineWith = (kvEvents: boolean): PoolDocument['engine'] | undefined => {
+    const context = {
+      victims: new Set<string>(),
+      held,
+      settings: { ...settings, manifests: { ...settings.manifests, kvEvents } },
+    };
+    const [document] = plannedPools(spec, sampleObserved({}), context).values();
+    return document?.engine;
+  };
+  expect(engineWith(true)).toMatchObject({ adapter: 'vllm', kvEvents: { port: 5557, replayPort: 5558 } });
+  expect(engineWith(false)).not.toHaveProperty('kvEvents');
+});
+
 it('tells routers how the endpoint wants its requests treated, and since when it is there', () => {
   const routing = { sessionHeader: 'x-conversation', choicesMax: 4 };
   const observed = sampleObserved({});

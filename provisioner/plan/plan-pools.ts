@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import { changeSteps, type StatusDocument } from '#shared/contract/status.ts';
+import { kvEventsPort, kvReplayPort } from '../engines/engine-profile.ts';
 import { engineSizes } from '../engines/engine-sizes.ts';
 import { modelNames } from '../manifests/engine-deployment.ts';
 import type { AppliedSpec } from '../manifests/applied-spec.ts';
@@ -11,6 +12,8 @@ import { isLost } from './plan-reproofs.ts';
 import { deletionCosts } from './plan-replica-count.ts';
 import type { PlanSettings } from './settings.ts';
 import type { Step } from './step.ts';
+
+const kvEvents = { port: kvEventsPort, replayPort: kvReplayPort };
 
 /** The document of each pool as it should be, by pool id. */
 export type PlannedPools = ReadonlyMap<string, PoolDocument>;
@@ -53,6 +56,7 @@ export function plannedPools(spec: AppliedSpec, observed: ObservedState, context
         ...engineSizes(deployment, engine),
         ...(engine.goesOnWithoutClient && { goesOnWithoutClient: true }),
         ...(engine.saltsCache && { saltsCache: true }),
+        ...(context.settings.manifests.kvEvents && engine.kvEvents !== null && { kvEvents }),
       },
       upstreamKey: context.settings.upstreamKeyOf(pool),
       prefixSalt: context.settings.prefixSaltOf(pool),

@@ -26,6 +26,8 @@ const messageBytesMax = 16 * 1024 * 1024;
 /** Messages that wait to be read; more are lost, which their numbers show. */
 const waitingMax = 1000;
 const replayTimeoutMs = 2000;
+/** An engine of an older template may publish nothing: it is asked less and less often, milliseconds. */
+const reconnecting = { reconnectInterval: 100, reconnectMaxInterval: 5000 };
 
 /**
  * Reads what one engine publishes of its KV cache (vLLM and SGLang; ZeroMQ, reference: vLLM's kv_events.py): topic, number of
@@ -45,8 +47,13 @@ export class KvSubscriber implements AsyncDisposable {
   constructor(options: KvSubscriberOptions) {
     this.#options = options;
     const { replica, ports } = options;
-    this.#socket = new Subscriber({ receiveHighWaterMark: waitingMax, maxMessageSize: messageBytesMax, linger: 0 });
-    this.#socket.ipv6 = true;
+    this.#socket = new Subscriber({
+      receiveHighWaterMark: waitingMax,
+      maxMessageSize: messageBytesMax,
+      ...reconnecting,
+      ipv6: true,
+      linger: 0,
+    });
     this.#socket.connect(endpointOf(replica.address, ports.port));
     this.#socket.subscribe();
     this.#socket.events.on('disconnect', () => (this.#isCut = true));
@@ -112,9 +119,9 @@ export class KvSubscriber implements AsyncDisposable {
   async #replay(from: number, to: number): Promise<boolean> {
     const { replica, ports, clock } = this.#options;
     if (ports.replayPort === undefined) return false;
-    const dealer = new Dealer({ receiveTimeout: replayTimeoutMs, maxMessageSize: messageBytesMax, linger: 0 });
+    const limits = { receiveTimeout: replayTimeoutMs, maxMessageSize: messageBytesMax };
+    const dealer = new Dealer({ ...limits, ipv6: true, linger: 0 });
     try {
-      dealer.ipv6 = true;
       dealer.connect(endpointOf(replica.address, ports.replayPort));
       const start = Buffer.alloc(8);
       start.writeBigUInt64BE(BigInt(from));
