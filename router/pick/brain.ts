@@ -6,7 +6,8 @@ import type { AnswerNote, AnswerStore } from '../ledger/answer-store.ts';
 import { AnswerSync } from '../ledger/answer-sync.ts';
 import { PrefixSync, type PrefixSyncCounts } from '../ledger/prefix-sync.ts';
 import { BytesPerToken } from '../replicas/bytes-per-token.ts';
-import { CacheResets, type CacheNews } from '../replicas/cache-news.ts';
+import type { CacheNews } from '../replicas/cache-news.ts';
+import { CacheReports } from '../replicas/cache-reports.ts';
 import { KeptAnswers, type KeptAnswer, type KeptAnswersLimits } from '../replicas/kept-answers.ts';
 import { KnownPools } from '../replicas/known-pools.ts';
 import { PrefillPace } from '../replicas/prefill-pace.ts';
@@ -84,7 +85,7 @@ export class Brain implements Picker, Disposable {
   readonly #clock: Clock;
   readonly #pools = new KnownPools();
   readonly #health = new ReplicaHealth();
-  readonly #resets = new CacheResets();
+  readonly #caches: CacheReports;
   readonly #bytesPerToken = new BytesPerToken();
   readonly #pace = new PrefillPace();
   readonly #index = new PrefixIndex(() => this.#clock.monotonic());
@@ -104,6 +105,12 @@ export class Brain implements Picker, Disposable {
     this.#clock = clock;
     this.#notedAt = clock.monotonic();
     this.table = new ReplicaTable({ router, epoch });
+    this.#caches = new CacheReports({
+      pools: this.#pools,
+      index: this.#index,
+      bytesPerToken: this.#bytesPerToken,
+      table: this.table,
+    });
     const publish = (message: LedgerMessage): void => channel.publish(message);
     const peers = (): ReturnType<ReplicaTable['peers']> => this.table.peers();
     this.#sync = new PrefixSync({ router, epoch, index: this.#index, publish, peers });
@@ -159,7 +166,7 @@ export class Brain implements Picker, Disposable {
     const { gone, added } = this.#pools.set(documents);
     for (const { replicaId } of gone) {
       this.#health.forget(replicaId);
-      this.#resets.forget(replicaId);
+      this.#caches.forget(replicaId);
       this.table.forget(replicaId);
       this.#index.clear(replicaId);
     }
@@ -168,7 +175,7 @@ export class Brain implements Picker, Disposable {
     this.#pace.keep(pools);
     const capacities = new Map(
       documents.flatMap((pool) =>
-        pool.replicas.map(({ replicaId }) => [replicaId, this.#bytesPerToken.capacityOf(pool)] as const),
+        pool.replicas.map(({ replicaId }) => [replicaId, this.#bytesPerToken.capacityOf(pool, replicaId)] as const),
       ),
     );
     this.#index.setReplicas(capacities);
@@ -199,12 +206,6 @@ export class Brain implements Picker, Disposable {
     return this.#health.isSuspect(replica) || this.#health.doubt(replica, this.#clock.monotonic()) > 0;
   }
 
-  /** Takes what an engine says of its cache as a whole. */
-  cacheNews(replica: string, { clearedAgeMs }: CacheNews): void {
-    const now = this.#clock.monotonic();
-    if (this.#resets.cleared(replica, now - (clearedAgeMs ?? Infinity), now)) this.#index.clear(replica);
-  }
-
   scraped({ replica, startedAt, health, signals, cache = {}, denied = false }: Scraped): void {
     const { replicaId } = replica;
     if (!this.#pools.has(replica)) return;
@@ -212,9 +213,8 @@ export class Brain implements Picker, Disposable {
     this.#health.scraped(replicaId, health, { startedAt, now });
     if (denied) this.#health.denied(replicaId, now);
     this.table.setSignals(replicaId, signals, now);
-    const { processStart } = signals;
-    if (processStart !== undefined && this.#resets.started(replicaId, processStart, now)) this.#index.clear(replicaId);
-    this.cacheNews(replicaId, cache);
+    this.#caches.scraped(replicaId, signals, now);
+    this.#caches.heard(replicaId, cache, now);
     const { running, waiting = 0 } = signals;
     if (running !== undefined) this.#picker.bookings.counted(replicaId, running + waiting, startedAt);
   }

@@ -24,7 +24,7 @@ export function learnUsage(parts: UsageParts, booking: Booking, usage: Usage): v
   // What was said before is counted by the engine, and its kinds are not known here.
   const isWhole = work.continues === undefined;
   if (isWhole && bytesPerToken.learn(pool.pool, work.prompt, usage.promptTokens))
-    for (const one of pool.replicas) index.resize(one.replicaId, bytesPerToken.capacityOf(pool));
+    for (const one of pool.replicas) index.resize(one.replicaId, bytesPerToken.capacityOf(pool, one.replicaId));
   const tip = work.prompt.keys.at(-1);
   const bytes = Math.round(usage.completionTokens * bytesPerToken.of(pool.pool));
   if (tip !== undefined && usage.completionTokens > 0)

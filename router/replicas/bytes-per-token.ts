@@ -15,7 +15,9 @@ const moved = 0.05;
 
 /** What is learned of one pool. */
 interface Learned {
-  mean: number;
+  /** Running means of prompts: long ones count as much as they take of a cache. */
+  bytes: number;
+  tokens: number;
   told: number;
   readonly rates: TokenRates;
   /** Share of an answer's tokens that the next prompt of its conversation begins with. */
@@ -27,15 +29,29 @@ interface Learned {
 export class BytesPerToken {
   readonly #pools = new Map<string, Learned>();
   readonly #untold = new TokenRates();
+  /** KV tokens of replicas whose engines say them. */
+  readonly #capacities = new Map<string, number>();
 
   /** Bytes per token of whole prompts. */
   of(pool: string): number {
-    return this.#pools.get(pool)?.mean ?? atFirst;
+    const learned = this.#pools.get(pool);
+    return learned === undefined ? atFirst : Math.min(16, Math.max(0.5, learned.bytes / learned.tokens));
   }
 
-  /** The KV capacity of a pool's replicas, in prompt bytes. */
-  capacityOf({ pool, engine }: PoolDocument): number {
-    return Math.round(engine.kvTokens * this.of(pool));
+  /** The KV capacity of a replica, in prompt bytes: as its engine says it, else as its profile does. */
+  capacityOf({ pool, engine }: PoolDocument, replica: string): number {
+    return Math.round((this.#capacities.get(replica) ?? engine.kvTokens) * this.of(pool));
+  }
+
+  /** An engine says how many tokens its KV cache holds. True if it said something else before, or nothing. */
+  tellCapacity(replica: string, kvTokens: number): boolean {
+    if (this.#capacities.get(replica) === kvTokens) return false;
+    this.#capacities.set(replica, kvTokens);
+    return true;
+  }
+
+  forgetReplica(replica: string): void {
+    this.#capacities.delete(replica);
   }
 
   /** Tokens of a prompt up to the end of a block (0 for block -1), by what its tools, system prompt, messages and media are. */
@@ -47,9 +63,9 @@ export class BytesPerToken {
   learn(pool: string, prompt: PromptKeys, promptTokens: number): boolean {
     const bytes = prompt.bytesUpTo.at(-1) ?? 0;
     if (promptTokens < promptTokensMin || bytes === 0) return false;
-    const seen = Math.min(16, Math.max(0.5, bytes / promptTokens));
     const learned = this.#pools.get(pool) ?? {
-      mean: seen,
+      bytes,
+      tokens: promptTokens,
       told: atFirst,
       rates: new TokenRates(),
       comeback: 1,
@@ -57,9 +73,11 @@ export class BytesPerToken {
     };
     this.#pools.set(pool, learned);
     learned.rates.learn(prompt, promptTokens);
-    learned.mean += share * (seen - learned.mean);
-    const tells = Math.abs(learned.mean - learned.told) > moved * learned.told;
-    if (tells) learned.told = learned.mean;
+    learned.bytes += share * (bytes - learned.bytes);
+    learned.tokens += share * (promptTokens - learned.tokens);
+    const mean = this.of(pool);
+    const tells = Math.abs(mean - learned.told) > moved * learned.told;
+    if (tells) learned.told = mean;
     return tells;
   }
 

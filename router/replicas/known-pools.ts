@@ -4,9 +4,15 @@ import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 export class KnownPools {
   #pools = new Map<string, PoolDocument>();
   #replicas = new Map<string, PoolReplica>();
+  #poolOf = new Map<string, PoolDocument>();
 
   get(pool: string): PoolDocument | undefined {
     return this.#pools.get(pool);
+  }
+
+  /** The pool that names this replica. */
+  poolOf(replica: string): PoolDocument | undefined {
+    return this.#poolOf.get(replica);
   }
 
   /** Whether a pool names this replica, at this address and since its last restart. */
@@ -25,6 +31,9 @@ export class KnownPools {
     this.#pools = new Map(documents.map((pool) => [pool.pool, pool]));
     const replicas = documents.flatMap((pool) => pool.replicas);
     this.#replicas = new Map(replicas.map((replica) => [replica.replicaId, replica]));
+    this.#poolOf = new Map(
+      documents.flatMap((pool) => pool.replicas.map(({ replicaId }) => [replicaId, pool] as const)),
+    );
     return {
       gone: [...before.values()].filter((replica) => !this.has(replica)),
       added: replicas.map(({ replicaId }) => replicaId).filter((id) => !before.has(id)),

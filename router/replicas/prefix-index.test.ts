@@ -207,6 +207,10 @@ describe('PrefixIndex', () => {
     // Eight blocks in six seconds; of ten, six were used since the first two, and none since the last.
     expect(stays('d/1')).toBeCloseTo(10 / (8 / 6000));
     expect(stays('a/1')).toBeCloseTo(4 / (8 / 6000));
+    it.setEviction('r1', blockSize / 1000);
+    expect(stays('a/1')).toBe(4000);
+    it.setEviction('r1', 0);
+    expect(stays('a/1')).toBe(Infinity);
   });
 
   test('memory stays bounded: 48 replicas with 10 MB of prompts each take below 30 MB', () => {

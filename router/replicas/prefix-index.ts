@@ -36,6 +36,8 @@ interface Entry {
   capacityBytes: number;
   /** What of that it seems to have. */
   readonly share: CacheShare;
+  /** How fast its engine evicts, bytes per millisecond, where it tells. */
+  evicts: number | undefined;
   mirror: PrefixMirror | undefined;
 }
 
@@ -65,7 +67,7 @@ export class PrefixIndex {
     for (const replica of this.#entries.keys()) if (!capacities.has(replica)) this.#entries.delete(replica);
     for (const [replica, capacityBytes] of capacities) {
       if (this.#entries.has(replica)) this.resize(replica, capacityBytes);
-      else this.#entries.set(replica, { capacityBytes, share: new CacheShare(), mirror: undefined });
+      else this.#entries.set(replica, { capacityBytes, share: new CacheShare(), evicts: undefined, mirror: undefined });
     }
   }
 
@@ -93,7 +95,19 @@ export class PrefixIndex {
 
   /** How long what a replica holds of a prompt will stay there if nobody uses it, milliseconds; 0 for nothing. */
   staysMs(replica: string, { keys }: Pick<PromptKeys, 'keys'>, block: number): number {
-    return this.#entries.get(replica)?.mirror?.staysMs(keys[block] ?? 0n) ?? 0;
+    const { mirror, evicts } = this.#entries.get(replica) ?? {};
+    return mirror?.staysMs(keys[block] ?? 0n, evicts) ?? 0;
+  }
+
+  /** An engine tells how fast it evicts, bytes per millisecond; undefined: it does not tell any more. */
+  setEviction(replica: string, bytesPerMs: number | undefined): void {
+    const entry = this.#entries.get(replica);
+    if (entry !== undefined) entry.evicts = bytesPerMs;
+  }
+
+  /** An engine holds no more than this now: a replica's least recently used blocks beyond it are forgotten. */
+  shrink(replica: string, bytes: number): void {
+    this.#entries.get(replica)?.mirror?.evict(bytes);
   }
 
   knows(replica: string): boolean {

@@ -1,0 +1,53 @@
+import { expect, it } from 'vitest';
+import { replicaAt } from '#shared/testing/documents.ts';
+import type { CacheNews } from '../replicas/cache-news.ts';
+import type { ReplicaSignals } from '../replicas/replica-view.ts';
+import { BrainLab } from './brain-lab.ts';
+
+/** One replica whose document tells 1,000 tokens: four of the lab's blocks. */
+async function make() {
+  const { engine } = new BrainLab().pool;
+  const lab = new BrainLab({ replicas: [replicaAt(1)], engine: { ...engine, kvTokens: 1000 } });
+  const { brain, ...router } = lab.start('a');
+  const [replica = replicaAt(1)] = lab.pool.replicas;
+  const blocks = (): number => brain.blocksOn(replica.replicaId);
+  const look = async (signals: ReplicaSignals, cache: CacheNews = {}): Promise<number> => {
+    await lab.advance(1000);
+    brain.scraped({ replica, startedAt: lab.clock.monotonic(), health: 'healthy', signals, cache });
+    return blocks();
+  };
+  const keys = (count: number, from = 0): bigint[] => Array.from({ length: count }, (_, at) => BigInt(from + at + 1));
+  return { lab, brain, router, look, keys, blocks };
+}
+
+it('a mirror is as large as the engine says, as soon as it does, and stays so when pools are told anew', async () => {
+  const { lab, router, look, keys, blocks } = await make();
+  await router.serve(lab.work(keys(10)));
+  expect(blocks()).toBe(4);
+  await look({ kvTokens: 2000 });
+  await router.serve(lab.work(keys(10)));
+  expect(blocks()).toBe(8);
+  expect(await look({})).toBe(8);
+  lab.change({ specRevision: 9 });
+  expect(blocks()).toBe(8);
+  expect(await look({ kvTokens: 500 })).toBe(2);
+  lab.change({ replicas: lab.pool.replicas.map((one) => ({ ...one, restarts: 7 })) });
+  await router.serve(lab.work(keys(10)));
+  expect(blocks()).toBe(4);
+});
+
+it('what an engine does not hold any more is forgotten, the oldest first; what is being computed is not', async () => {
+  const { lab, router, look, keys, blocks } = await make();
+  await router.serve(lab.work(keys(2)));
+  const slot = await router.acquire(lab.work(keys(2, 50)));
+  slot.accepted();
+  expect(await look({}, { heldTokens: 500 })).toBe(4);
+  slot[Symbol.dispose]();
+  expect(await look({}, { heldTokens: 500 })).toBe(2);
+  expect((await router.acquire(lab.work(keys(3, 50)))).predictedCachedTokens).toBe(500);
+  expect(await look({}, { clearedAgeMs: 100 })).toBe(0);
+  await router.serve(lab.work(keys(2)));
+  expect(await look({ processStart: 1 })).toBe(2);
+  expect(await look({ processStart: 9 })).toBe(0);
+  expect(blocks()).toBe(0);
+});
