@@ -20,7 +20,7 @@ export interface Played {
 
 const minute = 60_000;
 
-/** Plays a scenario with real processes; time goes as on the clock, or 1 / `timeScale` times as fast. */
+/** Plays a scenario, its faults left out, with real processes; time goes as on the clock, or 1 / `timeScale` times as fast. */
 export async function playOnSockets(scenario: Scenario, timeScale = 1): Promise<Played> {
   await using fleet = await startSocketFleet(scenario, timeScale);
   await using play = new Play(scenario, fleet, scaledClock(timeScale));
