@@ -57,7 +57,10 @@ export class KvSubscriber implements AsyncDisposable {
     this.#socket.connect(endpointOf(replica.address, ports.port));
     this.#socket.subscribe();
     this.#socket.events.on('disconnect', () => (this.#isCut = true));
-    this.#reading = this.#read();
+    this.#reading = this.#read().catch((err: unknown) => {
+      this.#account.missed();
+      options.log.warn({ err, replicaId: replica.replicaId }, 'kv-events.ended');
+    });
   }
 
   news(): CacheNews {
