@@ -36,6 +36,8 @@ const textSchema = z.strictObject({
   preset: z.enum(presetNames).default('30b-a3b-h200'),
   /** Tokens of a KV block. The presets have 16; larger ones cost some cached tokens per turn, and save time. */
   kvBlockTokens: z.int().min(1).default(256),
+  /** Tokens that fit into each replica's cache, in place of the preset's. */
+  kvTokens: z.int().min(1).optional(),
   minutes: z.number().default(30),
   /** What ends before does not count. */
   warmUpMinutes: z.number().default(10),
@@ -43,10 +45,12 @@ const textSchema = z.strictObject({
 });
 
 /** A scenario as it is written: what is left out has a default, and its preset is a name. */
-export const scenarioSchema = textSchema.transform(({ preset, kvBlockTokens, ...scenario }) => ({
-  ...scenario,
-  preset: { ...presets[preset], blockTokens: kvBlockTokens },
-}));
+export const scenarioSchema = textSchema.transform(
+  ({ preset, kvBlockTokens, kvTokens = presets[preset].kvTokens, ...scenario }) => ({
+    ...scenario,
+    preset: { ...presets[preset], blockTokens: kvBlockTokens, kvTokens },
+  }),
+);
 
 /** A scenario as people write it. */
 export type ScenarioText = z.input<typeof scenarioSchema>;

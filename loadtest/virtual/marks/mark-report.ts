@@ -20,13 +20,14 @@ export function markReport(rows: readonly MarkRow[], source: MarkSource): string
     `\`node loadtest/virtual/marks.ts --seeds ${seeds.join(',')}\` at commit ${commit}; preset 30b-a3b-h200 with KV blocks of 256 tokens, 8 replicas unless said otherwise, 30 minutes of which 10 are warm-up. Good is a first token within 2 s and 50 ms between tokens on average.`,
     `Calm is ${calm} engineers, the most at which AIBrix’s rule with one router keeps 90 % good (found on seeds 1–6); saturated is ${saturated}. Seed by seed against its pair, geometric mean (least–most). No client names its conversation, but where a rule needs that. The rivals share nothing between routers.`,
     '',
-    '| mark | goal | measured | holds |',
-    '|---|---|---|---|',
+    '| mark | goal | measured | holds | bound |',
+    '|---|---|---|---|---|',
     ...rows.map(
-      ({ mark, goal, measured, holds }) => `| ${mark} | ${goal} | ${measured} | ${holds ? 'yes' : '**no**'} |`,
+      ({ mark, goal, measured, holds, bound = '' }) =>
+        `| ${mark} | ${goal} | ${measured} | ${holds ? 'yes' : '**no**'} | ${bound} |`,
     ),
     '',
-    'Means over the seeds; amplification is prompt tokens computed per token that no cache could have had.',
+    'Means over the seeds; amplification is prompt tokens computed per token that no cache could have had. `bound1` is one router whose replicas never evict: about the best that any order of requests can come to, and the bound of the marks.',
     '',
     '| run | req/s | hits % | TTFT mean s | p50 | p95 | p99 | ITL ms | goodput/s | good % | amplification | refused |',
     '|---|---|---|---|---|---|---|---|---|---|---|---|',

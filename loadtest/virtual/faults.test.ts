@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { scenarioSchema, type Fault } from './scenario.ts';
+import { simulate } from './simulate.ts';
+
+const engineers = 60;
+const calm = { engineers, replicas: 3, routers: 3, minutes: 5, warmUpMinutes: 1 } as const;
+
+/** What the same engineers see while something goes wrong. */
+function suffering(...faults: Fault[]): ReturnType<typeof simulate> {
+  return simulate(scenarioSchema.parse({ ...calm, faults }));
+}
+
+describe('a fault', () => {
+  it('of Redis breaks nothing, and is seen in the caches that are missed', async () => {
+    const shared = await suffering();
+    const alone = await suffering({ kind: 'redis', at: 60, seconds: 240 });
+    expect([alone.refused, alone.broken]).toEqual([0, 0]);
+    expect(alone.hits).toBeLessThan(shared.hits);
+  });
+
+  it('of a router breaks the streams that it carries, and no others', async () => {
+    const killed = await suffering({ kind: 'kill-router', at: 150, index: 0, seconds: 20 });
+    expect(killed.broken).toBeGreaterThan(0);
+    expect(killed.broken).toBeLessThanOrEqual(killed.inFlightMax);
+    expect(killed.refused).toBe(0);
+    const paused = await suffering({ kind: 'pause-router', at: 150, index: 0, seconds: 6 });
+    expect([paused.refused, paused.broken]).toEqual([0, 0]);
+    expect(paused.ttft.p99).toBeGreaterThan((await suffering()).ttft.p99);
+  });
+
+  it('of a replica is made good by the others until it is back', async () => {
+    const well = await suffering();
+    const killed = await suffering({ kind: 'kill-replica', at: 150, index: 0, seconds: 30 });
+    expect(killed.refused).toBe(0);
+    expect(killed.hits).toBeLessThan(well.hits);
+    const slow = await suffering({ kind: 'slow', at: 60, replicas: 1, factor: 3 });
+    expect(slow.ttft.mean).toBeGreaterThan(well.ttft.mean);
+  });
+
+  it('of a client takes from the others what a flood can take', async () => {
+    const flooded = await suffering({ kind: 'flood', at: 60, clients: 30 });
+    expect(flooded.ttft.p95).toBeGreaterThan((await suffering()).ttft.p95);
+  });
+});
