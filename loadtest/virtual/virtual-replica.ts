@@ -23,7 +23,9 @@ export class VirtualReplica {
   readonly #requests = new Map<string, { readonly hearer: Hearer; cachedTokens: number }>();
   #engine: Engine;
   #wakesAt = Infinity;
+  #startedAt = 0;
   isUp = true;
+
   constructor(time: VirtualTime, replica: PoolReplica, preset: EnginePreset) {
     this.#time = time;
     this.replica = replica;
@@ -64,6 +66,7 @@ export class VirtualReplica {
 
   start(): void {
     this.isUp = true;
+    this.#startedAt = this.#time.now();
   }
 
   /** Every step takes this many times as long. */
@@ -72,10 +75,19 @@ export class VirtualReplica {
   }
 
   /** What its metrics say. */
-  signals(): Required<Pick<ReplicaSignals, 'running' | 'waiting' | 'kvUse'>> {
+  signals(): ReplicaSignals {
     this.#advance();
-    const { running, waiting, kvUsage } = this.#engine.stats();
-    return { running, waiting, kvUse: kvUsage };
+    const { running, waiting, kvUsage, promptTokens, cachedTokens, preemptions } = this.#engine.stats();
+    return {
+      running,
+      waiting,
+      kvUse: kvUsage,
+      kvTokens: this.#preset.kvTokens,
+      cacheQueries: promptTokens,
+      cacheHits: cachedTokens,
+      preemptions,
+      processStart: this.#startedAt / 1000,
+    };
   }
 
   #advance(): void {
