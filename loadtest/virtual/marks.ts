@@ -12,13 +12,14 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '101,102,103,104,105,106,107,108,109,110,111,112' },
     /** Engineers of the calm case, where they are known: the search takes a few minutes. */
     calm: { type: 'string' },
+    processes: { type: 'string', default: '2' },
     out: { type: 'string', default: 'loadtest/report/routing-marks.md' },
   },
 });
 
 const { stdout } = await promisify(execFile)('git', ['rev-parse', '--short', 'HEAD']);
 const commit = stdout.trim();
-const runs = new CellRuns({ commit, folder: '.fairway/marks', processes: 2 });
+const runs = new CellRuns({ commit, folder: '.fairway/marks', processes: Number(values.processes) });
 const calm = values.calm === undefined ? await findCalm(runs) : Number(values.calm);
 const saturated = Math.round((4 / 3) * calm);
 console.log(`calm: ${calm} engineers, saturated: ${saturated}`);
