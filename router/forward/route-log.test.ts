@@ -11,7 +11,14 @@ it('remembers so many requests, and those among many replicas at the expense of 
   const kept = (): string[] =>
     ['a', 'b', 'c', 'd', 'e', 'f'].filter((id) => log.answer(`/debug/route/${id}`)?.status === 200);
   const slot = (candidates: number): BookedSlot => {
-    const scores = Array.from({ length: candidates }, () => ({ replica: 'x', matchedBlock: 0, inFlight: 0 }));
+    const scores = Array.from({ length: candidates }, () => ({
+      replica: 'x',
+      matchedBlock: 0,
+      inFlight: 0,
+      cachedTokens: 0,
+      slowness: 1,
+      cost: undefined,
+    }));
     const place = { replica: replicaAt(1), reason: 'affinity', predictedCachedTokens: 0, scores };
     return new BookedSlot(place, { ended: () => {}, release: () => {} });
   };

@@ -1,5 +1,6 @@
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { BytesPerToken } from '../replicas/bytes-per-token.ts';
+import type { Prefill } from '../replicas/pace/prefill-pace.ts';
 import type { PrefixMatch } from '../replicas/prefix-index.ts';
 import type { UsedTogether } from '../replicas/prefix-mirror.ts';
 import type { ReplicaLoad } from '../replicas/replica-view.ts';
@@ -12,8 +13,8 @@ export interface ExpectedCache {
   readonly matchedTokens: number;
   /** With what was generated behind it. */
   readonly predictedCachedTokens: number;
-  /** Prompt that the engine should have to compute. */
-  readonly uncachedBytes: number;
+  /** What the engine should have to compute, and behind what. */
+  readonly prefill: Prefill;
   /** Context that no other request shares. */
   readonly privateContextTokens: number;
 }
@@ -31,22 +32,31 @@ export interface Booking extends OpenAttempt, ExpectedCache {
   left: boolean;
 }
 
-/** What a match is worth, by what is known of the pool's tokens. */
-export function expectedCache(
+/** What a match with a request's prompt is worth, by what is known of the pool's tokens. Each prefix is counted once. */
+export function cacheExpecter(
   bytesPerToken: BytesPerToken,
   { pool, prompt, continues }: Pick<Work, 'pool' | 'prompt' | 'continues'>,
-  match: PrefixMatch,
-): ExpectedCache {
-  const byRates = (block: number): number => bytesPerToken.tokensUpTo(pool, prompt, block);
-  const earlierBytes = continues?.bytes ?? 0;
-  const ownBytes = (prompt.bytesUpTo.at(-1) ?? 0) - (prompt.bytesUpTo[match.block] ?? 0);
-  const earlierTokens = match.holdsEarlier ? earlierBytes / bytesPerToken.of(pool) : 0;
-  // What the engine has counted is better than what so many bytes should be.
-  const matchedTokens = match.promptTokens || earlierTokens + byRates(match.block);
-  return {
-    matchedTokens,
-    predictedCachedTokens: Math.round(matchedTokens + bytesPerToken.comebackOf(pool, match.outputTokens)),
-    uncachedBytes: ownBytes + (match.holdsEarlier ? 0 : earlierBytes),
-    privateContextTokens: Math.round(byRates(prompt.keys.length - 1) - byRates(match.block)),
+): (match: PrefixMatch) => ExpectedCache {
+  const earlierTokens = (continues?.bytes ?? 0) / bytesPerToken.of(pool);
+  const ownTokens = bytesPerToken.tokensUpTo(pool, prompt, prompt.keys.length - 1);
+  const known = new Map<number, number>();
+  const tokensUpTo = (block: number): number => {
+    const tokens = known.get(block) ?? bytesPerToken.tokensUpTo(pool, prompt, block);
+    known.set(block, tokens);
+    return tokens;
+  };
+  return ({ block, promptTokens, outputTokens, holdsEarlier }) => {
+    const upTo = tokensUpTo(block);
+    // What the engine has counted is better than what so many bytes should be.
+    const matchedTokens = promptTokens || (holdsEarlier ? earlierTokens : 0) + upTo;
+    const comeback = bytesPerToken.comebackOf(pool, outputTokens);
+    const predictedCachedTokens = Math.round(matchedTokens + comeback);
+    const uncachedTokens = Math.max(1, ownTokens - upTo - comeback + (holdsEarlier ? 0 : earlierTokens));
+    return {
+      matchedTokens,
+      predictedCachedTokens,
+      prefill: { cachedTokens: predictedCachedTokens, uncachedTokens },
+      privateContextTokens: Math.round(ownTokens - upTo),
+    };
   };
 }

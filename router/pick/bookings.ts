@@ -5,7 +5,7 @@ import { processOf, type KnownPools } from '../replicas/known-pools.ts';
 import type { PrefixMatch } from '../replicas/prefix-index.ts';
 import { addLoad, negated, noLoad, type ReplicaLoad } from '../replicas/replica-view.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
-import { expectedCache, type Booking } from './booking.ts';
+import { cacheExpecter, type Booking } from './booking.ts';
 import { learnUsage, type UsageParts } from './learn-usage.ts';
 import { Lingering } from './lingering.ts';
 import { OpenAttempts, type OpenAttemptsParts } from './open-attempts.ts';
@@ -73,7 +73,7 @@ export class Bookings {
     const { bytesPerToken, health, clock } = this.#parts;
     const { replica, reason, scores, match } = choice;
     const startedAt = clock.monotonic();
-    const expected = expectedCache(bytesPerToken, work, match);
+    const expected = cacheExpecter(bytesPerToken, work)(match);
     const booking: Booking = {
       ...expected,
       pool,

@@ -10,8 +10,9 @@ import type { CacheNews } from '../replicas/cache-news.ts';
 import { CacheReports } from '../replicas/cache-reports.ts';
 import { KeptAnswers, type KeptAnswer, type KeptAnswersLimits } from '../replicas/kept-answers.ts';
 import { KnownPools } from '../replicas/known-pools.ts';
-import { PrefillPace } from '../replicas/prefill-pace.ts';
+import { PrefillPace } from '../replicas/pace/prefill-pace.ts';
 import { PrefixIndex } from '../replicas/prefix-index.ts';
+import { ReplicaSpeeds } from '../replicas/pace/replica-speeds.ts';
 import { ReplicaHealth, type ScrapeResult } from '../replicas/replica-health.ts';
 import { ReplicaTable } from '../replicas/replica-table.ts';
 import type { ReplicaSignals, ReplicaState } from '../replicas/replica-view.ts';
@@ -126,6 +127,7 @@ export class Brain implements Picker, Disposable {
       health: this.#health,
       bytesPerToken: this.#bytesPerToken,
       pace: this.#pace,
+      speeds: new ReplicaSpeeds(),
       lateAfterMs,
       stallPatienceMs,
       clock,

@@ -1,6 +1,7 @@
 import type { PoolReplica } from '#shared/contract/replica.ts';
-import type { PrefillPace } from '../replicas/prefill-pace.ts';
+import type { Prefill, PrefillPace } from '../replicas/pace/prefill-pace.ts';
 import type { ReplicaHealth } from '../replicas/replica-health.ts';
+import type { ReplicaSpeeds } from '../replicas/pace/replica-speeds.ts';
 import type { ReplicaTable } from '../replicas/replica-table.ts';
 import type { ReplicaState } from '../replicas/replica-view.ts';
 import type { MoveReason, Work } from './picker.ts';
@@ -12,8 +13,8 @@ export interface OpenAttempt {
   readonly tried: Tried;
   readonly replica: PoolReplica;
   readonly startedAt: number;
-  /** Prompt that the engine should have to compute for it. */
-  readonly uncachedBytes: number;
+  /** What the engine should have to compute for it. */
+  readonly prefill: Prefill;
   move(reason: MoveReason): void;
   /** By all that is known its prompt is computed. */
   computed(): void;
@@ -22,6 +23,8 @@ export interface OpenAttempt {
 /** What an attempt is expected to take, seconds; undefined while the pool's pace is unknown. */
 interface Expected {
   readonly own: number | undefined;
+  /** How much longer the replica takes than its pool. */
+  readonly slowness: number;
   /** If the cache had nothing of it. */
   readonly whole: number | undefined;
   /** Work of all routers that was there before it. */
@@ -46,6 +49,7 @@ export interface OpenAttemptsParts {
   readonly health: ReplicaHealth;
   readonly table: ReplicaTable;
   readonly pace: PrefillPace;
+  readonly speeds: ReplicaSpeeds;
   /** What is known of a pool's replicas now. */
   readonly view: (pool: string, now: number) => readonly ReplicaState[];
   /** No first content is late before this, milliseconds. */
@@ -74,18 +78,20 @@ export class OpenAttempts {
     this.#parts = parts;
   }
 
-  /** An attempt is about to be booked. Returns the seconds of prefill that it brings. */
+  /** An attempt is about to be booked. Returns the seconds of prefill that it brings to its replica. */
   add(attempt: OpenAttempt): number {
-    const { pace, table } = this.#parts;
-    const { work, replica, uncachedBytes, startedAt } = attempt;
+    const { pace, table, speeds } = this.#parts;
+    const { work, replica, prefill, startedAt } = attempt;
     const busy = this.#replicas.get(replica.replicaId) ?? newlyBusy();
     this.#replicas.set(replica.replicaId, busy);
-    const own = pace.secondsFor(work.pool, uncachedBytes);
-    const whole = pace.secondsFor(work.pool, work.prompt.bytesUpTo.at(-1) ?? 0);
+    const own = pace.secondsFor(work.pool, prefill);
+    const uncachedTokens = prefill.cachedTokens + prefill.uncachedTokens;
+    const whole = pace.secondsFor(work.pool, { cachedTokens: 0, uncachedTokens });
     const ahead = table.load(replica.replicaId, startedAt).prefillSecondsLeft;
-    busy.booked += own ?? 0;
-    busy.waiting.set(attempt, { own, whole, ahead, booked: busy.booked });
-    return own ?? 0;
+    const slowness = speeds.slownessOf(replica.replicaId, startedAt);
+    busy.booked += (own ?? 0) * slowness;
+    busy.waiting.set(attempt, { own, slowness, whole, ahead, booked: busy.booked });
+    return (own ?? 0) * slowness;
   }
 
   /** A byte came. */
@@ -96,16 +102,28 @@ export class OpenAttempts {
 
   /** Its first content came. */
   began(attempt: OpenAttempt, now: number): void {
-    const { pace } = this.#parts;
-    const { work, replica, startedAt, uncachedBytes } = attempt;
+    const { replica } = attempt;
     const busy = this.#replicas.get(replica.replicaId);
     const expected = busy?.waiting.get(attempt);
     if (busy === undefined || expected === undefined) return;
     if (!this.#isLate(busy, attempt, now)) busy.onTimeAt = now;
-    const queuedBytes = pace.bytesIn(work.pool, queueOf(busy, expected));
-    pace.learn(work.pool, uncachedBytes + queuedBytes, (now - startedAt) / 1000);
+    this.#learn(attempt, expected, { queue: queueOf(busy, expected), now });
     busy.waiting.delete(attempt);
     busy.begun.add(attempt);
+  }
+
+  /** A queue takes its share of the time; what is left of it is the prompt's own. */
+  #learn(
+    { work, replica, prefill, startedAt }: OpenAttempt,
+    { own, slowness }: Expected,
+    { queue, now }: { queue: number; now: number },
+  ): void {
+    const { pace, speeds } = this.#parts;
+    const seconds = (now - startedAt) / 1000;
+    if (own === undefined) return pace.learn(work.pool, prefill, { seconds, doubt: 0 });
+    const expected = own + queue / slowness;
+    pace.learn(work.pool, prefill, { seconds: (seconds * own) / expected, doubt: queue / slowness });
+    speeds.learn(replica.replicaId, { ratio: seconds / expected, seconds: expected }, now);
   }
 
   /** It is over. */
@@ -126,6 +144,7 @@ export class OpenAttempts {
   keep(replicas: { has(replica: string): boolean }): void {
     for (const [replica, { waiting, begun }] of this.#replicas)
       if (waiting.size + begun.size === 0 && !replicas.has(replica)) this.#replicas.delete(replica);
+    this.#parts.speeds.keep(replicas);
   }
 
   /** Time has passed. */
@@ -221,7 +240,7 @@ function queueOf({ booked }: Busy, expected: Expected): number {
 
 function expectedMs(busy: Busy, attempt: OpenAttempt): number {
   const expected = busy.waiting.get(attempt);
-  return expected === undefined ? 0 : 1000 * (queueOf(busy, expected) + (expected.own ?? 0));
+  return expected === undefined ? 0 : 1000 * (queueOf(busy, expected) + (expected.own ?? 0) * expected.slowness);
 }
 
 /** Requests wait inside of the engine, or it has some that no router knows. */

@@ -6,6 +6,18 @@ import type { Work } from './picker.ts';
 import type { Choosable } from './policies/policy.ts';
 import { heavierFirst, rendezvousWeight } from '../replicas/rendezvous.ts';
 
+/** Nothing is known of the pool's pace. */
+const unlearned = {
+  cachedTokens: 0,
+  newTokens: 0,
+  kvTokens: 1_000_000,
+  ownSeconds: undefined,
+  slowness: 1,
+  lacksAdapter: false,
+  lastPick: 0,
+  newcomers: 0,
+};
+
 type Row = [id: string, inFlight: number, matchedBlock?: number, more?: ReplicaCondition | Partial<ReplicaState>];
 
 const promptOf = (keys: readonly bigint[], firstUserEnd = 4): Work['prompt'] => ({
@@ -26,7 +38,7 @@ function choose(rows: readonly Row[], asked: Partial<Pick<Work, 'prompt' | 'sess
     condition: 'ready',
     doubt: 0,
     unseen: 0,
-    lastPick: 0,
+    ...unlearned,
     ...(typeof more === 'string' ? { condition: more } : more),
   }));
   return pick({ prompt: firstTurn, ...asked }, view);

@@ -2,15 +2,19 @@ import type { Routing } from '#shared/contract/desired.ts';
 import { affinity } from './policies/affinity.ts';
 import { aibrix } from './policies/aibrix.ts';
 import { leastInFlight } from './policies/least-in-flight.ts';
-import type { Asked, Candidate, Choosable, PickReason, Policy } from './policies/policy.ts';
+import { predictCost } from './policies/predict-cost.ts';
+import type { Asked, Candidate, Choosable, Cost, PickReason, Policy } from './policies/policy.ts';
 import { roundRobin } from './policies/round-robin.ts';
 import { sessionHash } from './policies/session-hash.ts';
 
-/** What was seen of one candidate. */
+/** What was seen of one candidate; its cost is undefined while the pace of the pool is unknown. */
 export interface PickScore {
   readonly replica: string;
   readonly matchedBlock: number;
+  readonly cachedTokens: number;
   readonly inFlight: number;
+  readonly slowness: number;
+  readonly cost: Cost | undefined;
 }
 
 /** Which replica, and why. */
@@ -42,8 +46,16 @@ export function pick(asked: Asked, view: readonly Choosable[]): PickResult | und
   const ready = view.filter(({ condition, doubt }) => condition === 'ready' && doubt < Infinity);
   if (ready.length === 0) return undefined;
   const leastDoubt = Math.min(...ready.map(({ doubt }) => doubt));
-  const candidates = ready.filter(({ doubt }) => doubt === leastDoubt).map(toCandidate);
-  const scores = candidates.map(({ id, matchedBlock, inFlight }) => ({ replica: id, matchedBlock, inFlight }));
+  const able = ready.filter(({ doubt }) => doubt === leastDoubt);
+  const candidates = able.map(toCandidate);
+  const scores = candidates.map(({ id, matchedBlock, cachedTokens, inFlight, slowness, cost }) => ({
+    replica: id,
+    matchedBlock,
+    cachedTokens,
+    inFlight,
+    slowness,
+    cost,
+  }));
   const keeper = candidates.find(({ id }) => id === asked.continues?.replica);
   if (keeper !== undefined) return { replica: keeper.id, reason: 'affinity', scores };
   return { ...policies[asked.policy ?? 'affinity'](asked, candidates), scores };
@@ -51,5 +63,10 @@ export function pick(asked: Asked, view: readonly Choosable[]): PickResult | und
 
 function toCandidate(replica: Choosable): Candidate {
   const { inFlight, unseen, kvUse = 0, waiting = 0 } = replica;
-  return { ...replica, load: inFlight + unseen, isFull: kvUse >= fullKvUse && waiting > 0 };
+  return {
+    ...replica,
+    load: inFlight + unseen,
+    isFull: kvUse >= fullKvUse && waiting > 0,
+    cost: predictCost(replica),
+  };
 }

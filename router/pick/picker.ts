@@ -16,6 +16,8 @@ export interface Work extends Asked {
   readonly capacityTimeoutMs?: number;
   /** For exactly this replica, whatever its state: a probe, or a question about an answer that it keeps. */
   readonly only?: string;
+  /** The adapter (LoRA) that answers it, by the engine's name. */
+  readonly adapter?: string;
   /** Output that is reserved for it, tokens; 0 when the client does not bound it. */
   readonly maxTokens: number;
   /** The answer comes as a stream, so that it is seen when it begins. */

@@ -1,9 +1,12 @@
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { PrefixMatch } from '../replicas/prefix-index.ts';
 import type { ReplicaState } from '../replicas/replica-view.ts';
+import { cacheExpecter } from './booking.ts';
 import { Bookings, type BookingsParts, type Choice } from './bookings.ts';
+import { Newcomers } from './newcomers.ts';
 import { pick } from './pick.ts';
 import type { Slot, Work } from './picker.ts';
+import type { Choosable } from './policies/policy.ts';
 import type { Placer, PoolState } from './pool-wait.ts';
 import type { Tried } from './tried.ts';
 
@@ -20,6 +23,7 @@ export class ReplicaPicker implements Placer {
   #picks = 0;
   /** Number of the last pick of each replica. */
   readonly #lastPicks = new Map<string, number>();
+  readonly #newcomers = new Newcomers();
 
   constructor(parts: PickerParts) {
     this.#parts = parts;
@@ -51,6 +55,7 @@ export class ReplicaPicker implements Placer {
   /** Forgets all replicas but these. */
   keep(replicas: { has(replica: string): boolean }): void {
     for (const replica of this.#lastPicks.keys()) if (!replicas.has(replica)) this.#lastPicks.delete(replica);
+    this.#newcomers.keep(replicas);
     this.bookings.keep(replicas);
   }
 
@@ -63,29 +68,46 @@ export class ReplicaPicker implements Placer {
   }
 
   #pick(pool: PoolDocument, work: Work, excluded: ReadonlySet<string>): Choice | undefined {
-    const { index, clock } = this.#parts;
-    const now = clock.monotonic();
+    const now = this.#parts.clock.monotonic();
     const open = this.view(pool, now).filter(({ id }) => !excluded.has(id));
-    const matches = index.match(
+    const matches = this.#parts.index.match(
       open.map(({ id }) => id),
       work.prompt,
     );
-    const view = open.map((state) => {
-      const { block } = matches.get(state.id) ?? noMatch;
-      return Object.assign(state, { matchedBlock: block, lastPick: this.#lastPicks.get(state.id) ?? 0 });
-    });
-    const picked = pick(work, view);
+    const picked = pick(work, this.#choosable(pool, work, { open, matches, now }));
     if (picked === undefined) return undefined;
-    this.#lastPicks.set(picked.replica, ++this.#picks);
-    const replica = pool.replicas.find(({ replicaId }) => replicaId === picked.replica);
-    return (
-      replica && {
-        replica,
-        reason: picked.reason,
-        scores: picked.scores,
-        match: matches.get(picked.replica) ?? noMatch,
-      }
-    );
+    const { replica: id, reason } = picked;
+    this.#lastPicks.set(id, ++this.#picks);
+    if (reason === 'soonest' || reason === 'session') this.#newcomers.add(pool.pool, id);
+    const replica = pool.replicas.find(({ replicaId }) => replicaId === id);
+    return replica && { replica, reason, scores: picked.scores, match: matches.get(id) ?? noMatch };
+  }
+
+  #choosable(
+    pool: PoolDocument,
+    work: Work,
+    { open, matches, now }: { open: readonly ReplicaState[]; matches: Map<string, PrefixMatch>; now: number },
+  ): Choosable[] {
+    const { bytesPerToken, pace, speeds } = this.#parts;
+    const expect = cacheExpecter(bytesPerToken, work);
+    return open.map((state) => {
+      const { id, kvTokens = pool.engine.kvTokens, residentAdapters } = state;
+      const { block } = matches.get(id) ?? noMatch;
+      const { predictedCachedTokens, privateContextTokens, prefill } = expect(matches.get(id) ?? noMatch);
+      const slowness = speeds.slownessOf(id, now);
+      const own = pace.secondsFor(pool.pool, prefill);
+      return Object.assign(state, {
+        matchedBlock: block,
+        cachedTokens: predictedCachedTokens,
+        newTokens: privateContextTokens,
+        kvTokens,
+        slowness,
+        lacksAdapter: work.adapter !== undefined && residentAdapters?.includes(work.adapter) === false,
+        ownSeconds: own === undefined ? undefined : own * slowness,
+        lastPick: this.#lastPicks.get(id) ?? 0,
+        newcomers: this.#newcomers.of(pool.pool, id),
+      });
+    });
   }
 }
 

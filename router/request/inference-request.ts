@@ -128,6 +128,7 @@ export class InferenceRequest implements Disposable {
       ...(capacityTimeoutMs !== undefined && { capacityTimeoutMs }),
       ...(continues !== undefined && { continues }),
       ...(only !== undefined && { only }),
+      ...(pool.adapters?.includes(engineModel) === true && { adapter: engineModel }),
     };
     this.note({ pool: pool.pool, model: scan.model, stream: this.streamed, bodyBytes: body.bytes });
   }

@@ -1,39 +1,53 @@
-import { byLoad, byWeightFor, conversationKey, firstOf, type Candidate, type Policy } from './policy.ts';
-
-/** A replica with more requests than `factor` times the mean and `slack` is overloaded. */
-const loadLimit = { factor: 1.25, slack: 2 } as const;
+import { longestMatch } from './longest-match.ts';
+import { byWeightFor, conversationKey, firstOf, type Candidate, type Policy } from './policy.ts';
 
 /**
- * Fairway's own. A match counts as affinity only if it reaches past the first user message: tools and system prompt are
- * everybody's. With affinity: by match, then in-flight, the first that is not overloaded. Without: least in-flight, ties by
- * longer match, then by rendezvous rank. A conversation that has a name, or that goes on though nobody is known to have it,
- * goes by rendezvous with bounded load (Mirrokni, Thorup, Zadimoghaddam 2016), keyed by its name or by the chain through
- * its first user message. One whose KV cache is full counts as overloaded while another one's is not.
+ * Candidates whose cost is above the least by no more than that, which is half a request's, cost the same. Between such the
+ * conversation's rendezvous decides, so that routers which see the same do not all choose the same for many new
+ * conversations; one that nobody is known to have gives a whole request for the place that all routers agree on.
+ */
+const [nearTie, homeTie] = [0.05, 0.1] as const;
+/** In a nearly idle pool a replica gets no new conversation while it has got more than so many times the mean lately. */
+const newcomersMax = 1.25;
+
+/**
+ * Fairway's own: where the request costs least (`predictCost`). A match counts as the conversation's only if it reaches
+ * past the first user message: tools and system prompt are everybody's. While the pace of the pool is unknown: by longest
+ * match.
  */
 export const affinity: Policy = (asked, candidates) => {
+  if (candidates.some(({ cost }) => cost === undefined)) return longestMatch(asked, candidates);
   const { prompt, session, continues } = asked;
   const { firstUserEnd, keys } = prompt;
-  const key = conversationKey(asked);
-  const byWeight = byWeightFor(key ?? 0n);
-  const byMatch = (a: Candidate, b: Candidate): number =>
-    b.matchedBlock - a.matchedBlock || a.load - b.load || byWeight(a, b);
-  const least = (): string => firstOf(candidates, (a, b) => byLoad(a, b) || byMatch(a, b)).id;
-  const holders = candidates.filter(({ matchedBlock }) => firstUserEnd >= 0 && matchedBlock >= firstUserEnd);
-  const roomy = candidates.filter(withRoom(candidates));
-  if (holders.length > 0) {
-    const able = holders.filter((one) => roomy.includes(one));
-    if (able.length === 0) return { replica: least(), reason: 'affinity_overloaded' };
-    return { replica: firstOf(able, byMatch).id, reason: 'affinity' };
+  const byWeight = byWeightFor(conversationKey(asked) ?? 0n);
+  const cheapest = (among: readonly Candidate[], tie: number): Candidate => {
+    const least = among.reduce((sum, one) => Math.min(sum, totalOf(one)), Infinity);
+    return firstOf(
+      among.filter((one) => totalOf(one) <= least + tie),
+      byWeight,
+    );
+  };
+  const isHolder = ({ matchedBlock }: Candidate): boolean => firstUserEnd >= 0 && matchedBlock >= firstUserEnd;
+  if (candidates.some(isHolder)) {
+    const taken = cheapest(candidates, nearTie);
+    return { replica: taken.id, reason: isHolder(taken) ? 'affinity' : 'affinity_overloaded' };
   }
   const goesOn = continues !== undefined || (firstUserEnd >= 0 && keys.length > firstUserEnd + 1);
-  if (key === undefined || !(goesOn || session !== undefined)) return { replica: least(), reason: 'least_in_flight' };
-  return { replica: roomy.length > 0 ? firstOf(roomy, byWeight).id : least(), reason: 'session' };
+  if (goesOn || session !== undefined) return { replica: cheapest(candidates, homeTie).id, reason: 'session' };
+  return { replica: cheapest(withoutCrowded(candidates), nearTie).id, reason: 'soonest' };
 };
 
-/** Whether a candidate is not overloaded, beside the others. */
-function withRoom(candidates: readonly Candidate[]): (candidate: Candidate) => boolean {
-  const mean = candidates.reduce((sum, { load }) => sum + load, 0) / candidates.length;
-  const limit = loadLimit.factor * mean + loadLimit.slack;
-  const allFull = candidates.every(({ isFull }) => isFull);
-  return ({ load, isFull }) => load <= limit && (allFull || !isFull);
+/**
+ * Where fewer requests are under way than there are replicas, load spreads nothing, and a client that sends one at a time
+ * would send all new conversations to the first replica that has their system prompt.
+ */
+function withoutCrowded(candidates: readonly Candidate[]): readonly Candidate[] {
+  const load = candidates.reduce((sum, one) => sum + one.load, 0);
+  if (load >= candidates.length) return candidates;
+  const mean = candidates.reduce((sum, { newcomers }) => sum + newcomers, 0) / candidates.length;
+  return candidates.filter(({ newcomers }) => newcomers <= newcomersMax * mean);
+}
+
+function totalOf({ cost }: Candidate): number {
+  return cost?.total ?? Infinity;
 }

@@ -23,7 +23,18 @@ function choose(policy: Routing['policy'], rows: readonly Row[], asked: Partial<
   );
   return pick({ prompt: promptOf(100n), ...asked, ...(policy && { policy }) }, view);
 }
-const idle = { doubt: 0, unseen: 0, lastPick: 0 };
+const idle = {
+  doubt: 0,
+  unseen: 0,
+  cachedTokens: 0,
+  newTokens: 0,
+  kvTokens: 1_000_000,
+  ownSeconds: undefined,
+  slowness: 1,
+  lacksAdapter: false,
+  lastPick: 0,
+  newcomers: 0,
+};
 
 const heaviest = (ids: readonly string[], key: bigint): string | undefined =>
   ids.toSorted((a, b) => heavierFirst(rendezvousWeight(a, key), rendezvousWeight(b, key)))[0];

@@ -6,13 +6,14 @@ import { hashText } from '../../scan/hash64.ts';
 import type { PromptKeys } from '../../scan/prefix-hash.ts';
 
 /**
- * - `affinity`: the replica has the conversation, and is the first by match that is not overloaded.
- * - `affinity_overloaded`: replicas have it, all overloaded; the least loaded one was taken.
+ * - `affinity`: the replica has the conversation.
+ * - `affinity_overloaded`: replicas have it, but another one is done with it sooner, or has less load.
  * - `session`: nobody is known to have it, yet it is no new one, or it has a name; its place is computed.
- * - `least_in_flight`: a new conversation, or the policy asks for no more.
+ * - `soonest`: a new conversation, where it is done soonest.
+ * - `least_in_flight`: as `soonest` while the pace of the pool is unknown, or the policy asks for no more.
  * - `round_robin`: it was this replica's turn.
  */
-export type PickReason = 'affinity' | 'affinity_overloaded' | 'session' | 'least_in_flight' | 'round_robin';
+export type PickReason = 'affinity' | 'affinity_overloaded' | 'session' | 'soonest' | 'least_in_flight' | 'round_robin';
 
 /** What a pick must know of a request. */
 export interface Asked {
@@ -29,8 +30,21 @@ export interface Asked {
 export interface Choosable extends ReplicaState {
   /** Last block of the prompt that it should hold, -1 for none. */
   readonly matchedBlock: number;
+  /** Prompt tokens that its cache should hold, and tokens that this request alone would keep there. */
+  readonly cachedTokens: number;
+  readonly newTokens: number;
+  /** What its cache has room for, tokens. */
+  readonly kvTokens: number;
+  /** Seconds that it should take for the prompt, without a queue; undefined while the pace of its pool is unknown. */
+  readonly ownSeconds: number | undefined;
+  /** How much longer it takes than its pool does: 1 as long. */
+  readonly slowness: number;
+  /** The request's adapter is known not to be on its GPU. */
+  readonly lacksAdapter: boolean;
   /** This router's last pick of it: a number that grows from pick to pick; 0 for none. */
   readonly lastPick: number;
+  /** New conversations that this router has sent there lately. */
+  readonly newcomers: number;
 }
 
 /** One of those that may take the request. */
@@ -39,6 +53,19 @@ export interface Candidate extends Choosable {
   readonly load: number;
   /** Its KV cache has no room left, so that requests wait inside. */
   readonly isFull: boolean;
+  readonly cost: Cost | undefined;
+}
+
+/** What a request costs on a replica, in predicted seconds: its own and those of others. */
+export interface Cost {
+  /** Until all is computed that came before. */
+  readonly wait: number;
+  /** For the prompt itself. */
+  readonly own: number;
+  /** Charged since its cache is nearly full of what is in use. */
+  readonly pressure: number;
+  /** All together, with what it costs others. */
+  readonly total: number;
 }
 
 /** What a policy decides. */
