@@ -28,9 +28,15 @@ export class KvPublisher implements AsyncDisposable {
   static async start(ports = { port: 0, replayPort: 0 }, next = 0): Promise<KvPublisher> {
     const events = new Publisher({ linger: 0 });
     const replay = new Router({ linger: 0 });
-    await events.bind(`tcp://127.0.0.1:${ports.port || '*'}`);
-    await replay.bind(`tcp://127.0.0.1:${ports.replayPort || '*'}`);
-    return new KvPublisher(events, replay, next);
+    try {
+      await events.bind(`tcp://127.0.0.1:${ports.port || '*'}`);
+      await replay.bind(`tcp://127.0.0.1:${ports.replayPort || '*'}`);
+      return new KvPublisher(events, replay, next);
+    } catch (error) {
+      events.close();
+      replay.close();
+      throw error;
+    }
   }
 
   /** Publishes a batch, or only keeps it for replays, as if it were lost on the way. */
