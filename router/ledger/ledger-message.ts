@@ -58,5 +58,5 @@ export type LedgerMessage =
       readonly signals: ReplicaSignals;
       readonly cache?: CacheNews;
     }
-  /** The sender is here and has no row yet. */
+  /** The sender is here, for the first time or again, and may have told others less than it knows. */
   | { readonly kind: 'hello'; readonly from: string };

@@ -1,3 +1,4 @@
+import { IndexPieces, type IndexPieceLimits } from './index-pieces.ts';
 import type { LedgerMessage } from './ledger-message.ts';
 import type { PrefixIndex, PrefixNews } from '../replicas/prefix-index.ts';
 
@@ -14,9 +15,7 @@ export interface PrefixSyncOptions {
 }
 
 /** Bounds; times in milliseconds. */
-export interface PrefixSyncLimits {
-  /** Blocks per piece of an answer. */
-  readonly pieceBlocks: number;
+export interface PrefixSyncLimits extends IndexPieceLimits {
   /** So many replicas are asked for at once. */
   readonly askingMax: number;
   /** A piece that does not come within this time is asked for again, after some tries of somebody else. */
@@ -26,9 +25,6 @@ export interface PrefixSyncLimits {
   readonly healMs: number;
   /** A router that has nobody to ask looks for so long. */
   readonly joinMs: number;
-  /** Pieces given to all others together within `piecesMs`: what joining routers cost a turn of the event loop. */
-  readonly piecesMax: number;
-  readonly piecesMs: number;
 }
 
 const defaults: PrefixSyncLimits = {
@@ -64,12 +60,10 @@ interface Want {
   reached: { readonly peer: string; readonly offset: number } | undefined;
 }
 
-/** Counters since the start, for metrics. */
-export interface PrefixSyncCounts {
+/** Since the start, for metrics. */
+interface PrefixSyncCounts {
   /** News whose parent was not known here. */
   gaps: number;
-  /** Questions that were not answered for want of time: too many pieces at once. They are asked again. */
-  refused: number;
   /** Routers that did not answer after all tries: another one is asked. */
   unanswered: number;
   /** Replicas whose blocks nobody gave in time: they become known with the news of their next requests. */
@@ -82,11 +76,11 @@ export interface PrefixSyncCounts {
  * Keeps the prefix indexes of all routers alike: tells the others what this one has changed, and takes their news. What is
  * missing (a gap in news, a replica that is new here, everything after a start) is asked of one router, the one that knows
  * of it or the oldest, and comes piece by piece, each asked for when the one before is in: nothing is broadcast, and an
- * answer cannot overrun anybody. After a silence of the channel everybody is asked for what this router has missed: as
- * pieces come in the order of use, the newest first, until some bring nothing new. Times are monotonic milliseconds.
+ * answer cannot overrun anybody. After a silence of the channel everybody is asked for what was missed, the newest first,
+ * until some pieces bring nothing new; a hello asks to be asked. Times are monotonic milliseconds.
  */
 export class PrefixSync {
-  readonly counts: PrefixSyncCounts = { gaps: 0, refused: 0, unanswered: 0, givenUp: 0, forgotten: 0 };
+  readonly #counts: PrefixSyncCounts = { gaps: 0, unanswered: 0, givenUp: 0, forgotten: 0 };
   readonly #options: PrefixSyncOptions;
   readonly #limits: PrefixSyncLimits;
   readonly #wants = new Map<string, Want>();
@@ -98,11 +92,16 @@ export class PrefixSync {
   /** Peers that have not been heard since the channel was silent. */
   #missedFrom = new Set<string>();
   #wasUp = false;
-  #given = { since: Number.NEGATIVE_INFINITY, pieces: 0 };
+  readonly #pieces: IndexPieces;
 
   constructor(options: PrefixSyncOptions) {
     this.#options = options;
     this.#limits = { ...defaults, ...options.limits };
+    this.#pieces = new IndexPieces(options, this.#limits);
+  }
+
+  get counts(): PrefixSyncCounts & { readonly refused: number } {
+    return { ...this.#counts, refused: this.#pieces.refused };
   }
 
   /** Tells the others what `PrefixIndex.insert` or `finish` has returned. */
@@ -119,9 +118,8 @@ export class PrefixSync {
       for (const peer of this.#missed.get(replica) ?? []) want.sources.add(peer);
       this.#missed.delete(replica);
     }
-    for (const replica of this.#replicas) if (!index.knows(replica)) this.#replicas.delete(replica);
-    for (const replica of this.#wants.keys()) if (!index.knows(replica)) this.#wants.delete(replica);
-    for (const replica of this.#healedAt.keys()) if (!index.knows(replica)) this.#healedAt.delete(replica);
+    for (const known of [this.#replicas, this.#wants, this.#healedAt])
+      for (const replica of known.keys()) if (!index.knows(replica)) known.delete(replica);
     this.#askWanted(now);
   }
 
@@ -129,25 +127,29 @@ export class PrefixSync {
   hear(message: LedgerMessage, now: number): void {
     switch (message.kind) {
       case 'row':
-        if (this.#missedFrom.delete(message.from))
-          for (const replica of this.#replicas) this.#wantMissed(replica, message.from, now);
+        if (this.#missedFrom.delete(message.from)) this.#wantMissed(message.from, now);
+        return this.#askWanted(now);
+      case 'hello':
+        this.#wantMissed(message.from, now);
         return this.#askWanted(now);
       case 'news':
         return this.#learn(message, now);
       case 'ask':
-        return this.#give(message, now);
+        return this.#pieces.give(message, now);
       case 'index-piece':
         return this.#take(message, now);
       case 'flows':
       case 'kept':
       case 'look':
-      case 'hello':
     }
   }
 
   /** Time has passed: asks others for what did not come. While the channel is down nothing is given up. */
   tick(now: number, isChannelUp: boolean): void {
     if (this.#wasUp && !isChannelUp) this.#missedFrom = new Set(this.#options.peers().map(({ router }) => router));
+    const { index, publish, router } = this.#options;
+    if (!this.#wasUp && isChannelUp && this.#replicas.values().some((replica) => index.blocksOf(replica) > 0))
+      publish({ kind: 'hello', from: router });
     this.#wasUp = isChannelUp;
     for (const [replica, want] of this.#wants) {
       if (!isChannelUp) want.since = now;
@@ -155,7 +157,7 @@ export class PrefixSync {
       if (want.asking !== undefined || this.#answerer(want) !== undefined) continue;
       if (now - want.since >= this.#limits.joinMs) {
         this.#wants.delete(replica);
-        if (want.asked.size > 0) this.counts.givenUp++;
+        if (want.asked.size > 0) this.#counts.givenUp++;
       }
       // Whoever did not answer is asked again: a message may have been lost.
       want.asked.clear();
@@ -168,7 +170,7 @@ export class PrefixSync {
     const { asking } = want;
     if (asking === undefined || now - asking.at < askMs) return;
     if (asking.tries >= triesMax) {
-      this.counts.unanswered++;
+      this.#counts.unanswered++;
       want.reached = asking;
       return void (want.asking = undefined);
     }
@@ -182,8 +184,12 @@ export class PrefixSync {
     const result = this.#options.index.apply(news);
     if (result === 'unknown') return this.#miss(replica, from);
     if (result === 'applied') return;
-    this.counts.gaps++;
-    this.#want(replica, now).sources.add(from);
+    this.#counts.gaps++;
+    const want = this.#want(replica, now);
+    want.sources.add(from);
+    // An answer that is under way may be past what is missing now.
+    if (want.asking?.peer !== from || want.asking.offset > 0) want.asked.delete(from);
+    want.fruitless = undefined;
     this.#askWanted(now);
   }
 
@@ -191,7 +197,7 @@ export class PrefixSync {
     const missed = this.#missed.get(replica) ?? new Set();
     this.#missed.set(replica, missed.add(from));
     const [first] = this.#missed.keys();
-    if (this.#missed.size > missedMax && first !== undefined && this.#missed.delete(first)) this.counts.forgotten++;
+    if (this.#missed.size > missedMax && first !== undefined && this.#missed.delete(first)) this.#counts.forgotten++;
   }
 
   #want(replica: string, now: number): Want {
@@ -212,13 +218,14 @@ export class PrefixSync {
   }
 
   /** What a peer has learned since it was heard last. */
-  #wantMissed(replica: string, peer: string, now: number): void {
-    const isNew = !this.#wants.has(replica);
-    const want = this.#want(replica, now);
-    want.sources.add(peer);
-    if (!isNew) return;
-    want.dueAt = now;
-    want.fruitless = 0;
+  #wantMissed(peer: string, now: number): void {
+    for (const replica of this.#replicas) {
+      const isNew = !this.#wants.has(replica);
+      const want = this.#want(replica, now);
+      want.sources.add(peer);
+      want.asked.delete(peer);
+      if (isNew) Object.assign(want, { dueAt: now, fruitless: 0 });
+    }
   }
 
   #askWanted(now: number): void {
@@ -250,26 +257,6 @@ export class PrefixSync {
     this.#options.publish({ kind: 'ask', from: this.#options.router, to: peer, replica, offset });
   }
 
-  #give({ from, replica, offset }: Extract<LedgerMessage, { kind: 'ask' }>, now: number): void {
-    const { index, publish, router } = this.#options;
-    const { pieceBlocks, piecesMax, piecesMs } = this.#limits;
-    if (now - this.#given.since >= piecesMs) this.#given = { since: now, pieces: 0 };
-    if (this.#given.pieces >= piecesMax) return void this.counts.refused++;
-    this.#given.pieces += 1;
-    const blocks = index.blocks(replica, { offset, count: pieceBlocks });
-    publish({
-      kind: 'index-piece',
-      from: router,
-      to: from,
-      replica,
-      offset,
-      last: blocks.length < pieceBlocks,
-      keys: BigUint64Array.from(blocks, ({ key }) => key),
-      parents: BigUint64Array.from(blocks, ({ parent }) => parent),
-      bytes: Uint32Array.from(blocks, ({ bytes }) => bytes),
-    });
-  }
-
   #take(message: Extract<LedgerMessage, { kind: 'index-piece' }>, now: number): void {
     const { from, replica, offset, last, keys, parents, bytes } = message;
     const want = this.#wants.get(replica);
@@ -283,9 +270,11 @@ export class PrefixSync {
       this.#wants.delete(replica);
       this.#healedAt.set(replica, now);
       // Others told meanwhile of what is missing here: they are asked in their turn.
-      for (const source of want.sources.difference(want.asked))
-        if (want.fruitless === undefined) this.#want(replica, now).sources.add(source);
-        else this.#wantMissed(replica, source, now);
+      for (const source of want.sources.difference(want.asked)) {
+        const next = this.#want(replica, now);
+        next.sources.add(source);
+        if (want.fruitless !== undefined) Object.assign(next, { dueAt: now, fruitless: 0 });
+      }
       return this.#askWanted(now);
     }
     Object.assign(want.asking, { offset: offset + keys.length, at: now, tries: 1 });

@@ -63,6 +63,16 @@ describe('RedisLedgerChannel on its own', () => {
     await eventually(() => expect(a.up()).toBe(true));
   });
 
+  test('is down for a while when its connection breaks but for a moment: words of others are lost then', async () => {
+    await using server = await startRedisServer();
+    await using admin = connectRedis({ url: server.url, name: 'admin', log });
+    await using a = open(server.url, 'a');
+    await eventually(() => expect(a.up() && admin.up()).toBe(true));
+    await admin.client.client('KILL', 'TYPE', 'PUBSUB');
+    await eventually(() => expect(a.up()).toBe(false), { everyMs: 250 });
+    await eventually(() => expect(a.up()).toBe(true));
+  });
+
   test('works without a server, and finds it when it comes', async () => {
     await using server = await startRedisServer();
     await server.kill();

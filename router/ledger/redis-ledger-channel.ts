@@ -62,6 +62,8 @@ export class RedisLedgerChannel implements LedgerChannel {
   /** The newest row, and when it was published. */
   #lastRow: { readonly row: LedgerRow; readonly at: number } | undefined;
   #heardItselfAt = -Infinity;
+  /** When something may have been lost: others' words, or its own. */
+  #lostAt = -Infinity;
   #connectedAt: number;
   #closed = false;
   #sent = 0;
@@ -95,8 +97,9 @@ export class RedisLedgerChannel implements LedgerChannel {
     return () => this.#handlers.delete(handler);
   }
 
+  /** Down for a beat at least: whoever looks now and then must see that something was lost. */
   up(): boolean {
-    return this.#options.clock.monotonic() - this.#heardItselfAt <= echoTtlMs;
+    return this.#hearsItself() && this.#options.clock.monotonic() - this.#lostAt >= beatMs;
   }
 
   counts(): RedisLedgerCounts {
@@ -128,6 +131,11 @@ export class RedisLedgerChannel implements LedgerChannel {
       );
     };
     client.on('ready', subscribe);
+    client.on('close', () => (this.#lostAt = this.#options.clock.monotonic()));
+  }
+
+  #hearsItself(): boolean {
+    return this.#options.clock.monotonic() - this.#heardItselfAt <= echoTtlMs;
   }
 
   #hear(text: string): void {
@@ -145,8 +153,11 @@ export class RedisLedgerChannel implements LedgerChannel {
   /** While this router does not hear itself only beats go out: what nobody hears must not pile up in a socket. */
   #push(): void {
     this.#pushTimer = undefined;
-    if (!this.up()) this.#outbox.dropWaiting();
-    for (const { to, messages } of this.up() ? this.#outbox.take() : [])
+    const hearsItself = this.#hearsItself();
+    const { dropped } = this.#outbox;
+    if (!hearsItself) this.#outbox.dropWaiting();
+    if (this.#outbox.dropped > dropped) this.#lostAt = this.#options.clock.monotonic();
+    for (const { to, messages } of hearsItself ? this.#outbox.take() : [])
       this.#send(
         messages.map((message) => (message.kind === 'row' ? this.#word() : message)),
         to === undefined ? this.#channel : this.#channelOf(to),

@@ -4,7 +4,7 @@ import type { LedgerChannel } from '../ledger/ledger-channel.ts';
 import type { LedgerMessage } from '../ledger/ledger-message.ts';
 import type { AnswerNote, AnswerStore } from '../ledger/answer-store.ts';
 import { AnswerSync } from '../ledger/answer-sync.ts';
-import { PrefixSync, type PrefixSyncCounts } from '../ledger/prefix-sync.ts';
+import { PrefixSync } from '../ledger/prefix-sync.ts';
 import { BytesPerToken } from '../replicas/bytes-per-token.ts';
 import type { CacheNews } from '../replicas/cache-news.ts';
 import { CacheReports } from '../replicas/cache-reports.ts';
@@ -63,7 +63,7 @@ export interface BrainFigures {
   readonly prefixBlocks: number;
   /** Flows whose work was forgotten for want of room. */
   readonly flowsForgotten: number;
-  readonly prefixSync: Readonly<PrefixSyncCounts>;
+  readonly prefixSync: PrefixSync['counts'];
   readonly keptAnswers: number;
   readonly keptAnswersForgotten: number;
   readonly keptAnswersNotAsked: number;
