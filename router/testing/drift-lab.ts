@@ -71,7 +71,10 @@ export class DriftLab {
     const { engine } = poolDocument();
     const kvTokens = Math.round(preset.kvTokens * options.told);
     this.#pool = poolDocument({
-      replicas: Array.from({ length: replicas }, (_, at) => replicaAt(at + 1)),
+      replicas: Array.from({ length: replicas }, (_, at) => ({
+        ...replicaAt(at + 1),
+        replicaId: `00000000-0000-8001-8000-00000000000${at}`,
+      })),
       engine: { ...engine, kvTokens },
     });
     for (const { replicaId } of this.#pool.replicas) this.#engines.set(replicaId, new Engine(preset));
@@ -100,7 +103,7 @@ export class DriftLab {
       const step = Math.min(...[...this.#engines.values()].map((engine) => engine.nextEventAt() ?? Infinity));
       this.#time = Math.min(next, step);
       this.#isWarm = this.#time >= warmAt;
-      for (const [replica, engine] of this.#engines) this.#advance(replica, engine);
+      for (const engine of this.#engines.values()) this.#advance(engine);
       if (this.#time >= tickAt) {
         this.#brain.tick();
         tickAt += tickMs;
@@ -140,10 +143,10 @@ export class DriftLab {
     const { promptTokens, outputTokens } = parts;
     this.#running.set(id, { ...parts, sentAt: this.#time, cachedTokens: 0 });
     engine?.submit({ id, promptTokens, outputTokens, blocks }, this.#time);
-    if (engine !== undefined) this.#advance(replica, engine);
+    if (engine !== undefined) this.#advance(engine);
   }
 
-  #advance(_replica: string, engine: Engine): void {
+  #advance(engine: Engine): void {
     if ((engine.nextEventAt() ?? 0) > this.#time) return;
     for (const event of engine.advance(this.#time)) {
       const running = this.#running.get(event.id);
