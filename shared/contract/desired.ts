@@ -58,7 +58,7 @@ export const routingSchema = z.object({
     .enum(['affinity', 'least_in_flight', 'round_robin', 'session_hash', 'aibrix'])
     .optional()
     .describe(
-      'Where a request goes. `affinity`: where it is done soonest, by what each replica has cached and under way. `least_in_flight`: where the least are in flight. `round_robin`: to one after the other. `session_hash`: a conversation that has a name always to the same replica. `aibrix`: by longest match, unless that replica is overloaded (the prefix-cache rule of AIBrix).',
+      'Where a request goes. `affinity`: where it is done soonest, by what each replica has cached and under way; for conversations and prompts that share much. `least_in_flight`: where the least are in flight; for prompts that share nothing. `round_robin`: to one after the other; for requests of one size on engines without a prefix cache. `session_hash`: a conversation always to the same replica, by its name, else by its first user message, whatever the load. `aibrix`: by longest match, unless that replica has far more requests than others (the prefix-cache rule of AIBrix). The last three are also there to compare with.',
     ),
   sessionHeader: z
     .string()
