@@ -50,6 +50,12 @@ describe('where a request costs least', () => {
       'b',
       'affinity',
     ],
+    [
+      'a short turn stays where the most of it is, not where a few requests fewer are under way',
+      { a: { ...holds, matchedBlock: 2, ownSeconds: 0.002 }, b: { ...holds, ownSeconds: 0.001, inFlight: 2 } },
+      'b',
+      'affinity',
+    ],
     ['nobody has it: the longest match', { a: { ownSeconds: 3.5, inFlight: 9 }, b: {} }, 'a', 'session'],
     ['equal matches: the least work', { a: { prefillSecondsLeft: 9 }, b: {} }, 'b', 'session'],
     ['what no router knows of is work', { a: { unseen: 9 }, b: { inFlight: 2 } }, 'b', 'session'],

@@ -7,13 +7,15 @@ import { byWeightFor, conversationKey, firstOf, type Candidate, type Policy } fr
  * conversations; one that nobody is known to have gives a whole request for the place that all routers agree on.
  */
 const [nearTie, homeTie] = [0.05, 0.1] as const;
+/** A conversation leaves a replica that has it and is not overloaded for one that saves more than so many seconds. */
+const moveSeconds = 1;
 /** In a nearly idle pool a replica gets no new conversation while it has got more than so many times the mean lately. */
 const newcomersMax = 1.25;
 
 /**
- * Fairway's own: where the request costs least (`predictCost`). A match counts as the conversation's only if it reaches
- * past the first user message: tools and system prompt are everybody's. While the pace of the pool is unknown: by longest
- * match.
+ * Fairway's own: where the request costs least (`predictCost`); a conversation stays where its longest match is while that
+ * replica is not overloaded and nobody is much cheaper. A match counts as the conversation's only if it reaches past the
+ * first user message: tools and system prompt are everybody's. While the pace of the pool is unknown: by longest match.
  */
 export const affinity: Policy = (asked, candidates) => {
   if (candidates.some(({ cost }) => cost === undefined)) return longestMatch(asked, candidates);
@@ -30,6 +32,10 @@ export const affinity: Policy = (asked, candidates) => {
   const isHolder = ({ matchedBlock }: Candidate): boolean => firstUserEnd >= 0 && matchedBlock >= firstUserEnd;
   if (candidates.some(isHolder)) {
     const taken = cheapest(candidates, nearTie);
+    // A few requests more beside it are no reason: what is cached of a short turn costs next to nothing to compute.
+    const stays = longestMatch(asked, candidates);
+    const staying = candidates.find(({ id }) => id === stays.replica);
+    if (stays.reason === 'affinity' && staying && totalOf(staying) <= totalOf(taken) + moveSeconds) return stays;
     return { replica: taken.id, reason: isHolder(taken) ? 'affinity' : 'affinity_overloaded' };
   }
   const goesOn = continues !== undefined || (firstUserEnd >= 0 && keys.length > firstUserEnd + 1);

@@ -2,9 +2,8 @@ import type { Choosable, Cost } from './policy.ts';
 
 /**
  * What it costs to fill a cache, as a multiple of the time that filling it takes: it drops what other conversations come
- * back for, so that a match is worth more than the seconds which it saves. Chosen with the two shares below by
- * `loadtest/virtual/run.ts --engineers 310 --seeds 1,2,3,4 --minutes 24 --warmup 8` among 4, 10, 20 and 30. With less a fleet
- * that is busy scatters its conversations (1 instead of 10: 87 % hits instead of 92, which takes a quarter of its goodput).
+ * back for, so that a match is worth more than the seconds which it saves. Chosen with the two shares below in virtual time
+ * with 310 engineers, among 4, 10, 20 and 30 on four seeds: few, so that neighbouring values may do as well.
  */
 const cachePrice = 10;
 /** Share of the wait that counts, and seconds of a request that is under way: among 0.1, 0.3, 0.6, 1 and 0.05, 0.1, 0.2, 0.3. */
