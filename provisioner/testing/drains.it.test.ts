@@ -68,7 +68,7 @@ describe('what is told of drains', () => {
     lab.router.silent = false;
     lab.inFlight.clear();
     await eventually(async () => expect(await drainingOf()).toBeUndefined());
-    expect(drains().map(({ type }) => type)).toEqual(['drain.began', 'drain.ended']);
+    await eventually(() => expect(drains().map(({ type }) => type)).toEqual(['drain.began', 'drain.ended']));
     await lab.publish({ ...deleted(spec), version: 3 });
     await lab.isGone(spec.endpointId);
   });
