@@ -2,11 +2,11 @@ import type { Choosable, Cost } from './policy.ts';
 
 /**
  * What it costs to fill a cache, as a multiple of the time that filling it takes: it drops what other conversations come
- * back for, so that a match is worth more than the seconds which it saves. Chosen with the two shares below in virtual time
- * with 310 engineers, among 4, 10, 20 and 30 on four seeds: few, so that neighbouring values may do as well.
+ * back for, so that a match is worth more than the seconds which it saves. Chosen in virtual time, together with the two
+ * figures below, among about 45 settings on one to four seeds: so few that neighbouring values may do as well.
  */
 const cachePrice = 10;
-/** Share of the wait that counts, and seconds of a request that is under way: among 0.1, 0.3, 0.6, 1 and 0.05, 0.1, 0.2, 0.3. */
+/** Share of the wait that counts, and seconds of a request that is under way. */
 const [waitShare, requestSeconds] = [0.3, 0.1] as const;
 /** Use of the cache by requests under way beyond which it puts some of them back, and the price of all of it, seconds. */
 const [pressureFrom, pressureSeconds] = [0.95, 60] as const;
