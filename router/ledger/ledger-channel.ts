@@ -6,8 +6,8 @@ import type { LedgerMessage } from './ledger-message.ts';
  */
 export interface LedgerChannel extends AsyncDisposable {
   /**
-   * Sends soon, to all or to the one that the message names; never waits and never throws. Of rows only the newest is sent; it is repeated at every beat, so that
-   * late and cut-off routers get it too.
+   * Sends soon, to all or to the one that the message names; never waits and never throws. Of rows only the newest is sent;
+   * it is repeated at every beat, so that late and cut-off routers get it too.
    */
   publish(message: LedgerMessage): void;
   /** Calls `handler` with each message of others that is for all or for this router, until the returned function is called. */
