@@ -1,5 +1,5 @@
 import { longestMatch } from './longest-match.ts';
-import { byWeightFor, conversationKey, firstOf, type Candidate, type Policy } from './policy.ts';
+import { byWeightFor, conversationKey, firstOf, goesOn, holderOf, type Candidate, type Policy } from './policy.ts';
 
 /**
  * Candidates whose cost is above the least by no more than that, which is half a request's, cost the same. Between such the
@@ -14,13 +14,10 @@ const newcomersMax = 1.25;
 
 /**
  * Fairway's own: where the request costs least (`predictCost`); a conversation stays where its longest match is while that
- * replica is not overloaded and nobody is much cheaper. A match counts as the conversation's only if it reaches past the
- * first user message: tools and system prompt are everybody's. While the pace of the pool is unknown: by longest match.
+ * replica is not overloaded and nobody is much cheaper. While the pace of the pool is unknown: by longest match.
  */
 export const affinity: Policy = (asked, candidates) => {
   if (candidates.some(({ cost }) => cost === undefined)) return longestMatch(asked, candidates);
-  const { prompt, session, continues } = asked;
-  const { firstUserEnd, keys } = prompt;
   const byWeight = byWeightFor(conversationKey(asked) ?? 0n);
   const cheapest = (among: readonly Candidate[], tie: number): Candidate => {
     const least = among.reduce((sum, one) => Math.min(sum, totalOf(one)), Infinity);
@@ -29,7 +26,7 @@ export const affinity: Policy = (asked, candidates) => {
       byWeight,
     );
   };
-  const isHolder = ({ matchedBlock }: Candidate): boolean => firstUserEnd >= 0 && matchedBlock >= firstUserEnd;
+  const isHolder = holderOf(asked);
   if (candidates.some(isHolder)) {
     const taken = cheapest(candidates, nearTie);
     // A few requests more beside it are no reason: what is cached of a short turn costs next to nothing to compute.
@@ -38,8 +35,8 @@ export const affinity: Policy = (asked, candidates) => {
     if (stays.reason === 'affinity' && staying && totalOf(staying) <= totalOf(taken) + moveSeconds) return stays;
     return { replica: taken.id, reason: isHolder(taken) ? 'affinity' : 'affinity_overloaded' };
   }
-  const goesOn = continues !== undefined || (firstUserEnd >= 0 && keys.length > firstUserEnd + 1);
-  if (goesOn || session !== undefined) return { replica: cheapest(candidates, homeTie).id, reason: 'session' };
+  if (goesOn(asked) || asked.session !== undefined)
+    return { replica: cheapest(candidates, homeTie).id, reason: 'session' };
   return { replica: cheapest(withoutCrowded(candidates), nearTie).id, reason: 'soonest' };
 };
 

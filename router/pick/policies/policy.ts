@@ -84,6 +84,19 @@ export function conversationKey({ session, prompt, continues }: Asked): bigint |
   return root === 0n ? prompt.keys[prompt.firstUserEnd] : root;
 }
 
+/** Whether it is no new conversation. */
+export function goesOn({ prompt: { firstUserEnd, keys }, continues }: Asked): boolean {
+  return continues !== undefined || (firstUserEnd >= 0 && keys.length > firstUserEnd + 1);
+}
+
+/**
+ * Who has the conversation: a match counts only if it reaches past the first user message, since tools and system prompt
+ * are everybody's.
+ */
+export function holderOf({ prompt: { firstUserEnd } }: Asked): (candidate: Candidate) => boolean {
+  return ({ matchedBlock }) => firstUserEnd >= 0 && matchedBlock >= firstUserEnd;
+}
+
 /** For sorting: by rendezvous with a conversation, the same on every router. */
 export function byWeightFor(key: bigint): (a: Candidate, b: Candidate) => number {
   const weights = new Map<string, bigint>();
