@@ -56,7 +56,7 @@ export class VirtualFleet {
     const rule = this.#ruleOf(this.#scenario.policy);
     const signalsOf: ConstructorParameters<typeof Rival>[0]['signalsOf'] = (id) => replicas.get(id)?.signals() ?? {};
     const rival = rule && {
-      rival: new Rival({ rule, replicas: this.pool.replicas, signalsOf, now: () => this.time.now() }),
+      rival: new Rival({ rule, replicas: this.pool.replicas, signalsOf }),
     };
     const place: RouterPlace = { time, pool: this.pool, replicas, hopMs, channel: redis.open(router, time), ...rival };
     return new VirtualRouter(router, place);

@@ -89,7 +89,7 @@ export class Brain implements Picker, Disposable {
   readonly #caches: CacheReports;
   readonly #bytesPerToken = new BytesPerToken();
   readonly #pace = new PrefillPace();
-  readonly #index = new PrefixIndex(() => this.#clock.monotonic());
+  readonly #index = new PrefixIndex();
   readonly #sync: PrefixSync;
   readonly #answers: KeptAnswers;
   readonly #answerSync: AnswerSync;

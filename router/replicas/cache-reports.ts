@@ -17,8 +17,8 @@ interface CacheReportsParts {
 const heldSlack = 0.1;
 
 /**
- * What engines say of their own caches as a whole, and what that corrects in the index: its size, that it is empty, that
- * it holds less than the mirror does, and how fast it is evicted. Times are monotonic milliseconds.
+ * What engines say of their own caches as a whole, and what that corrects in the index: its size, that it is empty, and
+ * that it holds less than the mirror does. Times are monotonic milliseconds.
  */
 export class CacheReports {
   readonly #parts: CacheReportsParts;
@@ -44,15 +44,13 @@ export class CacheReports {
   }
 
   /** Its events say so. What is being computed is in the mirror already, and not yet in the engine's cache. */
-  heard(replica: string, { clearedAgeMs = Infinity, heldTokens, evictedPerSecond }: CacheNews, now: number): void {
+  heard(replica: string, { clearedAgeMs = Infinity, heldTokens }: CacheNews, now: number): void {
     const { pools, index, bytesPerToken, table } = this.#parts;
     if (this.#resets.cleared(replica, now - clearedAgeMs, now)) index.clear(replica);
     const pool = pools.poolOf(replica);
-    if (pool === undefined) return;
-    const bytesOf = (tokens: number): number => tokens * bytesPerToken.of(pool.pool);
+    if (pool === undefined || heldTokens === undefined) return;
     const slack = heldSlack * bytesPerToken.capacityOf(pool, replica);
-    if (heldTokens !== undefined)
-      index.shrink(replica, bytesOf(heldTokens + table.load(replica, now).privateContextTokens) + slack);
-    index.setEviction(replica, evictedPerSecond === undefined ? undefined : bytesOf(evictedPerSecond) / 1000);
+    const tokens = heldTokens + table.load(replica, now).privateContextTokens;
+    index.shrink(replica, tokens * bytesPerToken.of(pool.pool) + slack);
   }
 }

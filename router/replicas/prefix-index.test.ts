@@ -20,7 +20,7 @@ function prompt(path: string): PromptKeys {
 
 const everything = { offset: 0, count: 1e9 };
 const index = (blocks = 100, blocksPerReplicaMax = 1000): PrefixIndex => {
-  const made = new PrefixIndex(() => 0, blocksPerReplicaMax);
+  const made = new PrefixIndex(blocksPerReplicaMax);
   made.setReplicas(new Map(['r1', 'r2', 'r3'].map((id) => [id, blocks * blockSize])));
   return made;
 };
@@ -138,7 +138,7 @@ describe('PrefixIndex', () => {
   });
 
   test('news of replicas that no pool names take no memory; once named they are taken, with their capacity', () => {
-    const [one, two] = [index(), new PrefixIndex(() => 0)];
+    const [one, two] = [index(), new PrefixIndex()];
     const news = one.insert('r1', prompt('sys/ann/one'));
     for (let i = 0; i < 1000; i++) expect(two.apply({ ...news, replica: `made-up-${i}` })).toBe('unknown');
     expect(two.apply(news)).toBe('unknown');
@@ -171,14 +171,10 @@ describe('PrefixIndex', () => {
   });
 
   test('knows what was used since each part of a prompt, and forgets what is older than what was lost', () => {
-    let now = 0;
-    const it = new PrefixIndex(() => now);
+    const it = new PrefixIndex();
     it.setReplicas(new Map([['r1', 10 * blockSize]]));
     it.insert('r1', prompt('sys/ann/1'));
-    for (const path of ['sys/bob/1', 'sys/cy/1']) {
-      now += 1000;
-      it.insert('r1', prompt(path));
-    }
+    for (const path of ['sys/bob/1', 'sys/cy/1']) it.insert('r1', prompt(path));
     expect(it.uses('r1', prompt('sys/ann/1/2'))).toEqual([
       { upTo: 1, newerBytes: 0 },
       { upTo: 3, newerBytes: 5 * blockSize },
@@ -193,28 +189,8 @@ describe('PrefixIndex', () => {
     expect(matched(it, 'sys/ann/1/2/3/4/5')).toBe(6);
   });
 
-  test('tells how long blocks stay: by what was used since, and how fast the cache fills', () => {
-    let now = 0;
-    const it = new PrefixIndex(() => now);
-    it.setReplicas(new Map([['r1', 10 * blockSize]]));
-    const stays = (path: string): number => it.staysMs('r1', prompt(path), 1);
-    it.insert('r1', prompt('a/1'));
-    expect([stays('a/1'), it.staysMs('r1', prompt('b'), 0)]).toEqual([Infinity, 0]);
-    for (const path of ['b/1', 'c/1', 'd/1']) {
-      now += 2000;
-      it.insert('r1', prompt(path));
-    }
-    // Eight blocks in six seconds; of ten, six were used since the first two, and none since the last.
-    expect(stays('d/1')).toBeCloseTo(10 / (8 / 6000));
-    expect(stays('a/1')).toBeCloseTo(4 / (8 / 6000));
-    it.setEviction('r1', blockSize / 1000);
-    expect(stays('a/1')).toBe(4000);
-    it.setEviction('r1', 0);
-    expect(stays('a/1')).toBe(Infinity);
-  });
-
   test('memory stays bounded: 48 replicas with 10 MB of prompts each take below 30 MB', () => {
-    const it = new PrefixIndex(() => 0);
+    const it = new PrefixIndex();
     it.setReplicas(new Map(Array.from({ length: 48 }, (_, i) => [`r${i}`, 10_000 * 1024])));
     const bytesUpTo = Float64Array.from({ length: 500 }, (_, i) => (i + 1) * 1024);
     for (let replica = 0; replica < 48; replica++) {
@@ -235,7 +211,7 @@ describe('PrefixMirror', () => {
       .map((words) => words.join('/'));
     fc.assert(
       fc.property(fc.array(path, { maxLength: 60 }), fc.integer({ min: 1, max: 30 }), (paths, capacity) => {
-        const mirror = new PrefixMirror({ capacityBytes: capacity * blockSize, maxBlocks: 40 }, () => 0);
+        const mirror = new PrefixMirror({ capacityBytes: capacity * blockSize, maxBlocks: 40 });
         let model: string[] = [];
         for (const used of paths) {
           const { keys } = prompt(used);

@@ -36,8 +36,6 @@ interface Entry {
   capacityBytes: number;
   /** What of that it seems to have. */
   readonly share: CacheShare;
-  /** How fast its engine evicts, bytes per millisecond, where it tells. */
-  evicts: number | undefined;
   mirror: PrefixMirror | undefined;
 }
 
@@ -52,13 +50,10 @@ const newBlocksMax = 16_384;
  * nothing, so that ids that somebody else made up take no memory.
  */
 export class PrefixIndex {
-  readonly #now: () => number;
   readonly #blocksMax: number;
   readonly #entries = new Map<string, Entry>();
 
-  /** `now`: monotonic milliseconds. */
-  constructor(now: () => number, blocksPerReplicaMax = blocksMax) {
-    this.#now = now;
+  constructor(blocksPerReplicaMax = blocksMax) {
     this.#blocksMax = blocksPerReplicaMax;
   }
 
@@ -67,7 +62,7 @@ export class PrefixIndex {
     for (const replica of this.#entries.keys()) if (!capacities.has(replica)) this.#entries.delete(replica);
     for (const [replica, capacityBytes] of capacities) {
       if (this.#entries.has(replica)) this.resize(replica, capacityBytes);
-      else this.#entries.set(replica, { capacityBytes, share: new CacheShare(), evicts: undefined, mirror: undefined });
+      else this.#entries.set(replica, { capacityBytes, share: new CacheShare(), mirror: undefined });
     }
   }
 
@@ -91,18 +86,6 @@ export class PrefixIndex {
     if (entry === undefined) return;
     entry.share.learn(seen, entry.capacityBytes);
     entry.mirror?.resize(sizeOf(entry));
-  }
-
-  /** How long what a replica holds of a prompt will stay there if nobody uses it, milliseconds; 0 for nothing. */
-  staysMs(replica: string, { keys }: Pick<PromptKeys, 'keys'>, block: number): number {
-    const { mirror, evicts } = this.#entries.get(replica) ?? {};
-    return mirror?.staysMs(keys[block] ?? 0n, evicts) ?? 0;
-  }
-
-  /** An engine tells how fast it evicts, bytes per millisecond; undefined: it does not tell any more. */
-  setEviction(replica: string, bytesPerMs: number | undefined): void {
-    const entry = this.#entries.get(replica);
-    if (entry !== undefined) entry.evicts = bytesPerMs;
   }
 
   /** An engine holds no more than this now: a replica's least recently used blocks beyond it are forgotten. */
@@ -200,7 +183,7 @@ export class PrefixIndex {
   #mirrorOf(replica: string): PrefixMirror | undefined {
     const entry = this.#entries.get(replica);
     if (entry !== undefined)
-      entry.mirror ??= new PrefixMirror({ capacityBytes: sizeOf(entry), maxBlocks: this.#blocksMax }, this.#now);
+      entry.mirror ??= new PrefixMirror({ capacityBytes: sizeOf(entry), maxBlocks: this.#blocksMax });
     return entry?.mirror;
   }
 }

@@ -39,18 +39,14 @@ export interface UsedTogether {
  */
 export class PrefixMirror {
   #limits: MirrorLimits;
-  readonly #now: () => number;
   readonly #slots = new BlockSlots();
-  readonly #ages: UseAges;
+  readonly #ages = new UseAges();
   /** Of blocks at which a prompt ended. */
   readonly #outputs = new Map<number, Generated>();
   #total = 0;
 
-  /** `now`: monotonic milliseconds. */
-  constructor(limits: MirrorLimits, now: () => number) {
+  constructor(limits: MirrorLimits) {
     this.#limits = limits;
-    this.#now = now;
-    this.#ages = new UseAges(now());
   }
 
   get blocks(): number {
@@ -103,14 +99,6 @@ export class PrefixMirror {
     }
     let upTo = 0;
     return runs.toReversed().map(({ newerBytes, blocks }) => ({ newerBytes, upTo: (upTo += blocks) }));
-  }
-
-  /** How long a block will stay if nobody uses it, milliseconds; 0 if it is not here. `rate`: eviction, bytes per ms. */
-  staysMs(key: bigint, rate?: number): number {
-    const slot = this.#slots.find(key);
-    if (slot === none) return 0;
-    const left = this.#limits.capacityBytes - this.#ages.bytesAfter(this.#slots.generationOf(slot));
-    return Math.max(1, left) / (rate ?? this.#ages.rate(this.#now()) ?? 0);
   }
 
   /** Appends blocks after `parent` (0: a prompt's start) and touches them all; false if the parent is not here. */
@@ -220,7 +208,7 @@ export class PrefixMirror {
 
   #grow(slot: number, bytes: number): void {
     this.#weigh(slot, bytes);
-    this.#ages.grew(bytes, this.#limits.capacityBytes, this.#now());
+    this.#ages.grew(bytes, this.#limits.capacityBytes);
   }
 
   #weigh(slot: number, bytes: number): void {

@@ -12,7 +12,6 @@ import { seededRandom } from '#shared/runtime/seeded-random.ts';
 
 const [replicas, kvTokens, bytesPerToken, oversubscription] = [16, 970_000, 4, 3] as const;
 const random = seededRandom(1);
-const now = (): number => performance.now();
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 const told = (what: string): void => {
   globalThis.gc?.();
@@ -23,7 +22,7 @@ const told = (what: string): void => {
 };
 
 told('before');
-const index = new PrefixIndex(now);
+const index = new PrefixIndex();
 const ids = Array.from({ length: replicas }, (_, at) => `replica-${at}`);
 index.setReplicas(new Map(ids.map((id) => [id, kvTokens * bytesPerToken])));
 const took = { insert: [] as number[], match: [] as number[], finish: [] as number[] };

@@ -101,7 +101,7 @@ async function post(port: number, body: Buffer): Promise<void> {
 
 /** Books a prompt that shares nothing with any before, on a replica whose mirror holds as many blocks as it may. */
 function booking(scan: ScannedBody): () => () => unknown {
-  const index = new PrefixIndex(() => 0);
+  const index = new PrefixIndex();
   index.setReplicas(new Map([['replica', Infinity]]));
   let conversation = 0;
   const next = (): (() => unknown) => {

@@ -22,8 +22,6 @@ export interface RivalParts {
   readonly rule: RivalRule;
   readonly replicas: readonly PoolReplica[];
   readonly signalsOf: (replica: string) => ReplicaSignals;
-  /** Monotonic milliseconds. */
-  readonly now: () => number;
 }
 
 /** llm-d's history of a server: 31,250 blocks of 64 tokens of 4 characters, of prompts up to 131,072 tokens. */
@@ -41,7 +39,7 @@ export class Rival {
 
   constructor(parts: RivalParts) {
     this.#parts = parts;
-    this.#history = new PrefixIndex(parts.now);
+    this.#history = new PrefixIndex();
     this.#history.setReplicas(new Map(parts.replicas.map(({ replicaId }) => [replicaId, historyBytes])));
   }
 
