@@ -1,22 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { noLoad } from '../replicas/replica-view.ts';
 import type { ReplicaCondition, ReplicaState } from '../replicas/replica-view.ts';
+import { heaviest, idleReplica } from '../testing/idle-replica.ts';
 import { pick } from './pick.ts';
 import type { Work } from './picker.ts';
 import type { Choosable } from './policies/policy.ts';
-import { heavierFirst, rendezvousWeight } from '../replicas/rendezvous.ts';
-
-/** Nothing is known of the pool's pace. */
-const unlearned = {
-  cachedTokens: 0,
-  newTokens: 0,
-  kvTokens: 1_000_000,
-  ownSeconds: undefined,
-  slowness: 1,
-  lacksAdapter: false,
-  lastPick: 0,
-  newcomers: 0,
-};
 
 type Row = [id: string, inFlight: number, matchedBlock?: number, more?: ReplicaCondition | Partial<ReplicaState>];
 
@@ -31,21 +18,14 @@ const laterTurn = promptOf([1n, 2n, 3n, 4n, 5n, 6n, 7n]);
 
 function choose(rows: readonly Row[], asked: Partial<Pick<Work, 'prompt' | 'session' | 'continues' | 'policy'>> = {}) {
   const view = rows.map(([id, inFlight, matchedBlock = -1, more = {}]): Choosable => ({
-    ...noLoad,
+    ...idleReplica,
     id,
     inFlight,
     matchedBlock,
-    condition: 'ready',
-    doubt: 0,
-    unseen: 0,
-    ...unlearned,
     ...(typeof more === 'string' ? { condition: more } : more),
   }));
   return pick({ prompt: firstTurn, ...asked }, view);
 }
-
-const heaviest = (ids: readonly string[], key: bigint): string | undefined =>
-  ids.toSorted((a, b) => heavierFirst(rendezvousWeight(a, key), rendezvousWeight(b, key)))[0];
 
 test('an endpoint may say that caches do not count: then the least loaded is taken, whoever has the conversation', () => {
   const rows: Row[] = [

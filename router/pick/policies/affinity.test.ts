@@ -1,26 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { replicaAt } from '#shared/testing/documents.ts';
-import { noLoad } from '../../replicas/replica-view.ts';
 import { BrainLab, type LabRouter } from '../../testing/brain-lab.ts';
+import { idleReplica } from '../../testing/idle-replica.ts';
 import { pick } from '../pick.ts';
 import type { Slot, Work } from '../picker.ts';
 import type { Choosable } from './policy.ts';
-
-const idle = {
-  ...noLoad,
-  condition: 'ready',
-  doubt: 0,
-  unseen: 0,
-  matchedBlock: -1,
-  cachedTokens: 0,
-  newTokens: 1000,
-  kvTokens: 1_000_000,
-  ownSeconds: 4,
-  slowness: 1,
-  lacksAdapter: false,
-  lastPick: 0,
-  newcomers: 0,
-} as const;
 
 /** A turn of a conversation whose first message ends with block 2, beside replicas that would take 4 s for it. */
 function choose(rows: Record<string, Partial<Choosable>>, asked: Partial<Work> = {}) {
@@ -29,7 +13,13 @@ function choose(rows: Record<string, Partial<Choosable>>, asked: Partial<Work> =
     bytesUpTo: Float64Array.from([1000, 2000, 3000, 4000, 5000]),
     firstUserEnd: 2,
   };
-  const view = Object.entries(rows).map(([id, more]): Choosable => ({ ...idle, ...more, id }));
+  const view = Object.entries(rows).map(([id, more]): Choosable => ({
+    ...idleReplica,
+    newTokens: 1000,
+    ownSeconds: 4,
+    ...more,
+    id,
+  }));
   return pick({ prompt, ...asked }, view);
 }
 const holds: Partial<Choosable> = { matchedBlock: 4, cachedTokens: 60_000, newTokens: 100, ownSeconds: 0.1 };

@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Routing } from '#shared/contract/desired.ts';
-import { noLoad } from '../../replicas/replica-view.ts';
 import { BrainLab } from '../../testing/brain-lab.ts';
+import { heaviest, idleReplica } from '../../testing/idle-replica.ts';
 import { replicaAt } from '#shared/testing/documents.ts';
 import { pick } from '../pick.ts';
 import type { Work } from '../picker.ts';
-import { heavierFirst, rendezvousWeight } from '../../replicas/rendezvous.ts';
 import type { Choosable } from './policy.ts';
 
 type Row = [id: string, inFlight: number, matchedBlock?: number, more?: Partial<Choosable>];
@@ -18,26 +17,15 @@ const promptOf = (user: bigint): Work['prompt'] => ({
 });
 
 function choose(policy: Routing['policy'], rows: readonly Row[], asked: Partial<Work> = {}) {
-  const view = rows.map(([id, inFlight, matchedBlock = -1, more = {}]): Choosable =>
-    Object.assign({ ...noLoad, id, inFlight, matchedBlock, condition: 'ready' as const }, idle, more),
-  );
+  const view = rows.map(([id, inFlight, matchedBlock = -1, more = {}]): Choosable => ({
+    ...idleReplica,
+    id,
+    inFlight,
+    matchedBlock,
+    ...more,
+  }));
   return pick({ prompt: promptOf(100n), ...asked, ...(policy && { policy }) }, view);
 }
-const idle = {
-  doubt: 0,
-  unseen: 0,
-  cachedTokens: 0,
-  newTokens: 0,
-  kvTokens: 1_000_000,
-  ownSeconds: undefined,
-  slowness: 1,
-  lacksAdapter: false,
-  lastPick: 0,
-  newcomers: 0,
-};
-
-const heaviest = (ids: readonly string[], key: bigint): string | undefined =>
-  ids.toSorted((a, b) => heavierFirst(rendezvousWeight(a, key), rendezvousWeight(b, key)))[0];
 
 it('whatever the policy, who goes on from an answer goes to its keeper, and nobody to one that takes nothing', () => {
   const continues = { replica: 'b', process: 'p', root: 99n, tip: 98n, bytes: 1000 };
