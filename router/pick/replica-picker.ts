@@ -91,7 +91,7 @@ export class ReplicaPicker implements Placer {
     const { bytesPerToken, pace, speeds } = this.#parts;
     const expect = cacheExpecter(bytesPerToken, work);
     return open.map((state) => {
-      const { id, kvTokens = pool.engine.kvTokens, residentAdapters } = state;
+      const { id, residentAdapters } = state;
       const { block } = matches.get(id) ?? noMatch;
       const { predictedCachedTokens, privateContextTokens, prefill } = expect(matches.get(id) ?? noMatch);
       const slowness = speeds.slownessOf(id, now);
@@ -100,7 +100,8 @@ export class ReplicaPicker implements Placer {
         matchedBlock: block,
         cachedTokens: predictedCachedTokens,
         newTokens: privateContextTokens,
-        kvTokens,
+        // An engine that has not counted its cache yet says 0.
+        kvTokens: state.kvTokens || pool.engine.kvTokens,
         slowness,
         lacksAdapter: work.adapter !== undefined && residentAdapters?.includes(work.adapter) === false,
         ownSeconds: own === undefined ? undefined : own * slowness,

@@ -67,6 +67,26 @@ describe('where a request costs least', () => {
   });
 });
 
+it('is found also among engines that answer at once, and that do not know their cache yet', async () => {
+  const lab = new BrainLab();
+  const router = lab.start('r');
+  for (let user = 0n; user < 30n; user += 1n) {
+    for (const replica of lab.pool.replicas) {
+      const signals = { kvUse: 0.5, kvTokens: 0 };
+      router.brain.scraped({ replica, startedAt: lab.clock.monotonic(), health: 'healthy', signals });
+    }
+    for (const reason of ['soonest', 'affinity']) {
+      using slot = await router.acquire(lab.work([user + 1n], { streamed: true }));
+      slot.accepted();
+      slot.began();
+      if (user > 8n) {
+        expect(slot.reason).toBe(reason);
+        expect(slot.scores.every(({ cost }) => Number.isFinite(cost?.total))).toBe(true);
+      }
+    }
+  }
+});
+
 /** A router that has learned its pool's pace from prompts of 100 blocks in 4 s. */
 async function learned(lab: BrainLab, name: string): Promise<LabRouter> {
   const router = lab.start(name);

@@ -57,6 +57,10 @@ describe('PrefillPace', () => {
     },
   );
 
+  it('takes no prompt for one that takes no time, also of engines that answer at once', () => {
+    expect(paceOf([8, 25_000, 0]).secondsFor('p', cold(1))).toBe(1e-6);
+  });
+
   it('is not moved far by what half of the answers took', () => {
     expect(paceOf([30, 25_000, 10], [20, 25_000, 600]).secondsFor('p', cold(25_000))).toBeCloseTo(10, 0);
   });

@@ -59,8 +59,8 @@ export class PrefillPace {
     const { cachedTokens, uncachedTokens } = prefill;
     const [perRequest = 0, perToken = 0, perPair = 0] = known.coefficients;
     const seconds = perRequest + perToken * uncachedTokens + perPair * pairsOf(cachedTokens, uncachedTokens);
-    // To the microsecond: what a fit leaves behind that is nobody's time.
-    return Math.round(1e6 * seconds) / 1e6;
+    // To the microsecond: what a fit leaves behind that is nobody's time. Never none: what comes after is a share of it.
+    return Math.max(1, Math.round(1e6 * seconds)) / 1e6;
   }
 
   /** The first content came after so many seconds, of which `doubt` may have been a queue's. */
