@@ -27,8 +27,11 @@ export function learnUsage(parts: UsageParts, booking: Booking, usage: Usage): v
     for (const one of pool.replicas) index.resize(one.replicaId, bytesPerToken.capacityOf(pool, one.replicaId));
   const tip = work.prompt.keys.at(-1);
   const bytes = Math.round(usage.completionTokens * bytesPerToken.of(pool.pool));
-  if (tip !== undefined && usage.completionTokens > 0)
-    announce(index.finish(replicaId, tip, { promptTokens: usage.promptTokens, tokens: usage.completionTokens, bytes }));
+  if (tip !== undefined && usage.completionTokens > 0) {
+    const generated = { promptTokens: usage.promptTokens, tokens: usage.completionTokens, bytes };
+    const news = index.finish(replicaId, tip, generated);
+    if (news !== undefined) announce(news);
+  }
   if (usage.cachedTokens === undefined) return;
   hitsKnown(predictedCachedTokens, usage.cachedTokens);
   const behindPrompt = usage.cachedTokens - matchedTokens;

@@ -103,7 +103,9 @@ describe('PrefixIndex', () => {
     const turn = prompt('sys/ann');
     const [, tip = 0n] = turn.keys;
     other.apply(it.insert('r1', turn));
-    other.apply(it.finish('r1', tip, { promptTokens: 20, tokens: 30, bytes: 2 * blockSize }));
+    const generated = { promptTokens: 20, tokens: 30, bytes: 2 * blockSize };
+    const news = it.finish('r1', tip, generated);
+    if (news !== undefined) other.apply(news);
     for (const one of [it, other]) {
       const found = ['sys/ann/answer/next', 'sys/ann', 'sys/bob'].map((path) =>
         one.match(['r1'], prompt(path)).get('r1'),
@@ -114,6 +116,7 @@ describe('PrefixIndex', () => {
         { block: 0, promptTokens: 0, outputTokens: 0 },
       ]);
     }
+    expect(it.finish('r1', 1n, generated)).toBeUndefined();
     it.insert('r1', prompt('sys/ann/answer/next'));
     expect(matched(it, 'sys/ann/answer/next')).toBe(3);
     expect(it.match(['r1'], turn).get('r1')).toMatchObject({ block: 1, outputTokens: 0 });

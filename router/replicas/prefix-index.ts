@@ -131,12 +131,14 @@ export class PrefixIndex {
     return news;
   }
 
-  /** Books the output of a finished request behind its last block; returns the news for the other routers. */
-  finish(replica: string, tip: bigint, generated: Generated): PrefixNews {
+  /**
+   * Books the output of a finished request behind its last block; returns the news for the other routers. Undefined if that
+   * block is not here any more: to the others it would be a gap that nobody can close.
+   */
+  finish(replica: string, tip: bigint, generated: Generated): PrefixNews | undefined {
     const none = { newKeys: new BigUint64Array(), newBytes: new Uint32Array() };
     const news: PrefixNews = { replica, parentTip: tip, ...none, touchedTip: tip, generated };
-    this.apply(news);
-    return news;
+    return this.apply(news) === 'applied' ? news : undefined;
   }
 
   /**
