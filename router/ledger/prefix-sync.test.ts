@@ -102,6 +102,33 @@ describe('PrefixSync', () => {
     expect(routers.map(({ sync }) => sync.counts.gaps)).toEqual([0, 0, 0]);
   });
 
+  test('what was missed takes the place of the oldest where a cache is full', () => {
+    const hub = new MemoryLedgerHub({ seed: 1, lagMs: 20 });
+    const routers = [join(hub, 'a'), join(hub, 'b')] as const;
+    const [a, b] = routers;
+    for (const { index } of routers) index.resize('r1', 60 * blockSize);
+    advance(hub, routers, 4000);
+    for (let user = 0; user < 12; user++)
+      a.use(
+        'r1',
+        long.slice(0, 10).map((part) => `${user} ${part}`),
+      );
+    advance(hub, routers, 1000);
+    expect([a.held().length, b.held().length]).toEqual([60, 60]);
+    b.channel.setCut(true);
+    a.use('r1', long.slice(0, 8));
+    hub.advance(100);
+    b.channel.setCut(false);
+    a.use('r1', long.slice(0, 9));
+    advance(hub, routers, 1000);
+    expect(b.held().slice(0, 9)).toEqual(a.held().slice(0, 9));
+    expect(b.held()).toHaveLength(60);
+    a.use('r1', long.slice(0, 10));
+    hub.advance(100);
+    expect(b.held().slice(0, 10)).toEqual(a.held().slice(0, 10));
+    expect(b.sync.counts.gaps).toBe(1);
+  });
+
   test('a router that alone was cut off is asked, too, for what it could not tell', () => {
     const hub = new MemoryLedgerHub({ seed: 1, lagMs: 20 });
     const routers = [join(hub, 'a'), join(hub, 'b')] as const;

@@ -262,10 +262,8 @@ export class PrefixSync {
     const want = this.#wants.get(replica);
     if (want?.asking?.peer !== from || want.asking.offset !== offset) return;
     const blocks = Array.from(keys, (key, i) => ({ key, parent: parents[i] ?? 0n, bytes: bytes[i] ?? 0 }));
-    const { index } = this.#options;
-    const before = index.blocksOf(replica);
-    index.adopt(replica, blocks);
-    if (want.fruitless !== undefined) want.fruitless = index.blocksOf(replica) > before ? 0 : want.fruitless + 1;
+    const added = this.#options.index.adopt(replica, blocks, offset === 0);
+    if (want.fruitless !== undefined) want.fruitless = added > 0 ? 0 : want.fruitless + 1;
     if (last || want.fruitless === fruitlessMax) {
       this.#wants.delete(replica);
       this.#healedAt.set(replica, now);

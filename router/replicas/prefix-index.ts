@@ -158,10 +158,9 @@ export class PrefixIndex {
     return this.#entries.get(replica)?.mirror?.newestFirst(offset, count) ?? [];
   }
 
-  /** Takes blocks of another router's mirror, in its order; what is known here stays as it is. */
-  adopt(replica: string, blocks: readonly MirrorBlock[]): void {
-    const mirror = this.#mirrorOf(replica);
-    for (const block of blocks) mirror?.adopt(block);
+  /** Takes blocks of another router's mirror, in its order; `newest`: its first ones. Returns how many were new. */
+  adopt(replica: string, blocks: readonly MirrorBlock[], newest = false): number {
+    return this.#mirrorOf(replica)?.adopt(blocks, newest) ?? 0;
   }
 
   /** Forgets all blocks of a replica that has restarted, or says that it has lost them. */

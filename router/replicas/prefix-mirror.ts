@@ -162,17 +162,36 @@ export class PrefixMirror {
     return blocks;
   }
 
-  /** Adds a block of somebody's mirror as the least recently used one, if it is new, its parent is here, and it fits. */
-  adopt(block: MirrorBlock): void {
+  /**
+   * Adds blocks of somebody's mirror, in its order, as the least recently used ones, as far as they are new, their parents
+   * are here, and they fit. `newest`: nothing there was used later, and so it is here: what is oldest gives way to them.
+   * Returns how many were added.
+   */
+  adopt(blocks: readonly MirrorBlock[], newest: boolean): number {
+    let added = 0;
+    for (const block of blocks) if (this.#adopt(block, newest)) added++;
+    if (!newest) return added;
+    for (const { key } of blocks.toReversed()) {
+      const slot = this.#slots.find(key);
+      if (slot !== none) this.#use(slot);
+    }
+    while (this.#slots.count > this.#limits.maxBlocks) this.#remove(this.#slots.oldest);
+    this.evict(this.#limits.capacityBytes);
+    return added;
+  }
+
+  #adopt(block: MirrorBlock, newest: boolean): boolean {
     const slots = this.#slots;
     const parent = block.parent === 0n ? none : slots.find(block.parent);
-    if ((block.parent !== 0n && parent === none) || this.has(block.key)) return;
-    if (slots.count >= this.#limits.maxBlocks || this.#total + block.bytes > this.#limits.capacityBytes) return;
+    if ((block.parent !== 0n && parent === none) || this.has(block.key)) return false;
+    const fits = slots.count < this.#limits.maxBlocks && this.#total + block.bytes <= this.#limits.capacityBytes;
+    if (!fits && !newest) return false;
     const generation = slots.oldest === none ? this.#ages.current : slots.generationOf(slots.oldest);
     const [low = 0, high = 0] = wordsOf(BigUint64Array.of(block.key));
     const slot = slots.take(low, high, { parent, bytes: block.bytes, end: 'oldest' });
     slots.setGeneration(slot, generation);
     this.#weigh(slot, block.bytes);
+    return true;
   }
 
   #clearOutput(slot: number): void {
@@ -184,19 +203,21 @@ export class PrefixMirror {
 
   /** Moves a block and all blocks before it to the front, the first block foremost; returns how many they are. */
   #touch(tip: number): number {
+    let depth = 0;
+    for (let slot = tip; slot !== none; slot = this.#slots.parentOf(slot), depth++) this.#use(slot);
+    return depth;
+  }
+
+  #use(slot: number): void {
     const slots = this.#slots;
     const { current } = this.#ages;
-    let depth = 0;
-    for (let slot = tip; slot !== none; slot = slots.parentOf(slot), depth++) {
-      slots.makeNewest(slot);
-      const used = slots.generationOf(slot);
-      if (used === current) continue;
-      const bytes = slots.bytesOf(slot) + (this.#outputs.get(slot)?.bytes ?? 0);
-      this.#ages.add(used, -bytes);
-      this.#ages.add(current, bytes);
-      slots.setGeneration(slot, current);
-    }
-    return depth;
+    slots.makeNewest(slot);
+    const used = slots.generationOf(slot);
+    if (used === current) return;
+    const bytes = slots.bytesOf(slot) + (this.#outputs.get(slot)?.bytes ?? 0);
+    this.#ages.add(used, -bytes);
+    this.#ages.add(current, bytes);
+    slots.setGeneration(slot, current);
   }
 
   #take(low: number, high: number, content: { parent: number; bytes: number }): number {
