@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { ReplicaCondition, ReplicaState } from '../replicas/replica-view.ts';
-import { heaviest, idleReplica } from '../testing/idle-replica.ts';
+import { candidate, heaviest } from '../testing/candidates.ts';
 import { pick } from './pick.ts';
 import type { Work } from './picker.ts';
-import type { Choosable } from './policies/policy.ts';
 
 type Row = [id: string, inFlight: number, matchedBlock?: number, more?: ReplicaCondition | Partial<ReplicaState>];
 
@@ -17,13 +16,9 @@ const firstTurn = promptOf([1n, 2n, 3n, 4n, 5n]);
 const laterTurn = promptOf([1n, 2n, 3n, 4n, 5n, 6n, 7n]);
 
 function choose(rows: readonly Row[], asked: Partial<Pick<Work, 'prompt' | 'session' | 'continues' | 'policy'>> = {}) {
-  const view = rows.map(([id, inFlight, matchedBlock = -1, more = {}]): Choosable => ({
-    ...idleReplica,
-    id,
-    inFlight,
-    matchedBlock,
-    ...(typeof more === 'string' ? { condition: more } : more),
-  }));
+  const view = rows.map(([id, inFlight, matchedBlock = -1, more = {}]) =>
+    candidate({ id, inFlight, matchedBlock, ...(typeof more === 'string' ? { condition: more } : more) }),
+  );
   return pick({ prompt: firstTurn, ...asked }, view);
 }
 

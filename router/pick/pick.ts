@@ -2,8 +2,7 @@ import type { Routing } from '#shared/contract/desired.ts';
 import { affinity } from './policies/affinity.ts';
 import { aibrix } from './policies/aibrix.ts';
 import { leastInFlight } from './policies/least-in-flight.ts';
-import { predictCost } from './policies/predict-cost.ts';
-import type { Asked, Candidate, Choosable, Cost, PickReason, Policy } from './policies/policy.ts';
+import type { Asked, Candidate, Cost, PickReason, Policy } from './policies/policy.ts';
 import { roundRobin } from './policies/round-robin.ts';
 import { sessionHash } from './policies/session-hash.ts';
 
@@ -24,9 +23,6 @@ export interface PickResult {
   readonly scores: readonly PickScore[];
 }
 
-/** KV use at which an engine that has requests waiting has no room for another. */
-const fullKvUse = 0.97;
-
 const policies: Record<NonNullable<Routing['policy']>, Policy> = {
   affinity,
   least_in_flight: leastInFlight,
@@ -42,12 +38,11 @@ const policies: Record<NonNullable<Routing['policy']>, Policy> = {
  * said. Load is what routers have in flight and what the engine reports beyond that. Replicas in doubt are left out while
  * one with less is there. Undefined when none can take it.
  */
-export function pick(asked: Asked, view: readonly Choosable[]): PickResult | undefined {
+export function pick(asked: Asked, view: readonly Candidate[]): PickResult | undefined {
   const ready = view.filter(({ condition, doubt }) => condition === 'ready' && doubt < Infinity);
   if (ready.length === 0) return undefined;
   const leastDoubt = Math.min(...ready.map(({ doubt }) => doubt));
-  const able = ready.filter(({ doubt }) => doubt === leastDoubt);
-  const candidates = able.map(toCandidate);
+  const candidates = ready.filter(({ doubt }) => doubt === leastDoubt);
   const scores = candidates.map(({ id, matchedBlock, cachedTokens, inFlight, slowness, cost }) => ({
     replica: id,
     matchedBlock,
@@ -59,14 +54,4 @@ export function pick(asked: Asked, view: readonly Choosable[]): PickResult | und
   const keeper = candidates.find(({ id }) => id === asked.continues?.replica);
   if (keeper !== undefined) return { replica: keeper.id, reason: 'affinity', scores };
   return { ...policies[asked.policy ?? 'affinity'](asked, candidates), scores };
-}
-
-function toCandidate(replica: Choosable): Candidate {
-  const { inFlight, unseen, kvUse = 0, waiting = 0 } = replica;
-  return {
-    ...replica,
-    load: inFlight + unseen,
-    isFull: kvUse >= fullKvUse && waiting > 0,
-    cost: predictCost(replica),
-  };
 }

@@ -6,7 +6,8 @@ import { Bookings, type BookingsParts, type Choice } from './bookings.ts';
 import { Newcomers } from './newcomers.ts';
 import { pick } from './pick.ts';
 import type { Slot, Work } from './picker.ts';
-import type { Choosable } from './policies/policy.ts';
+import { candidateOf } from './policies/candidate.ts';
+import type { Candidate } from './policies/policy.ts';
 import type { Placer, PoolState } from './pool-wait.ts';
 import type { Tried } from './tried.ts';
 
@@ -74,7 +75,7 @@ export class ReplicaPicker implements Placer {
       open.map(({ id }) => id),
       work.prompt,
     );
-    const picked = pick(work, this.#choosable(pool, work, { open, matches, now }));
+    const picked = pick(work, this.#candidates(pool, work, { open, matches, now }));
     if (picked === undefined) return undefined;
     const { replica: id, reason } = picked;
     this.#lastPicks.set(id, ++this.#picks);
@@ -83,21 +84,21 @@ export class ReplicaPicker implements Placer {
     return replica && { replica, reason, scores: picked.scores, match: matches.get(id) ?? noMatch };
   }
 
-  #choosable(
+  #candidates(
     pool: PoolDocument,
     work: Work,
     { open, matches, now }: { open: readonly ReplicaState[]; matches: Map<string, PrefixMatch>; now: number },
-  ): Choosable[] {
+  ): Candidate[] {
     const { bytesPerToken, pace, speeds } = this.#parts;
     const expect = cacheExpecter(bytesPerToken, work);
     return open.map((state) => {
       const { id, residentAdapters } = state;
-      const { block } = matches.get(id) ?? noMatch;
-      const { predictedCachedTokens, privateContextTokens, prefill } = expect(matches.get(id) ?? noMatch);
+      const match = matches.get(id) ?? noMatch;
+      const { predictedCachedTokens, privateContextTokens, prefill } = expect(match);
       const slowness = speeds.slownessOf(id, now);
       const own = pace.secondsFor(pool.pool, prefill);
-      return Object.assign(state, {
-        matchedBlock: block,
+      return candidateOf(state, {
+        matchedBlock: match.block,
         cachedTokens: predictedCachedTokens,
         newTokens: privateContextTokens,
         // An engine that has not counted its cache yet says 0.

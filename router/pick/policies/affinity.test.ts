@@ -1,31 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { replicaAt } from '#shared/testing/documents.ts';
 import { BrainLab, type LabRouter } from '../../testing/brain-lab.ts';
-import { idleReplica } from '../../testing/idle-replica.ts';
+import { candidate, type ReplicaParts } from '../../testing/candidates.ts';
 import { pick } from '../pick.ts';
 import type { Slot, Work } from '../picker.ts';
-import type { Choosable } from './policy.ts';
 
 /** A turn of a conversation whose first message ends with block 2, beside replicas that would take 4 s for it. */
-function choose(rows: Record<string, Partial<Choosable>>, asked: Partial<Work> = {}) {
+function choose(rows: Record<string, Partial<ReplicaParts>>, asked: Partial<Work> = {}) {
   const prompt = {
     keys: BigUint64Array.from([1n, 2n, 3n, 4n, 5n]),
     bytesUpTo: Float64Array.from([1000, 2000, 3000, 4000, 5000]),
     firstUserEnd: 2,
   };
-  const view = Object.entries(rows).map(([id, more]): Choosable => ({
-    ...idleReplica,
-    newTokens: 1000,
-    ownSeconds: 4,
-    ...more,
-    id,
-  }));
+  const view = Object.entries(rows).map(([id, more]) => candidate({ newTokens: 1000, ownSeconds: 4, ...more, id }));
   return pick({ prompt, ...asked }, view);
 }
-const holds: Partial<Choosable> = { matchedBlock: 4, cachedTokens: 60_000, newTokens: 100, ownSeconds: 0.1 };
+const holds: Partial<ReplicaParts> = { matchedBlock: 4, cachedTokens: 60_000, newTokens: 100, ownSeconds: 0.1 };
 
 describe('where a request costs least', () => {
-  it.each<[string, Record<string, Partial<Choosable>>, string, string]>([
+  it.each<[string, Record<string, Partial<ReplicaParts>>, string, string]>([
     ['who has the conversation', { a: {}, b: holds }, 'b', 'affinity'],
     [
       'also behind much work: a cache is worth more',

@@ -13,7 +13,7 @@ const moveSeconds = 1;
 const newcomersMax = 1.25;
 
 /**
- * Fairway's own: where the request costs least (`predictCost`); a conversation stays where its longest match is while that
+ * Fairway's own: where the request costs least (`candidate.ts`); a conversation stays where its longest match is while that
  * replica is not overloaded and nobody is much cheaper. While the pace of the pool is unknown: by longest match.
  */
 export const affinity: Policy = (asked, candidates) => {

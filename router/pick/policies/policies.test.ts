@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Routing } from '#shared/contract/desired.ts';
 import { BrainLab } from '../../testing/brain-lab.ts';
-import { heaviest, idleReplica } from '../../testing/idle-replica.ts';
+import { candidate, heaviest, type ReplicaParts } from '../../testing/candidates.ts';
 import { replicaAt } from '#shared/testing/documents.ts';
 import { pick } from '../pick.ts';
 import type { Work } from '../picker.ts';
-import type { Choosable } from './policy.ts';
 
-type Row = [id: string, inFlight: number, matchedBlock?: number, more?: Partial<Choosable>];
+type Row = [id: string, inFlight: number, matchedBlock?: number, more?: Partial<ReplicaParts>];
 
 /** Ten blocks of 1,000 bytes; the first user message ends with the third. */
 const promptOf = (user: bigint): Work['prompt'] => ({
@@ -17,13 +16,9 @@ const promptOf = (user: bigint): Work['prompt'] => ({
 });
 
 function choose(policy: Routing['policy'], rows: readonly Row[], asked: Partial<Work> = {}) {
-  const view = rows.map(([id, inFlight, matchedBlock = -1, more = {}]): Choosable => ({
-    ...idleReplica,
-    id,
-    inFlight,
-    matchedBlock,
-    ...more,
-  }));
+  const view = rows.map(([id, inFlight, matchedBlock = -1, more = {}]) =>
+    candidate({ id, inFlight, matchedBlock, ...more }),
+  );
   return pick({ prompt: promptOf(100n), ...asked, ...(policy && { policy }) }, view);
 }
 

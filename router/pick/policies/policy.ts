@@ -26,8 +26,8 @@ export interface Asked {
   readonly policy?: Routing['policy'];
 }
 
-/** A replica that may be picked. */
-export interface Choosable extends ReplicaState {
+/** What a replica is for one request. */
+export interface Suitability {
   /** Last block of the prompt that it should hold, -1 for none. */
   readonly matchedBlock: number;
   /** Prompt tokens that its cache should hold, and tokens that this request alone would keep there. */
@@ -47,12 +47,14 @@ export interface Choosable extends ReplicaState {
   readonly newcomers: number;
 }
 
-/** One of those that may take the request. */
-export interface Candidate extends Choosable {
+/** A replica that may be picked, for one request. */
+export interface Candidate
+  extends ReplicaState, Pick<Suitability, 'matchedBlock' | 'cachedTokens' | 'slowness' | 'lastPick' | 'newcomers'> {
   /** In flight, and what the engine has besides. */
   readonly load: number;
   /** Its KV cache has no room left, so that requests wait inside. */
   readonly isFull: boolean;
+  /** Undefined while the pace of the pool is unknown. */
   readonly cost: Cost | undefined;
 }
 

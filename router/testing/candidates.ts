@@ -1,9 +1,14 @@
-import type { Choosable } from '../pick/policies/policy.ts';
+import { candidateOf } from '../pick/policies/candidate.ts';
+import type { Candidate, Suitability } from '../pick/policies/policy.ts';
 import { heavierFirst, rendezvousWeight } from '../replicas/rendezvous.ts';
-import { noLoad } from '../replicas/replica-view.ts';
+import { noLoad, type ReplicaState } from '../replicas/replica-view.ts';
+
+/** All that a test may say of a candidate. */
+export type ReplicaParts = ReplicaState & Suitability;
 
 /** One that has nothing to do and nothing cached, in a pool of whose pace nothing is known. */
-export const idleReplica: Omit<Choosable, 'id'> = {
+const idleReplica: ReplicaParts = {
+  id: '',
   ...noLoad,
   condition: 'ready',
   doubt: 0,
@@ -18,6 +23,12 @@ export const idleReplica: Omit<Choosable, 'id'> = {
   lastPick: 0,
   newcomers: 0,
 };
+
+/** A candidate that is an idle replica but for these parts. */
+export function candidate(parts: Partial<ReplicaParts>): Candidate {
+  const replica = { ...idleReplica, ...parts };
+  return candidateOf(replica, replica);
+}
 
 /** The one of these that stands first for a key. */
 export function heaviest(ids: readonly string[], key: bigint): string | undefined {

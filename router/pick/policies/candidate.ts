@@ -1,4 +1,5 @@
-import type { Choosable, Cost } from './policy.ts';
+import type { ReplicaState } from '../../replicas/replica-view.ts';
+import type { Candidate, Cost, Suitability } from './policy.ts';
 
 /**
  * What it costs to fill a cache, as a multiple of the time that filling it takes: it drops what other conversations come
@@ -13,13 +14,34 @@ const [pressureFrom, pressureSeconds] = [0.95, 60] as const;
 /** To load an adapter that is not on the replica's GPU, seconds: hundreds of milliseconds, and it may take another one's place. */
 const adapterSeconds = 1;
 
+/** KV use at which an engine that has requests waiting has no room for another. */
+const fullKvUse = 0.97;
+
+/** A replica as policies see it. One object, made once: there is one for every replica of every pick. */
+export function candidateOf(state: ReplicaState, suitability: Suitability): Candidate {
+  const { inFlight, unseen, kvUse = 0, waiting = 0 } = state;
+  const { matchedBlock, cachedTokens, slowness, lastPick, newcomers } = suitability;
+  return {
+    ...state,
+    matchedBlock,
+    cachedTokens,
+    slowness,
+    lastPick,
+    newcomers,
+    load: inFlight + unseen,
+    isFull: kvUse >= fullKvUse && waiting > 0,
+    cost: predictCost(state, suitability),
+  };
+}
+
 /** What a request costs on a replica, in predicted seconds; undefined while the pace of its pool is unknown. */
-export function predictCost(replica: Choosable): Cost | undefined {
-  const { ownSeconds, prefillSecondsLeft, inFlight, unseen, kvUse, kvTokens, newTokens } = replica;
+function predictCost(state: ReplicaState, suitability: Suitability): Cost | undefined {
+  const { prefillSecondsLeft, inFlight, unseen, kvUse } = state;
+  const { ownSeconds, kvTokens, newTokens, lacksAdapter } = suitability;
   if (ownSeconds === undefined) return undefined;
   // What no router knows of is taken to be like this one.
   const wait = prefillSecondsLeft + unseen * ownSeconds;
-  const own = ownSeconds + (replica.lacksAdapter ? adapterSeconds : 0);
+  const own = ownSeconds + (lacksAdapter ? adapterSeconds : 0);
   const pressure = kvUse === undefined ? 0 : pressureSeconds * Math.max(0, kvUse + newTokens / kvTokens - pressureFrom);
   const total = (1 + cachePrice) * own + waitShare * wait + requestSeconds * (inFlight + unseen) + pressure;
   return { wait, own, pressure, total };
