@@ -28,15 +28,13 @@ export function signalsOf(
   engine: PoolDocument['engine'],
   { metrics, other }: { metrics: string; other: unknown },
 ): ReplicaSignals {
-  const adapter = adapterOf(engine);
-  const figures = adapter.read(new Samples(metrics, new Set(adapter.names)), engine, other);
+  const figures = adapterOf(engine).read(new Samples(metrics), engine, other);
   return Object.fromEntries(Object.entries(figures).filter(([, value]) => value !== undefined));
 }
 
 /** An engine that no adapter knows, by the names in its pool's document. */
 function readingNames({ running, waiting, kvUse }: PoolDocument['engine']['metrics']): EngineAdapter {
   return {
-    names: [running, waiting, kvUse],
     read: (samples) => ({
       running: samples.sum(running),
       waiting: samples.sum(waiting),

@@ -4,8 +4,6 @@ import type { Samples } from './samples.ts';
 
 /** How the figures of one kind of engine are read: a new engine is a file of this folder, and a line in `adapter-of.ts`. */
 export interface EngineAdapter {
-  /** Names of the metrics that it reads. */
-  readonly names: readonly string[];
   /** Path of what its metrics leave out, as JSON. */
   readonly path?: string;
   /** What they say; `other` is what stood at `path`, undefined if nothing that can be read did. */

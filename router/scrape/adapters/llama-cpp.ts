@@ -1,11 +1,6 @@
 import { z } from 'zod';
 import type { EngineAdapter } from './engine-adapter.ts';
 
-const running = 'llamacpp:requests_processing';
-const waiting = 'llamacpp:requests_deferred';
-const computed = 'llamacpp:prompt_tokens_total';
-const cached = 'llamacpp:prompt_tokens_cached_total';
-
 const count = z.number().nonnegative();
 /** Of `/slots` only what is counted here: a server that is told to puts prompts into it. */
 const slotsSchema = z.array(
@@ -18,13 +13,15 @@ const slotsSchema = z.array(
 
 /** llama.cpp's server, recorded with b11434. No metric tells of its KV cache: what its slots work on is what is in use. */
 export const llamaCpp: EngineAdapter = {
-  names: [running, waiting, computed, cached],
   path: '/slots',
   read: (samples, { kvTokens }, slots) => {
-    const [hits, others] = [samples.sum(cached), samples.sum(computed)];
+    const [hits, others] = [
+      samples.sum('llamacpp:prompt_tokens_cached_total'),
+      samples.sum('llamacpp:prompt_tokens_total'),
+    ];
     return {
-      running: samples.sum(running),
-      waiting: samples.sum(waiting),
+      running: samples.sum('llamacpp:requests_processing'),
+      waiting: samples.sum('llamacpp:requests_deferred'),
       kvUse: kvUse(slots, kvTokens),
       cacheQueries: hits === undefined || others === undefined ? undefined : hits + others,
       cacheHits: hits,

@@ -1,5 +1,4 @@
 interface Sample {
-  readonly name: string;
   readonly labels: ReadonlyMap<string, string>;
   readonly value: number;
 }
@@ -15,24 +14,36 @@ export interface SumRule {
 const absurd = 1e15;
 
 /**
- * What Prometheus text says under some names: the only lines that are read. A figure that is missing, no number, negative
- * or absurd in any of its series is unknown, which is not 0.
+ * What Prometheus text says: of lines whose name nobody asks for no more than the name is read. A figure that is missing, no
+ * number, negative or absurd in any of its series is unknown, which is not 0.
  */
 export class Samples {
-  readonly #samples: Sample[] = [];
+  readonly #text: string;
+  /** Where the lines of each name go on behind it. */
+  readonly #rests = new Map<string, number[]>();
 
-  constructor(text: string, names: ReadonlySet<string>) {
-    for (let at = 0, end = 0; at < text.length; at = end + 1) {
-      end = text.indexOf('\n', at);
-      if (end < 0) end = text.length;
+  constructor(text: string) {
+    this.#text = text;
+    const nameForm = /[^{\s]+(?=[{\s])/y;
+    for (let at = 0; at < text.length; at = this.#endOfLine(at) + 1) {
       if (text[at] === '#') continue;
-      const sample = readLine(text.slice(at, end), names);
-      if (sample !== undefined) this.#samples.push(sample);
+      nameForm.lastIndex = at;
+      const [name] = nameForm.exec(text) ?? [];
+      if (name === undefined) continue;
+      const rests = this.#rests.get(name);
+      if (rests === undefined) this.#rests.set(name, [nameForm.lastIndex]);
+      else rests.push(nameForm.lastIndex);
     }
   }
 
+  /** All series of a name. */
   of(name: string): Sample[] {
-    return this.#samples.filter((sample) => sample.name === name);
+    return (this.#rests.get(name) ?? []).map((at) => readRest(this.#text.slice(at, this.#endOfLine(at))));
+  }
+
+  #endOfLine(at: number): number {
+    const end = this.#text.indexOf('\n', at);
+    return end < 0 ? this.#text.length : end;
   }
 
   /** All series of the first of these names that occurs, added up. */
@@ -78,20 +89,18 @@ function known(value: number, max: number): number | undefined {
   return value >= 0 && value <= max ? value : undefined;
 }
 
-function readLine(line: string, names: ReadonlySet<string>): Sample | undefined {
-  const nameEnd = line.search(/[{\s]/);
-  const name = line.slice(0, Math.max(0, nameEnd));
-  if (!names.has(name)) return undefined;
-  const labelsEnd = line[nameEnd] === '{' ? endOfLabels(line, nameEnd) : nameEnd;
+/** What stands behind a name in its line. */
+function readRest(line: string): Sample {
+  const labelsEnd = endOfLabels(line);
   const [value] = line.slice(labelsEnd).trim().split(/\s+/);
   const labels = new Map<string, string>();
-  for (const [, label = '', text = ''] of line.slice(nameEnd, labelsEnd).matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g))
+  for (const [, label = '', text = ''] of line.slice(0, labelsEnd).matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g))
     labels.set(label, text);
-  return { name, labels, value: value === undefined || value === '' ? NaN : Number(value) };
+  return { labels, value: value === undefined || value === '' ? NaN : Number(value) };
 }
 
-/** Right after the brace that closes the labels; a brace within quotes does not. */
-function endOfLabels(line: string, start: number): number {
-  const match = /^\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\}/.exec(line.slice(start));
-  return match === null ? line.length : start + match[0].length;
+/** Right after the brace that closes the labels, if there are any; a brace within quotes does not. */
+function endOfLabels(line: string): number {
+  if (!line.startsWith('{')) return 0;
+  return /^\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\}/.exec(line)?.[0].length ?? line.length;
 }

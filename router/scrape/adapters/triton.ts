@@ -3,17 +3,17 @@ import type { Samples } from './samples.ts';
 
 const requests = 'nv_trt_llm_request_metrics';
 const blocks = 'nv_trt_llm_kv_cache_block_metrics';
-const pending = 'nv_inference_pending_request_count';
 
 /**
  * Triton, with TensorRT-LLM as its backend or with any other; source: the text in triton-inference-server/tensorrtllm_backend,
  * README.md, Triton Metrics. Of other backends only the queue is known: `nv_inference_exec_count` counts all that ever ran.
  */
 export const triton: EngineAdapter = {
-  names: [requests, blocks, pending],
   read: (samples) => ({
     running: samples.sum(requests, { where: { request_type: 'scheduled' } }),
-    waiting: samples.sum(requests, { where: { request_type: 'waiting' } }) ?? samples.sum(pending),
+    waiting:
+      samples.sum(requests, { where: { request_type: 'waiting' } }) ??
+      samples.sum('nv_inference_pending_request_count'),
     kvUse: kvUse(samples),
     kvTokens: times(blocksOf(samples, 'max'), blocksOf(samples, 'tokens_per')),
   }),
