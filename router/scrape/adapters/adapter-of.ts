@@ -2,7 +2,7 @@ import type { EngineAdapterName, PoolDocument } from '#shared/contract/replica.t
 import type { ReplicaSignals } from '../../replicas/replica-view.ts';
 import type { EngineAdapter } from './engine-adapter.ts';
 import { llamaCpp } from './llama-cpp.ts';
-import { Samples } from './samples.ts';
+import { absurd, Samples } from './samples.ts';
 import { sglang } from './sglang.ts';
 import { triton } from './triton.ts';
 import { trtllmServe } from './trtllm-serve.ts';
@@ -23,13 +23,18 @@ export function adapterOf({ adapter, metrics }: PoolDocument['engine']): EngineA
   return byName.get(adapter) ?? readingNames(metrics);
 }
 
-/** What an engine's texts say; figures that are unknown are left out. */
+/** What an engine's texts say; figures that are unknown or absurd are left out. */
 export function signalsOf(
   engine: PoolDocument['engine'],
   { metrics, other }: { metrics: string; other: unknown },
 ): ReplicaSignals {
   const figures = adapterOf(engine).read(new Samples(metrics), engine, other);
-  return Object.fromEntries(Object.entries(figures).filter(([, value]) => value !== undefined));
+  return Object.fromEntries(Object.entries(figures).filter(([, value]) => isKnown(value)));
+}
+
+/** Also of what is reckoned from several figures, or out of labels. */
+function isKnown(value: unknown): boolean {
+  return typeof value === 'number' ? value >= 0 && value <= absurd : value !== undefined;
 }
 
 /** An engine that no adapter knows, by the names in its pool's document. */

@@ -65,6 +65,13 @@ vllm:lora_requests_info{max_lora="4",running_lora_adapters="old",waiting_lora_ad
     signals: {},
   },
   {
+    what: 'a vLLM whose labels are absurd',
+    adapter: 'vllm',
+    text: `vllm:cache_config_info{block_size="16",kv_cache_size_tokens="Infinity"} 1
+vllm:lora_requests_info{max_lora="1e999",running_lora_adapters="${'a'.repeat(257)}"} 1`,
+    signals: {},
+  },
+  {
     what: 'SGLang, two data-parallel ranks of two GPUs each',
     adapter: 'sglang',
     text: `sglang:num_running_reqs${rank(0, 0)} 3.0
@@ -138,5 +145,8 @@ describe('what engines’ own texts say', () => {
     const five = Array.from({ length: 5 }, () => slots[0]);
     expect(read('llama-cpp', '', five)).toEqual({});
     expect(read('llama-cpp', '', { error: { code: 501 } })).toEqual({});
+    expect(
+      signalsOf({ ...poolDocument().engine, adapter: 'llama-cpp', kvTokens: 0 }, { metrics: '', other: [] }),
+    ).toEqual({});
   });
 });

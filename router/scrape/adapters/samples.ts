@@ -11,7 +11,7 @@ export interface SumRule {
 }
 
 /** Whatever counts more than this is no count of requests, tokens or blocks. */
-const absurd = 1e15;
+export const absurd = 1e15;
 
 /**
  * What Prometheus text says: of lines whose name nobody asks for no more than the name is read. A figure that is missing, no

@@ -31,17 +31,18 @@ function kvTokens(samples: Samples): number | undefined {
   return sum > 0 ? sum : undefined;
 }
 
+/** Routers tell each other of adapters: more of them, or longer names, are unknown. */
+const [namesMax, nameLengthMax] = [1000, 256] as const;
+
 /** The value of each series is when it was written, and old ones stay: the newest is what is. */
 function residentAdapters(samples: Samples): Figures {
   const newest = samples.of('vllm:lora_requests_info').toSorted((a, b) => b.value - a.value)[0];
   if (newest === undefined) return {};
   const max = Number(newest.labels.get('max_lora'));
-  const names = newest.labels.get('running_lora_adapters') ?? '';
-  return {
-    residentAdapters: names
-      .split(',')
-      .map((name) => name.trim())
-      .filter((name) => name !== ''),
-    residentAdaptersMax: max > 0 ? max : undefined,
-  };
+  const names = (newest.labels.get('running_lora_adapters') ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  const isKnown = names.length <= namesMax && names.every((name) => name.length <= nameLengthMax);
+  return { residentAdapters: isKnown ? names : undefined, residentAdaptersMax: max > 0 ? max : undefined };
 }

@@ -61,6 +61,8 @@ describe('events of a KV cache', () => {
       { ...removed, medium: 'CPU' },
       { ...stored, kv_cache_spec_kind: 'sliding_window' },
       { type: 'Later', block_hashes: [1] },
+      { ...stored, block_size: Infinity },
+      { ...stored, block_size: 0 },
       7,
       null,
     ];

@@ -62,8 +62,8 @@ function readEvent(fields: Record<string, unknown>): CacheEvent | undefined {
   if (/sliding|chunked|mamba/.test(String(fields['kv_cache_spec_kind']))) return undefined;
   const common = { blocks: hashes.map(keyOf), group: typeof group === 'number' ? group : 0 };
   if (type === 'BlockRemoved') return { kind: 'removed', ...common };
-  return type === 'BlockStored' && typeof blockTokens === 'number' && blockTokens > 0
-    ? { kind: 'stored', blockTokens, ...common }
+  return type === 'BlockStored' && Number.isSafeInteger(blockTokens) && Number(blockTokens) > 0
+    ? { kind: 'stored', blockTokens: Number(blockTokens), ...common }
     : undefined;
 }
 
