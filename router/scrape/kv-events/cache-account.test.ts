@@ -30,6 +30,19 @@ describe('the balance of a prefix cache', () => {
     expect(account.news(0)).not.toHaveProperty('heldTokens');
   });
 
+  it('of a million small blocks is that of a sample', () => {
+    const account = begun();
+    // Spread over 30 bits (Knuth, multiplicative hashing), as engines’ hashes are.
+    const keys = Array.from({ length: 1_000_000 }, (_, index) => Math.imul(index, 2_654_435_761) >>> 2);
+    for (let at = 0; at < keys.length; at += 10_000) account.take([stored(keys.slice(at, at + 10_000), 0, 1)], 0);
+    const heldTokens = (): number => account.news(0).heldTokens ?? NaN;
+    expect(Math.abs(heldTokens() / 1_000_000 - 1)).toBeLessThan(0.02);
+    account.take([removed(keys.slice(0, 750_000))], 0);
+    expect(Math.abs(heldTokens() / 250_000 - 1)).toBeLessThan(0.02);
+    account.take([cleared, stored([1, 2, 3], 0, 1)], 0);
+    expect(heldTokens()).toBe(3);
+  });
+
   it('counts the tokens of the first group of layers alone', () => {
     const account = begun();
     account.take([stored([1, 2]), stored([11, 12], 1), removed([11], 1)], 0);

@@ -3,8 +3,8 @@ import type { CacheEvent } from './event-batch.ts';
 
 /** Time over which removals are averaged, milliseconds. */
 const averageMs = 10_000;
-/** Blocks that are remembered, about 20 MB of them; an engine with more is not counted. */
-const blocksMax = 1_000_000;
+/** Blocks that are remembered, about 3 MB; of more every second, fourth … one stands for the others, right to about 1 %. */
+const blocksMax = 2 ** 16;
 
 /**
  * What one engine's prefix cache holds, by its events: the balance is known only if all events since the cache was empty
@@ -13,6 +13,8 @@ const blocksMax = 1_000_000;
  */
 export class CacheAccount {
   readonly #blocks = new Set<number>();
+  /** One of so many blocks is remembered: those whose key it divides. */
+  #oneOf = 1;
   #isWhole = false;
   #group: number | undefined;
   #blockTokens = 0;
@@ -36,20 +38,20 @@ export class CacheAccount {
 
   /** From here on all events since the cache was empty are seen. */
   begin(): void {
-    this.#blocks.clear();
+    this.#forget();
     this.#isWhole = true;
   }
 
   /** Some event was not seen. */
   missed(): void {
-    this.#blocks.clear();
+    this.#forget();
     this.#isWhole = false;
   }
 
   news(now: number): CacheNews {
     return {
       ...(this.#clearedAt !== undefined && { clearedAgeMs: now - this.#clearedAt }),
-      ...(this.#isWhole && { heldTokens: this.#blocks.size * this.#blockTokens }),
+      ...(this.#isWhole && { heldTokens: this.#blocks.size * this.#oneOf * this.#blockTokens }),
       evictedPerSecond: (this.#evictedBy(now) / averageMs) * 1000,
     };
   }
@@ -59,8 +61,18 @@ export class CacheAccount {
     if (group !== this.#group) return;
     this.#blockTokens = blockTokens;
     if (!this.#isWhole) return;
-    for (const block of blocks) this.#blocks.add(block);
-    if (this.#blocks.size > blocksMax) this.missed();
+    for (const block of blocks) if (block % this.#oneOf === 0) this.#blocks.add(block);
+    while (this.#blocks.size > blocksMax) this.#thinOut();
+  }
+
+  #thinOut(): void {
+    this.#oneOf *= 2;
+    for (const block of this.#blocks) if (block % this.#oneOf !== 0) this.#blocks.delete(block);
+  }
+
+  #forget(): void {
+    this.#blocks.clear();
+    this.#oneOf = 1;
   }
 
   #removed(blocks: readonly number[], now: number): void {
