@@ -30,6 +30,13 @@ describe('the balance of a prefix cache', () => {
     expect(account.news(0)).not.toHaveProperty('heldTokens');
   });
 
+  it('tells of a clearing while it is new', () => {
+    const account = begun();
+    account.take([cleared], 5);
+    expect(account.news(10_005).clearedAgeMs).toBe(10_000);
+    expect(account.news(10_006)).not.toHaveProperty('clearedAgeMs');
+  });
+
   it('of a million small blocks is that of a sample', () => {
     const account = begun();
     // Spread over 30 bits (Knuth, multiplicative hashing), as engines’ hashes are.

@@ -3,6 +3,11 @@ import type { CacheEvent } from './event-batch.ts';
 
 /** Time over which removals are averaged, milliseconds. */
 const averageMs = 10_000;
+/**
+ * A clearing is told for so long: its age is that at which it was sent, and on a slow way an old one would look like one
+ * more. Milliseconds.
+ */
+const clearingMs = 10_000;
 /** Blocks that are remembered, about 3 MB; of more every second, fourth … one stands for the others, right to about 1 %. */
 const blocksMax = 2 ** 16;
 
@@ -18,7 +23,7 @@ export class CacheAccount {
   #isWhole = false;
   #group: number | undefined;
   #blockTokens = 0;
-  #clearedAt: number | undefined;
+  #clearedAt = -Infinity;
   /** Removed tokens, of which those of `averageMs` ago count 1/e. */
   #evicted = { tokens: 0, at: 0 };
 
@@ -49,8 +54,9 @@ export class CacheAccount {
   }
 
   news(now: number): CacheNews {
+    const clearedAgeMs = now - this.#clearedAt;
     return {
-      ...(this.#clearedAt !== undefined && { clearedAgeMs: now - this.#clearedAt }),
+      ...(clearedAgeMs <= clearingMs && { clearedAgeMs }),
       ...(this.#isWhole && { heldTokens: this.#blocks.size * this.#oneOf * this.#blockTokens }),
       evictedPerSecond: (this.#evictedBy(now) / averageMs) * 1000,
     };
