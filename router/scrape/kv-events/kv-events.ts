@@ -25,6 +25,7 @@ export class KvEvents implements AsyncDisposable {
   readonly #options: KvEventsOptions;
   readonly #loop: Loop;
   readonly #open = new Map<string, { readonly process: string; readonly subscriber: KvSubscriber }>();
+  #loading: Promise<typeof KvSubscriber | undefined> | undefined;
 
   constructor(options: KvEventsOptions) {
     this.#options = options;
@@ -52,8 +53,8 @@ export class KvEvents implements AsyncDisposable {
     const processes = new Map(wanted.map(({ replica }) => [replica.replicaId, processOf(replica)]));
     await this.#close((replica, process) => processes.get(replica) === process);
     if (wanted.length === 0) return;
-    // A native library of some megabytes: only where there is something to read.
-    const { KvSubscriber: Reader } = await import('./kv-subscriber.ts');
+    const Reader = await (this.#loading ??= this.#load());
+    if (Reader === undefined) return;
     for (const { ports, replica } of wanted) {
       const { replicaId } = replica;
       if (this.#open.has(replicaId)) continue;
@@ -63,10 +64,19 @@ export class KvEvents implements AsyncDisposable {
   }
 
   async #close(stays: (replica: string, process: string) => boolean): Promise<void> {
-    for (const [replica, { process, subscriber }] of this.#open) {
-      if (stays(replica, process)) continue;
-      this.#open.delete(replica);
-      await subscriber[Symbol.asyncDispose]();
+    const gone = [...this.#open].filter(([replica, { process }]) => !stays(replica, process));
+    for (const [replica] of gone) this.#open.delete(replica);
+    await Promise.all(gone.map(([, { subscriber }]) => subscriber[Symbol.asyncDispose]()));
+  }
+
+  /** A native library of some megabytes: only where there is something to read, and tried once. */
+  async #load(): Promise<typeof KvSubscriber | undefined> {
+    try {
+      return (await import('./kv-subscriber.ts')).KvSubscriber;
+    } catch (err) {
+      const hint = 'this platform has no ZeroMQ: caches are known by what routers send and engines report';
+      this.#options.log.error({ err, hint }, 'kv-events.unavailable');
+      return undefined;
     }
   }
 }
