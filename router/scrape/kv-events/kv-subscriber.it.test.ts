@@ -85,6 +85,19 @@ describe('a subscriber of KV events', () => {
     expect(followed.cleared).toBe(1);
   });
 
+  it('ends while it waits for a replay', async () => {
+    await using publisher = await KvPublisher.start();
+    const followed = await follow(publisher);
+    publisher.isSilent = true;
+    const before = publisher.replays;
+    await publisher.publish([stored(4)], { lost: true });
+    await publisher.publish([stored(5)]);
+    await eventually(() => expect(publisher.replays).toBe(before + 1));
+    await followed[Symbol.asyncDispose]();
+    expect(followed.counts.get('missed')).toBe(1);
+    expect(followed.lines).toEqual([]);
+  });
+
   it('does without a replay where the engine has none', async () => {
     await using publisher = await KvPublisher.start();
     await publisher.publish([stored(9)]);

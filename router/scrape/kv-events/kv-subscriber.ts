@@ -43,10 +43,11 @@ export class KvSubscriber implements AsyncDisposable {
   #expected: number | undefined;
   /** The connection was lost since then: who speaks may be another process that has said more already. */
   #isCut = false;
+  /** Where a replay is asked for, while one is. */
+  #dealer: Dealer | undefined;
 
   constructor(options: KvSubscriberOptions) {
     this.#options = options;
-    const { replica, ports } = options;
     this.#socket = new Subscriber({
       receiveHighWaterMark: waitingMax,
       maxMessageSize: messageBytesMax,
@@ -54,12 +55,10 @@ export class KvSubscriber implements AsyncDisposable {
       ipv6: true,
       linger: 0,
     });
-    this.#socket.connect(endpointOf(replica.address, ports.port));
-    this.#socket.subscribe();
     this.#socket.events.on('disconnect', () => (this.#isCut = true));
     this.#reading = this.#read().catch((err: unknown) => {
       this.#account.missed();
-      options.log.warn({ err, replicaId: replica.replicaId }, 'kv-events.ended');
+      options.log.warn({ err, replicaId: options.replica.replicaId }, 'kv-events.ended');
     });
   }
 
@@ -69,18 +68,21 @@ export class KvSubscriber implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#socket.close();
+    this.#dealer?.close();
     await this.#reading;
   }
 
   async #read(): Promise<void> {
+    const { replica, ports, counted, log } = this.#options;
+    this.#socket.connect(endpointOf(replica.address, ports.port));
+    this.#socket.subscribe();
     for await (const frames of this.#socket) {
       const [number, payload] = frames.slice(-2);
       try {
         if (number?.length === 8 && payload !== undefined) await this.#take(Number(number.readBigUInt64BE()), payload);
       } catch (error) {
         this.#account.missed();
-        this.#options.counted('unreadable');
-        const { replica, log } = this.#options;
+        counted('unreadable');
         // The message itself holds tokens of prompts.
         const reason = error instanceof Error ? error.name : 'unknown';
         log.debug({ replicaId: replica.replicaId, reason }, 'kv-events.unreadable');
@@ -122,8 +124,8 @@ export class KvSubscriber implements AsyncDisposable {
   async #replay(from: number, to: number): Promise<boolean> {
     const { replica, ports, clock } = this.#options;
     if (ports.replayPort === undefined) return false;
-    const limits = { receiveTimeout: replayTimeoutMs, maxMessageSize: messageBytesMax };
-    const dealer = new Dealer({ ...limits, ipv6: true, linger: 0 });
+    const dealer = new Dealer({ maxMessageSize: messageBytesMax, ipv6: true, linger: 0 });
+    this.#dealer = dealer;
     try {
       dealer.connect(endpointOf(replica.address, ports.replayPort));
       const start = Buffer.alloc(8);
@@ -131,6 +133,7 @@ export class KvSubscriber implements AsyncDisposable {
       await dealer.send(['', start]);
       const endsAt = clock.monotonic() + replayTimeoutMs;
       for (let next = from; next < to; next += 1) {
+        dealer.receiveTimeout = Math.max(0, Math.ceil(endsAt - clock.monotonic()));
         const [number, payload] = (await dealer.receive()).slice(-2);
         // The end of a replay has no payload; what is no longer kept is left out at the front.
         if (payload === undefined || number?.length !== 8 || Number(number.readBigUInt64BE()) !== next) return false;
@@ -142,6 +145,7 @@ export class KvSubscriber implements AsyncDisposable {
       return false;
     } finally {
       dealer.close();
+      this.#dealer = undefined;
     }
   }
 }

@@ -9,6 +9,8 @@ export class KvPublisher implements AsyncDisposable {
   replays = 0;
   /** Frames of a replay begin with the topic, as since vLLM 0.26; SGLang has two only. */
   hasTopic = true;
+  /** Replays are asked for in vain. */
+  isSilent = false;
   readonly #events: Publisher;
   readonly #replay: Router;
   readonly #answering: Promise<void>;
@@ -66,6 +68,7 @@ export class KvPublisher implements AsyncDisposable {
     for await (const [client, , start] of this.#replay) {
       if (client === undefined || start === undefined) continue;
       this.replays++;
+      if (this.isSilent) continue;
       const head = this.hasTopic ? [client, '', 'kv-events'] : [client, ''];
       for (const { number, payload } of this.#kept)
         if (number >= Number(start.readBigUInt64BE())) await this.#replay.send([...head, numberFrame(number), payload]);
