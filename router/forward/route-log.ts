@@ -18,7 +18,8 @@ export interface RoutedRequest extends Partial<Usage> {
   readonly requestId: string;
   readonly endpointId: string;
   readonly pool: string;
-  readonly at: string;
+  /** When it came, milliseconds since the epoch. */
+  readonly at: number;
   readonly attempts: RoutedAttempt[];
   /** Why it got no replica, or no answer. */
   code?: string;
@@ -57,7 +58,7 @@ export class RouteLog {
     if (!path.startsWith(routePath)) return undefined;
     const { router } = this;
     const found = this.#requests.get(path.slice(routePath.length));
-    if (found !== undefined) return { status: 200, body: { router, ...found } };
+    if (found !== undefined) return { status: 200, body: { router, ...found, at: new Date(found.at).toISOString() } };
     const remembers =
       this.#requestsMax === 0
         ? 'remembers no requests: FAIRWAY_ROUTES_KEPT is 0'
@@ -67,18 +68,20 @@ export class RouteLog {
   }
 
   begin({ id, pool }: { id: string; pool: { endpointId: string; pool: string } }): RoutedRequest {
-    const at = new Date(this.#clock.now()).toISOString();
+    const at = this.#clock.now();
     const request = { requestId: id, endpointId: pool.endpointId, pool: pool.pool, at, attempts: [] };
     this.#requests.set(id, request);
     this.#shrink();
     return request;
   }
 
+  /** It goes to a replica; nothing is kept of one that is forgotten already. */
   placed(request: RoutedRequest, slot: Slot, waitedMs: number): void {
+    if (!this.#requests.has(request.requestId)) return;
     const { replica, reason, predictedCachedTokens, scores } = slot;
     const place = { replica: replica.replicaId, reason, waitedMs: Math.round(waitedMs), predictedCachedTokens, scores };
     request.attempts.push(place);
-    if (this.#requests.has(request.requestId)) this.#scores += scores.length;
+    this.#scores += scores.length;
     this.#shrink();
   }
 
