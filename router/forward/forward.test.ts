@@ -274,6 +274,9 @@ describe('a client that leaves', () => {
     bench.outgoing.destroy();
     expect(await bench.outcome).toMatchObject({ kind: 'cancelled' });
     expect(bench.outgoing.text).toBe('');
+    const { id } = bench.request;
+    const route = { requestId: id, at: expect.stringMatching(/Z$/), attempts: [], code: 'client_gone' };
+    expect(bench.routes.answer(`/debug/route/${id}`)?.body).toMatchObject(route);
   });
 });
 

@@ -60,7 +60,10 @@ export async function forward(request: InferenceRequest, deps: ForwardDeps): Pro
     last = outcome;
     if (!request.again()) break;
   }
-  if (reply.gone.aborted) return { kind: 'cancelled', end: { kind: 'left' }, code: 'client_gone' };
+  if (reply.gone.aborted) {
+    route.code = 'client_gone';
+    return { kind: 'cancelled', end: { kind: 'left' }, code: route.code };
+  }
   const error = errorOf(last, unplaced);
   route.code = error.code;
   if (last?.answer !== undefined) reply.sendAnswer(last.answer);

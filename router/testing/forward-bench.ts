@@ -30,6 +30,8 @@ export interface ForwardBench {
   readonly outgoing: MemoryOutgoing;
   readonly upstream: MemoryUpstream;
   readonly outcome: Promise<ForwardOutcome>;
+  /** Remembers the one request. */
+  readonly routes: RouteLog;
   readonly losses: LossReason[];
   readonly ends: [string, SlotEnd][];
   readonly request: InferenceRequest;
@@ -88,9 +90,9 @@ export function startForward(options: BenchOptions): ForwardBench {
   const { picker, changed } = pickerOf(Object.keys(scripts), { clock, ends, slots, booked });
   const metrics = new RouterMetrics(new Registry());
   const { attemptsMax = 3 } = options;
-  const routes = new RouteLog('bench', 0, clock);
+  const routes = new RouteLog('bench', 1, clock);
   const outcome = forward(request, { upstream, picker, routes, attemptsMax, times: benchTimes, metrics, clock });
-  return { request, booked, outgoing, upstream, outcome, losses, ends, slots, changed };
+  return { request, booked, outgoing, upstream, outcome, routes, losses, ends, slots, changed };
 }
 
 /** A request whose body has been read. */
