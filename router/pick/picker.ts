@@ -8,7 +8,7 @@ import type { Tried } from './tried.ts';
 /** What is asked for: one request as the brain sees it. */
 export interface Work extends Asked {
   readonly pool: string;
-  /** Unit of fairness: the token's id, or the pool of a probe. */
+  /** Unit of fairness: whose turn it is, by a name that does not tell who that is. */
   readonly flow: string;
   /** Held by its body while it waits. */
   readonly bytes: number;
