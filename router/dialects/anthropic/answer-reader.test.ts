@@ -102,5 +102,6 @@ describe('what real engines send', () => {
       cachedTokens: 20,
     });
     expect(usageOf(Buffer.from('{"input_tokens":3}'))).toBeUndefined();
+    expect(usageOf(Buffer.from('{"usage":{"input_tokens":3,"output_tokens":-1}}'))).toBeUndefined();
   });
 });

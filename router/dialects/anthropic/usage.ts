@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Usage } from '../../replicas/usage.ts';
 import { lastUsage } from '../usage-object.ts';
 
-const count = z.number().nullish();
+const count = z.number().nonnegative().nullish();
 const usageSchema = z.object({
   input_tokens: count,
   output_tokens: count,

@@ -248,6 +248,8 @@ describe('findUsage', () => {
       '{}',
       '{"usage":null}',
       '{"usage":{"prompt_tokens":"1"}}',
+      '{"usage":{"prompt_tokens":-1,"completion_tokens":5}}',
+      '{"usage":{"prompt_tokens":1e999,"completion_tokens":5}}',
       '{"usage":{"prompt_tokens":1',
       '"usage"',
     ])

@@ -2,18 +2,19 @@ import { z } from 'zod';
 import type { Usage } from '../../replicas/usage.ts';
 import { lastUsage } from '../usage-object.ts';
 
-const details = z.object({ cached_tokens: z.number().nullish() }).nullish();
+const count = z.number().nonnegative().nullish();
+const details = z.object({ cached_tokens: count }).nullish();
 /** Chat, completions and embeddings have the first names, responses the others; SGLang mixes them. */
 const usageSchema = z.object({
-  prompt_tokens: z.number().nullish(),
-  completion_tokens: z.number().nullish(),
+  prompt_tokens: count,
+  completion_tokens: count,
   prompt_tokens_details: details,
-  input_tokens: z.number().nullish(),
-  output_tokens: z.number().nullish(),
+  input_tokens: count,
+  output_tokens: count,
   input_tokens_details: details,
 });
 
-/** The last usage object in a piece of JSON. */
+/** The last usage object in a piece of JSON; one with a count that is none, as -1, says nothing. */
 export function findUsage(bytes: Buffer): Usage | undefined {
   const parsed = usageSchema.safeParse(lastUsage(bytes));
   if (!parsed.success) return undefined;
