@@ -99,6 +99,21 @@ describe('RedisLedgerChannel on its own', () => {
     await eventually(() => expect(a.counts().refused).toBe(3));
   });
 
+  test('loses a message that has no form, says so, and sends the next ones', async () => {
+    await using server = await startRedisServer();
+    await using a = open(server.url, 'a');
+    await using b = open(server.url, 'b');
+    await eventually(() => expect(a.up() && b.up()).toBe(true));
+    const offsets: number[] = [];
+    const { dropped } = a.counts();
+    b.subscribe((message) => message.kind === 'ask' && offsets.push(message.offset));
+    a.publish({ kind: 'ask', from: 'a', to: 'b', replica: 'r', offset: -1 });
+    await eventually(() => expect(a.counts().dropped).toBe(dropped + 1));
+    await eventually(() => expect(a.up()).toBe(true));
+    a.publish({ kind: 'ask', from: 'a', to: 'b', replica: 'r', offset: 7 });
+    await eventually(() => expect(offsets).toEqual([7]));
+  });
+
   test('pushes within 20 ms', async () => {
     await using server = await startRedisServer();
     await using a = open(server.url, 'a');

@@ -188,11 +188,24 @@ export class RedisLedgerChannel implements LedgerChannel {
   }
 
   #send(messages: readonly LedgerMessage[], channel: string): void {
-    const text = encodeBatch({ sender: this.#sender, messages });
+    const text = this.#textOf(messages);
+    if (text === undefined) return;
     this.#publisher.client.publish(channel, text).then(
       () => (this.#sent += messages.length),
       () => (this.#lost += messages.length),
     );
+  }
+
+  /** Undefined where one of them has a value that none may have: they are lost, and the router goes on. */
+  #textOf(messages: readonly LedgerMessage[]): string | undefined {
+    try {
+      return encodeBatch({ sender: this.#sender, messages });
+    } catch (err) {
+      this.#lost += messages.length;
+      this.#lostAt = this.#options.clock.monotonic();
+      this.#options.log.error({ err }, 'ledger.unsendable');
+      return undefined;
+    }
   }
 
   async #show(): Promise<void> {
