@@ -45,7 +45,8 @@ export class VirtualLedgerChannel implements LedgerChannel {
   readonly #time: ProcessTime;
   readonly #outbox = new LedgerOutbox();
   readonly #handlers = new Set<(message: LedgerMessage) => void>();
-  #lastRow: LedgerMessage | undefined;
+  /** The newest row, and when it was published. */
+  #lastRow: { readonly message: Extract<LedgerMessage, { kind: 'row' }>; readonly at: number } | undefined;
   #heardItselfAt = Number.NEGATIVE_INFINITY;
   #isPushing = false;
   #isClosed = false;
@@ -58,7 +59,7 @@ export class VirtualLedgerChannel implements LedgerChannel {
   }
 
   publish(message: LedgerMessage): void {
-    if (message.kind === 'row') this.#lastRow = message;
+    if (message.kind === 'row') this.#lastRow = { message, at: this.#time.now() };
     this.#outbox.add(message);
     if (this.#isPushing) return;
     this.#isPushing = true;
@@ -93,12 +94,21 @@ export class VirtualLedgerChannel implements LedgerChannel {
     this.#isPushing = false;
     if (this.#isClosed) return;
     if (!this.up()) return this.#outbox.dropWaiting();
-    for (const { to, messages } of this.#outbox.take()) this.#redis.send(this, to, messages);
+    for (const { to, messages } of this.#outbox.take()) {
+      const sent = messages.map((message) => (message.kind === 'row' ? this.#word() : message));
+      this.#redis.send(this, to, sent);
+    }
   }
 
   #beat(): void {
     if (this.#isClosed) return;
-    this.#redis.send(this, undefined, [this.#lastRow ?? { kind: 'hello', from: this.router }]);
+    this.#redis.send(this, undefined, [this.#word()]);
     this.#time.after(beatMs, () => this.#beat());
+  }
+
+  /** The newest row, as old as it is by now. */
+  #word(): LedgerMessage {
+    const last = this.#lastRow;
+    return last ? { ...last.message, ageMs: this.#time.now() - last.at } : { kind: 'hello', from: this.router };
   }
 }
