@@ -1,3 +1,4 @@
+import { scramble } from '#shared/runtime/scramble.ts';
 import type { PromptPart, Turn } from '#loadtest/workload/engineer.ts';
 import type { PromptKeys } from '../../router/scan/prefix-hash.ts';
 import { defaultScanLimits } from '../../router/scan/body-rules.ts';
@@ -114,13 +115,4 @@ class Chain {
     this.low = scramble(this.low ^ scramble(value + 0x9e37_79b9)) >>> 0;
     this.high = scramble(this.high + this.low + 0x7f4a_7c15) >>> 0;
   }
-}
-
-/** Finalizer of MurmurHash3 (public domain). */
-function scramble(word: number): number {
-  let mixed = word ^ (word >>> 16);
-  mixed = Math.imul(mixed, 0x85eb_ca6b);
-  mixed ^= mixed >>> 13;
-  mixed = Math.imul(mixed, 0xc2b2_ae35);
-  return mixed ^ (mixed >>> 16);
 }

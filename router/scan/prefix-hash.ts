@@ -1,3 +1,4 @@
+import { scramble } from '#shared/runtime/scramble.ts';
 import { mediumBytes } from './block-chain.ts';
 import { hashText } from './hash64.ts';
 import type { ScannedBody, ScannedSpan } from './scanned-body.ts';
@@ -104,13 +105,4 @@ function mix(hashes: BigUint64Array, seed: bigint): void {
     words[i] = (words[i] ?? 0) ^ scramble(high ^ seedHigh);
     words[i + 1] = high;
   }
-}
-
-/** Finalizer of MurmurHash3 (public domain): every input bit moves every output bit, and none is lost. */
-function scramble(word: number): number {
-  let mixed = word ^ (word >>> 16);
-  mixed = Math.imul(mixed, 0x85eb_ca6b);
-  mixed ^= mixed >>> 13;
-  mixed = Math.imul(mixed, 0xc2b2_ae35);
-  return mixed ^ (mixed >>> 16);
 }

@@ -1,3 +1,5 @@
+import { scramble } from '#shared/runtime/scramble.ts';
+
 /** A piece of a rendered prompt: a control token of the template, plain text, or a picture of a fixed size. */
 export type Segment =
   | { readonly control: string }
@@ -90,7 +92,7 @@ export class TokenChain {
 
   /** A number that stands for everything so far. */
   get fingerprint(): number {
-    return scramble(this.#low ^ this.#high);
+    return scramble(this.#low ^ this.#high) >>> 0;
   }
 
   add(id: number): void {
@@ -99,7 +101,7 @@ export class TokenChain {
     this.#tokens += 1;
     if (this.#keepsIds) this.#ids.push(id);
     if (this.#tokens % this.#blockTokens === 0)
-      this.#blocks.push(scramble(this.#low) * 2_097_152 + (scramble(this.#high) >>> 11));
+      this.#blocks.push((scramble(this.#low) >>> 0) * 2_097_152 + (scramble(this.#high) >>> 11));
   }
 }
 
@@ -156,13 +158,4 @@ function isBlank(code: number): boolean {
 
 function isPunctuation(code: number): boolean {
   return code <= 127 && !isWord(code) && !isBlank(code);
-}
-
-/** Finalizer of MurmurHash3 (public domain): every input bit moves every output bit. */
-function scramble(value: number): number {
-  let mixed = value ^ (value >>> 16);
-  mixed = Math.imul(mixed, 0x85ebca6b);
-  mixed ^= mixed >>> 13;
-  mixed = Math.imul(mixed, 0xc2b2ae35);
-  return (mixed ^ (mixed >>> 16)) >>> 0;
 }
