@@ -7,6 +7,7 @@ import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { lineOf, type Figures } from '#loadtest/virtual/figures.ts';
 import { productPolicy, scenarioSchema } from '#loadtest/virtual/scenario.ts';
+import { scenarioOptions, writtenScenario } from '#loadtest/virtual/scenario-options.ts';
 import { simulate } from '#loadtest/virtual/simulate.ts';
 import { gapOf } from './gap.ts';
 import { playOnSockets, type Played } from './play-on-sockets.ts';
@@ -14,30 +15,19 @@ import type { Strain } from './strain.ts';
 
 const { values } = parseArgs({
   options: {
+    ...scenarioOptions,
     engineers: { type: 'string', default: '200' },
-    replicas: { type: 'string', default: '8' },
-    routers: { type: 'string', default: '1' },
-    policy: { type: 'string', default: 'affinity' },
-    'session-header': { type: 'boolean', default: false },
-    seed: { type: 'string', default: '1' },
     minutes: { type: 'string', default: '12' },
     warmup: { type: 'string', default: '4' },
-    preset: { type: 'string', default: '30b-a3b-h200' },
+    seed: { type: 'string', default: '1' },
     'beside-virtual': { type: 'boolean', default: false },
   },
 });
 
 const scenario = scenarioSchema.parse({
+  ...writtenScenario(values),
   seed: Number(values.seed),
-  engineers: Number(values.engineers),
-  replicas: Number(values.replicas),
-  routers: Number(values.routers),
-  policy: values.policy,
-  sessionHeader: values['session-header'],
-  preset: values.preset,
   kvBlockTokens: 16,
-  minutes: Number(values.minutes),
-  warmUpMinutes: Number(values.warmup),
 });
 
 if (productPolicy(scenario) === undefined)

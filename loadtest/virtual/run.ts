@@ -1,19 +1,13 @@
 import { parseArgs } from 'node:util';
 import { lineOf } from './figures.ts';
 import { scenarioSchema, type Scenario } from './scenario.ts';
+import { scenarioOptions, writtenScenario } from './scenario-options.ts';
 import { simulate } from './simulate.ts';
 
 const { values } = parseArgs({
   options: {
-    engineers: { type: 'string', default: '300' },
-    replicas: { type: 'string', default: '8' },
-    routers: { type: 'string', default: '1' },
-    policy: { type: 'string', default: 'affinity' },
-    'session-header': { type: 'boolean', default: false },
+    ...scenarioOptions,
     seeds: { type: 'string', default: '1' },
-    minutes: { type: 'string', default: '30' },
-    warmup: { type: 'string', default: '10' },
-    preset: { type: 'string', default: '30b-a3b-h200' },
     'kv-block': { type: 'string', default: '256' },
     faults: { type: 'string', default: '[]' },
     scenario: { type: 'string' },
@@ -21,15 +15,8 @@ const { values } = parseArgs({
 });
 
 const written: unknown = {
-  engineers: Number(values.engineers),
-  replicas: Number(values.replicas),
-  routers: Number(values.routers),
-  policy: values.policy,
-  sessionHeader: values['session-header'],
-  preset: values.preset,
+  ...writtenScenario(values),
   kvBlockTokens: Number(values['kv-block']),
-  minutes: Number(values.minutes),
-  warmUpMinutes: Number(values.warmup),
   faults: JSON.parse(values.faults),
 };
 
