@@ -1,3 +1,4 @@
+import { AppError } from '#shared/contract/errors.ts';
 import type { PoolReplica } from '#shared/contract/replica.ts';
 import type { Slot, Work } from '../../../router/pick/picker.ts';
 import type { Tried } from '../../../router/pick/tried.ts';
@@ -43,14 +44,15 @@ export class Rival {
     this.#history.setReplicas(new Map(parts.replicas.map(({ replicaId }) => [replicaId, historyBytes])));
   }
 
-  acquire(work: Work, _signal: AbortSignal, tried: Tried): Promise<Slot> {
-    const excluded = tried.excluded(true);
+  /** A replica that this request has not been on. @throws AppError `no_replica` when it has been on all. */
+  async acquire(work: Work, _signal: AbortSignal, tried: Tried): Promise<Slot> {
+    const excluded = tried.excluded(false);
     const there = this.#parts.replicas.filter(({ replicaId }) => !excluded.has(replicaId));
-    const views = this.#viewsOf(work, there.length > 0 ? there : this.#parts.replicas);
-    const chosen = this.#parts.rule(work, views);
-    const replica = this.#parts.replicas.find(({ replicaId }) => replicaId === chosen);
+    if (there.length === 0) throw new AppError('no_replica', { retryAfterMs: 1000 });
+    const chosen = this.#parts.rule(work, this.#viewsOf(work, there));
+    const replica = there.find(({ replicaId }) => replicaId === chosen);
     if (replica === undefined) throw new Error('a rule has chosen nobody');
-    return Promise.resolve(this.#book(replica, { work, tried }));
+    return this.#book(replica, { work, tried });
   }
 
   #viewsOf({ prompt }: Work, replicas: readonly PoolReplica[]): RivalView[] {
