@@ -41,4 +41,9 @@ describe('a fault', () => {
     const flooded = await suffering({ kind: 'flood', at: 60, clients: 30 });
     expect(flooded.ttft.p95).toBeGreaterThan((await suffering()).ttft.p95);
   });
+
+  it('of a router or replica that the scenario does not have is refused', () => {
+    for (const kind of ['kill-router', 'pause-router', 'kill-replica'] as const)
+      expect(() => suffering({ kind, at: 0, index: 3, seconds: 1 })).toThrow('does not have');
+  });
 });

@@ -12,10 +12,10 @@ const faultSchema = z.discriminatedUnion('kind', [
   /** So many replicas take `factor` times as long for each step. */
   z.strictObject({ kind: z.literal('slow'), at: z.number(), replicas: z.int(), factor: z.number() }),
   /** A process dies, and is there again after so long. */
-  z.strictObject({ kind: z.literal('kill-replica'), at: z.number(), index: z.int(), seconds: z.number() }),
-  z.strictObject({ kind: z.literal('kill-router'), at: z.number(), index: z.int(), seconds: z.number() }),
+  z.strictObject({ kind: z.literal('kill-replica'), at: z.number(), index: z.int().min(0), seconds: z.number() }),
+  z.strictObject({ kind: z.literal('kill-router'), at: z.number(), index: z.int().min(0), seconds: z.number() }),
   /** A process stands still. */
-  z.strictObject({ kind: z.literal('pause-router'), at: z.number(), index: z.int(), seconds: z.number() }),
+  z.strictObject({ kind: z.literal('pause-router'), at: z.number(), index: z.int().min(0), seconds: z.number() }),
   z.strictObject({ kind: z.literal('redis'), at: z.number(), seconds: z.number() }),
   /** So many clients of one flow send prompts that nobody has cached, one after the other without a pause. */
   z.strictObject({ kind: z.literal('flood'), at: z.number(), clients: z.int() }),
@@ -45,12 +45,18 @@ const textSchema = z.strictObject({
 });
 
 /** A scenario as it is written: what is left out has a default, and its preset is a name. */
-export const scenarioSchema = textSchema.transform(
-  ({ preset, kvBlockTokens, kvTokens = presets[preset].kvTokens, ...scenario }) => ({
+export const scenarioSchema = textSchema
+  .refine(
+    ({ faults, replicas, routers }) =>
+      faults.every(
+        (fault) => !('index' in fault) || fault.index < (fault.kind === 'kill-replica' ? replicas : routers),
+      ),
+    'a fault is of a router or replica that the scenario does not have',
+  )
+  .transform(({ preset, kvBlockTokens, kvTokens = presets[preset].kvTokens, ...scenario }) => ({
     ...scenario,
     preset: { ...presets[preset], blockTokens: kvBlockTokens, kvTokens },
-  }),
-);
+  }));
 
 /** A scenario as people write it. */
 export type ScenarioText = z.input<typeof scenarioSchema>;

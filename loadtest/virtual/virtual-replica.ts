@@ -69,9 +69,11 @@ export class VirtualReplica {
     this.#startedAt = this.#time.now();
   }
 
-  /** Every step takes this many times as long. */
+  /** Every step from now on takes this many times as long. */
   setSlowdown(factor: number): void {
+    this.#advance();
     this.#engine.setSlowdown(factor);
+    this.#advance();
   }
 
   /** What its metrics say. */
