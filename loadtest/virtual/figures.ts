@@ -1,4 +1,4 @@
-/** One request as its client saw it; times in virtual milliseconds. */
+/** One request as its client saw it; times in milliseconds of the scenario. */
 export interface Seen {
   readonly askedAt: number;
   readonly firstAt: number;

@@ -8,7 +8,7 @@ import type { Fault, Scenario } from './scenario.ts';
 import { poolOf } from './virtual-pool.ts';
 import { VirtualRedis } from './virtual-redis.ts';
 import { VirtualReplica } from './virtual-replica.ts';
-import { VirtualRouter, type RouterPlace } from './virtual-router.ts';
+import { VirtualRouter } from './virtual-router.ts';
 import { ProcessTime, VirtualTime } from './virtual-time.ts';
 
 /** Between a router and a replica, and through Redis to other routers, milliseconds. */
@@ -54,12 +54,16 @@ export class VirtualFleet {
     const redis = this.#scenario.policy === 'affinity' ? this.#redis : new VirtualRedis(this.time, redisLagMs);
     const replicas = new Map(this.#replicas.map((one) => [one.replica.replicaId, one]));
     const rule = this.#ruleOf(this.#scenario.policy);
-    const signalsOf: ConstructorParameters<typeof Rival>[0]['signalsOf'] = (id) => replicas.get(id)?.signals() ?? {};
-    const rival = rule && {
-      rival: new Rival({ rule, replicas: this.pool.replicas, signalsOf }),
-    };
-    const place: RouterPlace = { time, pool: this.pool, replicas, hopMs, channel: redis.open(router, time), ...rival };
-    return new VirtualRouter(router, place);
+    const rival =
+      rule &&
+      new Rival({
+        rule,
+        replicas: this.pool.replicas,
+        signalsOf: (id) => replicas.get(id)?.signals() ?? {},
+        now: () => this.time.now(),
+      });
+    const channel = redis.open(router, time);
+    return new VirtualRouter(router, { time, pool: this.pool, replicas, hopMs, channel, rival });
   }
 
   #ruleOf(policy: Scenario['policy']): RivalRule | undefined {

@@ -1,5 +1,6 @@
 import { AppError } from '#shared/contract/errors.ts';
 import type { PoolDocument } from '#shared/contract/replica.ts';
+import { brainLimits, readRouterConfig } from '../../router/config.ts';
 import { Brain, tickMs, type Scraped } from '../../router/pick/brain.ts';
 import type { Picker, Slot, Work } from '../../router/pick/picker.ts';
 import { Tried } from '../../router/pick/tried.ts';
@@ -9,22 +10,16 @@ import type { VirtualReplica } from './virtual-replica.ts';
 import type { VirtualLedgerChannel } from './virtual-redis.ts';
 import type { ProcessTime } from './virtual-time.ts';
 
-/** The router's own bounds, as its settings have them by default. */
-const brainLimits = {
-  limits: {
-    inFlightMax: 2048,
-    queueMax: 1024,
-    queueBytesMax: 128 * 1024 * 1024,
-    turnTimeoutMs: 30_000,
-    capacityTimeoutMs: 30_000,
-  },
-  answerLimits: { answersMax: 1000, ttlMs: 60_000 },
-  lateAfterMs: 3000,
-  stallPatienceMs: 30_000,
-} as const;
-const attemptsMax = 3;
+/** The router's settings where none is made: what has no default is nothing that is used here. */
+const settings = readRouterConfig({
+  FAIRWAY_EDGE_FILE: 'none',
+  FAIRWAY_REDIS_URL: 'none',
+  FAIRWAY_STATE_DIR: 'none',
+  FAIRWAY_TOKEN_HASH_KEY: '0'.repeat(43),
+  FAIRWAY_VPC_ID: '00000000-0000-4000-8000-000000000001',
+});
+const { FAIRWAY_ATTEMPTS_MAX: attemptsMax, FAIRWAY_SCRAPE_MS: scrapeMs } = settings;
 const killedMax = 2;
-const scrapeMs = 1000;
 
 /** A request on its way, and who hears of its first token. */
 export interface Ask {
@@ -54,7 +49,7 @@ export interface RouterPlace {
   readonly hopMs: number;
   readonly channel: VirtualLedgerChannel;
   /** In place of the brain: another product's rule. */
-  readonly rival?: Pick<Picker, 'acquire'>;
+  readonly rival: Pick<Picker, 'acquire'> | undefined;
 }
 
 /** A router in virtual time: its own brain, and in place of sockets what `router/forward` does on them. */
@@ -70,7 +65,7 @@ export class VirtualRouter {
   constructor(router: string, place: RouterPlace) {
     const { time, channel, pool } = place;
     this.#place = place;
-    this.#brain = new Brain({ router, epoch: time.now(), channel, clock: time, ...brainLimits });
+    this.#brain = new Brain({ router, epoch: time.now(), channel, clock: time, ...brainLimits(settings) });
     this.#brain.setPools([pool]);
     this.#tick();
     this.#scrape();

@@ -39,7 +39,7 @@ export class VirtualTime implements Clock {
     });
   }
 
-  /** Runs it at that time. Whatever keeps a promise there calls `stir`: to look for kept ones costs more than most events. */
+  /** Runs it at that time; it keeps no promise: to look for kept ones costs more than most events. */
   quietlyAt(at: number, run: () => void): void {
     const heap = this.#heap;
     const event = { at, order: this.#scheduled++, run };
@@ -51,11 +51,6 @@ export class VirtualTime implements Clock {
       place = (place - 1) >> 1;
     }
     heap[place] = event;
-  }
-
-  /** Promises may have been kept in the event that runs. */
-  stir(): void {
-    this.#isSettled = false;
   }
 
   /** Runs all events until this time. */

@@ -81,7 +81,7 @@ export class Engineer {
     const answerTokens = this.#tokens({ median: 210, sigma: 1.35, max: 8000 });
     const freshTokens = this.#say(isQuestion, answerTokens);
     const answer = this.#part('answer', answerTokens);
-    const turn: Turn = {
+    return {
       session: `${this.#index}-${this.#sessions}`,
       version: this.#version,
       parts: this.#parts,
@@ -89,7 +89,6 @@ export class Engineer {
       promptTokens: this.#promptTokens,
       freshTokens,
     };
-    return turn;
   }
 
   /** The request was answered. Returns the time until the next one, milliseconds. */

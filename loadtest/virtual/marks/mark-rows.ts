@@ -27,7 +27,6 @@ const session = { policy: 'session_hash', sessionHeader: true } as const;
 /** The minute in which Redis is away, alone. */
 const redisMinute = { engineers: 300, replicas: 16, routers: 4, warmUpMinutes: 15, minutes: 16 } as const;
 
-type Cells = Readonly<Record<Cell, ScenarioText>>;
 type Cell = keyof ReturnType<typeof cellsOf>;
 
 /** All runs that the marks are read from. Eight replicas, unless said otherwise. */
@@ -61,7 +60,7 @@ export function cellsOf({ calm, saturated }: { calm: number; saturated: number }
 }
 
 /** The marks, read from the runs. */
-export function markRows(figures: CellFigures<keyof Cells>): MarkRow[] {
+export function markRows(figures: CellFigures<Cell>): MarkRow[] {
   const ratio = (of: (one: Figures) => number, a: Cell, b: Cell): Compared =>
     compared(figures[a].map((one, i) => of(one) / of(figures[b][i] ?? one)));
   const bounded = (of: (one: Figures) => number, a: Cell, b: Cell): Compared => ({
