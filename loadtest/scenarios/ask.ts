@@ -34,7 +34,6 @@ interface Chunk {
     readonly completion_tokens: number;
     readonly prompt_tokens_details?: { readonly cached_tokens?: number };
   } | null;
-  readonly error?: unknown;
 }
 
 const framePrefix = 'data: ';

@@ -47,13 +47,14 @@ class Play implements AsyncDisposable {
 
   async run(): Promise<Played> {
     const { engineers, seed, minutes, warmUpMinutes } = this.#scenario;
+    const { signal } = this.#over;
     using gauge = new StrainGauge();
     const days = Array.from({ length: engineers }, (_, index) => this.#live(new Engineer(seed, index), index));
     const ended = Promise.all(days);
-    await Promise.race([ended, this.#clock.sleep(warmUpMinutes * minute)]);
+    await Promise.race([ended, this.#clock.sleep(warmUpMinutes * minute, signal)]);
     gauge.begin();
     this.#fleet.begin();
-    await Promise.race([ended, this.#clock.sleep((minutes - warmUpMinutes) * minute)]);
+    await Promise.race([ended, this.#clock.sleep((minutes - warmUpMinutes) * minute, signal)]);
     const figures = this.#observer.figures(this.#clock.monotonic());
     const strain = { client: gauge.read(), ...(await this.#fleet.strain()) };
     this.#over.abort(new Error('the scenario is over'));

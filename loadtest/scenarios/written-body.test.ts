@@ -6,22 +6,12 @@ import { tokenId } from '#loadtest/sim/model/tokens.ts';
 import { writeChoices } from '#loadtest/sim/model/write-answer.ts';
 import { WrittenConversation } from '#loadtest/virtual/written-conversation.ts';
 import { Engineer } from '#loadtest/workload/engineer.ts';
-import type { BodyRules } from '../../router/scan/body-rules.ts';
+import { chatCompletions as route } from '../../router/dialects/openai/routes.ts';
 import { prefixHashes, type PromptKeys } from '../../router/scan/prefix-hash.ts';
 import { Scanner } from '../../router/scan/scanner.ts';
 import { model, WrittenBody } from './written-body.ts';
 
 const limits = { model, maxModelTokens: 262_144, blockTokens: 16 };
-const rules: BodyRules = {
-  fields: new Map(),
-  spans: [
-    { key: 'tools', kind: 'tools' },
-    { key: 'messages', kind: 'messages' },
-  ],
-  author: { key: 'role', user: 'user' },
-  volatileKeys: [],
-  volatileTexts: [],
-};
 
 it('router and engine find in the body what virtual time says, through compactions and new sessions', () => {
   const engineer = new Engineer(1, 3);
@@ -60,7 +50,7 @@ it('router and engine find in the body what virtual time says, through compactio
 });
 
 function scanned(body: Buffer): PromptKeys {
-  const scanner = new Scanner(rules);
+  const scanner = new Scanner(route.body);
   scanner.write(body);
   const scan = scanner.end();
   if (!scan.ok) throw new Error(scan.code);
@@ -68,6 +58,6 @@ function scanned(body: Buffer): PromptKeys {
 }
 
 /** What of keys does not depend on how they are hashed. */
-function sizesOf({ bytesUpTo, toolsBytes, firstUserEnd }: PromptKeys): unknown {
-  return { bytesUpTo: [...bytesUpTo], toolsBytes, firstUserEnd };
+function sizesOf({ bytesUpTo, toolsBytes, systemBytes = 0, firstUserEnd }: PromptKeys): unknown {
+  return { bytesUpTo: [...bytesUpTo], toolsBytes, systemBytes, firstUserEnd };
 }
