@@ -17,8 +17,10 @@ const { values } = parseArgs({
   },
 });
 
-const { stdout } = await promisify(execFile)('git', ['rev-parse', '--short', 'HEAD']);
-const commit = stdout.trim();
+const git = async (...args: string[]): Promise<string> => (await promisify(execFile)('git', args)).stdout.trim();
+if ((await git('status', '--porcelain', '--', '*.ts')) !== '')
+  throw new Error('Runs are remembered by commit: commit what has changed first.');
+const commit = await git('rev-parse', '--short', 'HEAD');
 const runs = new CellRuns({ commit, folder: '.fairway/marks', processes: Number(values.processes) });
 const calm = values.calm === undefined ? await findCalm(runs) : Number(values.calm);
 const saturated = Math.round((4 / 3) * calm);
