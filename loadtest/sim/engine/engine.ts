@@ -82,16 +82,21 @@ export class Engine {
     this.#random = seededRandom(seed);
   }
 
-  /**
-   * Queues a request at `now`. Call `advance(now)` afterwards to learn of what it starts.
-   * @throws RangeError when it could never run: no token to read or write, or more context than the whole cache.
-   */
-  submit(request: EngineRequest, now: number): void {
-    const { id, promptTokens, outputTokens } = request;
+  /** @throws RangeError when a request could never run: no token to read or write, or more than the whole cache holds. */
+  check({ id, promptTokens, outputTokens }: EngineRequest): void {
     if (promptTokens < 1 || outputTokens < 1)
       throw new RangeError(`Request ${id} needs at least one prompt and one output token.`);
     if (this.#scheduler.blocksOf(promptTokens + outputTokens) > this.#scheduler.cache.capacity)
       throw new RangeError(`Request ${id} needs more context than the whole KV cache holds.`);
+  }
+
+  /**
+   * Queues a request at `now`. Call `advance(now)` afterwards to learn of what it starts.
+   * @throws RangeError when it could never run (`check`), or is here already.
+   */
+  submit(request: EngineRequest, now: number): void {
+    this.check(request);
+    const { id } = request;
     if (this.#sequences.has(id)) throw new RangeError(`Request ${id} is running already.`);
     const sequence = new Sequence(request, now);
     this.#sequences.set(id, sequence);

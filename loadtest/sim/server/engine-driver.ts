@@ -23,10 +23,7 @@ export class EngineDriver implements Disposable {
   #disposed = false;
 
   /** `timeScale` 1 is real time; 0.1 lets the engine run ten times as fast. `onSteps` is called when it has run. */
-  constructor(
-    { engine, clock, timeScale }: { engine: Engine; clock: Clock; timeScale: number },
-    onSteps: () => void = () => {},
-  ) {
+  constructor({ engine, clock, timeScale }: { engine: Engine; clock: Clock; timeScale: number }, onSteps: () => void) {
     this.#engine = engine;
     this.#onSteps = onSteps;
     this.#clock = clock;
@@ -34,11 +31,17 @@ export class EngineDriver implements Disposable {
     this.#startedAt = clock.monotonic();
   }
 
+  /** Requests that are not running yet: those of the engine's queue and those that are being cut into tokens. */
+  get waiting(): number {
+    return this.#tokenizing.size + this.#engine.stats().waiting;
+  }
+
   /**
    * The engine has the request as soon as a real server had cut it into tokens; what that takes here is within that time.
-   * `receivedAt`: when its body was there.
+   * `receivedAt`: when its body was there. @throws RangeError when the request can never run.
    */
   submit(request: EngineRequest, listener: EngineListener, receivedAt: number): void {
+    this.#engine.check(request);
     this.#listeners.set(request.id, listener);
     const readyAt = receivedAt + tokenizingMs(request.promptTokens) * this.#timeScale;
     const waitMs = readyAt - this.#clock.monotonic();

@@ -3,6 +3,8 @@ import { connect } from 'node:net';
 import OpenAI from 'openai';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '#shared/testing/eventually.ts';
+import { Engine } from '../engine/engine.ts';
+import { presets } from '../engine/presets.ts';
 import type { ModelServer } from './model-server.ts';
 import { recordedVllm } from '../testing/recorded-vllm.ts';
 import { chatPath, expectShape, frames, key, model, post, start } from '../testing/sim-lab.ts';
@@ -157,6 +159,28 @@ describe('shapes as recorded from vLLM 0.32', () => {
     const response = await post(await start(['--max-num-queued-reqs=0']), chat);
     expect([response.status, response.headers.get('retry-after')]).toEqual([503, null]);
     expectShape(await response.text(), recordedVllm.overload);
+  });
+
+  it('a queue that is full of prompts which are being cut into tokens', async () => {
+    const server = await start(['--max-num-queued-reqs=1', '--max-model-len=200000', '--time-scale=1000']);
+    const messages = [{ role: 'user', content: ' word'.repeat(100_000) }];
+    const first = post(server, { ...chat, messages }).then(
+      ({ status }) => status,
+      () => 'cut',
+    );
+    await eventually(() => expect(server.desk.open).toBe(1));
+    expect((await post(server, chat)).status).toBe(503);
+    await server[Symbol.asyncDispose]();
+    expect(await first).toBe('cut');
+  });
+
+  it('what its engine could never run, before it is cut into tokens', async () => {
+    const engine = new Engine({ ...presets['30b-a3b-h200'], kvTokens: 640 });
+    const server = await start(['--time-scale=1000'], { engine });
+    const messages = [{ role: 'user', content: ' word'.repeat(1000) }];
+    const response = await post(server, { ...chat, messages });
+    expect([response.status, await response.text()]).toEqual([500, expect.stringContaining('whole KV cache')]);
+    expect((await fetch(`${server.url}/health`)).status).toBe(200);
   });
 
   it('health, request ids and metrics need no key', async () => {

@@ -26,7 +26,7 @@ export interface CompletionDeskOptions {
   /** The name under which the model is served. */
   readonly model: string;
   readonly maxModelTokens: number;
-  /** Requests that may wait for the engine before new ones get a 503. */
+  /** Requests that may wait, for their tokens or for the engine, before new ones get a 503. */
   readonly maxQueuedRequests: number;
   readonly stalledReaderTimeoutMs: number;
   readonly faults: readonly Fault[];
@@ -98,7 +98,7 @@ export class CompletionDesk implements Disposable {
     if (this.#phase === 'draining') throw unavailable('The server is shutting down. Please try a different instance.');
     if (this.#phase === 'stalled') throw objectError({ status: 500, message: stalled, type: 'InternalServerError' });
     if (this.#phase === 'dead') throw engineDead();
-    if (this.#options.engine.stats().waiting < this.#options.maxQueuedRequests) return;
+    if (this.#driver.waiting < this.#options.maxQueuedRequests) return;
     this.metrics.rejected();
     throw overloaded();
   }
