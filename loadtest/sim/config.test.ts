@@ -14,6 +14,15 @@ it('reads faults that are on from the start', () => {
   expect(config.faults).toMatchObject([{ kind: 'slow', factor: 2 }]);
 });
 
+it('reads the KV events of vLLM’s flag with its defaults, and no queue without a bound', () => {
+  expect(readSimConfig([], {}).kvEvents).toBeUndefined();
+  const { kvEvents } = readSimConfig(['--kv-events-config={"buffer_steps":0}'], {});
+  expect(kvEvents).toMatchObject({ endpoint: 'tcp://*:5557', replayEndpoint: undefined, bufferSteps: 0 });
+  expect(() => readSimConfig(['--kv-events-config={"hwm":0}'], {})).toThrow(
+    '--kv-events-config: "hwm" must be a whole number from 1 to 1000000.',
+  );
+});
+
 it('names every problem at once', () => {
   const wrong = (): unknown => readSimConfig(['--port', 'x', '--preset', '4b', '--fault-plan', '[{"kind":"x"}]'], {});
   for (const part of ['--port must be', '--preset must be one of 30b-a3b-h200', '--fault-plan: There is no fault'])

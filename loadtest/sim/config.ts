@@ -47,7 +47,7 @@ const settings = {
   faultsEnabled: ['faults', 'FAIRWAY_SIM_FAULTS_ENABLED', 'on'],
   /** Faults that are on from the start, as JSON. */
   faults: ['fault-plan', 'FAIRWAY_SIM_FAULTS', '[]'],
-  /** KV events over ZeroMQ, as JSON; nothing switches them off. */
+  /** KV events over ZeroMQ, as JSON; without it there are none. */
   kvEvents: ['kv-events-config', 'FAIRWAY_SIM_KV_EVENTS', ''],
   /** How their batches are written: map, or array as older engines do. */
   kvEventsForm: ['kv-events-form', 'FAIRWAY_SIM_KV_EVENTS_FORM', 'map'],

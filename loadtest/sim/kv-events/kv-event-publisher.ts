@@ -71,16 +71,14 @@ export class KvEventPublisher implements AsyncDisposable {
     this.#options = options;
     this.#publisher = publisher;
     this.#replay = replay;
-    this.#answering = this.#answer();
+    // What is on its way when the socket closes is rejected; that is the end, and no error.
+    this.#answering = this.#answer().catch((error: unknown) => {
+      if (replay?.closed !== true) throw error;
+    });
   }
 
   get config(): KvEventsConfig {
     return this.#options.config;
-  }
-
-  /** Where it really listens. */
-  get endpoints(): { readonly events: string | null; readonly replay: string | null } {
-    return { events: this.#publisher.lastEndpoint, replay: this.#replay?.lastEndpoint ?? null };
   }
 
   /** Remembers which tokens are behind blocks, as long as somebody has the blocks. */

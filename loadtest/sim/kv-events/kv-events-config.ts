@@ -32,16 +32,17 @@ export function readKvEventsConfig(text: string): KvEventsConfig | undefined {
     if (typeof value === 'string') return value;
     throw new Error(`"${name}" must be a text.`);
   };
-  const count = (name: string, otherwise: number): number => {
+  const count = (name: string, otherwise: number, least = 0): number => {
     const value = given[name] ?? otherwise;
-    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 1e6) return value;
-    throw new Error(`"${name}" must be a whole number from 0 to 1000000.`);
+    if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= 1e6) return value;
+    throw new Error(`"${name}" must be a whole number from ${least} to 1000000.`);
   };
   return {
     endpoint: string('endpoint', 'tcp://*:5557'),
     replayEndpoint: string('replay_endpoint', '') || undefined,
     bufferSteps: count('buffer_steps', 10_000),
-    highWaterMark: count('hwm', 100_000),
+    // 0 is no bound to ZeroMQ.
+    highWaterMark: count('hwm', 100_000, 1),
     topic: string('topic', ''),
   };
 }

@@ -6,6 +6,8 @@ import { eventually } from '#shared/testing/eventually.ts';
 import { endAfterEach } from '#shared/testing/started.ts';
 import type { ModelServer } from '../server/model-server.ts';
 import { key, post, start } from '../testing/sim-lab.ts';
+import { startKvEventPublisher } from './kv-event-publisher.ts';
+import { readKvEventsConfig } from './kv-events-config.ts';
 
 interface Batch {
   readonly sequence: number;
@@ -72,6 +74,7 @@ async function subscribed(one: Lab): Promise<{ readonly subscriber: Subscriber; 
     return next();
   });
   const newest = (await replayed(one.replay, 0n)).at(-1)?.sequence ?? 0;
+  subscriber.receiveTimeout = 20_000;
   while (last.sequence < newest) last = await next();
   return { subscriber, last };
 }
@@ -178,6 +181,23 @@ describe('faults', () => {
     for (let turn = 0; turn < 2; turn += 1) await reset(one);
     expect((await replayed(one.replay, 0n)).map(({ sequence }) => sequence)).toEqual([0, 1]);
   });
+});
+
+it('ends in the middle of an answer to somebody who missed them', async () => {
+  const [port, replayPort] = [await freePort(), await freePort()];
+  const given = { endpoint: `tcp://*:${port}`, replay_endpoint: `tcp://*:${replayPort}` };
+  const config = readKvEventsConfig(JSON.stringify(given));
+  if (config === undefined) throw new Error('they are on');
+  const publisher = await startKvEventPublisher({ config, form: 'map', blockTokens: 16, host: '127.0.0.1' });
+  started.keep(publisher);
+  // More than are sent in one turn of the loop.
+  for (let second = 0; second < config.bufferSteps; second += 1) publisher.publish([{ type: 'cleared' }], second);
+  const dealer = new Dealer({ linger: 0, receiveTimeout: 20_000 });
+  started.defer(() => dealer.close());
+  dealer.connect(`tcp://127.0.0.1:${replayPort}`);
+  await dealer.send(['', Buffer.alloc(8)]);
+  await dealer.receive();
+  await expect(publisher[Symbol.asyncDispose]()).resolves.toBeUndefined();
 });
 
 it('says where events cannot be published, and what to do', async () => {
