@@ -102,7 +102,8 @@ describe('chat completions', () => {
     expect(choice?.message.content).toHaveLength(1234);
     const cut = await json(asking({ ...order, max_tokens: 20 }));
     expect(cut).toMatchObject({ usage: { completion_tokens: 20 }, choices: [{ finish_reason: 'length' }] });
-    expect((await asking({ vllm_xargs: { answer_tokens: 'many' } })).status).toBe(400);
+    for (const tokens of ['many', 1e12])
+      expect((await asking({ vllm_xargs: { answer_tokens: tokens, answer_bytes: 1 } })).status).toBe(400);
   });
 
   it('tells log-probabilities', async () => {

@@ -50,7 +50,7 @@ export function modelRequest(body: Body, limits: ModelLimits, asked: Asked): Mod
     maxTokens: readMaxTokens(asked, prompt.tokens, limits.maxModelTokens),
     choices: readChoices(asked.choices),
     ignoreEnd: body['ignore_eos'] === true,
-    ordered: readOrder(body['vllm_xargs']),
+    ordered: readOrder(body['vllm_xargs'], limits.maxModelTokens),
     stop: [asked.stop].flat().filter((item) => typeof item === 'string' && item !== '') as string[],
     stream: body['stream'] === true,
     reasons: asked.reasons ?? false,
@@ -95,11 +95,12 @@ function readChoices(n: unknown): number {
 }
 
 /** In vLLM's place for what is no part of any API; routers pass it on and do not look. */
-function readOrder(extra: unknown): ModelRequest['ordered'] {
+function readOrder(extra: unknown, most: number): ModelRequest['ordered'] {
   if (!isRecord(extra) || extra['answer_tokens'] === undefined) return undefined;
   const [tokens, bytes] = [extra['answer_tokens'], extra['answer_bytes']];
-  if (isCount(tokens) && isCount(bytes)) return { tokens, bytes };
-  throw badParameter('vllm_xargs', extra, 'answer_tokens and answer_bytes must be positive integers.');
+  if (isCount(tokens) && tokens <= most && isCount(bytes)) return { tokens, bytes };
+  const message = `answer_tokens must be an integer from 1 to ${most}, answer_bytes a positive one.`;
+  throw badParameter('vllm_xargs', extra, message);
 }
 
 function isCount(value: unknown): value is number {
