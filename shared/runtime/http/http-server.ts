@@ -158,7 +158,8 @@ export async function serveAdmin(options: {
     if (path === '/healthz') return json(200, { ok: true });
     if (path === '/metrics') return { status: 200, type: registry.contentType, text: await registry.metrics() };
     if (path !== '/readyz') {
-      const { status, body } = more?.(path) ?? { status: 404, body: { message: `${path.slice(0, 200)} is not here.` } };
+      const message = `${path.slice(0, 200)} is not here; /healthz, /readyz and /metrics are.`;
+      const { status, body } = more?.(path) ?? { status: 404, body: { message } };
       return json(status, body);
     }
     const missing = notReady();
