@@ -36,8 +36,8 @@ export interface EngineProfile {
   adapter: EngineAdapterName;
   metrics: { running: string; waiting: string; kvUse: string };
   /**
-   * The flag by which it publishes what its KV cache takes up and gives back, on `kvEventsPort` and `kvReplayPort`; null for one that cannot.
-   * The events hold the tokens of prompts, and whoever reaches the port may read them.
+   * The flag by which it publishes what its KV cache takes up and gives back, on `kvEventsPort` and `kvReplayPort`; null for
+   * one that cannot. The events hold the tokens of prompts, and whoever reaches the ports may read them.
    */
   kvEvents: string | null;
   /** The form of weights that it reads; null for one that needs none. */
