@@ -60,7 +60,6 @@ export class VirtualFleet {
         rule,
         replicas: this.pool.replicas,
         signalsOf: (id) => replicas.get(id)?.signals() ?? {},
-        now: () => this.time.now(),
       });
     const channel = redis.open(router, time);
     return new VirtualRouter(router, { time, pool: this.pool, replicas, hopMs, channel, rival });

@@ -1,4 +1,4 @@
-import { scramble } from '#shared/runtime/scramble.ts';
+import { scramble } from '#shared/runtime/seeded-random.ts';
 import type { PromptPart, Turn } from '#loadtest/workload/engineer.ts';
 import type { PromptKeys } from '../../router/scan/prefix-hash.ts';
 import { defaultScanLimits } from '../../router/scan/body-rules.ts';

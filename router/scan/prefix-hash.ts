@@ -1,4 +1,4 @@
-import { scramble } from '#shared/runtime/scramble.ts';
+import { scramble } from '#shared/runtime/seeded-random.ts';
 import { mediumBytes } from './block-chain.ts';
 import { hashText } from './hash64.ts';
 import type { ScannedBody, ScannedSpan } from './scanned-body.ts';

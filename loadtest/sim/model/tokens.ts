@@ -1,4 +1,4 @@
-import { scramble } from '#shared/runtime/scramble.ts';
+import { scramble } from '#shared/runtime/seeded-random.ts';
 
 /** A piece of a rendered prompt: a control token of the template, plain text, or a picture of a fixed size. */
 export type Segment =

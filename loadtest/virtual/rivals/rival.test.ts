@@ -6,7 +6,7 @@ import { Rival } from './rival.ts';
 
 it('a request that a replica has lost goes to another one, and is refused when none is left', async () => {
   const { replicas } = poolOf(2, presets['30b-a3b-h200']);
-  const rival = new Rival({ rule: (_work, [first]) => first?.id, replicas, signalsOf: () => ({}), now: () => 0 });
+  const rival = new Rival({ rule: (_work, [first]) => first?.id, replicas, signalsOf: () => ({}) });
   const prompt = { keys: BigUint64Array.of(1n), bytesUpTo: Float64Array.of(1000), firstUserEnd: 0 };
   const work = { pool: 'pool', flow: 'flow', bytes: 1000, prompt, maxTokens: 0 };
   const { signal } = new AbortController();
