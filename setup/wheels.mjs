@@ -7,9 +7,12 @@ const downloadTimeoutMs = 5 * 60_000;
 const notFound = 127;
 const options = ['--no-deps', '--only-binary', ':all:', '--require-hashes'];
 
-/** The user's own installers, in order: each takes the same options. */
+/**
+ * The user's own installers, in order: each takes the same options. `-mpip` in one word, since pyenv rewrites its shims,
+ * under a lock, after all that it takes for pip: another pip at that time fails, and one that is killed then leaves the lock.
+ */
 const installers = [
-  { name: 'pip', command: ['python3', '-m', 'pip'], more: ['--no-compile', '--disable-pip-version-check'] },
+  { name: 'pip', command: ['python3', '-mpip'], more: ['--no-compile', '--disable-pip-version-check'] },
   { name: 'uv', command: ['uv', 'pip'], more: [] },
 ];
 

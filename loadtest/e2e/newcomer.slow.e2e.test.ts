@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -32,6 +32,15 @@ describe('an older Node and nothing else', () => {
     const offline = await checkout.run([...setup, 'target.ts'], noNetwork);
     expect(offline).toMatchObject({ code: 0, output: expect.stringContaining('(npm ci): done in') });
   }, 300_000);
+
+  test('come from the pip of a pyenv without the lock that pyenv takes after each pip', async () => {
+    using checkout = new Checkout('one');
+    const real = await runCommand(['python3', '-c', 'import sys; print(sys.executable)'], { cwd: checkout.folder });
+    const shim = checkout.addProgram('python3', '');
+    const asPyenv = `case " $* " in *" -m pip "*) echo "cannot rehash: locked" >&2; exit 1;; esac`;
+    writeFileSync(shim, `#!/bin/sh\n${asPyenv}\nexec "${real.output.trim()}" "$@"\n`);
+    expect(await checkout.run([...setup, 'target.ts'])).toMatchObject({ code: 0 });
+  });
 
   test('servers of the PATH that are too old are passed over for fetched ones', async () => {
     using checkout = new Checkout('one');
