@@ -1,9 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { engineKey } from '#loadtest/workload/engine-key.ts';
 import { z } from 'zod';
 import type { StackReport } from './clone.ts';
 import { median } from './comparison.ts';
+import { treeCpuMs } from './process-cpu.ts';
 
 /**
  * What is asked of a serving stack over HTTP alone, so that it works on any version of it. Linux only: CPU times are
@@ -102,22 +102,13 @@ export async function burst(target: Target, load: { streams: number; tokens: num
 export async function routerCpu(report: StackReport, name: string): Promise<{ perRequest: number; perChunk: number }> {
   const pid = report.processes.find((one) => one.name === 'router')?.pid ?? 0;
   const [requests, streams] = [600, 48];
-  const before = await cpuMs(pid);
+  const before = await treeCpuMs(pid);
   const fewChunks = await burst(routerOf(report), { streams: requests, tokens: 1, name: `${name} short` });
-  const between = await cpuMs(pid);
+  const between = await treeCpuMs(pid);
   const chunks = await burst(routerOf(report), { streams, tokens: 400, name: `${name} long` });
   const perRequest = (between - before) / requests;
   const further = chunks - (fewChunks / requests) * streams;
-  return { perRequest, perChunk: ((await cpuMs(pid)) - between - perRequest * streams) / further };
-}
-
-async function cpuMs(pid: number): Promise<number> {
-  const threads = await readdir(`/proc/${pid}/task`);
-  const times = threads.map(async (thread) => {
-    const text = await readFile(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').catch(() => '0');
-    return Number(text.split(' ', 1)[0]) / 1e6;
-  });
-  return (await Promise.all(times)).reduce((sum, each) => sum + each, 0);
+  return { perRequest, perChunk: ((await treeCpuMs(pid)) - between - perRequest * streams) / further };
 }
 
 /** Milliseconds that the router adds to the first token, one request at a time, in turns with a replica asked directly. */

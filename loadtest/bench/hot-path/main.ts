@@ -1,0 +1,36 @@
+/**
+ * Run: node setup.mjs loadtest/bench/hot-path/main.ts [--rounds 5] [--seed 1] [--redis] [--cpu-profile] [--only CELL] [--out FILE]
+ *
+ * What a request costs the router, beside nginx and beside a proxy of Node alone, in turns in the same run. Linux only. nginx
+ * is taken from PATH; without it the router is told beside Node alone. About a minute a round on a quiet machine.
+ */
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { join } from 'node:path';
+import { root } from '../clone.ts';
+import { compare } from './compare.ts';
+import { profileRouter } from './profile-router.ts';
+import { report } from './report.ts';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seed: { type: 'string', default: '1' },
+    only: { type: 'string' },
+    redis: { type: 'boolean', default: false },
+    'cpu-profile': { type: 'boolean', default: false },
+    out: { type: 'string', default: join(root, 'loadtest/report/hot-path.md') },
+  },
+});
+
+const options = { rounds: Number(values.rounds), seed: Number(values.seed), redis: values.redis, only: values.only };
+if (values['cpu-profile']) {
+  const text = await profileRouter(options);
+  await writeFile(join(root, 'loadtest/report/hot-path-profile.md'), text);
+  process.stdout.write(text);
+} else {
+  const comparison = await compare(options);
+  const text = await report(comparison, process.argv.slice(2));
+  await writeFile(values.out, text);
+  process.stdout.write(text);
+}

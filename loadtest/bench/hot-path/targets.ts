@@ -1,0 +1,163 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { access, constants, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { formatToken } from '#shared/runtime/access-token.ts';
+import { environment } from '#shared/runtime/environment.ts';
+import { freePort } from '#shared/runtime/http/free-port.ts';
+import { keyedHash } from '#shared/runtime/keyed-hash.ts';
+import { accessDocument, poolDocument, replicaAt } from '#shared/testing/documents.ts';
+import { eventually } from '#shared/testing/eventually.ts';
+import { killChild } from '#shared/testing/process-signals.ts';
+import { routerNodeFlags } from '../../../router/admit/node-flags.ts';
+import { root } from '../clone.ts';
+import { treeCpuMs } from '../process-cpu.ts';
+import { treeMemory } from '../tree-memory.ts';
+import { model } from './bodies.ts';
+import { startProcess } from './bench-process.ts';
+
+/** Something that stands between clients and replicas; `direct` is nothing. */
+export interface Target {
+  readonly name: string;
+  readonly port: number;
+  readonly token: string;
+  cpuMs(): Promise<number>;
+  rssBytes(): Promise<number>;
+}
+
+/** A router, and where its operators reach it. */
+export interface RouterTarget extends Target {
+  readonly adminPort: number;
+  /** SIGTERM, and wait for the end. */
+  stop(): Promise<void>;
+}
+
+/** Where all that is started ends, and its files are. */
+export interface Place {
+  readonly stack: AsyncDisposableStack;
+  readonly folder: string;
+}
+
+/** Engines in so many processes: the ports of all of them. */
+export async function startReplicas(
+  stack: AsyncDisposableStack,
+  { processes, ports, paceMs }: { processes: number; ports: number; paceMs: number },
+): Promise<{ ports: number[]; cpuMs: () => Promise<number> }> {
+  const started = Array.from({ length: processes }, () => stack.use(startProcess('replica', { ports, paceMs })));
+  const places = await Promise.all(started.map((one) => one.hear<{ ports: number[] }>()));
+  const cpuMs = async (): Promise<number> => {
+    const times = await Promise.all(started.map((one) => one.cpuMs()));
+    return times.reduce((sum, each) => sum + each, 0);
+  };
+  return { ports: places.flatMap((place) => place.ports), cpuMs };
+}
+
+/** A replica without anything before it. */
+export function directTo(port: number): Target {
+  const nothing = (): Promise<number> => Promise.resolve(0);
+  return { name: 'direct', port, token: 'none', cpuMs: nothing, rssBytes: nothing };
+}
+
+/** A proxy of Node's server and undici, without a router. */
+export async function startFloor({ stack }: Place, ports: readonly number[]): Promise<Target> {
+  const floor = stack.use(startProcess('floor', { ports }));
+  const { port } = await floor.hear<{ port: number }>();
+  return { name: 'Node alone', port, token: 'none', ...figuresOf(floor.pid) };
+}
+
+/** Whether there is an nginx on PATH. */
+export async function findNginx(): Promise<string | undefined> {
+  const paths = (environment()['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'nginx'));
+  for (const path of paths)
+    if (
+      await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path;
+  return undefined;
+}
+
+/** nginx with one worker, which keeps its connections to the replicas and passes everything on as it comes. */
+export async function startNginx(nginx: string, { stack, folder }: Place, ports: readonly number[]): Promise<Target> {
+  const port = await freePort();
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder};`);
+  const servers = ports.map((each) => `server 127.0.0.1:${each};`);
+  const text = `worker_processes 1; daemon off; pid ${folder}/nginx.pid; error_log stderr crit;
+    events { worker_connections 8192; }
+    http {
+      access_log off; keepalive_requests 1000000; client_max_body_size 16m; ${paths.join(' ')}
+      upstream replicas { ${servers.join(' ')} keepalive 64; keepalive_requests 1000000; }
+      server {
+        listen 127.0.0.1:${port} backlog=4096;
+        location / {
+          proxy_pass http://replicas; proxy_http_version 1.1; proxy_set_header Connection "";
+          proxy_buffering off; proxy_request_buffering off;
+        }
+      }
+    }`;
+  const file = join(folder, 'nginx.conf');
+  await writeFile(file, text);
+  const child = spawn(nginx, ['-c', file, '-p', folder, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  stack.defer(() => ended(child, 'SIGQUIT'));
+  await answers(`http://127.0.0.1:${port}/`);
+  return { name: 'nginx', port, token: 'none', ...figuresOf(child.pid ?? 0) };
+}
+
+/** A router as it runs in production. */
+export async function startRouter(
+  { stack, folder }: Place,
+  ports: readonly number[],
+  { redisUrl = 'redis://127.0.0.1:1', nodeFlags = [] }: { redisUrl?: string; nodeFlags?: readonly string[] } = {},
+): Promise<RouterTarget> {
+  const token = formatToken('access', randomBytes(24));
+  const hashKey = randomBytes(32);
+  const pool = poolDocument({ vpcId: randomUUID(), models: [model], replicas: ports.map((port) => replicaAt(port)) });
+  const edge = { access: [accessDocument({ ...pool, hashes: [keyedHash(hashKey, token)] })], pools: [pool] };
+  const edgeFile = join(folder, `${pool.pool}.json`);
+  await writeFile(edgeFile, JSON.stringify(edge));
+  const [port, adminPort] = [await freePort(), await freePort()];
+  const child = spawn(process.execPath, [...routerNodeFlags, ...nodeFlags, join(root, 'router/main.ts')], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      ...environment(),
+      FAIRWAY_EDGE_FILE: edgeFile,
+      FAIRWAY_STATE_DIR: folder,
+      FAIRWAY_REDIS_URL: redisUrl,
+      FAIRWAY_VPC_ID: pool.vpcId,
+      FAIRWAY_TOKEN_HASH_KEY: hashKey.toString('base64url'),
+      FAIRWAY_PORT: String(port),
+      FAIRWAY_ADMIN_PORT: String(adminPort),
+      FAIRWAY_PROPAGATION_MS: '0',
+      FAIRWAY_DRAIN_TIMEOUT_MS: '0',
+    },
+  });
+  const stop = (): Promise<void> => ended(child, 'SIGTERM');
+  stack.defer(stop);
+  await answers(`http://127.0.0.1:${adminPort}/readyz`);
+  return { name: 'Fairway', port, token, adminPort, stop, ...figuresOf(child.pid ?? 0) };
+}
+
+function figuresOf(pid: number): Pick<Target, 'cpuMs' | 'rssBytes'> {
+  return {
+    cpuMs: () => treeCpuMs(pid),
+    rssBytes: async () => (await treeMemory(pid)).reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+  };
+}
+
+async function answers(url: string): Promise<void> {
+  await eventually(async () => {
+    const response = await fetch(url);
+    await response.arrayBuffer();
+    if (response.status >= 500) throw new Error(`${url} answers ${response.status}`);
+  });
+}
+
+async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit', { signal: AbortSignal.timeout(20_000) });
+  child.kill(signal);
+  await exit.catch(() => killChild(child));
+}
