@@ -61,6 +61,7 @@ const load = z.object({
 });
 const row = z.object({ router: id, epoch: z.int(), seq: z.int(), replicas: entries(load) });
 const served = z.object({ router: id, epoch: z.int(), seq: z.int(), flows: entries(figure) });
+const want = z.object({ cost: figure, seconds: figure, ageMs: figure });
 const news = z.object({
   replica: id,
   parentTip: key,
@@ -116,6 +117,8 @@ const message = z.discriminatedUnion('kind', [
     signals,
     cache: cache.exactOptional(),
   }),
+  z.object({ kind: z.literal('want'), from: id, to: id, seq: z.int(), pool: id, replicas: entries(want) }),
+  z.object({ kind: z.literal('grant'), from: id, owner: id, seq: z.int(), replica: id }),
   z.object({ kind: z.literal('hello'), from: id }),
 ]);
 const batch = z.object({ v: z.literal(1), sender: id, messages: z.array(message).max(messagesMax) });

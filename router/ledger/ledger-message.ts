@@ -58,5 +58,31 @@ export type LedgerMessage =
       readonly signals: ReplicaSignals;
       readonly cache?: CacheNews;
     }
+  /** What the sender has waiting for replicas whose prefill slots the addressee grants: the best of each, whole. */
+  | {
+      readonly kind: 'want';
+      readonly from: string;
+      readonly to: string;
+      /** Grows with every message of the sender. */
+      readonly seq: number;
+      readonly pool: string;
+      /** By replica: cost and prefill in seconds, and how long it has waited. */
+      readonly replicas: Readonly<
+        Record<string, { readonly cost: number; readonly seconds: number; readonly ageMs: number }>
+      >;
+    }
+  /** A replica's free slot is for this router now, for a moment. */
+  | {
+      readonly kind: 'grant';
+      readonly from: string;
+      readonly owner: string;
+      readonly seq: number;
+      readonly replica: string;
+    }
   /** The sender is here, for the first time or again, and may have told others less than it knows. */
   | { readonly kind: 'hello'; readonly from: string };
+
+/** Messages that are sent at once, ahead of all others: a slot stays empty until they come. */
+export function isUrgent({ kind }: LedgerMessage): boolean {
+  return kind === 'want' || kind === 'grant';
+}

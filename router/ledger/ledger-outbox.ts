@@ -95,6 +95,8 @@ function wireBytes(message: LedgerMessage): number {
       return 2 * messageBytes + nameBytes * (message.signals.residentAdapters?.length ?? 0);
     case 'ask':
     case 'kept':
+    case 'want':
+    case 'grant':
     case 'hello':
       return messageBytes;
   }

@@ -141,6 +141,8 @@ export class PrefixSync {
       case 'flows':
       case 'kept':
       case 'look':
+      case 'want':
+      case 'grant':
     }
   }
 

@@ -8,7 +8,7 @@ import type { RedisConnection } from '#shared/runtime/redis.ts';
 import { beatMs, echoTtlMs } from './ledger-channel.ts';
 import type { LedgerChannel } from './ledger-channel.ts';
 import { decodeBatch, encodeBatch } from './ledger-codec.ts';
-import type { LedgerMessage } from './ledger-message.ts';
+import { isUrgent, type LedgerMessage } from './ledger-message.ts';
 import { LedgerOutbox } from './ledger-outbox.ts';
 import type { LedgerRow } from '../replicas/replica-table.ts';
 
@@ -88,6 +88,10 @@ export class RedisLedgerChannel implements LedgerChannel {
   publish(message: LedgerMessage): void {
     if (this.#closed) return;
     if (message.kind === 'row') this.#lastRow = { row: message.row, at: this.#options.clock.monotonic() };
+    if (isUrgent(message)) {
+      if (this.up()) this.#send([message], 'to' in message ? this.#channelOf(message.to) : this.#channel);
+      return;
+    }
     this.#outbox.add(message);
     this.#pushTimer ??= setTimeout(() => this.#push(), pushDelayMs);
   }

@@ -22,6 +22,8 @@ export interface BookingsParts extends OpenAttemptsParts, UsageParts {
   readonly kept: (key: string, answer: KeptAnswer) => void;
   /** A slot of the pool was given back. */
   readonly released: (pool: string) => void;
+  /** A replica has computed a prompt: it has a prefill slot free. */
+  readonly computed: () => void;
   /** Replicas of some pool stand in another light. */
   readonly changed: () => void;
 }
@@ -33,6 +35,9 @@ export interface Choice {
   readonly scores: Slot['scores'];
   readonly match: PrefixMatch;
 }
+
+/** Work of an output token beside that of an uncached prompt token (VTC, Sheng et al. 2024). */
+const outputWeight = 2;
 
 /** The books of all attempts under way: what each of them takes of its replica, and what its end teaches. */
 export class Bookings {
@@ -91,6 +96,7 @@ export class Bookings {
     };
     const prefillSecondsLeft = this.#open.add(booking);
     const { privateContextTokens, predictedCachedTokens } = expected;
+    this.#parts.table.flows.served(work.flow, Math.max(0, privateContextTokens), startedAt);
     const load = { inFlight: 1, prefillSecondsLeft, privateContextTokens, reservedOutputTokens: work.maxTokens };
     this.#change(booking, load);
     const slot: BookedSlot = this.#slot(booking, { replica, reason, scores, predictedCachedTokens });
@@ -139,7 +145,9 @@ export class Bookings {
   }
 
   #computed(booking: Booking): void {
-    if (booking.load.prefillSecondsLeft > 0) this.#change(booking, { ...booking.load, prefillSecondsLeft: 0 });
+    if (booking.load.prefillSecondsLeft <= 0) return;
+    this.#change(booking, { ...booking.load, prefillSecondsLeft: 0 });
+    this.#parts.computed();
   }
 
   /** The engine has the prompt now; and what another replica said to it was that replica's fault. */
@@ -167,6 +175,8 @@ export class Bookings {
     // What was met at a place that the replica has left says nothing of it.
     if (!pools.has(replica)) return;
     if (end.kind === 'answered') {
+      const output = end.usage?.completionTokens ?? 0;
+      this.#parts.table.flows.served(work.flow, outputWeight * output, clock.monotonic());
       health.answered(replicaId, startedAt);
       if (end.usage !== undefined && work.only === undefined) learnUsage(this.#parts, booking, end.usage);
     }

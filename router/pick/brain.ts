@@ -16,6 +16,9 @@ import { ReplicaSpeeds } from '../replicas/pace/replica-speeds.ts';
 import { ReplicaHealth, type ScrapeResult } from '../replicas/replica-health.ts';
 import { ReplicaTable } from '../replicas/replica-table.ts';
 import type { ReplicaSignals, ReplicaState } from '../replicas/replica-view.ts';
+import type { BrainFigures } from './brain-figures.ts';
+import { Grants } from './wait/grants.ts';
+import { LateBinding } from './late-binding.ts';
 import type { Picker, Slot, Work } from './picker.ts';
 import { PoolWait, type WaitLimits } from './pool-wait.ts';
 import { ReplicaPicker } from './replica-picker.ts';
@@ -32,6 +35,8 @@ export interface BrainOptions {
   readonly lateAfterMs?: number;
   /** How long requests stay on a stalled replica while nobody else can take them, milliseconds (default 30,000). */
   readonly stallPatienceMs?: number;
+  /** Requests are held while the replicas for them compute others (default: each goes as soon as it has a turn). */
+  readonly lateBinding?: boolean;
   readonly answerLimits: KeptAnswersLimits;
   /** Where ids of kept answers outlive this process (default: nowhere). */
   readonly answerStore?: AnswerStore;
@@ -50,24 +55,6 @@ export interface Scraped {
   readonly cache?: CacheNews;
   /** The pool's key was refused to it. */
   readonly denied?: boolean;
-}
-
-/** What there is to measure. */
-export interface BrainFigures {
-  readonly inFlight: number;
-  readonly waiting: number;
-  /** In flight on replicas, of all routers. */
-  readonly clusterInFlight: number;
-  /** Replicas that are meant to be ready and get no requests, or only if nobody better is there. */
-  readonly replicasInDoubt: number;
-  readonly prefixBlocks: number;
-  /** Flows whose work was forgotten for want of room. */
-  readonly flowsForgotten: number;
-  readonly prefixSync: PrefixSync['counts'];
-  readonly keptAnswers: number;
-  readonly keptAnswersForgotten: number;
-  readonly keptAnswersNotAsked: number;
-  readonly keptAnswersUnwritten: number;
 }
 
 /** `tick` is called this often, milliseconds. */
@@ -95,13 +82,14 @@ export class Brain implements Picker, Disposable {
   readonly #answerSync: AnswerSync;
   readonly #answerStore: AnswerStore | undefined;
   readonly #picker: ReplicaPicker;
+  readonly #grants: Grants;
   readonly #wait: PoolWait;
   readonly #unsubscribe: () => void;
   #notedAt: number;
 
   constructor(options: BrainOptions) {
     const { router, epoch, channel, limits, answerLimits, clock, hitsKnown = () => {} } = options;
-    const { lateAfterMs = 3000, stallPatienceMs = 30_000 } = options;
+    const { lateAfterMs = 3000, stallPatienceMs = 30_000, lateBinding = false } = options;
     this.#channel = channel;
     this.#clock = clock;
     this.#notedAt = clock.monotonic();
@@ -136,9 +124,12 @@ export class Brain implements Picker, Disposable {
       announce: (news) => this.#sync.announce(news),
       kept: (key, answer) => this.#answerSync.keep(key, answer),
       released: (pool) => this.#wait.released(pool),
+      computed: () => this.#wait.looked(),
       changed: () => this.#wait.changed(),
     });
-    this.#wait = new PoolWait(this.#picker, limits, clock);
+    this.#grants = new Grants({ router, epoch, publish, channelUp: () => channel.up(), peers });
+    const late = lateBinding ? this.#lateBinding() : undefined;
+    this.#wait = new PoolWait(this.#picker, limits, { clock, late });
     this.#unsubscribe = channel.subscribe((message) => this.#hear(message));
     rowChanged();
   }
@@ -255,6 +246,9 @@ export class Brain implements Picker, Disposable {
     return {
       inFlight: this.#wait.inFlight,
       waiting: this.#wait.waiting,
+      heldForSlot: this.#wait.heldForSlot,
+      shed: this.#wait.shed,
+      grants: this.#grants.counts,
       clusterInFlight: states.reduce((sum, { inFlight }) => sum + inFlight, 0),
       replicasInDoubt: states.filter(({ condition, doubt }) => condition === 'ready' && doubt > 0).length,
       prefixBlocks: this.#index.size().blocks,
@@ -271,6 +265,15 @@ export class Brain implements Picker, Disposable {
     this.#unsubscribe();
   }
 
+  #lateBinding(): LateBinding {
+    return new LateBinding({
+      waits: (pool, now) => this.#picker.waits(pool, now),
+      workOf: (flow, now) => this.table.flows.workOf(flow, now),
+      grants: this.#grants,
+      clock: this.#clock,
+    });
+  }
+
   #noteTime(): number {
     const now = this.#clock.monotonic();
     if (now - this.#notedAt >= tickMs + lateMs) this.#health.ownStall(now);
@@ -284,6 +287,8 @@ export class Brain implements Picker, Disposable {
     if (message.kind === 'flows') this.table.flows.receive(message.served, now);
     this.#sync.hear(message, now);
     this.#answerSync.hear(message);
+    this.#grants.hear(message, now);
+    if (message.kind === 'row' || message.kind === 'want' || message.kind === 'grant') this.#wait.looked();
   }
 }
 

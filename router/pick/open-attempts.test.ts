@@ -8,7 +8,7 @@ import { Tried } from './tried.ts';
 /** Two replicas whose pool is known to take 10 s for 100 blocks, and what their attempts are told. */
 async function make({ learned = true } = {}) {
   const lab = new BrainLab();
-  const router = lab.start('r');
+  const router = lab.start('r', { lateBinding: false });
   const { brain } = router;
   const moved: string[] = [];
   const nameOf = (slot: Slot): string => (slot.replica === lab.pool.replicas[0] ? 'a' : 'b');

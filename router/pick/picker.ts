@@ -3,6 +3,7 @@ import type { KeptAnswer } from '../replicas/kept-answers.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
 import type { PickScore } from './pick.ts';
 import type { Asked } from './policies/policy.ts';
+import type { Priority } from './wait/waiting-cost.ts';
 import type { Tried } from './tried.ts';
 
 /** What is asked for: one request as the brain sees it. */
@@ -12,6 +13,8 @@ export interface Work extends Asked {
   readonly flow: string;
   /** Held by its body while it waits. */
   readonly bytes: number;
+  /** Left out: normal. Only among requests that wait for a replica that computes others. */
+  readonly priority?: Priority;
   /** How long it waits for a replica, milliseconds, where the client says it. */
   readonly capacityTimeoutMs?: number;
   /** For exactly this replica, whatever its state: a probe, or a question about an answer that it keeps. */

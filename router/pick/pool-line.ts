@@ -1,3 +1,4 @@
+import type { Look } from './placer.ts';
 import type { Slot, Work } from './picker.ts';
 import type { Tried } from './tried.ts';
 
@@ -8,24 +9,34 @@ export type Want = 'replica' | 'turn';
 export interface Waiter {
   readonly work: Work;
   readonly tried: Tried;
+  /** Monotonic milliseconds. */
+  readonly since: number;
   want: Want;
   /** Something has changed since it began to wait: replicas that were lost for now may be asked again. */
   again: boolean;
   /** Set when it waits no more: served, or its pool is gone, or its place is given to a flow that has fewer. */
   result: Slot | 'gone' | 'displaced' | undefined;
+  /** Set while the replica for it has other prompts to compute first: what the last look found, and when. */
+  aim: { readonly look: Look; readonly at: number } | undefined;
   /** Lets it look at its result and its clocks. */
   wake: () => void;
 }
 
-/** Those who wait for one pool: who goes first, then flows, which take turns. */
+/** Those who wait for one pool: who goes first, then flows, which take turns; of these some aim at a prefill slot that is taken. */
 export class PoolLine {
   readonly #first: Waiter[] = [];
   /** In the order of turns: the flow that was served goes to the end. */
   readonly #flows = new Map<string, Waiter[]>();
+  readonly #aiming = new Set<Waiter>();
   #size = 0;
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Those who take no turn before the replica that they aim at is free for them. */
+  get aiming(): ReadonlySet<Waiter> {
+    return this.#aiming;
   }
 
   add(waiter: Waiter): void {
@@ -35,6 +46,14 @@ export class PoolLine {
     const flowing = this.#flows.get(flow);
     if (flowing === undefined) this.#flows.set(flow, [waiter]);
     else flowing.push(waiter);
+    if (waiter.aim !== undefined) this.#aiming.add(waiter);
+  }
+
+  /** It waits for a prefill slot from now on, or for its turn again. */
+  aim(waiter: Waiter, aim: Waiter['aim']): void {
+    waiter.aim = aim;
+    if (aim === undefined) this.#aiming.delete(waiter);
+    else this.#aiming.add(waiter);
   }
 
   /** Takes one out, if it is still in: its flow goes to the end if it was served. */
@@ -44,6 +63,7 @@ export class PoolLine {
     const at = among.indexOf(waiter);
     if (at < 0) return false;
     among.splice(at, 1);
+    this.#aiming.delete(waiter);
     this.#size -= 1;
     if (among === this.#first) return true;
     if (among.length === 0 || waiter.result !== undefined) this.#flows.delete(flow);
@@ -53,14 +73,13 @@ export class PoolLine {
 
   /** Whose turn it is: everybody who goes first, then the first of the flow that waits for longest. */
   turns(): Waiter[] {
-    const [flow] = this.#flows.values();
-    return [...this.#first, ...(flow?.slice(0, 1) ?? [])];
+    const head = this.#head();
+    return head === undefined ? [...this.#first] : [...this.#first, head];
   }
 
   /** What those want who stand before it; undefined if nobody does. */
   wantBefore(waiter: Waiter): Want | undefined {
-    const [flow] = goesFirst(waiter) ? [] : this.#flows.values();
-    return flow?.[0]?.want;
+    return goesFirst(waiter) ? undefined : this.#head()?.want;
   }
 
   /** The last of the flow that has most waiting, if it has more than this one would have with another. */
@@ -77,6 +96,15 @@ export class PoolLine {
 
   all(): Waiter[] {
     return [...this.#first, ...this.others()];
+  }
+
+  #head(): Waiter | undefined {
+    if (this.#aiming.size === this.#size - this.#first.length) return undefined;
+    for (const waiters of this.#flows.values()) {
+      const head = waiters.find(({ aim }) => aim === undefined);
+      if (head !== undefined) return head;
+    }
+    return undefined;
   }
 }
 

@@ -25,7 +25,7 @@ function make(more: Partial<WaitLimits> = {}) {
     {
       stateOf: (pool) => (starts.has(pool) ? 'starting' : replicas.has(pool) ? 'serving' : 'removed'),
       startOf: (pool) => ({ starting: starts.get(pool), hold: holds.get(pool) }),
-      place: (work, tried, excluded) => {
+      place: (work, { tried, excluded }) => {
         const replica = replicas.get(work.pool)?.find(({ replicaId }) => !excluded.has(replicaId));
         if (replica === undefined) return undefined;
         const ended = (end: SlotEnd): void => tried.note(replica.replicaId, end, clock.monotonic());
@@ -34,7 +34,7 @@ function make(more: Partial<WaitLimits> = {}) {
       },
     },
     { ...limits, ...more },
-    clock,
+    { clock },
   );
   const acquire = (
     { pool = 'p', flow = 'a', bytes = 10, tried }: { pool?: string; flow?: string; bytes?: number; tried?: Tried } = {},

@@ -1,12 +1,15 @@
 import { AppError } from '#shared/contract/errors.ts';
-import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { endsWithin } from '#shared/runtime/within.ts';
 import { SharedRoom } from '../admit/shared-room.ts';
-import { DrainRate } from './drain-rate.ts';
+import { clientWait, DrainRate } from './wait/drain-rate.ts';
+import type { LateBinding, SlotGate } from './late-binding.ts';
 import type { Slot, Work } from './picker.ts';
+import type { Placer, PoolState } from './placer.ts';
 import { goesFirst, PoolLine, type Waiter, type Want } from './pool-line.ts';
+import { goneError, retryAfterMs, stillStarting } from './refusals.ts';
 import { Tried } from './tried.ts';
+import { WaitingRoom } from './wait/waiting-room.ts';
 
 /** Bounds of the process, shared out among its pools; times in milliseconds. */
 export interface WaitLimits {
@@ -18,20 +21,9 @@ export interface WaitLimits {
   readonly capacityTimeoutMs: number;
 }
 
-/** Nobody waits for a pool that is removed or being deleted. One that starts has no replica that could be ready. */
-export type PoolState = 'removed' | 'deleting' | 'starting' | 'serving';
-
-/** Who picks for those whose turn it is. */
-export interface Placer {
-  stateOf(pool: string): PoolState;
-  /** How far a pool is that starts, as far as that is known, and until when its requests are held. */
-  startOf(pool: string): Pick<PoolDocument, 'starting' | 'hold'> | undefined;
-  /** Picks and books at once; undefined when no replica can take the request now. */
-  place(work: Work, tried: Tried, excluded: ReadonlySet<string>): Slot | undefined;
-}
-
-/** When nothing better is known. */
-const retryAfterMs = 5000;
+/** How often those who are held are looked at, besides when something has changed, milliseconds. */
+const lookEveryMs = 20;
+const nobody: ReadonlySet<Waiter> = new Set();
 
 /**
  * The one wait of a request: for its turn among the flows of its pool, and for a replica. A pool without replicas, or with
@@ -41,19 +33,22 @@ export class PoolWait {
   readonly #placer: Placer;
   readonly #limits: WaitLimits;
   readonly #clock: Clock;
+  readonly #late: LateBinding | undefined;
   readonly #lines = new Map<string, PoolLine>();
   readonly #inFlight: SharedRoom;
-  readonly #queued: SharedRoom;
-  readonly #queuedBytes: SharedRoom;
+  readonly #room: WaitingRoom;
   readonly #drains = new Map<string, DrainRate>();
+  /** Requests that were refused at once, since their turn would have come too late. */
+  shed = 0;
 
-  constructor(placer: Placer, limits: WaitLimits, clock: Clock) {
+  /** `late`: holds requests while the replicas for them compute others; left out, each goes as soon as it has a turn. */
+  constructor(placer: Placer, limits: WaitLimits, { clock, late }: { clock: Clock; late?: LateBinding | undefined }) {
     this.#placer = placer;
     this.#limits = limits;
     this.#clock = clock;
+    this.#late = late;
     this.#inFlight = new SharedRoom(limits.inFlightMax);
-    this.#queued = new SharedRoom(limits.queueMax);
-    this.#queuedBytes = new SharedRoom(limits.queueBytesMax);
+    this.#room = new WaitingRoom(limits);
   }
 
   get inFlight(): number {
@@ -61,20 +56,38 @@ export class PoolWait {
   }
 
   get waiting(): number {
-    return this.#queued.total;
+    return this.#room.total;
+  }
+
+  /** Those who wait since their replica computes others. */
+  get heldForSlot(): number {
+    return this.#lines.values().reduce((sum, { aiming }) => sum + aiming.size, 0);
   }
 
   /** As `Picker.acquire` says. */
   async acquire(work: Work, signal: AbortSignal, tried = new Tried()): Promise<Slot> {
     signal.throwIfAborted();
-    const waiter: Waiter = { work, tried, want: 'turn', again: false, result: undefined, wake: () => {} };
-    const found = this.#lines.get(work.pool)?.wantBefore(waiter) ?? this.#book(waiter);
-    if (found === 'gone') throw this.#gone(waiter);
+    const since = this.#clock.monotonic();
+    const waiter: Waiter = {
+      work,
+      tried,
+      since,
+      want: 'turn',
+      again: false,
+      result: undefined,
+      aim: undefined,
+      wake: () => {},
+    };
+    const line = this.#lines.get(work.pool) ?? new PoolLine();
+    const gate = goesFirst(waiter) ? undefined : this.#late?.arrival(work.pool, line.aiming);
+    const found = line.wantBefore(waiter) ?? this.#book(waiter, gate);
+    if (found === 'gone') throw goneError(this.#placer.stateOf(waiter.work.pool));
     if (typeof found !== 'string') return found;
-    if (tried.answered) throw this.#late(waiter, found, 0);
+    if (tried.answered) throw this.#overdue(waiter, found, 0);
     waiter.want = found;
-    this.#enter(waiter);
+    this.#enter(waiter, line);
     try {
+      if (waiter.aim !== undefined) this.#join(waiter, line);
       return await this.#served(waiter, signal);
     } catch (error) {
       this.#leave(waiter);
@@ -99,29 +112,24 @@ export class PoolWait {
     this.#serve();
   }
 
-  #enter(waiter: Waiter): void {
+  /** A prompt is computed, or what other routers have under way or want has changed: slots may be free. */
+  looked(): void {
+    if (this.#late === undefined) return;
+    for (const pool of new Set([...this.#lines.keys(), ...this.#late.asked()])) this.#lookAt(this.#late, pool);
+  }
+
+  #enter(waiter: Waiter, line: PoolLine): void {
     const { pool, bytes, flow } = waiter.work;
-    const line = this.#lines.get(pool) ?? new PoolLine();
-    if (goesFirst(waiter)) {
-      this.#queued.add(pool, 1);
-      this.#queuedBytes.add(pool, bytes);
-    } else
-      while (!this.#takeRoom(pool, bytes)) {
+    if (goesFirst(waiter)) this.#room.add(pool, bytes);
+    else
+      while (!this.#room.take(pool, bytes)) {
         // The room of a pool is shared by its flows: the longest one gives way (longest queue drop, Suter et al. 1998).
-        const fits = bytes <= this.#limits.queueBytesMax;
-        const displaced = fits ? line.displacedBy(flow) : undefined;
+        const displaced = this.#room.couldTake(bytes) ? line.displacedBy(flow) : undefined;
         if (displaced === undefined) throw this.#busy('overloaded', pool, 'The queue of this endpoint is full.');
         this.#end(displaced, 'displaced');
       }
     this.#lines.set(pool, line);
     line.add(waiter);
-  }
-
-  #takeRoom(pool: string, bytes: number): boolean {
-    if (!this.#queued.take(pool, 1)) return false;
-    if (this.#queuedBytes.take(pool, bytes)) return true;
-    this.#queued.giveBack(pool, 1);
-    return false;
   }
 
   #end(waiter: Waiter, result: NonNullable<Waiter['result']>): void {
@@ -134,9 +142,10 @@ export class PoolWait {
     const { pool, bytes } = waiter.work;
     const line = this.#lines.get(pool);
     if (line?.remove(waiter) !== true) return;
+    // Another one looks at the clock for all of them now.
+    firstOf(line.aiming)?.wake();
     if (line.size === 0) this.#lines.delete(pool);
-    this.#queued.giveBack(pool, 1);
-    this.#queuedBytes.giveBack(pool, bytes);
+    this.#room.giveBack(pool, bytes);
   }
 
   async #served(waiter: Waiter, signal: AbortSignal): Promise<Slot> {
@@ -150,13 +159,16 @@ export class PoolWait {
       const leftMs = limitMs - waitedMs[want];
       const heldMs = this.#heldMs(waiter);
       held ||= heldMs > 0;
-      if (Math.max(leftMs, heldMs) <= 0) throw this.#late(waiter, want, limitMs);
+      // A rest that no timer can measure is none.
+      if (Math.max(leftMs, heldMs) < 1) throw this.#overdue(waiter, want, limitMs);
       const from = this.#clock.monotonic();
-      await this.#pause(waiter, Math.max(leftMs, heldMs), signal);
+      const isLookout = firstOf(this.#lines.get(waiter.work.pool)?.aiming) === waiter;
+      await this.#pause(waiter, Math.min(Math.max(leftMs, heldMs), isLookout ? lookEveryMs : Infinity), signal);
       waitedMs[want] += this.#clock.monotonic() - from;
       signal.throwIfAborted();
+      if (isLookout) this.looked();
     }
-    if (waiter.result === 'gone') throw this.#gone(waiter);
+    if (waiter.result === 'gone') throw goneError(this.#placer.stateOf(waiter.work.pool));
     if (waiter.result === 'displaced')
       throw this.#busy('rate_limit_exceeded', waiter.work.pool, 'The queue is full, mostly of your requests.');
     // A hold takes nothing of the time that another attempt may need.
@@ -170,7 +182,7 @@ export class PoolWait {
     return (this.#placer.startOf(pool)?.hold?.until ?? 0) - this.#clock.now();
   }
 
-  #late({ work }: Waiter, want: Want, ms: number): AppError {
+  #overdue({ work }: Waiter, want: Want, ms: number): AppError {
     if (want === 'turn') return this.#busy('overloaded', work.pool, `No turn came within ${ms} ms.`);
     if (this.#placer.stateOf(work.pool) !== 'starting') return new AppError('no_replica', { retryAfterMs });
     return stillStarting(this.#placer.startOf(work.pool)?.starting, this.#clock.now());
@@ -181,12 +193,6 @@ export class PoolWait {
     const now = this.#clock.monotonic();
     const waiting = this.#lines.get(pool)?.size ?? 0;
     return new AppError(code, { message, retryAfterMs: this.#drains.get(pool)?.waitFor(waiting, now) ?? retryAfterMs });
-  }
-
-  #gone({ work }: Waiter): AppError {
-    return this.#placer.stateOf(work.pool) === 'deleting'
-      ? new AppError('endpoint_not_active', { message: 'The endpoint is being deleted.' })
-      : new AppError('model_not_found', { message: 'The model is served here no more.' });
   }
 
   async #pause(waiter: Waiter, ms: number, signal: AbortSignal): Promise<void> {
@@ -206,13 +212,20 @@ export class PoolWait {
         if (this.#lines.delete(pool) && line.size > 0) this.#lines.set(pool, line);
       }
     }
+    this.looked();
   }
 
   #serveOne(line: PoolLine): boolean {
     for (const waiter of line.turns()) {
-      const found = this.#book(waiter);
+      const { pool } = waiter.work;
+      const gate = goesFirst(waiter) ? undefined : this.#late?.arrival(pool, line.aiming);
+      const found = this.#book(waiter, gate);
       if (found !== 'replica' && found !== 'turn') {
         this.#end(waiter, found);
+        return true;
+      }
+      if (waiter.aim !== undefined) {
+        line.aim(waiter, waiter.aim);
         return true;
       }
       if (goesFirst(waiter)) tell(waiter, found);
@@ -221,13 +234,45 @@ export class PoolWait {
     return false;
   }
 
-  #book({ work, tried, again }: Waiter): Slot | 'gone' | Want {
+  /** Those who aim at replicas of a pool. */
+  #lookAt(late: LateBinding, pool: string): void {
+    const line = this.#lines.get(pool);
+    late.pass(pool, line?.aiming ?? nobody, (waiter, gate) => {
+      const found = this.#book(waiter, gate);
+      if (found !== 'replica' && found !== 'turn') this.#end(waiter, found);
+      else {
+        line?.aim(waiter, waiter.aim);
+        tell(waiter, found);
+      }
+    });
+    late.tell(pool, line?.aiming ?? nobody);
+  }
+
+  /** Who would wait in vain is told at once. */
+  #join(waiter: Waiter, line: PoolLine): void {
+    const { pool } = waiter.work;
+    const leftMs = this.#limits.turnTimeoutMs - waiter.tried.waitedMs.turn;
+    const turnInMs = this.#late?.turnInMs(waiter, line.aiming) ?? 0;
+    if (turnInMs > leftMs) {
+      this.shed += 1;
+      const message = `No turn is to be expected within ${leftMs} ms.`;
+      throw new AppError('overloaded', { message, retryAfterMs: clientWait(turnInMs) });
+    }
+    if (this.#late !== undefined) this.#lookAt(this.#late, pool);
+  }
+
+  #book(waiter: Waiter, gate: SlotGate | undefined): Slot | 'gone' | Want {
+    const { work, tried, again } = waiter;
     if (isGone(this.#placer.stateOf(work.pool))) return 'gone';
     if (!this.#inFlight.take(work.pool, 1)) return 'turn';
-    let slot = this.#placer.place(work, tried, tried.excluded(false));
-    if (slot === undefined && again) slot = this.#placer.place(work, tried, tried.excluded(true));
-    if (slot === undefined) this.#inFlight.giveBack(work.pool, 1);
-    return slot ?? 'replica';
+    let slot = this.#placer.place(work, { tried, excluded: tried.excluded(false), gate });
+    if (slot === undefined && again && !tried.none)
+      slot = this.#placer.place(work, { tried, excluded: tried.excluded(true), gate });
+    if (slot !== undefined) return slot;
+    this.#inFlight.giveBack(work.pool, 1);
+    const look = gate?.shutFor;
+    waiter.aim = look && { look, at: this.#clock.monotonic() };
+    return look === undefined ? 'replica' : 'turn';
   }
 }
 
@@ -238,13 +283,9 @@ function tell(waiter: Waiter, want: Want): void {
   waiter.wake();
 }
 
-/** Says how far it is, and to come back when it should be ready: no earlier, and not later than clients heed. */
-function stillStarting(start: PoolDocument['starting'], now: number): AppError {
-  if (start === undefined) return new AppError('endpoint_starting', { retryAfterMs });
-  const leftMs = start.readyAt === undefined ? 0 : start.readyAt - now;
-  const when = leftMs > 0 ? `ready in about ${Math.ceil(leftMs / 1000)} s` : 'it is not known when it will be ready';
-  const message = `The endpoint is starting: phase ${start.phase}, ${when}.`;
-  return new AppError('endpoint_starting', { message, retryAfterMs: leftMs > 0 ? leftMs : retryAfterMs });
+function firstOf(aiming: ReadonlySet<Waiter> = nobody): Waiter | undefined {
+  const [first] = aiming;
+  return first;
 }
 
 function isGone(state: PoolState): boolean {

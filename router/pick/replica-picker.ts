@@ -4,12 +4,11 @@ import type { ReplicaState } from '../replicas/replica-view.ts';
 import { cacheExpecter } from './booking.ts';
 import { Bookings, type BookingsParts, type Choice } from './bookings.ts';
 import { Newcomers } from './newcomers.ts';
-import { pick } from './pick.ts';
+import { pick, type PickResult } from './pick.ts';
 import type { Slot, Work } from './picker.ts';
+import type { Gate, Look, Placer, PoolState } from './placer.ts';
 import { candidateOf } from './policies/candidate.ts';
 import type { Candidate } from './policies/policy.ts';
-import type { Placer, PoolState } from './pool-wait.ts';
-import type { Tried } from './tried.ts';
 
 /** The state that a pick decides from and writes to; all of it is in memory. */
 export type PickerParts = Omit<BookingsParts, 'view'>;
@@ -46,11 +45,20 @@ export class ReplicaPicker implements Placer {
     return this.#parts.pools.get(pool);
   }
 
-  place(work: Work, tried: Tried, excluded: ReadonlySet<string>): Slot | undefined {
+  place(work: Work, { tried, excluded, gate }: Parameters<Placer['place']>[1]): Slot | undefined {
     const pool = this.#parts.pools.get(work.pool);
     if (pool === undefined) return undefined;
-    const choice = work.only === undefined ? this.#pick(pool, work, excluded) : named(pool, work.only, excluded);
+    const choice =
+      work.only === undefined ? this.#pick(pool, work, { excluded, gate }) : named(pool, work.only, excluded);
     return choice && this.bookings.book(pool, { work, tried }, choice);
+  }
+
+  /** Seconds of prefill that are before that of a request that came now, of each replica that could take one. */
+  waits(id: string, now: number): Map<string, number> {
+    const pool = this.#parts.pools.get(id);
+    const view = pool === undefined ? [] : this.view(pool, now);
+    const open = view.filter(({ condition, doubt }) => condition === 'ready' && doubt < Infinity);
+    return new Map(open.map((state) => [state.id, state.prefillSecondsLeft]));
   }
 
   /** Forgets all replicas but these. */
@@ -68,9 +76,16 @@ export class ReplicaPicker implements Placer {
     );
   }
 
-  #pick(pool: PoolDocument, work: Work, excluded: ReadonlySet<string>): Choice | undefined {
+  #pick(
+    pool: PoolDocument,
+    work: Work,
+    { excluded, gate }: { excluded: ReadonlySet<string>; gate: Gate | undefined },
+  ): Choice | undefined {
     const now = this.#parts.clock.monotonic();
-    const open = this.view(pool, now).filter(({ id }) => !excluded.has(id));
+    const ahead = (id: string): number => gate?.ahead(id) ?? 0;
+    const open = this.view(pool, now)
+      .filter(({ id }) => !excluded.has(id))
+      .map((state) => Object.assign(state, { prefillSecondsLeft: state.prefillSecondsLeft + ahead(state.id) }));
     const matches = this.#parts.index.match(
       open.map(({ id }) => id),
       work.prompt,
@@ -78,6 +93,8 @@ export class ReplicaPicker implements Placer {
     const picked = pick(work, this.#candidates(pool, work, { open, matches, now }));
     if (picked === undefined) return undefined;
     const { replica: id, reason } = picked;
+    const look = lookOf(work, picked);
+    if (gate !== undefined && look !== undefined && !gate.opens(look)) return undefined;
     this.#lastPicks.set(id, ++this.#picks);
     if (reason === 'soonest' || reason === 'session') this.#newcomers.add(pool.pool, id);
     const replica = pool.replicas.find(({ replicaId }) => replicaId === id);
@@ -111,6 +128,12 @@ export class ReplicaPicker implements Placer {
       });
     });
   }
+}
+
+/** Undefined where requests are not held: under rules that do not predict, and before the pace of the pool is known. */
+function lookOf({ policy = 'affinity' }: Work, { replica, scores }: PickResult): Look | undefined {
+  const cost = scores.find((one) => one.replica === replica)?.cost;
+  return cost === undefined || policy !== 'affinity' ? undefined : { replica, wait: cost.wait, own: cost.own };
 }
 
 /** The replica that is named, in any state. */

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { BrainFigures } from '../pick/brain.ts';
+import type { BrainFigures } from '../pick/brain-figures.ts';
 
 /** Up to the longest time a client waits, seconds. */
 const secondsBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 120];
@@ -118,6 +118,11 @@ export class RouterMetrics {
     const { brain } = gauges;
     gauge('in_flight_requests', 'Requests that have a slot.', () => brain().inFlight);
     gauge('queued_requests', 'Requests that wait for a turn or a replica.', () => brain().waiting);
+    gauge('held_requests', 'Queued ones whose replica computes others.', () => brain().heldForSlot);
+    gauge('shed_requests', 'Refused since their turn would have come too late.', () => brain().shed);
+    gauge('grants_given', 'Prefill slots that were given to other routers.', () => brain().grants.given);
+    gauge('grants_received', 'Prefill slots that came from other routers.', () => brain().grants.received);
+    gauge('grants_lost', 'Prefill slots that were taken since no grant had come in time.', () => brain().grants.lost);
     gauge('body_bytes', 'Request bodies held in memory.', () => gauges.bodies().bytes);
     gauge('answer_bytes', 'Whole answers held in memory.', gauges.answerBytes);
     gauge('waiting_bodies', 'Request bodies that wait unread for memory.', () => gauges.bodies().unread);

@@ -2,7 +2,7 @@ import type { PoolDocument } from '#shared/contract/replica.ts';
 import { createTestClock, type TestClock } from '#shared/testing/test-clock.ts';
 import { poolDocument, replicaAt } from '#shared/testing/documents.ts';
 import { MemoryLedgerHub, type MemoryLedgerChannel } from './memory-ledger-channel.ts';
-import { Brain, tickMs } from '../pick/brain.ts';
+import { Brain, tickMs, type BrainOptions } from '../pick/brain.ts';
 import type { Slot, Work } from '../pick/picker.ts';
 import type { Tried } from '../pick/tried.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
@@ -44,13 +44,13 @@ export class BrainLab {
   }
 
   /** Starts a router that knows the pool. */
-  start(router: string): LabRouter {
+  start(router: string, more: Pick<BrainOptions, 'lateBinding'> = {}): LabRouter {
     const channel = this.hub.open(router);
     const hits: [number, number][] = [];
     const epoch = this.clock.monotonic();
     const hitsKnown = (predicted: number, reported: number): void => void hits.push([predicted, reported]);
     const limits = { limits: labLimits, answerLimits: labAnswerLimits };
-    const brain = new Brain({ router, epoch, channel, ...limits, clock: this.clock, hitsKnown });
+    const brain = new Brain({ router, epoch, channel, ...limits, clock: this.clock, hitsKnown, ...more });
     brain.setPools([this.pool]);
     const acquire = (work: Work, tried?: Tried): Promise<Slot> => brain.acquire(work, never, tried);
     const started: LabRouter = {

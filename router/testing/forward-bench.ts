@@ -11,7 +11,8 @@ import { chatCompletions } from '../dialects/openai/routes.ts';
 import { forward, type ForwardOutcome } from '../forward/forward.ts';
 import type { LossReason } from '../forward/outcome.ts';
 import type { Picker } from '../pick/picker.ts';
-import { PoolWait, type Placer } from '../pick/pool-wait.ts';
+import type { Placer } from '../pick/placer.ts';
+import { PoolWait } from '../pick/pool-wait.ts';
 import { BookedSlot } from '../pick/slot.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
 import { InferenceRequest } from '../request/inference-request.ts';
@@ -133,7 +134,7 @@ function pickerOf(
   const down = new Set<string>();
   const { capacityTimeoutMs } = benchTimes;
   const limits = { inFlightMax: 4, queueMax: 4, queueBytesMax: 400, turnTimeoutMs: 1000, capacityTimeoutMs };
-  const place: Placer['place'] = (work, tried, excluded) => {
+  const place: Placer['place'] = (work, { tried, excluded }) => {
     const replicaId = ids.find((id) => !excluded.has(id) && !down.has(id));
     if (replicaId === undefined) return undefined;
     slots.held += 1;
@@ -156,7 +157,7 @@ function pickerOf(
     booked.push(slot);
     return slot;
   };
-  const wait = new PoolWait({ stateOf: () => 'serving', startOf: () => undefined, place }, limits, clock);
+  const wait = new PoolWait({ stateOf: () => 'serving', startOf: () => undefined, place }, limits, { clock });
   const picker: Picker = {
     acquire: (work, signal, tried) => wait.acquire(work, signal, tried),
     keptAt: () => Promise.resolve(undefined),
