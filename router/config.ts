@@ -112,6 +112,10 @@ export const routerConfigSchema = z.object({
   FAIRWAY_STALL_PATIENCE_MS: count(0)
     .default(30_000)
     .describe('how long requests stay on a replica that has stalled while no other can take them: it may go on'),
+  FAIRWAY_LATE_BINDING: z
+    .enum(['on', 'off'])
+    .default('off')
+    .describe('`on`: requests wait in the router while the replica for each computes other prompts, short ones first'),
   FAIRWAY_FIRST_TOKEN_TIMEOUT_MS: count(1).default(180_000).describe('longest wait for a stream’s first content'),
   FAIRWAY_TOKEN_IDLE_TIMEOUT_MS: count(1).default(60_000).describe('longest pause between two frames of a stream'),
   FAIRWAY_ANSWER_TIMEOUT_MS: count(1).default(900_000).describe('longest time for an answer that is not streamed'),
@@ -182,7 +186,7 @@ function tlsFiles(
 /** Bounds of what the brain holds and waits for. */
 export function brainLimits(
   config: RouterConfig,
-): Pick<BrainOptions, 'limits' | 'answerLimits' | 'lateAfterMs' | 'stallPatienceMs'> {
+): Pick<BrainOptions, 'limits' | 'answerLimits' | 'lateAfterMs' | 'stallPatienceMs' | 'lateBinding'> {
   return {
     limits: {
       inFlightMax: config.FAIRWAY_IN_FLIGHT_MAX,
@@ -197,6 +201,7 @@ export function brainLimits(
     },
     lateAfterMs: config.FAIRWAY_LATE_AFTER_MS,
     stallPatienceMs: config.FAIRWAY_STALL_PATIENCE_MS,
+    lateBinding: config.FAIRWAY_LATE_BINDING === 'on',
   };
 }
 

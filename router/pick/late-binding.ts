@@ -22,7 +22,7 @@ const coldSeconds = 1;
  * Share of a pool's replicas that compute cold prompts at a time, at least one. Nothing goes before a prompt that an engine
  * computes: with more of them turns whose caches are hot wait for seconds, their caches are lost meanwhile, and in the end
  * all are cold. Swept 1/8, 1/4, 1/2 in virtual time, 8 replicas, 390 engineers, seeds 1 and 2: 1.7, .9 and .4 good
- * requests per second (AIBrix's rule .4).
+ * requests per second.
  */
 const coldShare = 1 / 8;
 /** The place where a request would go is looked at again after this, milliseconds. */

@@ -3,7 +3,7 @@ export type Priority = 'high' | 'normal' | 'low';
 
 /** Seconds below which requests are alike: a step of the engine costs that much, whatever it computes. */
 const leastOwn = 0.02;
-/** A second of waiting makes a request so much cheaper: slow ageing keeps short turns first (simulated: see README). */
+/** A second of waiting makes a request so much cheaper: slow ageing keeps short turns first. Not swept: the value of a published simulation. */
 const ageing = 0.1;
 /** How much one class counts beside the next one. */
 const classFactor = 8;
