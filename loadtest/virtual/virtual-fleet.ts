@@ -62,7 +62,8 @@ export class VirtualFleet {
         signalsOf: (id) => replicas.get(id)?.signals() ?? {},
       });
     const channel = redis.open(router, time);
-    return new VirtualRouter(router, { time, pool: this.pool, replicas, hopMs, channel, rival });
+    const { lateBinding } = this.#scenario;
+    return new VirtualRouter(router, { time, pool: this.pool, replicas, hopMs, channel, rival, lateBinding });
   }
 
   #ruleOf(policy: Scenario['policy']): RivalRule | undefined {

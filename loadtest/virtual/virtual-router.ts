@@ -48,6 +48,7 @@ export interface RouterPlace {
   /** To a replica, or back, milliseconds. */
   readonly hopMs: number;
   readonly channel: VirtualLedgerChannel;
+  readonly lateBinding: boolean;
   /** In place of the brain: another product's rule. */
   readonly rival: Pick<Picker, 'acquire'> | undefined;
 }
@@ -63,9 +64,10 @@ export class VirtualRouter {
   #attempts = 0;
 
   constructor(router: string, place: RouterPlace) {
-    const { time, channel, pool } = place;
+    const { time, channel, pool, lateBinding } = place;
     this.#place = place;
-    this.#brain = new Brain({ router, epoch: time.now(), channel, clock: time, ...brainLimits(settings) });
+    const limits = { ...brainLimits(settings), lateBinding };
+    this.#brain = new Brain({ router, epoch: time.now(), channel, clock: time, ...limits });
     this.#brain.setPools([pool]);
     this.#tick();
     this.#scrape();

@@ -17,4 +17,10 @@ describe('a simulation', () => {
     expect(1 - affinity.hits).toBeLessThan(0.7 * (1 - leastLoad.hits));
     expect(affinity.ttft.mean).toBeLessThan(leastLoad.ttft.mean);
   });
+
+  it('holds and sheds requests under overload where late binding is on', async () => {
+    const overloaded = { ...small, engineers: 200, minutes: 5 };
+    expect((await simulate(overloaded)).refused).toBe(0);
+    expect((await simulate({ ...overloaded, lateBinding: true })).refused).toBeGreaterThan(0);
+  });
 });
