@@ -41,7 +41,7 @@ interface Entry {
 
 /** What a mirror holds at most, whatever the replica's capacity. */
 const blocksMax = 65_536;
-/** Blocks that one prompt adds at once, 1 ms at most (`testing/scanner.bench.ts`); the next turn adds what follows. */
+/** Blocks that one prompt adds at once, 1 ms at most (`testing/cpu/scanner.bench.ts`); the next turn adds what follows. */
 const newBlocksMax = 16_384;
 
 /**

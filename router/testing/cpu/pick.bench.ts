@@ -1,11 +1,11 @@
 /**
- * Run: node router/testing/pick.bench.ts
+ * Run: node router/testing/cpu/pick.bench.ts
  *
  * Prints what a pick among 100 replicas takes for prompts of 100,000 tokens, looked at, picked, booked and given back, by
  * where it costs least and beside it by the least in flight. The goal is 200 µs at the 99th percentile, 50 the aim.
  */
 import { replicaAt } from '#shared/testing/documents.ts';
-import { BrainLab } from './brain-lab.ts';
+import { BrainLab } from '../brain-lab.ts';
 
 /** Of 1,000 bytes; the first ones are everybody's. */
 const [blocks, sharedBlocks, conversations] = [400, 80, 200] as const;
