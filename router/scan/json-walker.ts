@@ -1,3 +1,4 @@
+import { JsonText } from './json-text.ts';
 import { ScanError } from './scanned-body.ts';
 
 /**
@@ -28,7 +29,6 @@ export const openList = 0x5b;
 export const closeList = 0x5d;
 export const openObject = 0x7b;
 export const closeObject = 0x7d;
-const backslash = 0x5c;
 const space = 0x20;
 
 const expectTop = 0;
@@ -61,6 +61,7 @@ export class JsonWalker {
   #depth = 0;
   #expected = expectTop;
   #token = noToken;
+  /** The next byte of the text under way is. */
   #escaped = false;
   #base = 0;
 
@@ -76,11 +77,12 @@ export class JsonWalker {
 
   /** Takes the next bytes. Throws ScanError; nothing may be written after that. */
   write(chunk: Uint8Array): void {
+    const text = new JsonText(chunk);
     let at = 0;
     while (at < chunk.length) {
       if (this.#token === noToken) at = this.#structure(chunk, at);
       else if (this.#token === primitiveToken) at = this.#primitive(chunk, at);
-      else at = this.#quoted(chunk, at);
+      else at = this.#quoted(text, at);
     }
     this.#base += chunk.length;
   }
@@ -180,23 +182,14 @@ export class JsonWalker {
     return to;
   }
 
-  #quoted(chunk: Uint8Array, from: number): number {
-    const length = chunk.length;
-    let to = this.#escaped ? from + 1 : from;
-    while (to < length) {
-      const byte = chunk[to] ?? 0;
-      // Most bytes of most texts take this way: one comparison.
-      if (byte > backslash) to += 1;
-      else if (byte === quote) break;
-      else if (byte < space) throw new ScanError('invalid_json', this.#base + to);
-      else to += byte === backslash ? 2 : 1;
-    }
-    this.#escaped = to > length;
-    if (to >= length) {
-      this.#sink.text(chunk, from, length);
-      return length;
-    }
+  #quoted(text: JsonText, from: number): number {
+    const { chunk } = text;
+    const start = this.#escaped && (chunk[from] ?? 0) >= space ? from + 1 : from;
+    const to = text.endFrom(start);
+    this.#escaped = to === chunk.length && text.isEscaped(to, start);
+    if (to < chunk.length && chunk[to] !== quote) throw new ScanError('invalid_json', this.#base + to);
     this.#sink.text(chunk, from, to);
+    if (to === chunk.length) return to;
     this.#endQuoted(this.#base + to + 1);
     return to + 1;
   }

@@ -4,7 +4,7 @@ import type { BodyRules } from './body-rules.ts';
 import type { ScannedBody, ScanProblem } from './scanned-body.ts';
 import type { Scanner } from './scanner.ts';
 
-/** Most bytes that are scanned in one turn of the event loop: 0.2 to 0.4 ms (`testing/scanner.bench.ts`). */
+/** Most bytes that are scanned in one turn of the event loop: 0.1 to 0.4 ms (`testing/cpu/scanner.bench.ts`). */
 const turnBytesMax = 128 * 1024;
 
 /** A body under way: pieces are only added, and the last one may grow. */
