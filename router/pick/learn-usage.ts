@@ -13,8 +13,12 @@ export interface UsageParts {
   readonly hitsKnown: (predicted: number, reported: number) => void;
 }
 
-/** More cached tokens than were predicted by less than this say nothing: tokens are estimated from bytes. */
-const missTokens = 1024;
+/**
+ * More cached tokens than were predicted say something of the cache only if they are more than this, and more than so large
+ * a share of what should have been computed: tokens are estimated from bytes, and those of tools and system prompts, which
+ * most prompts begin with, are off by a fifth for a whole pool at once.
+ */
+const [missTokens, missShare] = [1024, 0.5] as const;
 
 /** An engine has counted an answer: that corrects what is known of its pool's tokens and of its cache. */
 export function learnUsage(parts: UsageParts, booking: Booking, usage: Usage): void {
@@ -49,6 +53,7 @@ function seenBy(
   const tokensUpTo = (block: number): number => bytesPerToken.tokensUpTo(pool.pool, prompt, block);
   // Of this prompt it is known how many tokens they really were.
   const scale = promptTokens / tokensUpTo(prompt.keys.length - 1);
-  const isMore = cachedTokens > predictedCachedTokens + match.outputTokens + missTokens;
+  const slack = Math.max(missTokens, missShare * (promptTokens - predictedCachedTokens));
+  const isMore = cachedTokens > predictedCachedTokens + match.outputTokens + slack;
   return { ...seenIn(uses, cachedTokens, (blocks) => scale * tokensUpTo(blocks - 1)), isMore };
 }

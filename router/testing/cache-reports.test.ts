@@ -51,3 +51,19 @@ it('what an engine does not hold any more is forgotten, the oldest first; what i
   expect(await look({ processStart: 9 })).toBe(0);
   expect(blocks()).toBe(0);
 });
+
+it('a beginning that has more tokens than its bytes let expect says nothing of the size of a cache', async () => {
+  const { lab, router, look, keys, blocks } = await make();
+  await look({ kvTokens: 40_000 });
+  const ask = async (round: number, cachedTokens: number): Promise<void> => {
+    const usage = { promptTokens: 25_000, completionTokens: 0, cachedTokens };
+    await router.serve(lab.work([...keys(10), ...keys(90, 1000 * round)]), { kind: 'answered', usage });
+  };
+  for (let round = 1; round <= 8; round++) await ask(round, 4500);
+  expect(router.hits.at(-1)).toEqual([2500, 4500]);
+  expect(blocks()).toBe(160);
+  // Whoever comes back finds all of it, though the mirror has forgotten most.
+  await ask(1, 25_000);
+  await ask(9, 4500);
+  expect(blocks()).toBeGreaterThan(160);
+});
