@@ -9,6 +9,12 @@ export const poolReplicaSchema = z.object({
   name: z.string(),
   address: z.string(),
   port: z.int().min(1).max(65_535),
+  /** `http` where it is left out. */
+  scheme: z.enum(['http', 'https']).optional(),
+  /** What stands before every path of it, without a slash at its end. */
+  basePath: z.string().optional(),
+  /** Its own key, where that is not the pool's; empty for one that asks for none. */
+  upstreamKey: z.string().optional(),
   revision: z.string(),
   /** Restarts of its container when it was listed: one that has restarted since is another engine, unproven. */
   restarts: z.int().min(0).optional(),
@@ -28,6 +34,7 @@ export type EngineAdapterName = 'vllm' | 'sglang' | 'llama-cpp' | 'trtllm-serve'
 export const poolEngineSchema = z.object({
   profile: z.string(),
   healthPath: z.string(),
+  /** Empty for an engine whose metrics nobody reads. */
   metricsPath: z.string(),
   metrics: z.object({ running: z.string(), waiting: z.string(), kvUse: z.string() }),
   /** An `EngineAdapterName`; where it is left out or unknown to a router, `metrics` says what is read. */
