@@ -87,13 +87,15 @@ function runOnce(
   const { method } = request.dialect;
   const attempt = new Attempt(request, slot, clock);
   const taker = request.streamed ? new StreamAnswer(attempt, times) : new WholeAnswer(attempt, times);
-  const message = { method, path: request.target, headers: headersOf(request), body: request.pieces, fresh };
+  const path = `${slot.replica.basePath ?? ''}${request.target}`;
+  const message = { method, path, headers: headersOf(request, slot), body: request.pieces, fresh };
   attempt.follow(upstream.send(slot.replica, message, attempt), taker);
   return attempt.outcome;
 }
 
 /** The client's headers by name, none of its credential or its hop's, and the router's own. */
-function headersOf({ incoming, dialect, id, pool }: InferenceRequest): Record<string, string> {
+function headersOf({ incoming, dialect, id, pool }: InferenceRequest, { replica }: Slot): Record<string, string> {
+  const { upstreamKey: key = pool.upstreamKey } = replica;
   const headers: Record<string, string> = {};
   for (const name of [...passedHeaders, ...dialect.headers]) {
     const value = incoming.headers[name];
@@ -104,7 +106,7 @@ function headersOf({ incoming, dialect, id, pool }: InferenceRequest): Record<st
     'content-type': 'application/json',
     'accept-encoding': 'identity',
     // An address that another tenant's pod inherited answers 401 to it.
-    authorization: `Bearer ${pool.upstreamKey}`,
+    ...(key !== '' && { authorization: `Bearer ${key}` }),
     'x-request-id': id,
   };
 }

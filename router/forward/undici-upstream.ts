@@ -56,7 +56,7 @@ export class UndiciUpstream implements Upstream {
   }
 
   send(target: UpstreamTarget, message: UpstreamMessage, handler: UpstreamHandler): UpstreamCall {
-    const origin = httpOrigin(target.address, target.port);
+    const origin = httpOrigin(target.address, target.port, target.scheme);
     const connection = (message.fresh ? undefined : this.#idle.get(origin)?.pop()) ?? this.#connect(origin);
     const { intake, now, stalledSince } = this.#options;
     const sentAt = now();
@@ -70,7 +70,7 @@ export class UndiciUpstream implements Upstream {
   }
 
   forget(target: UpstreamTarget): void {
-    const origin = httpOrigin(target.address, target.port);
+    const origin = httpOrigin(target.address, target.port, target.scheme);
     for (const { client } of this.#idle.get(origin) ?? []) void client.destroy();
     this.#idle.delete(origin);
   }

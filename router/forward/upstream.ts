@@ -3,6 +3,8 @@ export interface UpstreamTarget {
   readonly replicaId: string;
   readonly address: string;
   readonly port: number;
+  /** `http` where it is left out. */
+  readonly scheme?: 'http' | 'https' | undefined;
 }
 
 /** What is sent to a model server; the length of its body is known. */

@@ -99,15 +99,17 @@ export class Scraper implements AsyncDisposable {
 
   async #look(pool: PoolDocument, replica: PoolReplica, signal: AbortSignal): Promise<void> {
     const { clock, scraped, looks, cacheNews, counted, isSuspect } = this.#options;
-    const { engine, upstreamKey } = pool;
-    const origin = httpOrigin(replica.address, replica.port);
-    const options = { dispatcher: this.#agent, signal, headers: { authorization: `Bearer ${upstreamKey}` } };
+    const { engine } = pool;
+    const { address, port, scheme, basePath = '', upstreamKey = pool.upstreamKey } = replica;
+    const origin = `${httpOrigin(address, port, scheme)}${basePath}`;
+    const headers = upstreamKey === '' ? {} : { authorization: `Bearer ${upstreamKey}` };
+    const options = { dispatcher: this.#agent, signal, headers };
     const startedAt = clock.monotonic();
     looks.begin(replica.replicaId);
     const { path } = adapterOf(engine);
     const [health, metrics, other, key] = await Promise.all([
       healthOf(`${origin}${engine.healthPath}`, options),
-      textOf(`${origin}${engine.metricsPath}`, options),
+      engine.metricsPath === '' ? undefined : textOf(`${origin}${engine.metricsPath}`, options),
       path === undefined ? undefined : textOf(`${origin}${path}`, options),
       isSuspect(replica.replicaId) ? textOf(`${origin}${keyPath}`, options) : undefined,
     ]);
