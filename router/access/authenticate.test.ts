@@ -95,6 +95,28 @@ describe('authenticate', () => {
     expect(call('11.0.0.1', 0)).toThrow('invalid_api_key: The token is missing, unknown, expired or revoked.');
   });
 
+  it('of a router that stands alone takes tokens of any form, in either header and behind any host name', () => {
+    const { gate, first } = make();
+    gate.access.put(accessDocument({ ...first, hashes: [keyedHash(tokenHashKey, 'any text')] }));
+    const call = (headers: Asking['headers'], alone = {}) => authenticate({ ...gate, alone }, from(headers), 0);
+    const both = { authorization: 'Bearer sk-x', 'x-api-key': 'any text', host: 'router.lan:8000' };
+    expect(call(both)).toMatchObject({ kind: 'token', endpointId: first.endpointId });
+    expect(() => authenticate(gate, from(both), 0)).toThrow('invalid_api_key');
+    for (const headers of [{ host: 'localhost' }, { host: 'localhost', authorization: 'Bearer sk-x' }])
+      expect(() => call(headers)).toThrow('invalid_api_key');
+  });
+
+  it('lets anyone in where it is told to, by an address or as localhost alone', () => {
+    const { gate } = make();
+    const anyone = { endpointId: 'e', team: 't', tokenId: 'anyone' };
+    const call = (headers: Asking['headers']) => authenticate({ ...gate, alone: { anyone } }, from(headers), 0);
+    for (const host of ['localhost:8000', '127.0.0.1', '[::1]:8000'])
+      for (const headers of [{ host }, { host, authorization: 'Bearer sk-x' }])
+        expect(call(headers)).toMatchObject({ kind: 'token', tokenId: 'anyone' });
+    expect(() => call({ host: 'page.example:8000' })).toThrow('invalid_api_key');
+    expect(() => call({})).toThrow('invalid_api_key');
+  });
+
   it('forgets a token the moment its document no longer names it, and an endpoint with its hosts', () => {
     const { gate, first, host } = make();
     const headers = { authorization: `Bearer ${token}`, host: '127.0.0.1' };

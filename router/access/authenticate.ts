@@ -33,7 +33,15 @@ export interface Gate {
   readonly tokenHashKey: HashKey;
   /** The listener that asks: it answers for its own host names. One that stands alone answers for all. */
   readonly listener?: Listener;
+  /**
+   * The router stands alone, in front of one endpoint: tokens are of any form and good behind every host name. `anyone`: who
+   * comes without one that is known, by an address or as localhost, since any page of the web may have a name.
+   */
+  readonly alone?: { readonly anyone?: Grant };
 }
+
+/** Longest token of any form that is looked at. */
+const lengthMax = 1024;
 
 /**
  * Finds out who calls, from memory alone. The token comes as `Authorization: Bearer` or `x-api-key`; it and the host
@@ -41,13 +49,26 @@ export interface Gate {
  * @throws AppError `invalid_api_key`, in the same words whatever is wrong, so that nobody learns which endpoints exist.
  */
 export function authenticate(gate: Gate, { headers, socket }: Asking, now: number): Caller {
-  const credential = credentialsOf(headers).find((text) => isProof(text) || hasTokenForm('access', text));
-  if (credential === undefined) throw new AppError('invalid_api_key');
-  const caller = isProof(credential) ? provedCaller(gate, credential, now) : tokenCaller(gate, credential, now);
+  const caller = gate.alone === undefined ? callerOf(gate, headers, now) : callerOfAlone(gate, headers, now);
   const networks = caller?.kind === 'token' ? caller.networks : undefined;
   if (networks !== undefined && !holds(networks, socket.remoteAddress)) throw new AppError('invalid_api_key');
   if (caller === undefined || !hostFits(gate, headers.host, caller.endpointId)) throw new AppError('invalid_api_key');
   return caller;
+}
+
+function callerOf(gate: Gate, headers: IncomingHttpHeaders, now: number): Caller | undefined {
+  const credential = credentialsOf(headers).find((text) => isProof(text) || hasTokenForm('access', text));
+  if (credential === undefined) return undefined;
+  return isProof(credential) ? provedCaller(gate, credential, now) : tokenCaller(gate, credential, now);
+}
+
+function callerOfAlone(gate: Gate, headers: IncomingHttpHeaders, now: number): Caller | undefined {
+  for (const credential of credentialsOf(headers)) {
+    const caller = credential.length > lengthMax ? undefined : tokenCaller(gate, credential, now);
+    if (caller !== undefined) return caller;
+  }
+  const { anyone } = gate.alone ?? {};
+  return anyone !== undefined && isLocal(hostName(headers.host ?? '')) ? { kind: 'token', ...anyone } : undefined;
 }
 
 /** Some clients send both, of which one may be for somebody else. */
@@ -68,7 +89,8 @@ function provedCaller(gate: Gate, credential: string, now: number): Caller | und
 }
 
 /** Without a name it is the token that says which endpoint is meant: one that is not public is not there for the public. */
-function hostFits({ access, listener }: Gate, header: string | undefined, endpointId: string): boolean {
+function hostFits({ access, listener, alone }: Gate, header: string | undefined, endpointId: string): boolean {
+  if (alone !== undefined) return true;
   const host = hostName(header ?? '');
   if (isLocal(host)) return listener !== 'public' || access.document(endpointId)?.hosts.public !== undefined;
   const found = access.endpointOfHost(host);
