@@ -41,7 +41,9 @@ export const routerConfigSchema = z.object({
   FAIRWAY_NATS_API: z.string().min(1).default(edgeApi).describe('how the account of this user calls JetStream’s API'),
   FAIRWAY_NATS_DRAIN_TIMEOUT_MS: natsDrainTimeout,
   FAIRWAY_EDGE_FILE: z.string().min(1).optional().describe('JSON file with fixed access and pools, in place of NATS'),
-  FAIRWAY_REDIS_URL: secretText.describe('Redis or Valkey of the cluster, redis://host:port'),
+  FAIRWAY_REDIS_URL: secretText
+    .optional()
+    .describe('Redis or Valkey of the cluster, redis://host:port; a router without NATS may do without'),
   FAIRWAY_VPC_ID: uuidSchema.describe('the VPC whose endpoints this router serves'),
   FAIRWAY_ROUTER_ID: routerIdSchema
     .optional()
@@ -144,12 +146,20 @@ export const routerConfigSchema = z.object({
 export type RouterConfig = Readonly<z.infer<typeof routerConfigSchema>>;
 
 /** Reads the environment. @throws ConfigError naming every variable that does not fit. */
-export function readRouterConfig(env?: Record<string, string | undefined>): RouterConfig {
-  const config = readConfig(routerConfigSchema, env);
+export function readRouterConfig(env?: Readonly<Record<string, string | undefined>>): RouterConfig {
+  const config = readAloneConfig(env);
   if (config.FAIRWAY_NATS_URL === undefined && config.FAIRWAY_EDGE_FILE === undefined)
     throw new ConfigError(
       'FAIRWAY_NATS_URL is not set, nor is FAIRWAY_EDGE_FILE: access and pools come from one of them.',
     );
+  if (config.FAIRWAY_EDGE_FILE === undefined && config.FAIRWAY_REDIS_URL === undefined)
+    throw new ConfigError('FAIRWAY_REDIS_URL is not set: through it the routers of a VPC know of each other.');
+  return config;
+}
+
+/** The same where access and pools come from a command line. */
+export function readAloneConfig(env?: Readonly<Record<string, string | undefined>>): RouterConfig {
+  const config = readConfig(routerConfigSchema, env);
   listenerPlaces(config);
   return config;
 }

@@ -1,10 +1,8 @@
 import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import type { Registry } from 'prom-client';
-import type { PoolDocument } from '#shared/contract/replica.ts';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { serveAdmin, type RunningServer } from '#shared/runtime/http/http-server.ts';
 import type { Logger } from '#shared/runtime/log.ts';
-import { startLoop } from '#shared/runtime/loop.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
 import { EdgeCopy } from './edge/edge-copy.ts';
 import type { EdgeSource, StartEdgeSource } from './edge/edge-source.ts';
@@ -31,9 +29,10 @@ import { RouteLog } from './forward/route-log.ts';
 import type { LedgerChannel } from './ledger/ledger-channel.ts';
 import { RedisAnswerStore } from './ledger/redis-answer-store.ts';
 import { RedisLedgerChannel } from './ledger/redis-ledger-channel.ts';
+import { SolitaryLedgerChannel } from './ledger/solitary-ledger-channel.ts';
 import { ScanQueue } from './scan/scan-queue.ts';
-import { watchReplicas } from './scrape/watch-replicas.ts';
-import { Brain, tickMs, type BrainOptions } from './pick/brain.ts';
+import { feedBrain } from './scrape/feed-brain.ts';
+import { Brain, type BrainOptions } from './pick/brain.ts';
 
 /** What a router gets from the process it runs in, and what a test puts in the place of the outside. */
 export interface RouterOverrides {
@@ -47,6 +46,8 @@ export interface RouterOverrides {
   readonly ledger?: LedgerChannel & Partial<Pick<RedisLedgerChannel, 'counts'>>;
   /** In place of a file in FAIRWAY_STATE_DIR. */
   readonly memory?: EdgeMemory;
+  /** It stands alone, in front of one endpoint. */
+  readonly alone?: NonNullable<AppDeps['gate']['alone']>;
 }
 
 /** A running router: where clients and operators reach it. Disposing lets its streams end first. */
@@ -76,19 +77,18 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
   const stalledSince = (at: number): boolean => brain.stoodStillSince(at);
   const intake = intakeOf(config, metrics);
   const { FAIRWAY_CONNECT_TIMEOUT_MS: connectTimeoutMs, FAIRWAY_DRAIN_TIMEOUT_MS: drainTimeoutMs } = config;
+  const { FAIRWAY_SCRAPE_MS: everyMs } = config;
   const upstream = stack.use(new UndiciUpstream({ connectTimeoutMs, intake, now, stalledSince }));
   const identity = { router: routerId, epoch, clock };
   const hitsKnown = (predicted: number, reported: number): void => metrics.hitsKnown(predicted, reported);
-  const outside: Pick<BrainOptions, 'channel' | 'answerStore'> & { channel: NonNullable<RouterOverrides['ledger']> } =
-    overrides.ledger === undefined
-      ? openRedis(config, { ...identity, log }, { stack, brain: () => brain })
-      : { channel: stack.use(overrides.ledger) };
+  const outside = openLedger(config, { ...identity, log }, { overrides, stack, brain: () => brain });
   const brain: Brain = stack.use(new Brain({ ...identity, ...brainLimits(config), ...outside, hitsKnown }));
-  stack.use(feedBrain(brain, config.FAIRWAY_SCRAPE_MS, { ...identity, ...outside, copy, upstream, metrics, log }));
+  stack.use(feedBrain(brain, { ...identity, ...outside, everyMs, copy, upstream, metrics, log }));
   const edge = await startEdge(config, overrides, { copy, routerId, clock, stack });
 
   const tokenUse = stack.use(startTokenUse(config, { edge, routerId, metrics, clock, log }));
-  const deps = appDeps(config, { ...identity, copy, upstream, picker: brain, intake, tokenUse, metrics, log, apis });
+  const parts = { ...overrides, ...identity, copy, upstream, picker: brain, intake, tokenUse, metrics, apis };
+  const deps = appDeps(config, parts);
   metrics.watch({
     brain: () => brain.figures(),
     bodies: () => bodyFigures(deps),
@@ -126,13 +126,15 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
   };
 }
 
-/** What other routers say, and what outlives all of them. */
-function openRedis(
+/** What other routers say, and what outlives all of them: nothing of it without Redis. */
+function openLedger(
   config: RouterConfig,
   parts: Pick<BrainOptions, 'router' | 'epoch' | 'clock'> & Pick<RouterOverrides, 'log'>,
-  { stack, brain }: { stack: AsyncDisposableStack; brain: () => Brain },
-): { channel: RedisLedgerChannel; answerStore: RedisAnswerStore } {
+  { overrides, stack, brain }: { overrides: RouterOverrides; stack: AsyncDisposableStack; brain: () => Brain },
+): { channel: NonNullable<RouterOverrides['ledger']>; answerStore?: RedisAnswerStore } {
   const { FAIRWAY_REDIS_URL: url, FAIRWAY_VPC_ID: vpcId } = config;
+  if (overrides.ledger !== undefined) return { channel: stack.use(overrides.ledger) };
+  if (url === undefined) return { channel: stack.use(new SolitaryLedgerChannel()) };
   const limits = brainLimits(config).answerLimits;
   return {
     channel: stack.use(new RedisLedgerChannel({ ...parts, url, vpcId, describe: () => brain().describe() })),
@@ -152,24 +154,6 @@ function connectionsOf({ arrivalsHeld, cut }: RouterMetrics, now: () => number):
 function bodyFigures({ memory, intake, scans }: AppDeps): ReturnType<RouterGauges['bodies']> {
   const { total: bytes, waiting: unread, unreadBytes } = memory;
   return { bytes, unread, unreadBytes, held: intake.waiting, unscanned: scans.waiting };
-}
-
-/** Keeps the brain current: pools as they change, looks at replicas, and the time. */
-function feedBrain(
-  brain: Brain,
-  everyMs: number,
-  parts: Pick<AppDeps, 'metrics' | 'clock' | 'log'> &
-    Pick<BrainOptions, 'router' | 'channel'> & { copy: EdgeCopy; upstream: UndiciUpstream },
-): AsyncDisposable {
-  const { router, channel, copy, upstream, metrics, clock, log } = parts;
-  copy.onChange((what) => {
-    if (what === 'pools') for (const gone of brain.setPools(copy.pools.documents())) upstream.forget(gone);
-  });
-  const feeding = new AsyncDisposableStack();
-  feeding.use(startLoop({ name: 'brain.tick', everyMs: tickMs, clock, log }, () => brain.tick()));
-  const pools = (): PoolDocument[] => copy.pools.documents();
-  feeding.use(watchReplicas(brain, { router, channel, pools, everyMs, metrics, clock, log }));
-  return feeding;
 }
 
 /** Starts from what is remembered, follows the source, and remembers what changes. */
@@ -211,16 +195,17 @@ function startTokenUse(
 function appDeps(
   config: RouterConfig,
   parts: Pick<AppDeps, 'intake' | 'tokenUse' | 'metrics' | 'clock' | 'log' | 'apis'> &
+    Pick<RouterOverrides, 'alone'> &
     Pick<AppDeps['forwarding'], 'upstream' | 'picker'> & { copy: EdgeCopy; router: string },
 ): AppDeps {
-  const { copy, upstream, picker, router, intake, tokenUse, metrics, clock, log, apis } = parts;
+  const { copy, upstream, picker, router, intake, tokenUse, metrics, clock, log, apis, alone } = parts;
   const { access, pools } = copy;
   const { FAIRWAY_BODY_BUDGET_BYTES: bytes, FAIRWAY_BODY_LINE_BYTES: firstReadBytes } = config;
   const waitMs = config.FAIRWAY_BODY_WAIT_MS;
   const hashKey = createSecretKey(config.FAIRWAY_TOKEN_HASH_KEY, 'base64url');
   return {
     apis,
-    gate: { access, pools, tokenHashKey: hashKey },
+    gate: { access, pools, tokenHashKey: hashKey, ...(alone && { alone }) },
     tokenUse,
     hashKey,
     memory: new BodyRoom({ bytes, firstReadBytes, waitMs }, clock),
@@ -266,7 +251,7 @@ function startAdmin(
   { copy, edge, deps }: { copy: EdgeCopy; edge: EdgeSource; deps: AppDeps },
 ): Promise<RunningServer> {
   const notReady = (): string[] => [
-    ...(copy.loaded ? [] : ['access and pools: neither NATS nor a copy on disk has been read yet']),
+    ...(copy.loaded ? [] : ['access and pools: neither their source nor a copy on disk has been read yet']),
     ...(deps.replies.leaving ? ['the router is stopping'] : []),
   ];
   const { FAIRWAY_ADMIN_HOST: host, FAIRWAY_ADMIN_PORT: port } = config;

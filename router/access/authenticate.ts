@@ -35,9 +35,10 @@ export interface Gate {
   readonly listener?: Listener;
   /**
    * The router stands alone, in front of one endpoint: tokens are of any form and good behind every host name. `anyone`: who
-   * comes without one that is known, by an address or as localhost, since any page of the web may have a name.
+   * comes without one that is known, by an address or as localhost, since any page of the web may have a name; `everyName`:
+   * by a name, too.
    */
-  readonly alone?: { readonly anyone?: Grant };
+  readonly alone?: { readonly anyone?: Grant; readonly everyName?: boolean };
 }
 
 /** Longest token of any form that is looked at. */
@@ -67,8 +68,9 @@ function callerOfAlone(gate: Gate, headers: IncomingHttpHeaders, now: number): C
     const caller = credential.length > lengthMax ? undefined : tokenCaller(gate, credential, now);
     if (caller !== undefined) return caller;
   }
-  const { anyone } = gate.alone ?? {};
-  return anyone !== undefined && isLocal(hostName(headers.host ?? '')) ? { kind: 'token', ...anyone } : undefined;
+  const { anyone, everyName = false } = gate.alone ?? {};
+  const mayCome = anyone !== undefined && (everyName || isLocal(hostName(headers.host ?? '')));
+  return mayCome ? { kind: 'token', ...anyone } : undefined;
 }
 
 /** Some clients send both, of which one may be for somebody else. */

@@ -21,6 +21,14 @@ interface Settings {
   endsWithStdin: boolean;
 }
 
+/** How a process that a person has started by hand differs. */
+export interface ServiceManners {
+  /** Least level of what is logged where FAIRWAY_LOG_LEVEL does not say (default: info). */
+  readonly level?: (typeof logLevels)[number];
+  /** Tells of a problem that its user can put right, in place of the log. */
+  readonly sayProblem?: (text: string) => void;
+}
+
 /** Repeats of a stop signal within this time are one request: a terminal and a supervisor may both send one. */
 const repeatMs = 500;
 
@@ -38,8 +46,12 @@ const lingerMs = 5000;
  * orphan. A failed start or stop and an error that nobody caught give exit code 1; the latter stops in order, since
  * requests in flight may still end well.
  */
-export async function runService(name: string, start: (context: ServiceContext) => Promise<Service>): Promise<void> {
-  const settings = readSettings(name);
+export async function runService(
+  name: string,
+  start: (context: ServiceContext) => Promise<Service>,
+  manners: ServiceManners = {},
+): Promise<void> {
+  const settings = readSettings(name, manners);
   if (settings === undefined) return;
   const log = createLogger(name, { level: settings.level });
   const stop = new AbortController();
@@ -49,16 +61,16 @@ export async function runService(name: string, start: (context: ServiceContext) 
     log.info('service.stopped');
   } catch (error) {
     process.exitCode = 1;
-    logFailure(log, error);
+    tellFailure(error, log, manners);
   }
   if (settings.endsWithStdin) process.stdin.destroy();
   setTimeout(() => log.warn({ holding: process.getActiveResourcesInfo() }, 'service.lingers'), lingerMs).unref();
 }
 
 /** Undefined when the variables that every process knows do not fit; that has been logged then. */
-function readSettings(name: string): Settings | undefined {
+function readSettings(name: string, manners: ServiceManners): Settings | undefined {
   const env = environment();
-  const level = env['FAIRWAY_LOG_LEVEL'] || 'info';
+  const level = env['FAIRWAY_LOG_LEVEL'] || (manners.level ?? 'info');
   const stopTimeoutMs = Number(env['FAIRWAY_STOP_TIMEOUT_MS'] || 630_000);
   const problems = [
     logLevels.some((known) => known === level) ? '' : `FAIRWAY_LOG_LEVEL must be one of ${logLevels.join(', ')}.`,
@@ -68,7 +80,7 @@ function readSettings(name: string): Settings | undefined {
   ].filter((problem) => problem !== '');
   if (problems.length === 0) return { level, stopTimeoutMs, endsWithStdin: env['FAIRWAY_EXIT_ON_STDIN_END'] === '1' };
   process.exitCode = 1;
-  logFailure(createLogger(name), new ConfigError(problems.join(' ')));
+  tellFailure(new ConfigError(problems.join(' ')), createLogger(name), manners);
   return undefined;
 }
 
@@ -122,10 +134,10 @@ function stopReason(signal: AbortSignal): string {
   return signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
 }
 
-function logFailure(log: Logger, error: unknown): void {
-  const shown =
-    error instanceof Error && error.name.endsWith('ConfigError') ? { reason: error.message } : { err: error };
-  log.fatal(shown, 'service.failed');
+function tellFailure(error: unknown, log: Logger, { sayProblem }: ServiceManners): void {
+  const problem = error instanceof Error && error.name.endsWith('ConfigError') ? error.message : undefined;
+  if (problem !== undefined && sayProblem !== undefined) return sayProblem(problem);
+  log.fatal(problem === undefined ? { err: error } : { reason: problem }, 'service.failed');
 }
 
 /** SIGKILL to oneself: an orderly end has been tried, and whatever hangs may not keep a dead process alive. */
