@@ -21,6 +21,14 @@ function endOf(text: string): { code: string | undefined; last: string | undefin
   return { code: /"code":"(\w+)"/.exec(events.at(-2) ?? '')?.[1], last: events.at(-1) };
 }
 
+it('gives a stream that comes in one piece its head, and ends it', async () => {
+  const all = frames.role + frames.text('hi') + frames.finish + frames.done;
+  const { outcome, outgoing } = run({ a: [{ head: 200 }, { data: all }, { end: true }] });
+  expect(await outcome).toMatchObject({ kind: 'done' });
+  expect(outgoing.headers['content-type']).toBe('text/event-stream; charset=utf-8');
+  expect([outgoing.text, outgoing.writableEnded]).toEqual([all, true]);
+});
+
 describe('before the commit point', () => {
   it.each<[string, UpstreamStep[], string]>([
     ['a refused connection', [{ fail: 'connect' }], 'connect'],

@@ -130,8 +130,7 @@ export class StreamAnswer implements AnswerTaker {
 
   #endWell(end: SlotEnd): void {
     const { usage } = this.#reader;
-    this.#flush();
-    this.#attempt.request.reply.end();
+    this.#attempt.request.reply.endEvents(this.#out);
     this.#attempt.finishWell({ kind: 'done', usage, end: end.kind === 'answered' ? { kind: 'answered', usage } : end });
   }
 

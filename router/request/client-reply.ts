@@ -2,6 +2,7 @@ import { toAppError, type AppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { Deadline } from '#shared/runtime/deadline.ts';
 import type { Dialect, EngineAnswer, ToldError } from '../dialects/dialect.ts';
+import { chunkOf, lengthOf } from './chunked-body.ts';
 
 /** The part of Node's ServerResponse that an answer is written through. */
 export interface Outgoing {
@@ -12,11 +13,12 @@ export interface Outgoing {
   /** Bytes that have not left yet. */
   readonly writableLength: number;
   readonly destroyed: boolean;
+  /** Its body goes out in chunks, as it has said in its head; set to false, whoever writes frames them. */
+  chunkedEncoding: boolean;
   writeHead(status: number, headers: Record<string, string>): unknown;
-  flushHeaders(): void;
   /** False asks to wait for `drain`. */
   write(chunk: Buffer): boolean;
-  end(chunk?: Buffer): unknown;
+  end(): unknown;
   cork(): void;
   uncork(): void;
   destroy(): unknown;
@@ -70,6 +72,7 @@ export class ClientReply implements Disposable {
   #drained: (() => void) | undefined;
   #wasCut = false;
   #isStream = false;
+  #isChunked = false;
 
   constructor(options: ClientReplyOptions) {
     this.#options = options;
@@ -106,12 +109,14 @@ export class ClientReply implements Disposable {
 
   /** Writes a stream's events, behind its head; false asks for a pause until `onDrain`. */
   writeEvents(events: readonly Buffer[]): boolean {
-    if (!this.begun) {
-      this.#isStream = true;
-      const type = `${this.#options.dialect.streamType}; charset=utf-8`;
-      this.#begin(200, { 'content-type': type, 'cache-control': 'no-cache', 'x-accel-buffering': 'no' });
-    }
+    this.#beginStream();
     return this.#write(events);
+  }
+
+  /** The same, and it ends with them. */
+  endEvents(events: readonly Buffer[]): void {
+    this.#beginStream();
+    this.end(events);
   }
 
   /** Writes the head and first part of a whole answer that is too long to be held; like `writeEvents`. */
@@ -125,12 +130,13 @@ export class ClientReply implements Disposable {
     this.#drained = drained;
   }
 
-  end(last?: Buffer): void {
+  /** Ends the body, behind its last parts. */
+  end(last: readonly Buffer[] = []): void {
     const { outgoing } = this.#options;
     this.#pulse.abort('quiet');
     if (outgoing.writableEnded || outgoing.destroyed) return;
-    this.#written += last?.length ?? 0;
-    outgoing.end(last);
+    this.#put(last, true);
+    outgoing.end();
     if (outgoing.writableLength > 0) this.#watchStall();
   }
 
@@ -171,7 +177,7 @@ export class ClientReply implements Disposable {
 
   #tell({ status, headers, body }: ToldError): void {
     if (!this.begun) return this.#whole(status, body, headers);
-    if (this.#isStream) this.end(this.streamEnd(body));
+    if (this.#isStream) this.end([this.streamEnd(body)]);
     else this.cut();
   }
 
@@ -183,32 +189,45 @@ export class ClientReply implements Disposable {
 
   #pour(body: Buffer): void {
     for (let rest = body; ; rest = rest.subarray(sliceBytes)) {
-      if (rest.length <= sliceBytes) return this.end(rest);
+      if (rest.length <= sliceBytes) return this.end([rest]);
       if (this.#write([rest.subarray(0, sliceBytes)])) continue;
       return this.onDrain(() => this.#pour(rest.subarray(sliceBytes)));
     }
   }
 
+  #beginStream(): void {
+    if (this.begun) return;
+    this.#isStream = true;
+    const type = `${this.#options.dialect.streamType}; charset=utf-8`;
+    this.#begin(200, { 'content-type': type, 'cache-control': 'no-cache', 'x-accel-buffering': 'no' });
+  }
+
+  /** The head; it leaves with the first part of the body. */
   #begin(status: number, headers: Record<string, string>): void {
     const { outgoing } = this.#options;
     outgoing.writeHead(status, { ...this.#options.headers(), ...headers });
-    outgoing.flushHeaders();
+    this.#isChunked = outgoing.chunkedEncoding;
+    outgoing.chunkedEncoding = false;
   }
 
-  #write(chunks: readonly Buffer[]): boolean {
+  #write(parts: readonly Buffer[]): boolean {
     const { outgoing, clock } = this.#options;
     if (outgoing.destroyed) return true;
     this.#wroteAt = clock.monotonic();
-    if (chunks.length > 1) outgoing.cork();
-    for (const chunk of chunks) {
-      this.#written += chunk.length;
-      outgoing.write(chunk);
-    }
-    if (chunks.length > 1) outgoing.uncork();
+    this.#put(parts, false);
     // What a corked write says is not it: when the socket takes all at the uncorking, `drain` has come and gone by now.
     const flows = !outgoing.writableNeedDrain;
     if (!flows) this.#watchStall();
     return flows;
+  }
+
+  #put(parts: readonly Buffer[], isLast: boolean): void {
+    const { outgoing } = this.#options;
+    const framed = this.#isChunked ? chunkOf(parts, isLast) : parts;
+    this.#written += lengthOf(framed);
+    if (framed.length > 1) outgoing.cork();
+    for (const part of framed) outgoing.write(part);
+    if (framed.length > 1) outgoing.uncork();
   }
 
   /** Bytes that the client's side has taken. */

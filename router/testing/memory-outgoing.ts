@@ -7,6 +7,7 @@ export class MemoryOutgoing extends EventEmitter implements Outgoing {
   writableEnded = false;
   writableFinished = false;
   destroyed = false;
+  chunkedEncoding = false;
   status = 0;
   headers: Record<string, string> = {};
   text = '';
@@ -30,17 +31,15 @@ export class MemoryOutgoing extends EventEmitter implements Outgoing {
     return this;
   }
 
-  flushHeaders(): void {}
-
   write(chunk: Buffer): boolean {
+    if (!this.headersSent) throw new Error('written before the head');
     if (this.writableEnded) throw new Error('written after the end');
     this.text += chunk.toString();
     this.room -= chunk.length;
     return this.room > 0 && !this.#corked;
   }
 
-  end(chunk?: Buffer): this {
-    if (chunk !== undefined) this.write(chunk);
+  end(): this {
     this.writableEnded = true;
     this.#finish();
     return this;

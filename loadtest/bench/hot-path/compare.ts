@@ -21,6 +21,8 @@ export interface CompareOptions {
   readonly seed: number;
   /** The router shares its ledger through a Redis. */
   readonly redis: boolean;
+  /** Another checkout whose router is measured, too. */
+  readonly beside?: string | undefined;
   /** Of the cells, the one of this name alone. */
   readonly only?: string | undefined;
   /** A hundredth part of the requests, to see that it works. */
@@ -60,7 +62,11 @@ export async function compare(options: CompareOptions): Promise<Run[]> {
   return runs.filter(({ round }) => round > 0);
 }
 
-async function startTargets(place: Place, ports: readonly number[], { redis }: CompareOptions): Promise<Target[]> {
+async function startTargets(
+  place: Place,
+  ports: readonly number[],
+  { redis, beside }: CompareOptions,
+): Promise<Target[]> {
   const nginx = await findNginx();
   if (nginx === undefined)
     process.stderr.write('No nginx on PATH: no ratios to it. Install it (Debian: apt-get install nginx-light).\n');
@@ -68,6 +74,7 @@ async function startTargets(place: Place, ports: readonly number[], { redis }: C
   return [
     ...(nginx === undefined ? [] : [await startNginx(nginx, place, ports)]),
     await startFloor(place, ports),
-    await startRouter(place, ports, redisUrl === undefined ? {} : { redisUrl }),
+    ...(beside === undefined ? [] : [await startRouter(place, ports, { redisUrl, checkout: beside })]),
+    await startRouter(place, ports, { redisUrl }),
   ];
 }

@@ -102,7 +102,7 @@ function runsOf(runs: readonly Run[], cell: Cell, target: string): Measured[] {
 }
 
 function targetsOf(runs: readonly Run[], cell: Cell): string[] {
-  const order = ['direct', 'nginx', 'Node alone', 'Fairway'];
+  const order = ['direct', 'nginx', 'Node alone', 'Fairway before', 'Fairway'];
   return order.filter((target) => runs.some((run) => run.cell === cell && run.target === target));
 }
 

@@ -106,11 +106,15 @@ export async function startNginx(nginx: string, { stack, folder }: Place, ports:
   return { name: 'nginx', port, token: 'none', ...figuresOf(child.pid ?? 0) };
 }
 
-/** A router as it runs in production. */
+/** A router as it runs in production; `checkout`: of another one. */
 export async function startRouter(
   { stack, folder }: Place,
   ports: readonly number[],
-  { redisUrl = 'redis://127.0.0.1:1', nodeFlags = [] }: { redisUrl?: string; nodeFlags?: readonly string[] } = {},
+  {
+    redisUrl = 'redis://127.0.0.1:1',
+    nodeFlags = [],
+    checkout,
+  }: { redisUrl?: string | undefined; nodeFlags?: readonly string[]; checkout?: string } = {},
 ): Promise<RouterTarget> {
   const token = formatToken('access', randomBytes(24));
   const hashKey = randomBytes(32);
@@ -119,7 +123,7 @@ export async function startRouter(
   const edgeFile = join(folder, `${pool.pool}.json`);
   await writeFile(edgeFile, JSON.stringify(edge));
   const [port, adminPort] = [await freePort(), await freePort()];
-  const child = spawn(process.execPath, [...routerNodeFlags, ...nodeFlags, join(root, 'router/main.ts')], {
+  const child = spawn(process.execPath, [...routerNodeFlags, ...nodeFlags, join(checkout ?? root, 'router/main.ts')], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
       ...environment(),
@@ -137,7 +141,14 @@ export async function startRouter(
   const stop = (): Promise<void> => ended(child, 'SIGTERM');
   stack.defer(stop);
   await answers(`http://127.0.0.1:${adminPort}/readyz`);
-  return { name: 'Fairway', port, token, adminPort, stop, ...figuresOf(child.pid ?? 0) };
+  return {
+    name: checkout === undefined ? 'Fairway' : 'Fairway before',
+    port,
+    token,
+    adminPort,
+    stop,
+    ...figuresOf(child.pid ?? 0),
+  };
 }
 
 function figuresOf(pid: number): Pick<Target, 'cpuMs' | 'rssBytes'> {
