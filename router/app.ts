@@ -16,7 +16,7 @@ import { assertHead } from './request/request-head.ts';
 import { readRequest } from './request/read-request.ts';
 import type { ScanQueue } from './scan/scan-queue.ts';
 import { BodyAbortedError, discardRest } from './request/request-body.ts';
-import { clientIdOf, idHeaders } from './request/request-ids.ts';
+import { clientIdOf, idHeaders } from './request/record/request-ids.ts';
 import { modelNotFound, modelsOf } from './request/served-models.ts';
 
 /** What the handlers work with. */
@@ -103,20 +103,22 @@ async function serve(
   await reply.flushed;
   if (reply.gone.aborted) code = String(reply.gone.reason);
   const left = reply.gone.aborted || !sockets.outgoing.headersSent;
-  request.close(left ? 499 : sockets.outgoing.statusCode, code);
+  request.record.close(dialect.name, left ? 499 : sockets.outgoing.statusCode, code);
 }
 
 /** Who asks, what for, and then the answer. */
 async function pass(deps: AppDeps, request: InferenceRequest): Promise<ForwardOutcome> {
   const { gate, clock, bodyLimits, scans, intake } = deps;
   const caller = enter(deps, request.incoming);
-  request.note({ endpointId: caller.endpointId, ...(caller.kind === 'token' && { tokenId: caller.tokenId }) });
+  request.record.note({ endpointId: caller.endpointId, ...(caller.kind === 'token' && { tokenId: caller.tokenId }) });
   const lookup = { gate, picker: deps.forwarding.picker };
   if (request.dialect.aboutAnswer !== undefined) await askKeeper(request, caller, lookup);
   else await readRequest(request, caller, { limits: { ...bodyLimits, clock, intake }, scans, ...lookup });
   if (request.streamed) request.reply.startHeartbeats();
   const outcome = await forward(request, deps.forwarding);
-  if ('usage' in outcome) request.used(outcome.usage);
+  // A probe's tokens are not metered.
+  if ('usage' in outcome && outcome.usage !== undefined && request.work.only === undefined)
+    request.record.used(outcome.usage);
   return outcome;
 }
 

@@ -23,7 +23,7 @@ import { UndiciUpstream } from './forward/undici-upstream.ts';
 import { ConnectionTurns } from './request/connection-turns.ts';
 import { letClientsGo } from './request/let-clients-go.ts';
 import { Listeners } from './request/listeners.ts';
-import { RouterMetrics, type RouterGauges } from './request/metrics.ts';
+import { RouterMetrics, type RouterGauges } from './request/record/metrics.ts';
 import { OpenReplies } from './request/open-replies.ts';
 import { RouteLog } from './forward/route-log.ts';
 import type { LedgerChannel } from './ledger/ledger-channel.ts';

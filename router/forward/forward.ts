@@ -3,7 +3,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import type { Picker, Slot } from '../pick/picker.ts';
 import { Tried } from '../pick/tried.ts';
 import type { InferenceRequest } from '../request/inference-request.ts';
-import type { RouterMetrics } from '../request/metrics.ts';
+import type { RouterMetrics } from '../request/record/metrics.ts';
 import type { RouteLog, RoutedRequest } from './route-log.ts';
 import { Attempt, type AttemptTimes } from './attempt.ts';
 import type { AttemptOutcome, Loss, LossReason } from './outcome.ts';
@@ -55,7 +55,7 @@ export async function forward(request: InferenceRequest, deps: ForwardDeps): Pro
     if (outcome.kind === 'answered') reply.sendAnswer(outcome.answer);
     if (outcome.kind !== 'lost') return { ...outcome, ...codeOf(request, outcome) };
     deps.metrics.losses.inc({ reason: outcome.reason });
-    request.note({ lostOn: slot.replica.replicaId, lostBy: outcome.reason, detail: outcome.detail });
+    request.record.note({ lostOn: slot.replica.replicaId, lostBy: outcome.reason, detail: outcome.detail });
     if (work.only !== undefined || !uncounted.has(outcome.reason)) attempts += 1;
     last = outcome;
     if (!request.again()) break;
@@ -121,7 +121,7 @@ function notePlaced(
   deps.metrics.queue.observe(waitedMs / 1000);
   deps.metrics.picks.inc({ reason });
   deps.routes.placed(route, slot, waitedMs);
-  request.note({
+  request.record.note({
     router: deps.routes.router,
     queueMs: Math.round(waitedMs),
     replicaId: replica.replicaId,
@@ -134,7 +134,7 @@ function codeOf(request: InferenceRequest, outcome: Exclude<AttemptOutcome, Loss
   if (outcome.kind === 'done') return {};
   if (outcome.kind === 'cancelled') return { code: 'client_gone' };
   if (outcome.kind === 'answered') return { code: 'engine_refused' };
-  request.note({ brokenBy: outcome.reason, detail: outcome.detail });
+  request.record.note({ brokenBy: outcome.reason, detail: outcome.detail });
   return { code: 'upstream_disconnected' };
 }
 

@@ -72,7 +72,7 @@ export class StreamAnswer implements AnswerTaker {
     if (bytes !== undefined) this.#put(bytes);
     if (this.#begun) this.#attempt.touch();
     else if (kind === 'content' || this.#out.length > heldEventsMax || this.#outBytes > heldBytesMax) this.#open();
-    if (kind === 'content') this.#attempt.request.token();
+    if (kind === 'content') this.#attempt.request.record.token();
   };
 
   #put(event: Buffer): void {

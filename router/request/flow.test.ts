@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import { poolDocument } from '#shared/testing/documents.ts';
 import { flowOf } from './flow.ts';
 
-const pool = poolDocument();
-const { endpointId, team } = pool;
+const { endpointId, team, pool: name } = poolDocument();
+const pool = { pool: name, key: Buffer.alloc(32, 1) };
 const caller = (flowHeader?: string) =>
   ({ kind: 'token', endpointId, team, tokenId: 't', ...(flowHeader !== undefined && { flowHeader }) }) as const;
 
@@ -15,8 +15,9 @@ it('people who share a token take turns with each other, where their header tell
   expect(flowOf(caller('x-user'), one, pool)).not.toBe(flowOf(caller('x-user'), other, pool));
 });
 
-it('who they are only those can tell who know the pool’s secret', () => {
+it('who they are only those can tell who know the routers’ key', () => {
   const flow = flowOf(caller(), {}, pool);
   expect(flow).toMatch(/^[0-9a-f]{16}$/);
-  expect(flowOf(caller(), {}, { ...pool, prefixSalt: 'another' })).not.toBe(flow);
+  expect(flowOf(caller(), {}, { ...pool, key: Buffer.alloc(32, 2) })).not.toBe(flow);
+  expect(flowOf(caller(), {}, { ...pool, pool: 'another' })).not.toBe(flow);
 });

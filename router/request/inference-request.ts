@@ -10,18 +10,18 @@ import type { SharedRoom } from '../admit/shared-room.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { engineNameOf } from '../edge/pool-directory.ts';
 import type { KeptAnswer } from '../replicas/kept-answers.ts';
-import type { Usage } from '../replicas/usage.ts';
 import type { Work } from '../pick/picker.ts';
 import { prefixHashes } from '../scan/prefix-hash.ts';
 import { noBody, type ScannedBody } from '../scan/scanned-body.ts';
 import { ClientReply, type Outgoing, type ReplyTimes } from './client-reply.ts';
 import { cacheSaltOf, namespaceOf } from './cache-namespace.ts';
-import type { RouterMetrics } from './metrics.ts';
+import type { RouterMetrics } from './record/metrics.ts';
 import type { OpenReplies } from './open-replies.ts';
 import { flowOf } from './flow.ts';
 import { patienceOf } from './patience.ts';
 import { applySplices, cutOut, markSplice, RequestBody } from './request-body.ts';
-import { clientIdOf, idHeaders, routeHeaders } from './request-ids.ts';
+import { idHeaders, routeHeaders } from './record/request-ids.ts';
+import { RequestRecord } from './record/request-record.ts';
 import { sessionOf } from './session.ts';
 
 /** What every request shares with the others. */
@@ -38,24 +38,21 @@ export interface RequestDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly newId: () => string;
-  /** Of the keys by which answers are asked for. */
+  /** Of the keys by which answers are asked for, and of flows' names. */
   readonly hashKey: Gate['tokenHashKey'];
 }
 
 /** Longest body of a probe. */
 export const probeBytesMax = 64 * 1024;
 
-/** One request from socket to answer: what was asked, its answer, and its ids, times and counts in headers, metrics and log. */
+/** One request from socket to answer: what was asked, its answer, and what is told of it. */
 export class InferenceRequest implements Disposable {
-  readonly id: string;
+  readonly record: RequestRecord;
   readonly dialect: Dialect;
   readonly incoming: IncomingMessage;
   readonly reply: ClientReply;
   readonly body: RequestBody;
   readonly #deps: RequestDeps;
-  readonly #clientId: string | undefined;
-  readonly #startedAt: number;
-  readonly #facts: Record<string, unknown> = {};
   #scan: ScannedBody | undefined;
   #target: string;
   #caller: Caller | undefined;
@@ -65,20 +62,15 @@ export class InferenceRequest implements Disposable {
   #copy: ReplayCopy | undefined;
   #isGivenUp = false;
   #held: HeldAnswer | undefined;
-  #firstTokenAt: number | undefined;
-  #lastTokenAt = 0;
-  #tokens = 0;
 
   constructor(deps: RequestDeps, dialect: Dialect, sockets: { incoming: IncomingMessage; outgoing: Outgoing }) {
     const { incoming, outgoing } = sockets;
     const { clock, times, replies } = deps;
-    this.id = deps.newId();
+    this.record = new RequestRecord(deps.newId(), incoming.headers, deps);
     this.dialect = dialect;
     this.incoming = incoming;
     this.#target = dialect.path;
     this.#deps = deps;
-    this.#clientId = clientIdOf(incoming.headers);
-    this.#startedAt = clock.monotonic();
     this.body = new RequestBody(deps.memory);
     this.reply = new ClientReply({
       outgoing,
@@ -89,6 +81,10 @@ export class InferenceRequest implements Disposable {
       headers: () => this.#headers(),
     });
     replies.add(this.reply);
+  }
+
+  get id(): string {
+    return this.record.id;
   }
 
   /** The body is here, and it is known who asks which pool, and which answer it goes on from. */
@@ -114,7 +110,7 @@ export class InferenceRequest implements Disposable {
     const only = isProbe ? (caller.payload.replicaId ?? undefined) : undefined;
     this.#work = {
       pool: pool.pool,
-      flow: flowOf(caller, this.incoming.headers, pool),
+      flow: this.#flowOf(caller, pool),
       bytes: body.bytes,
       prompt: prefixHashes(scan, {
         cacheNamespace: namespaceOf(pool, caller),
@@ -130,7 +126,7 @@ export class InferenceRequest implements Disposable {
       ...(only !== undefined && { only }),
       ...(pool.adapters?.includes(engineModel) === true && { adapter: engineModel }),
     };
-    this.note({ pool: pool.pool, model: scan.model, stream: this.streamed, bodyBytes: body.bytes });
+    this.record.note({ pool: pool.pool, model: scan.model, stream: this.streamed, bodyBytes: body.bytes });
   }
 
   /** It has no body: it is about an answer that this replica keeps. */
@@ -141,13 +137,13 @@ export class InferenceRequest implements Disposable {
     const prompt = prefixHashes(noBody, { cacheNamespace: '', model: '' });
     this.#work = {
       pool: pool.pool,
-      flow: flowOf(caller, this.incoming.headers, pool),
+      flow: this.#flowOf(caller, pool),
       bytes: 0,
       prompt,
       maxTokens: 0,
       only: keeper,
     };
-    this.note({ pool: pool.pool, stream: streamed });
+    this.record.note({ pool: pool.pool, stream: streamed });
   }
 
   /** What is asked of the engine: path, and query where there is one. */
@@ -216,55 +212,13 @@ export class InferenceRequest implements Disposable {
     this.#held ??= new HeldAnswer(this.#deps.answers, this.pool.endpointId);
     if (this.#held.grow(bytes)) return true;
     this.#deps.metrics.answersNotHeld.inc();
-    this.note({ answer: 'not_held' });
+    this.record.note({ answer: 'not_held' });
     return false;
   }
 
   /** What was held of its answer is with the client, or was thrown away. */
   answerTaken(): void {
     this.#held?.giveBack();
-  }
-
-  /** Adds facts to the request's line in the log; ids and numbers only, never a body or a secret. */
-  note(facts: Readonly<Record<string, unknown>>): void {
-    Object.assign(this.#facts, facts);
-  }
-
-  /** An event with content went to the client. */
-  token(): void {
-    const { clock, metrics } = this.#deps;
-    const now = clock.monotonic();
-    this.#tokens += 1;
-    if (this.#firstTokenAt === undefined) metrics.firstToken.observe((now - this.#startedAt) / 1000);
-    else metrics.interToken.observe((now - this.#lastTokenAt) / 1000);
-    this.#firstTokenAt ??= now;
-    this.#lastTokenAt = now;
-  }
-
-  /** Tokens as the engine counted them; a probe's are not metered. */
-  used(usage: Usage | undefined): void {
-    if (usage === undefined || this.work.only !== undefined) return;
-    const { metrics } = this.#deps;
-    const { promptTokens, completionTokens, cachedTokens } = usage;
-    metrics.tokens.inc({ kind: 'prompt' }, promptTokens);
-    metrics.tokens.inc({ kind: 'output' }, completionTokens);
-    this.note({ promptTokens, outputTokens: completionTokens, cachedTokens });
-  }
-
-  /** Ends it with the status that the client saw, or 499; `code` names an error. */
-  close(status: number, code: string | undefined): void {
-    const { metrics, log } = this.#deps;
-    const route = this.dialect.name;
-    // A word of the SDKs, OpenAI's and Anthropic's alike.
-    const clientRetry = Number(this.incoming.headers['x-stainless-retry-count'] ?? 0);
-    if (clientRetry > 0) metrics.clientRetries.inc({ route });
-    metrics.requests.inc({ route, status: String(status) });
-    if (code !== undefined) metrics.errors.inc({ code });
-    const durationMs = this.#sinceStartMs();
-    metrics.duration.observe(durationMs / 1000);
-    const ttftMs = this.#firstTokenAt === undefined ? undefined : Math.round(this.#firstTokenAt - this.#startedAt);
-    const ids = { requestId: this.id, clientRequestId: this.#clientId };
-    log.info({ ...ids, route, status, code, ...this.#facts, ttftMs, durationMs, frames: this.#tokens }, 'request.done');
   }
 
   [Symbol.dispose](): void {
@@ -274,23 +228,23 @@ export class InferenceRequest implements Disposable {
     this.#deps.replies.delete(this.reply);
   }
 
+  #flowOf(caller: Caller, { pool }: PoolDocument): string {
+    return flowOf(caller, this.incoming.headers, { pool, key: this.#deps.hashKey });
+  }
+
   #giveUp(): void {
     this.#isGivenUp = true;
     this.#deps.metrics.copiesGivenUp.inc();
-    this.note({ copy: 'given_up' });
+    this.record.note({ copy: 'given_up' });
     this.committed();
   }
 
   #headers(): Record<string, string> {
     return {
-      ...idHeaders(this.id, this.#clientId),
-      ...this.dialect.answerHeaders(this.#sinceStartMs()),
-      ...(this.#pool?.routing?.reasonHeader === true && routeHeaders(this.#facts)),
+      ...idHeaders(this.id, this.record.clientId),
+      ...this.dialect.answerHeaders(this.record.sinceStartMs),
+      ...(this.#pool?.routing?.reasonHeader === true && routeHeaders(this.record.facts)),
     };
-  }
-
-  #sinceStartMs(): number {
-    return Math.round(this.#deps.clock.monotonic() - this.#startedAt);
   }
 }
 

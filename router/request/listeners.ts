@@ -11,7 +11,7 @@ import type { Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
 import type { ToldError } from '../dialects/dialect.ts';
 import type { Listener } from '../edge/access-directory.ts';
-import type { RouterMetrics } from './metrics.ts';
+import type { RouterMetrics } from './record/metrics.ts';
 import { readHeaderBytesMax } from './request-head.ts';
 
 /** Where a router's listeners are; without a private one the public one serves all. */

@@ -4,7 +4,7 @@ import type { Logger } from '#shared/runtime/log.ts';
 import { KvEvents } from './kv-events/kv-events.ts';
 import type { LedgerChannel } from '../ledger/ledger-channel.ts';
 import type { Brain } from '../pick/brain.ts';
-import type { RouterMetrics } from '../request/metrics.ts';
+import type { RouterMetrics } from '../request/record/metrics.ts';
 import { FleetLooks } from './fleet-looks.ts';
 import { Scraper } from './scraper.ts';
 

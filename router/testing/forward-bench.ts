@@ -16,7 +16,7 @@ import { PoolWait } from '../pick/pool-wait.ts';
 import { BookedSlot } from '../pick/slot.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
 import { InferenceRequest } from '../request/inference-request.ts';
-import { RouterMetrics } from '../request/metrics.ts';
+import { RouterMetrics } from '../request/record/metrics.ts';
 import { RouteLog } from '../forward/route-log.ts';
 import { OpenReplies } from '../request/open-replies.ts';
 import { Scanner } from '../scan/scanner.ts';
@@ -84,7 +84,7 @@ export function startForward(options: BenchOptions): ForwardBench {
   const request = requestOf(options, outgoing);
   if (request.streamed) request.reply.startHeartbeats();
   const losses: LossReason[] = [];
-  request.note = ({ lostBy }) => void (typeof lostBy === 'string' && losses.push(lostBy as LossReason));
+  request.record.note = ({ lostBy }) => void (typeof lostBy === 'string' && losses.push(lostBy as LossReason));
   const ends: [string, SlotEnd][] = [];
   const slots = { held: 0, released: 0 };
   const booked: BookedSlot[] = [];

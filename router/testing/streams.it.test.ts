@@ -188,9 +188,9 @@ describe('slow parties', () => {
 });
 
 describe('what a request leaves behind', () => {
-  it('is one line in the log, without a prompt, a token or a key', async () => {
+  it('is one line in the log, where each is asked for, without a prompt, a token or a key', async () => {
     const lines: string[] = [];
-    const log = createLogger('router', { destination: { write: (line) => void lines.push(line) } });
+    const log = createLogger('router', { level: 'debug', destination: { write: (line) => void lines.push(line) } });
     await using logged = await edge.startRouter({ log });
     const [url, headers] = [logged.url, { authorization: `Bearer ${endpoint.token}`, 'x-request-id': 'mine' }];
     const reply = await ask({

@@ -5,7 +5,10 @@ import { redactFields, redactText } from './redact.ts';
  * Structured logger; the first argument carries fields, the message is an event name like `intent.committed`. It has no
  * children: pino writes their fields without the masking.
  */
-export type Logger = Pick<PinoLogger, 'level' | 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'>;
+export type Logger = Pick<
+  PinoLogger,
+  'level' | 'isLevelEnabled' | 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
+>;
 
 /** The levels that a logger knows, from most to least. */
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;

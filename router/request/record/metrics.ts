@@ -1,5 +1,6 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { BrainFigures } from '../pick/brain-figures.ts';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { BrainFigures } from '../../pick/brain-figures.ts';
+import { PlainHistogram } from './plain-histogram.ts';
 
 /** Up to the longest time a client waits, seconds. */
 const secondsBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 120];
@@ -33,10 +34,10 @@ export class RouterMetrics {
   readonly usesDropped: Counter;
   readonly tokens: Counter<'kind'>;
   readonly hits: Counter<'kind'>;
-  readonly firstToken: Histogram;
-  readonly interToken: Histogram;
-  readonly duration: Histogram;
-  readonly queue: Histogram;
+  readonly firstToken: PlainHistogram;
+  readonly interToken: PlainHistogram;
+  readonly duration: PlainHistogram;
+  readonly queue: PlainHistogram;
   readonly #registry: Registry;
 
   constructor(registry: Registry) {
@@ -44,8 +45,8 @@ export class RouterMetrics {
     this.#registry = registry;
     const counter = <L extends string>(name: string, help: string, labelNames: L[]): Counter<L> =>
       new Counter({ name: `fairway_router_${name}`, help, labelNames, registers });
-    const histogram = (name: string, help: string, buckets: number[]): Histogram =>
-      new Histogram({ name: `fairway_router_${name}`, help, buckets, registers });
+    const histogram = (name: string, help: string, buckets: number[]): PlainHistogram =>
+      new PlainHistogram({ name: `fairway_router_${name}`, help, buckets }, registry);
     this.requests = counter('requests_total', 'Requests by route and status; 499: the client left.', [
       'route',
       'status',
