@@ -21,7 +21,7 @@ function prompt(path: readonly string[]) {
 function join(hub: MemoryLedgerHub, router: string, { replicas = ['r1'], piecesMax = 10, piecesMs = 100 } = {}) {
   const channel = hub.open(router);
   const epoch = hub.now();
-  const index = new PrefixIndex();
+  const index = new PrefixIndex(() => 0);
   const peers = new Map<string, { router: string; epoch: number }>();
   const said: LedgerMessage[] = [];
   const publish = (message: LedgerMessage): void => {

@@ -39,11 +39,17 @@ export interface Choice {
 /** Work of an output token beside that of an uncached prompt token (VTC, Sheng et al. 2024). */
 const outputWeight = 2;
 
+/** What is being computed is used all the time, which the index is told so often, milliseconds: its cache does not go. */
+const useAgainMs = 5000;
+
 /** The books of all attempts under way: what each of them takes of its replica, and what its end teaches. */
 export class Bookings {
   readonly #parts: BookingsParts;
   readonly #lingering: Lingering;
   readonly #open: OpenAttempts;
+  /** Those whose prompts are in the index. */
+  readonly #indexed = new Set<Booking>();
+  #usedAt = 0;
 
   constructor(parts: BookingsParts) {
     this.#parts = parts;
@@ -70,7 +76,16 @@ export class Bookings {
   /** Time has passed: tells requests that had better go elsewhere, and gives back what has lingered for long enough. */
   tick(now: number): void {
     this.#open.tick(now);
+    this.#useAgain(now);
     if (this.#lingering.expire(now)) this.#parts.rowChanged();
+  }
+
+  #useAgain(now: number): void {
+    const { index, announce } = this.#parts;
+    if (now - this.#usedAt < useAgainMs) return;
+    this.#usedAt = now;
+    for (const { replica, work, startedAt } of this.#indexed)
+      if (now - startedAt >= useAgainMs) announce(index.insert(replica.replicaId, work.prompt));
   }
 
   /** Books an attempt at once. */
@@ -118,6 +133,7 @@ export class Bookings {
       ended: (end) => this.#ended(booking, end),
       release: () => {
         this.#open.delete(booking);
+        this.#indexed.delete(booking);
         this.#release(booking);
       },
     });
@@ -164,6 +180,7 @@ export class Bookings {
     if (work.only !== undefined || work.prompt.keys.length === 0) return;
     booking.uses = index.uses(replicaId, work.prompt);
     announce(index.insert(replicaId, work.prompt));
+    this.#indexed.add(booking);
   }
 
   #ended(booking: Booking, end: SlotEnd): void {

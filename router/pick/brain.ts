@@ -76,7 +76,7 @@ export class Brain implements Picker, Disposable {
   readonly #caches: CacheReports;
   readonly #bytesPerToken = new BytesPerToken();
   readonly #pace = new PrefillPace();
-  readonly #index = new PrefixIndex();
+  readonly #index: PrefixIndex;
   readonly #sync: PrefixSync;
   readonly #answers: KeptAnswers;
   readonly #answerSync: AnswerSync;
@@ -93,6 +93,7 @@ export class Brain implements Picker, Disposable {
     this.#channel = channel;
     this.#clock = clock;
     this.#notedAt = clock.monotonic();
+    this.#index = new PrefixIndex(() => clock.monotonic());
     this.table = new ReplicaTable({ router, epoch });
     this.#caches = new CacheReports({
       pools: this.#pools,

@@ -106,7 +106,7 @@ export class ReplicaPicker implements Placer {
     work: Work,
     { open, matches, now }: { open: readonly ReplicaState[]; matches: Map<string, PrefixMatch>; now: number },
   ): Candidate[] {
-    const { bytesPerToken, pace, speeds } = this.#parts;
+    const { bytesPerToken, pace, speeds, index } = this.#parts;
     const expect = cacheExpecter(bytesPerToken, work);
     return open.map((state) => {
       const { id, residentAdapters } = state;
@@ -120,6 +120,7 @@ export class ReplicaPicker implements Placer {
         newTokens: privateContextTokens,
         // An engine that has not counted its cache yet says 0.
         kvTokens: state.kvTokens || pool.engine.kvTokens,
+        warmShare: index.warmShare(id),
         slowness,
         lacksAdapter: work.adapter !== undefined && residentAdapters?.includes(work.adapter) === false,
         ownSeconds: own === undefined ? undefined : own * slowness,

@@ -20,7 +20,7 @@ function prompt(path: string): PromptKeys {
 
 const everything = { offset: 0, count: 1e9 };
 const index = (blocks = 100, blocksPerReplicaMax = 1000): PrefixIndex => {
-  const made = new PrefixIndex(blocksPerReplicaMax);
+  const made = new PrefixIndex(() => 0, blocksPerReplicaMax);
   made.setReplicas(new Map(['r1', 'r2', 'r3'].map((id) => [id, blocks * blockSize])));
   return made;
 };
@@ -141,7 +141,7 @@ describe('PrefixIndex', () => {
   });
 
   test('news of replicas that no pool names take no memory; once named they are taken, with their capacity', () => {
-    const [one, two] = [index(), new PrefixIndex()];
+    const [one, two] = [index(), new PrefixIndex(() => 0)];
     const news = one.insert('r1', prompt('sys/ann/one'));
     for (let i = 0; i < 1000; i++) expect(two.apply({ ...news, replica: `made-up-${i}` })).toBe('unknown');
     expect(two.apply(news)).toBe('unknown');
@@ -174,7 +174,7 @@ describe('PrefixIndex', () => {
   });
 
   test('knows what was used since each part of a prompt, and forgets what is older than what was lost', () => {
-    const it = new PrefixIndex();
+    const it = new PrefixIndex(() => 0);
     it.setReplicas(new Map([['r1', 10 * blockSize]]));
     it.insert('r1', prompt('sys/ann/1'));
     for (const path of ['sys/bob/1', 'sys/cy/1']) it.insert('r1', prompt(path));
@@ -193,7 +193,7 @@ describe('PrefixIndex', () => {
   });
 
   test('memory stays bounded: 48 replicas with 10 MB of prompts each take below 30 MB', () => {
-    const it = new PrefixIndex();
+    const it = new PrefixIndex(() => 0);
     it.setReplicas(new Map(Array.from({ length: 48 }, (_, i) => [`r${i}`, 10_000 * 1024])));
     const bytesUpTo = Float64Array.from({ length: 500 }, (_, i) => (i + 1) * 1024);
     for (let replica = 0; replica < 48; replica++) {
@@ -214,7 +214,7 @@ describe('PrefixMirror', () => {
       .map((words) => words.join('/'));
     fc.assert(
       fc.property(fc.array(path, { maxLength: 60 }), fc.integer({ min: 1, max: 30 }), (paths, capacity) => {
-        const mirror = new PrefixMirror({ capacityBytes: capacity * blockSize, maxBlocks: 40 });
+        const mirror = new PrefixMirror({ capacityBytes: capacity * blockSize, maxBlocks: 40 }, () => 0);
         let model: string[] = [];
         for (const used of paths) {
           const { keys } = prompt(used);

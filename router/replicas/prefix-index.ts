@@ -50,10 +50,13 @@ const newBlocksMax = 16_384;
  * nothing, so that ids that somebody else made up take no memory.
  */
 export class PrefixIndex {
+  readonly #now: () => number;
   readonly #blocksMax: number;
   readonly #entries = new Map<string, Entry>();
 
-  constructor(blocksPerReplicaMax = blocksMax) {
+  /** `now`: monotonic milliseconds. */
+  constructor(now: () => number, blocksPerReplicaMax = blocksMax) {
+    this.#now = now;
     this.#blocksMax = blocksPerReplicaMax;
   }
 
@@ -169,6 +172,11 @@ export class PrefixIndex {
     if (entry !== undefined) entry.mirror = undefined;
   }
 
+  /** Share of a replica's cache that was used lately, and will be again soon; 0 for one that is not known. */
+  warmShare(replica: string): number {
+    return this.#entries.get(replica)?.mirror?.warmShare ?? 0;
+  }
+
   /** How many blocks of a replica are known. */
   blocksOf(replica: string): number {
     return this.#entries.get(replica)?.mirror?.blocks ?? 0;
@@ -184,7 +192,7 @@ export class PrefixIndex {
   #mirrorOf(replica: string): PrefixMirror | undefined {
     const entry = this.#entries.get(replica);
     if (entry !== undefined)
-      entry.mirror ??= new PrefixMirror({ capacityBytes: sizeOf(entry), maxBlocks: this.#blocksMax });
+      entry.mirror ??= new PrefixMirror({ capacityBytes: sizeOf(entry), maxBlocks: this.#blocksMax }, this.#now);
     return entry?.mirror;
   }
 }

@@ -40,13 +40,17 @@ export interface UsedTogether {
 export class PrefixMirror {
   #limits: MirrorLimits;
   readonly #slots = new BlockSlots();
-  readonly #ages = new UseAges();
+  readonly #now: () => number;
+  readonly #ages: UseAges;
   /** Of blocks at which a prompt ended. */
   readonly #outputs = new Map<number, Generated>();
   #total = 0;
 
-  constructor(limits: MirrorLimits) {
+  /** `now`: monotonic milliseconds. */
+  constructor(limits: MirrorLimits, now: () => number) {
     this.#limits = limits;
+    this.#now = now;
+    this.#ages = new UseAges(now());
   }
 
   get blocks(): number {
@@ -55,6 +59,11 @@ export class PrefixMirror {
 
   get bytes(): number {
     return this.#total;
+  }
+
+  /** Share of the capacity that was used lately (`use-ages.ts`): it should stay, since it will be used again soon. */
+  get warmShare(): number {
+    return this.#ages.warmBytes(this.#now()) / this.#limits.capacityBytes;
   }
 
   /** Bytes of memory of the arrays. */
@@ -106,6 +115,7 @@ export class PrefixMirror {
     const slots = this.#slots;
     let slot = parent === 0n ? none : slots.find(parent);
     if (slot === none && parent !== 0n) return false;
+    this.#ages.advance(this.#now(), this.#limits.capacityBytes);
     const added = Math.min(keys.length, this.#limits.maxBlocks - this.#touch(slot));
     // Its output is in the next turn's own blocks.
     if (added > 0) this.#clearOutput(slot);
@@ -126,6 +136,7 @@ export class PrefixMirror {
   remember(tip: bigint, generated: Generated): boolean {
     const slot = this.#slots.find(tip);
     if (slot === none) return false;
+    this.#ages.advance(this.#now(), this.#limits.capacityBytes);
     this.#clearOutput(slot);
     this.#outputs.set(slot, generated);
     this.#grow(slot, generated.bytes);
@@ -229,7 +240,7 @@ export class PrefixMirror {
 
   #grow(slot: number, bytes: number): void {
     this.#weigh(slot, bytes);
-    this.#ages.grew(bytes, this.#limits.capacityBytes);
+    this.#ages.grew(bytes);
   }
 
   #weigh(slot: number, bytes: number): void {

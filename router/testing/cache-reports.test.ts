@@ -67,3 +67,14 @@ it('a beginning that has more tokens than its bytes let expect says nothing of t
   await ask(9, 4500);
   expect(blocks()).toBeGreaterThan(160);
 });
+
+it('what is being computed stays in the index, whatever came since', async () => {
+  const { lab, router, keys } = await make();
+  using slot = await router.acquire(lab.work(keys(2)));
+  slot.accepted();
+  for (let other = 1; other <= 4; other++) {
+    await lab.advance(6000);
+    await router.serve(lab.work(keys(2, 100 * other)));
+  }
+  expect((await router.acquire(lab.work(keys(3)))).predictedCachedTokens).toBe(500);
+});

@@ -17,6 +17,7 @@ const idleReplica: ReplicaParts = {
   cachedTokens: 0,
   newTokens: 0,
   kvTokens: 1_000_000,
+  warmShare: 0,
   ownSeconds: undefined,
   slowness: 1,
   lacksAdapter: false,

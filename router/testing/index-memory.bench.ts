@@ -22,7 +22,7 @@ const told = (what: string): void => {
 };
 
 told('before');
-const index = new PrefixIndex();
+const index = new PrefixIndex(() => 0);
 const ids = Array.from({ length: replicas }, (_, at) => `replica-${at}`);
 index.setReplicas(new Map(ids.map((id) => [id, kvTokens * bytesPerToken])));
 const took = { insert: [] as number[], match: [] as number[], finish: [] as number[] };

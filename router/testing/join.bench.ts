@@ -12,7 +12,7 @@ const [replicas, blocks] = [32, 16_000];
 const names = Array.from({ length: replicas }, (_, at) => `r${at}`);
 
 function indexOf(fill: boolean): PrefixIndex {
-  const index = new PrefixIndex();
+  const index = new PrefixIndex(() => 0);
   index.setReplicas(new Map(names.map((name) => [name, 1e12])));
   let key = 0n;
   for (const replica of fill ? names : [])

@@ -40,7 +40,7 @@ export class Rival {
 
   constructor(parts: RivalParts) {
     this.#parts = parts;
-    this.#history = new PrefixIndex();
+    this.#history = new PrefixIndex(() => 0);
     this.#history.setReplicas(new Map(parts.replicas.map(({ replicaId }) => [replicaId, historyBytes])));
   }
 

@@ -26,6 +26,12 @@ describe('where a request costs least', () => {
       'b',
       'affinity',
     ],
+    [
+      'one whose cache is gone where it puts back nobody',
+      { a: { newTokens: 90_000, warmShare: 0.6 }, b: { inFlight: 9 } },
+      'b',
+      'session',
+    ],
     ['not behind any', { a: {}, b: { ...holds, prefillSecondsLeft: 200 } }, 'a', 'affinity_overloaded'],
     [
       'of two that have it the less loaded',

@@ -33,8 +33,9 @@ export interface Suitability {
   /** Prompt tokens that its cache should hold, and tokens that this request alone would keep there. */
   readonly cachedTokens: number;
   readonly newTokens: number;
-  /** What its cache has room for, tokens. */
+  /** What its cache has room for, tokens, and the share of it that was used lately. */
   readonly kvTokens: number;
+  readonly warmShare: number;
   /** Seconds that it should take for the prompt, without a queue; undefined while the pace of its pool is unknown. */
   readonly ownSeconds: number | undefined;
   /** How much longer it takes than its pool does: 1 as long. */
@@ -64,7 +65,7 @@ export interface Cost {
   readonly wait: number;
   /** For the prompt itself. */
   readonly own: number;
-  /** Charged since its cache is nearly full of what is in use. */
+  /** Charged since it puts back what its cache holds for others who are about to use it. */
   readonly pressure: number;
   /** All together, with what it costs others. */
   readonly total: number;

@@ -111,7 +111,7 @@ async function post(port: number, body: Buffer): Promise<void> {
 
 /** Books prompts that share nothing with any before, on a replica whose mirror holds as many blocks as it may. */
 function booking(scan: ScannedBody): () => unknown {
-  const index = new PrefixIndex();
+  const index = new PrefixIndex(() => 0);
   index.setReplicas(new Map([['replica', Infinity]]));
   const prompts = Array.from({ length: 1 + Math.ceil(131_072 / blocksOf(scan)) }, (_, conversation) =>
     prefixHashes(scan, { cacheNamespace: String(conversation), model: 'bench' }),
