@@ -107,5 +107,10 @@ class Play implements AsyncDisposable {
 function scaledClock(timeScale: number): Clock {
   const startedAt = systemClock.monotonic();
   const monotonic = (): number => (systemClock.monotonic() - startedAt) / timeScale;
-  return { now: monotonic, monotonic, sleep: (ms, signal) => systemClock.sleep(ms * timeScale, signal) };
+  return {
+    now: monotonic,
+    monotonic,
+    sleep: (ms, signal) => systemClock.sleep(ms * timeScale, signal),
+    after: (ms, act) => systemClock.after(ms * timeScale, act),
+  };
 }

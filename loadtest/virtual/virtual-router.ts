@@ -139,7 +139,7 @@ export class VirtualRouter {
       over = true;
       time.after(hopMs, () => replica?.cancel(engine.id));
     };
-    const back = (heard: () => void): void => time.after(hopMs, () => !over && heard());
+    const back = (heard: () => void): void => void time.after(hopMs, () => !over && heard());
     const finish = (outcome: AttemptEnd): void => {
       over = true;
       this.#attempting.delete(leave);

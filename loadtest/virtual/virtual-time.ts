@@ -32,11 +32,14 @@ export class VirtualTime implements Clock {
   }
 
   /** Runs it `ms` from now; then promises are kept before time goes on. */
-  after(ms: number, run: () => void): void {
+  after(ms: number, run: () => void): () => void {
+    let isCancelled = false;
     this.quietlyAt(this.#now + Math.max(0, ms), () => {
+      if (isCancelled) return;
       this.#isSettled = false;
       run();
     });
+    return () => void (isCancelled = true);
   }
 
   /** Runs it at that time; it keeps no promise: to look for kept ones costs more than most events. */
@@ -110,8 +113,10 @@ export class ProcessTime implements Clock {
     if (this.now() < this.#standsUntil) await this.sleep(this.#standsUntil - this.now(), signal);
   }
 
-  after(ms: number, run: () => void): void {
-    this.#time.after(ms, () => this.awake(run));
+  after(ms: number, run: () => void): () => void {
+    let isCancelled = false;
+    this.#time.after(ms, () => this.awake(() => isCancelled || run()));
+    return () => void (isCancelled = true);
   }
 
   /** Runs it as soon as the process does not stand still. */

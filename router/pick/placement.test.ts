@@ -50,7 +50,10 @@ interface Outcome {
 function createRouter(hub: MemoryLedgerHub, router: string, pool: PoolDocument) {
   const channel = hub.open(router);
   const now = (): number => hub.now();
-  const clock: Clock = { now, monotonic: now, sleep: () => Promise.reject(new Error('nobody waits here')) };
+  const nobodyWaits = (): never => {
+    throw new Error('nobody waits here');
+  };
+  const clock: Clock = { now, monotonic: now, sleep: nobodyWaits, after: nobodyWaits };
   const limits = { inFlightMax: 1000, queueMax: 0, queueBytesMax: 0, turnTimeoutMs: 0, capacityTimeoutMs: 0 };
   const brain = new Brain({ router, epoch: 1, channel, limits, answerLimits: labAnswerLimits, clock });
   brain.setPools([pool]);

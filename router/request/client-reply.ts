@@ -64,9 +64,10 @@ export class ClientReply implements Disposable {
   streamEnd: (body: Buffer) => Buffer;
   readonly #options: ClientReplyOptions;
   readonly #gone = new AbortController();
-  readonly #pulse = new AbortController();
   readonly #flushed = Promise.withResolvers<void>();
   #wroteAt: number;
+  /** Stops the heartbeats. */
+  #pulse: (() => void) | undefined;
   #written = 0;
   #stall: Deadline | undefined;
   #drained: (() => void) | undefined;
@@ -103,8 +104,7 @@ export class ClientReply implements Disposable {
 
   /** From now on this is a stream: silence is broken by comments. */
   startHeartbeats(): void {
-    // It fails when the pulse is stopped: that is its end.
-    this.#beat().catch(() => {});
+    this.#beatAfter(this.#options.times.heartbeatAfterMs);
   }
 
   /** Writes a stream's events, behind its head; false asks for a pause until `onDrain`. */
@@ -133,7 +133,7 @@ export class ClientReply implements Disposable {
   /** Ends the body, behind its last parts. */
   end(last: readonly Buffer[] = []): void {
     const { outgoing } = this.#options;
-    this.#pulse.abort('quiet');
+    this.#pulse?.();
     if (outgoing.writableEnded || outgoing.destroyed) return;
     this.#put(last, true);
     outgoing.end();
@@ -182,7 +182,7 @@ export class ClientReply implements Disposable {
   }
 
   #whole(status: number, body: Buffer, headers: Readonly<Record<string, string>>): void {
-    this.#pulse.abort('quiet');
+    this.#pulse?.();
     this.#begin(status, { ...headers, 'content-length': String(body.length) });
     this.#pour(body);
   }
@@ -271,23 +271,22 @@ export class ClientReply implements Disposable {
   }
 
   #quiet(): void {
-    this.#pulse.abort('quiet');
+    this.#pulse?.();
     this.#stall?.[Symbol.dispose]();
     this.#stall = undefined;
   }
 
-  /** Rejects when the reply ends. */
-  async #beat(): Promise<void> {
+  #beatAfter(ms: number): void {
+    this.#pulse = this.#options.clock.after(ms, () => this.#beat());
+  }
+
+  #beat(): void {
     const { clock, outgoing, dialect, times } = this.#options;
-    let waitMs = times.heartbeatAfterMs;
-    for (;;) {
-      await clock.sleep(waitMs, this.#pulse.signal);
-      const silentMs = clock.monotonic() - this.#wroteAt;
-      const due = this.begun ? times.heartbeatMs : times.heartbeatAfterMs;
-      waitMs = silentMs >= due ? times.heartbeatMs : due - silentMs;
-      if (silentMs < due || outgoing.writableNeedDrain) continue;
-      this.writeEvents([dialect.heartbeat]);
-    }
+    if (outgoing.destroyed || outgoing.writableEnded) return;
+    const silentMs = clock.monotonic() - this.#wroteAt;
+    const due = this.begun ? times.heartbeatMs : times.heartbeatAfterMs;
+    this.#beatAfter(silentMs >= due ? times.heartbeatMs : due - silentMs);
+    if (silentMs >= due && !outgoing.writableNeedDrain) this.writeEvents([dialect.heartbeat]);
   }
 }
 

@@ -82,6 +82,7 @@ export class DriftLab {
       now: () => this.#time,
       monotonic: () => this.#time,
       sleep: () => new Promise(() => {}),
+      after: () => () => {},
     };
     const channel = new MemoryLedgerHub({ seed, lagMs: 0 }).open('a');
     const answerLimits = labAnswerLimits;

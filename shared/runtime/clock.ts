@@ -6,6 +6,8 @@ export interface Clock {
   monotonic(): number;
   /** Resolves after `ms`; rejects with the signal's reason as soon as it is aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `act` once after `ms`, unless the function that it returns is called before: a sleep without promise and signal. */
+  after(ms: number, act: () => void): () => void;
 }
 
 /** Sleeps, and comes back early when the signal aborts: for who looks at the signal anyhow. */
@@ -19,26 +21,29 @@ const longestTimerMs = 2_147_483_647;
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  // By hand: node:timers/promises makes an AbortError with a stack for each sleep that is ended, and a request ends three.
+  // By hand: node:timers/promises makes an AbortError with a stack for each sleep that is ended.
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      let left = ms;
-      let timer: NodeJS.Timeout;
       const stop = (): void => {
-        clearTimeout(timer);
+        cancel();
         reject(signal?.reason);
       };
-      const go = (): void => {
-        const step = Math.min(left, longestTimerMs);
-        left -= step;
-        timer = setTimeout(left > 0 ? go : done, step);
-      };
-      const done = (): void => {
+      const cancel = systemClock.after(ms, () => {
         signal?.removeEventListener('abort', stop);
         resolve();
-      };
+      });
       signal?.addEventListener('abort', stop, { once: true });
-      go();
     }),
+  after(ms, act) {
+    let left = ms;
+    let timer: NodeJS.Timeout;
+    const go = (): void => {
+      const step = Math.min(left, longestTimerMs);
+      left -= step;
+      timer = setTimeout(left > 0 ? go : act, step);
+    };
+    go();
+    return () => clearTimeout(timer);
+  },
 };

@@ -2,19 +2,18 @@ import type { Clock } from '#shared/runtime/clock.ts';
 
 /** Calls `expired` once when it was not touched for `ms`, unless it is disposed first. One timer, however many touches. */
 export class Deadline implements Disposable {
-  readonly #stop = new AbortController();
   readonly #clock: Clock;
   readonly #ms: number;
+  readonly #expired: () => void;
   #touchedAt: number;
+  #cancel: () => void;
 
   constructor(clock: Clock, ms: number, expired: () => void) {
     this.#clock = clock;
     this.#ms = ms;
+    this.#expired = expired;
     this.#touchedAt = clock.monotonic();
-    this.#wait().then(
-      (over) => over && expired(),
-      () => {},
-    );
+    this.#cancel = clock.after(Math.max(0, ms), this.#look);
   }
 
   /** Counts from now again. */
@@ -23,24 +22,19 @@ export class Deadline implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    // A reason of its own: making the usual exception costs more than the timer.
-    this.#stop.abort('disposed');
+    this.#cancel();
   }
 
-  /** Rejects when disposed. */
-  async #wait(): Promise<boolean> {
-    for (;;) {
-      await this.#untilDue();
-      // Timers come before sockets: after a standstill of this process, what has arrived meanwhile is read first.
-      await this.#clock.sleep(0, this.#stop.signal);
-      if (this.#leftMs() <= 0) return !this.#stop.signal.aborted;
-    }
-  }
+  readonly #look = (): void => {
+    const leftMs = this.#leftMs();
+    // Timers come before sockets: after a standstill of this process, what has arrived meanwhile is read first.
+    this.#cancel = leftMs > 0 ? this.#clock.after(Math.max(1, leftMs), this.#look) : this.#clock.after(0, this.#end);
+  };
 
-  async #untilDue(): Promise<void> {
-    for (let leftMs = this.#leftMs(); leftMs > 0; leftMs = this.#leftMs())
-      await this.#clock.sleep(Math.max(1, leftMs), this.#stop.signal);
-  }
+  readonly #end = (): void => {
+    if (this.#leftMs() > 0) this.#look();
+    else this.#expired();
+  };
 
   #leftMs(): number {
     return this.#touchedAt + this.#ms - this.#clock.monotonic();

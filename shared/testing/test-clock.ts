@@ -18,23 +18,27 @@ export function createTestClock(startMs = Date.UTC(2026, 0, 1)): TestClock {
   let time = startMs;
   let sleepers: Sleeper[] = [];
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const after: Clock['after'] = (ms, wake) => {
+    const sleeper = { dueAt: time + ms, wake };
+    sleepers.push(sleeper);
+    return () => {
+      sleepers = sleepers.filter((other) => other !== sleeper);
+    };
+  };
   return {
     now: () => time,
     monotonic: () => time,
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
         if (signal?.aborted === true) return reject(signal.reason);
-        const sleeper = { dueAt: time + ms, wake: resolve };
-        sleepers.push(sleeper);
-        signal?.addEventListener(
-          'abort',
-          () => {
-            sleepers = sleepers.filter((other) => other !== sleeper);
-            reject(signal.reason);
-          },
-          { once: true },
-        );
+        const cancel = after(ms, resolve);
+        const stop = (): void => {
+          cancel();
+          reject(signal?.reason);
+        };
+        signal?.addEventListener('abort', stop, { once: true });
       }),
+    after,
     sleepers: () => sleepers.length,
     async advance(ms) {
       const end = time + ms;
