@@ -1,4 +1,5 @@
 import { beatMs, echoTtlMs, type LedgerChannel } from '../../router/ledger/ledger-channel.ts';
+import type { LedgerRow } from '../../router/replicas/replica-table.ts';
 import type { LedgerMessage } from '../../router/ledger/ledger-message.ts';
 import { LedgerOutbox } from '../../router/ledger/ledger-outbox.ts';
 import type { ProcessTime, VirtualTime } from './virtual-time.ts';
@@ -64,6 +65,10 @@ export class VirtualLedgerChannel implements LedgerChannel {
     if (this.#isPushing) return;
     this.#isPushing = true;
     this.#time.after(pushDelayMs, () => this.#push());
+  }
+
+  rowChanged(row: () => LedgerRow): void {
+    this.publish({ kind: 'row', from: this.router, row: row(), ageMs: 0 });
   }
 
   subscribe(handler: (message: LedgerMessage) => void): () => void {

@@ -13,7 +13,7 @@ export interface LedgerMedium extends AsyncDisposable {
   heal(): Promise<void>;
 }
 
-const row = (from: string, seq: number): LedgerMessage => ({
+const row = (from: string, seq: number): Extract<LedgerMessage, { kind: 'row' }> => ({
   kind: 'row',
   from,
   row: {
@@ -129,6 +129,18 @@ export function describeLedgerChannel(name: string, createMedium: () => Promise<
       const heard = record({ b });
       await medium.eventually(() => expect(a.up() && b.up()).toBe(true));
       for (let seq = 1; seq <= 100; seq++) a.publish(row('a', seq));
+      await medium.eventually(() =>
+        expect(heard.b.filter(({ kind }) => kind === 'row').at(-1)).toEqual(agedRow('a', 100)),
+      );
+    });
+
+    test('of a row that changes often its last state arrives', async () => {
+      await using medium = await createMedium();
+      await using a = medium.open('a');
+      await using b = medium.open('b');
+      const heard = record({ b });
+      await medium.eventually(() => expect(a.up() && b.up()).toBe(true));
+      for (let seq = 1; seq <= 100; seq++) a.rowChanged(() => row('a', seq).row);
       await medium.eventually(() =>
         expect(heard.b.filter(({ kind }) => kind === 'row').at(-1)).toEqual(agedRow('a', 100)),
       );

@@ -1,3 +1,4 @@
+import type { LedgerRow } from '../replicas/replica-table.ts';
 import type { LedgerMessage } from './ledger-message.ts';
 
 /**
@@ -10,6 +11,8 @@ export interface LedgerChannel extends AsyncDisposable {
    * it is repeated at every beat, so that late and cut-off routers get it too.
    */
   publish(message: LedgerMessage): void;
+  /** This router's row has changed: it is asked for when it is sent, soon, however often it changes until then. */
+  rowChanged(row: () => LedgerRow): void;
   /** Calls `handler` with each message of others that is for all or for this router, until the returned function is called. */
   subscribe(handler: (message: LedgerMessage) => void): () => void;
   /** Whether this router hears itself. While it does not, peers' silence means nothing. */

@@ -114,6 +114,16 @@ describe('RedisLedgerChannel on its own', () => {
     await eventually(() => expect(offsets).toEqual([7]));
   });
 
+  test('asks for a row that changes with every request once in a while', async () => {
+    await using server = await startRedisServer();
+    await using a = open(server.url, 'a');
+    await eventually(() => expect(a.up()).toBe(true));
+    let asked = 0;
+    const ask = () => ({ ...row, seq: (asked += 1) });
+    for (let request = 0; request < 1000; request += 1) a.rowChanged(ask);
+    await eventually(() => expect(asked).toBe(1));
+  });
+
   test('pushes within 20 ms', async () => {
     await using server = await startRedisServer();
     await using a = open(server.url, 'a');

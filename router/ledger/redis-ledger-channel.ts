@@ -61,6 +61,8 @@ export class RedisLedgerChannel implements LedgerChannel {
   #pushTimer: NodeJS.Timeout | undefined;
   /** The newest row, and when it was published. */
   #lastRow: { readonly row: LedgerRow; readonly at: number } | undefined;
+  /** Gives a newer one. */
+  #changedRow: (() => LedgerRow) | undefined;
   #heardItselfAt = -Infinity;
   /** When something may have been lost: others' words, or its own. */
   #lostAt = -Infinity;
@@ -87,13 +89,19 @@ export class RedisLedgerChannel implements LedgerChannel {
 
   publish(message: LedgerMessage): void {
     if (this.#closed) return;
-    if (message.kind === 'row') this.#lastRow = { row: message.row, at: this.#options.clock.monotonic() };
+    if (message.kind === 'row') return this.rowChanged(() => message.row);
     if (isUrgent(message)) {
       if (this.up()) this.#send([message], 'to' in message ? this.#channelOf(message.to) : this.#channel);
       return;
     }
     this.#outbox.add(message);
-    this.#pushTimer ??= setTimeout(() => this.#push(), pushDelayMs);
+    this.#pushSoon();
+  }
+
+  rowChanged(row: () => LedgerRow): void {
+    if (this.#closed) return;
+    this.#changedRow = row;
+    this.#pushSoon();
   }
 
   subscribe(handler: (message: LedgerMessage) => void): () => void {
@@ -154,9 +162,23 @@ export class RedisLedgerChannel implements LedgerChannel {
     for (const message of messages) for (const handler of this.#handlers) handler(message);
   }
 
+  #pushSoon(): void {
+    this.#pushTimer ??= setTimeout(() => this.#push(), pushDelayMs);
+  }
+
+  /** Takes the row as it is now, if it has changed. */
+  #takeRow(): void {
+    const row = this.#changedRow;
+    if (row === undefined) return;
+    this.#changedRow = undefined;
+    this.#lastRow = { row: row(), at: this.#options.clock.monotonic() };
+    this.#outbox.add(this.#word());
+  }
+
   /** While this router does not hear itself only beats go out: what nobody hears must not pile up in a socket. */
   #push(): void {
     this.#pushTimer = undefined;
+    this.#takeRow();
     const hearsItself = this.#hearsItself();
     const { dropped } = this.#outbox;
     if (!hearsItself) this.#outbox.dropWaiting();
@@ -175,6 +197,7 @@ export class RedisLedgerChannel implements LedgerChannel {
 
   #beat(): void {
     const now = this.#options.clock.monotonic();
+    this.#takeRow();
     this.#send([this.#word()], this.#channel);
     const silentMs = now - Math.max(this.#heardItselfAt, this.#connectedAt);
     if (silentMs < stuckMs) return;
@@ -214,6 +237,7 @@ export class RedisLedgerChannel implements LedgerChannel {
 
   async #show(): Promise<void> {
     if (!this.#publisher.up()) return;
+    this.#takeRow();
     const loads = Object.entries(this.#lastRow?.row.replicas ?? {});
     const fields = {
       epoch: String(this.#options.epoch),

@@ -4,6 +4,8 @@ import type { LedgerChannel } from './ledger-channel.ts';
 export class SolitaryLedgerChannel implements LedgerChannel {
   publish(): void {}
 
+  rowChanged(): void {}
+
   subscribe(): () => void {
     return () => {};
   }

@@ -14,7 +14,7 @@ import { PrefillPace } from '../replicas/pace/prefill-pace.ts';
 import { PrefixIndex } from '../replicas/prefix-index.ts';
 import { ReplicaSpeeds } from '../replicas/pace/replica-speeds.ts';
 import { ReplicaHealth, type ScrapeResult } from '../replicas/replica-health.ts';
-import { ReplicaTable } from '../replicas/replica-table.ts';
+import { ReplicaTable, type LedgerRow } from '../replicas/replica-table.ts';
 import type { ReplicaSignals, ReplicaState } from '../replicas/replica-view.ts';
 import type { BrainFigures } from './brain-figures.ts';
 import { Grants } from './wait/grants.ts';
@@ -107,8 +107,8 @@ export class Brain implements Picker, Disposable {
     this.#answers = new KeptAnswers(answerLimits);
     this.#answerStore = options.answerStore;
     this.#answerSync = new AnswerSync({ router, answers: this.#answers, publish, store: options.answerStore, clock });
-    const rowChanged = (): void =>
-      publish({ kind: 'row', from: router, row: this.table.row(clock.monotonic()), ageMs: 0 });
+    const row = (): LedgerRow => this.table.row(clock.monotonic());
+    const rowChanged = (): void => channel.rowChanged(row);
     this.#picker = new ReplicaPicker({
       pools: this.#pools,
       table: this.table,

@@ -35,7 +35,12 @@ class Fleet {
   }
 
   join(name: string): Member {
-    const clock = { now: () => this.hub.now(), monotonic: () => this.hub.now(), sleep: () => Promise.resolve(), after: () => () => {} };
+    const clock = {
+      now: () => this.hub.now(),
+      monotonic: () => this.hub.now(),
+      sleep: () => Promise.resolve(),
+      after: () => () => {},
+    };
     const channel = this.hub.open(name);
     const table = new ReplicaTable({ router: name, epoch: 1 });
     channel.subscribe((message) => {

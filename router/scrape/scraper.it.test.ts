@@ -32,6 +32,7 @@ function portOf(server: Server): number {
 
 const unheard: LedgerChannel = {
   publish: () => {},
+  rowChanged: () => {},
   subscribe: () => () => {},
   up: () => true,
   [Symbol.asyncDispose]: () => Promise.resolve(),

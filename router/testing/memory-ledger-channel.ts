@@ -1,5 +1,6 @@
 import { beatMs, echoTtlMs } from '../ledger/ledger-channel.ts';
 import type { LedgerChannel } from '../ledger/ledger-channel.ts';
+import type { LedgerRow } from '../replicas/replica-table.ts';
 import type { LedgerMessage } from '../ledger/ledger-message.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 
@@ -116,6 +117,10 @@ export class MemoryLedgerChannel implements LedgerChannel {
   publish(message: LedgerMessage): void {
     if (message.kind === 'row') this.#lastRow = { message, at: this.#hub.now() };
     this.#say(message);
+  }
+
+  rowChanged(row: () => LedgerRow): void {
+    this.publish({ kind: 'row', from: this.router, row: row(), ageMs: 0 });
   }
 
   subscribe(handler: (message: LedgerMessage) => void): () => void {
