@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest';
 import { createTestClock } from '#shared/testing/test-clock.ts';
 import { replicaAt } from '#shared/testing/documents.ts';
+import { PickScores } from '../pick/pick-scores.ts';
 import { BookedSlot } from '../pick/slot.ts';
+import { candidate } from '../testing/candidates.ts';
 import { RouteLog } from './route-log.ts';
 
 const pool = { endpointId: 'e', pool: 'p' };
@@ -11,14 +13,7 @@ it('remembers so many requests, and those among many replicas at the expense of 
   const kept = (): string[] =>
     ['a', 'b', 'c', 'd', 'e', 'f'].filter((id) => log.answer(`/debug/route/${id}`)?.status === 200);
   const slot = (candidates: number): BookedSlot => {
-    const scores = Array.from({ length: candidates }, () => ({
-      replica: 'x',
-      matchedBlock: 0,
-      inFlight: 0,
-      cachedTokens: 0,
-      slowness: 1,
-      cost: undefined,
-    }));
+    const scores = new PickScores(Array.from({ length: candidates }, () => candidate({ id: 'x' })));
     const place = { replica: replicaAt(1), reason: 'affinity', predictedCachedTokens: 0, scores };
     return new BookedSlot(place, { ended: () => {}, release: () => {} });
   };

@@ -252,7 +252,7 @@ describe('PrefixSync', () => {
       advance(hub, routers, 20_000);
       for (const conversation of conversations) {
         const { keys } = prompt(conversation);
-        const held = routers.map(({ index }) => (index.match(['r1'], { keys }).get('r1')?.block ?? -1) + 1);
+        const held = routers.map(({ index }) => (index.match(['r1'], { keys })[0]?.block ?? -1) + 1);
         // At most the last few news of a conversation may still be missing.
         expect(Math.min(...held)).toBeGreaterThanOrEqual(keys.length - 3);
       }

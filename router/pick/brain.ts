@@ -293,7 +293,7 @@ export class Brain implements Picker, Disposable {
   }
 }
 
-function shown({ condition, doubt, inFlight, unseen, running, waiting, kvUse }: ReplicaState): object {
+function shown({ condition, doubt, inFlight, unseen, signals: { running, waiting, kvUse } }: ReplicaState): object {
   const doubted = doubt === Infinity ? 'down' : 'doubtful';
   const standing = condition === 'ready' && doubt > 0 ? doubted : condition;
   return { condition: standing, inFlight, running, waiting, kvUse, ...(unseen > 0 && { unseen }) };

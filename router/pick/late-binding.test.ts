@@ -4,6 +4,7 @@ import { replicaAt } from '#shared/testing/documents.ts';
 import { MemoryLedgerHub } from '../testing/memory-ledger-channel.ts';
 import { Grants } from './wait/grants.ts';
 import { LateBinding } from './late-binding.ts';
+import { noScores } from './pick-scores.ts';
 import type { Slot, Work } from './picker.ts';
 import type { Placer } from './placer.ts';
 import { PoolWait } from './pool-wait.ts';
@@ -61,7 +62,7 @@ class Fleet {
       const at = clock.monotonic();
       this.booked.push({ replica, router: name, at, until: at + work.bytes });
       const known = this.replicas.get(replica) ?? replicaAt(9);
-      const slot = { replica: known, reason: 'only', scores: [], predictedCachedTokens: 0 };
+      const slot = { replica: known, reason: 'only', scores: noScores, predictedCachedTokens: 0 };
       return new BookedSlot(slot, { ended: () => {}, release: () => own.released(work.pool) });
     };
     const placer: Placer = { stateOf: () => 'serving', startOf: () => undefined, place };

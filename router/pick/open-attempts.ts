@@ -244,6 +244,6 @@ function expectedMs(busy: Busy, attempt: OpenAttempt): number {
 }
 
 /** Requests wait inside of the engine, or it has some that no router knows. */
-function hasQueue({ waiting = 0, unseen }: ReplicaState): boolean {
-  return waiting > 0 || unseen > 0;
+function hasQueue({ signals, unseen }: ReplicaState): boolean {
+  return (signals.waiting ?? 0) > 0 || unseen > 0;
 }

@@ -1,26 +1,16 @@
 import type { Routing } from '#shared/contract/desired.ts';
+import { PickScores } from './pick-scores.ts';
 import { affinity } from './policies/affinity.ts';
 import { aibrix } from './policies/aibrix.ts';
 import { leastInFlight } from './policies/least-in-flight.ts';
-import type { Asked, Candidate, Cost, PickReason, Policy } from './policies/policy.ts';
+import type { Asked, Candidate, Chosen, Policy } from './policies/policy.ts';
 import { roundRobin } from './policies/round-robin.ts';
 import { sessionHash } from './policies/session-hash.ts';
 
-/** What was seen of one candidate; its cost is undefined while the pace of the pool is unknown. */
-export interface PickScore {
-  readonly replica: string;
-  readonly matchedBlock: number;
-  readonly cachedTokens: number;
-  readonly inFlight: number;
-  readonly slowness: number;
-  readonly cost: Cost | undefined;
-}
-
 /** Which replica, and why. */
-export interface PickResult {
-  readonly replica: string;
-  readonly reason: PickReason;
-  readonly scores: readonly PickScore[];
+export interface PickResult extends Chosen {
+  /** Among which others. */
+  readonly scores: PickScores;
 }
 
 const policies: Record<NonNullable<Routing['policy']>, Policy> = {
@@ -39,19 +29,14 @@ const policies: Record<NonNullable<Routing['policy']>, Policy> = {
  * one with less is there. Undefined when none can take it.
  */
 export function pick(asked: Asked, view: readonly Candidate[]): PickResult | undefined {
-  const ready = view.filter(({ condition, doubt }) => condition === 'ready' && doubt < Infinity);
-  if (ready.length === 0) return undefined;
-  const leastDoubt = Math.min(...ready.map(({ doubt }) => doubt));
-  const candidates = ready.filter(({ doubt }) => doubt === leastDoubt);
-  const scores = candidates.map(({ id, matchedBlock, cachedTokens, inFlight, slowness, cost }) => ({
-    replica: id,
-    matchedBlock,
-    cachedTokens,
-    inFlight,
-    slowness,
-    cost,
-  }));
-  const keeper = candidates.find(({ id }) => id === asked.continues?.replica);
-  if (keeper !== undefined) return { replica: keeper.id, reason: 'affinity', scores };
-  return { ...policies[asked.policy ?? 'affinity'](asked, candidates), scores };
+  let leastDoubt = Infinity;
+  for (const { condition, doubt } of view) if (condition === 'ready') leastDoubt = Math.min(leastDoubt, doubt);
+  if (leastDoubt === Infinity) return undefined;
+  const candidates = view.filter(({ condition, doubt }) => condition === 'ready' && doubt === leastDoubt);
+  const keeper = asked.continues && candidates.find(({ id }) => id === asked.continues?.replica);
+  const chosen: Chosen =
+    keeper === undefined
+      ? policies[asked.policy ?? 'affinity'](asked, candidates)
+      : { replica: keeper.id, reason: 'affinity' };
+  return { ...chosen, scores: new PickScores(candidates) };
 }

@@ -1,7 +1,7 @@
 import type { PoolReplica } from '#shared/contract/replica.ts';
 import type { KeptAnswer } from '../replicas/kept-answers.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
-import type { PickScore } from './pick.ts';
+import type { PickScores } from './pick-scores.ts';
 import type { Asked } from './policies/policy.ts';
 import type { Priority } from './wait/waiting-cost.ts';
 import type { Tried } from './tried.ts';
@@ -40,7 +40,7 @@ export interface Slot extends Disposable {
   /** Why this replica. */
   readonly reason: string;
   /** Among which others it was picked; none when it was named. */
-  readonly scores: readonly PickScore[];
+  readonly scores: PickScores;
   /** Prompt tokens that its cache should hold. */
   readonly predictedCachedTokens: number;
   /** Whom to tell that the request had better go elsewhere: again and again while that holds. The last one counts. */

@@ -3,6 +3,7 @@ import type { PoolDocument } from '#shared/contract/replica.ts';
 import { createTestClock } from '#shared/testing/test-clock.ts';
 import { replicaAt } from '#shared/testing/documents.ts';
 import type { SlotEnd } from '../replicas/slot-end.ts';
+import { noScores } from './pick-scores.ts';
 import type { Slot } from './picker.ts';
 import { PoolWait, type WaitLimits } from './pool-wait.ts';
 import { BookedSlot } from './slot.ts';
@@ -29,7 +30,7 @@ function make(more: Partial<WaitLimits> = {}) {
         const replica = replicas.get(work.pool)?.find(({ replicaId }) => !excluded.has(replicaId));
         if (replica === undefined) return undefined;
         const ended = (end: SlotEnd): void => tried.note(replica.replicaId, end, clock.monotonic());
-        const place = { replica, reason: 'only', scores: [], predictedCachedTokens: 0 };
+        const place = { replica, reason: 'only', scores: noScores, predictedCachedTokens: 0 };
         return new BookedSlot(place, { ended, release: () => wait.released(work.pool) });
       },
     },

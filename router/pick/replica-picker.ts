@@ -1,19 +1,17 @@
 import type { PoolDocument } from '#shared/contract/replica.ts';
-import type { PrefixMatch } from '../replicas/prefix-index.ts';
+import { noMatch } from '../replicas/prefix-index.ts';
 import type { ReplicaState } from '../replicas/replica-view.ts';
-import { cacheExpecter } from './booking.ts';
 import { Bookings, type BookingsParts, type Choice } from './bookings.ts';
 import { Newcomers } from './newcomers.ts';
-import { pick, type PickResult } from './pick.ts';
+import { noScores } from './pick-scores.ts';
+import { pick } from './pick.ts';
 import type { Slot, Work } from './picker.ts';
 import type { Gate, Look, Placer, PoolState } from './placer.ts';
-import { candidateOf } from './policies/candidate.ts';
+import { PoolCandidates } from './pool-candidates.ts';
 import type { Candidate } from './policies/policy.ts';
 
 /** The state that a pick decides from and writes to; all of it is in memory. */
 export type PickerParts = Omit<BookingsParts, 'view'>;
-
-const noMatch: PrefixMatch = { block: -1, promptTokens: 0, outputTokens: 0, holdsEarlier: false };
 
 /** Picks by `pick` and books: no await between looking and booking, so that no two requests race. */
 export class ReplicaPicker implements Placer {
@@ -24,10 +22,11 @@ export class ReplicaPicker implements Placer {
   /** Number of the last pick of each replica. */
   readonly #lastPicks = new Map<string, number>();
   readonly #newcomers = new Newcomers();
+  readonly #candidates = new Map<string, PoolCandidates>();
 
   constructor(parts: PickerParts) {
     this.#parts = parts;
-    const view = (id: string, now: number): ReplicaState[] => {
+    const view = (id: string, now: number): readonly ReplicaState[] => {
       const pool = parts.pools.get(id);
       return pool === undefined ? [] : this.view(pool, now);
     };
@@ -68,12 +67,9 @@ export class ReplicaPicker implements Placer {
     this.bookings.keep(replicas);
   }
 
-  /** What is known of a pool's replicas now. */
-  view(pool: PoolDocument, now: number): ReplicaState[] {
-    const { table, health } = this.#parts;
-    return pool.replicas.map(({ replicaId: id, state }) =>
-      Object.assign(table.load(id, now), { id, condition: state, doubt: health.doubt(id, now) }),
-    );
+  /** What is known of a pool's replicas now; it is over when anybody looks at the pool again. */
+  view(pool: PoolDocument, now: number): readonly ReplicaState[] {
+    return this.#candidatesOf(pool).look(now);
   }
 
   #pick(
@@ -82,63 +78,42 @@ export class ReplicaPicker implements Placer {
     { excluded, gate }: { excluded: ReadonlySet<string>; gate: Gate | undefined },
   ): Choice | undefined {
     const now = this.#parts.clock.monotonic();
-    const ahead = (id: string): number => gate?.ahead(id) ?? 0;
-    const open = this.view(pool, now)
-      .filter(({ id }) => !excluded.has(id))
-      .map((state) => Object.assign(state, { prefillSecondsLeft: state.prefillSecondsLeft + ahead(state.id) }));
-    const matches = this.#parts.index.match(
-      open.map(({ id }) => id),
-      work.prompt,
-    );
-    const picked = pick(work, this.#candidates(pool, work, { open, matches, now }));
+    const known = this.#candidatesOf(pool);
+    const { candidates, matches } = known.suit(work, { excluded, gate, now });
+    const picked = pick(work, candidates);
     if (picked === undefined) return undefined;
-    const { replica: id, reason } = picked;
-    const look = lookOf(work, picked);
+    const { replica: id, reason, scores } = picked;
+    const at = candidates.findIndex((one) => one.id === id);
+    const look = lookOf(work, candidates[at]);
     if (gate !== undefined && look !== undefined && !gate.opens(look)) return undefined;
     this.#lastPicks.set(id, ++this.#picks);
     if (reason === 'soonest' || reason === 'session') this.#newcomers.add(pool.pool, id);
-    const replica = pool.replicas.find(({ replicaId }) => replicaId === id);
-    return replica && { replica, reason, scores: picked.scores, match: matches.get(id) ?? noMatch };
+    const replica = known.replica(id);
+    return replica && { replica, reason, scores, match: matches[at] ?? noMatch };
   }
 
-  #candidates(
-    pool: PoolDocument,
-    work: Work,
-    { open, matches, now }: { open: readonly ReplicaState[]; matches: Map<string, PrefixMatch>; now: number },
-  ): Candidate[] {
-    const { bytesPerToken, pace, speeds, index } = this.#parts;
-    const expect = cacheExpecter(bytesPerToken, work);
-    return open.map((state) => {
-      const { id, residentAdapters } = state;
-      const match = matches.get(id) ?? noMatch;
-      const { predictedCachedTokens, privateContextTokens, prefill } = expect(match);
-      const slowness = speeds.slownessOf(id, now);
-      const own = pace.secondsFor(pool.pool, prefill);
-      return candidateOf(state, {
-        matchedBlock: match.block,
-        cachedTokens: predictedCachedTokens,
-        newTokens: privateContextTokens,
-        // An engine that has not counted its cache yet says 0.
-        kvTokens: state.kvTokens || pool.engine.kvTokens,
-        warmShare: index.warmShare(id),
-        slowness,
-        lacksAdapter: work.adapter !== undefined && residentAdapters?.includes(work.adapter) === false,
-        ownSeconds: own === undefined ? undefined : own * slowness,
-        lastPick: this.#lastPicks.get(id) ?? 0,
-        newcomers: this.#newcomers.of(pool.pool, id),
-      });
+  #candidatesOf(pool: PoolDocument): PoolCandidates {
+    const known = this.#candidates.get(pool.pool);
+    if (known?.pool === pool) return known;
+    const made = new PoolCandidates(pool, this.#parts, {
+      lastPick: (replica) => this.#lastPicks.get(replica) ?? 0,
+      newcomers: (replica) => this.#newcomers.of(pool.pool, replica),
     });
+    this.#candidates.set(pool.pool, made);
+    return made;
   }
 }
 
 /** Undefined where requests are not held: under rules that do not predict, and before the pace of the pool is known. */
-function lookOf({ policy = 'affinity' }: Work, { replica, scores }: PickResult): Look | undefined {
-  const cost = scores.find((one) => one.replica === replica)?.cost;
-  return cost === undefined || policy !== 'affinity' ? undefined : { replica, wait: cost.wait, own: cost.own };
+function lookOf({ policy = 'affinity' }: Work, chosen: Candidate | undefined): Look | undefined {
+  const { id = '', cost } = chosen ?? {};
+  return cost === undefined || policy !== 'affinity' ? undefined : { replica: id, wait: cost.wait, own: cost.own };
 }
 
 /** The replica that is named, in any state. */
 function named(pool: PoolDocument, replicaId: string, excluded: ReadonlySet<string>): Choice | undefined {
   const replica = pool.replicas.find((one) => one.replicaId === replicaId);
-  return replica && !excluded.has(replicaId) ? { replica, reason: 'named', scores: [], match: noMatch } : undefined;
+  return replica && !excluded.has(replicaId)
+    ? { replica, reason: 'named', scores: noScores, match: noMatch }
+    : undefined;
 }

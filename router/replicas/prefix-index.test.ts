@@ -24,8 +24,7 @@ const index = (blocks = 100, blocksPerReplicaMax = 1000): PrefixIndex => {
   made.setReplicas(new Map(['r1', 'r2', 'r3'].map((id) => [id, blocks * blockSize])));
   return made;
 };
-const matched = (of: PrefixIndex, path: string, replica = 'r1') =>
-  of.match([replica], prompt(path)).get(replica)?.block;
+const matched = (of: PrefixIndex, path: string, replica = 'r1') => of.match([replica], prompt(path))[0]?.block;
 
 describe('PrefixIndex', () => {
   test('finds the longest prefix of each replica', () => {
@@ -33,8 +32,8 @@ describe('PrefixIndex', () => {
     it.insert('r1', prompt('sys/ann/one'));
     it.insert('r2', prompt('sys/bob'));
     const found = it.match(['r1', 'r2', 'r3'], prompt('sys/ann/one/two'));
-    expect([...found.values()].map(({ block }) => block)).toEqual([2, 0, -1]);
-    expect(it.match(['r1'], { keys: new BigUint64Array() }).get('r1')?.block).toBe(-1);
+    expect(found.map(({ block }) => block)).toEqual([2, 0, -1]);
+    expect(it.match(['r1'], { keys: new BigUint64Array() })[0]?.block).toBe(-1);
   });
 
   test('news carry only what is new, and make another index equal', () => {
@@ -107,9 +106,7 @@ describe('PrefixIndex', () => {
     const news = it.finish('r1', tip, generated);
     if (news !== undefined) other.apply(news);
     for (const one of [it, other]) {
-      const found = ['sys/ann/answer/next', 'sys/ann', 'sys/bob'].map((path) =>
-        one.match(['r1'], prompt(path)).get('r1'),
-      );
+      const found = ['sys/ann/answer/next', 'sys/ann', 'sys/bob'].map((path) => one.match(['r1'], prompt(path))[0]);
       expect(found).toMatchObject([
         { block: 1, promptTokens: 20, outputTokens: 30 },
         { block: 1, promptTokens: 20, outputTokens: 0 },
@@ -119,7 +116,7 @@ describe('PrefixIndex', () => {
     expect(it.finish('r1', 1n, generated)).toBeUndefined();
     it.insert('r1', prompt('sys/ann/answer/next'));
     expect(matched(it, 'sys/ann/answer/next')).toBe(3);
-    expect(it.match(['r1'], turn).get('r1')).toMatchObject({ block: 1, outputTokens: 0 });
+    expect(it.match(['r1'], turn)[0]).toMatchObject({ block: 1, outputTokens: 0 });
   });
 
   test('output takes room like a prompt', () => {
@@ -163,7 +160,7 @@ describe('PrefixIndex', () => {
     const long = { keys, bytesUpTo: Float64Array.from(keys, (_, at) => at + 1), firstUserEnd: 0 };
     const booked = [1, 2, 3].map(() => {
       const news = it.insert('r1', long);
-      const { block } = it.match(['r1'], long).get('r1') ?? {};
+      const { block } = it.match(['r1'], long)[0] ?? {};
       return [news.newKeys.length, Number(news.parentTip), Number(news.touchedTip), block];
     });
     expect(booked).toEqual([

@@ -30,6 +30,9 @@ export interface PrefixMatch {
   readonly holdsEarlier: boolean;
 }
 
+/** Of a replica that holds nothing of it. */
+export const noMatch: PrefixMatch = { block: -1, promptTokens: 0, outputTokens: 0, holdsEarlier: false };
+
 /** One replica as the index knows it; its mirror is made when there is something to hold. */
 interface Entry {
   /** As told: by the engine, or else by its profile. */
@@ -80,7 +83,7 @@ export class PrefixIndex {
   /** The blocks of a prompt that a replica holds, by when they were last used. */
   uses(replica: string, { keys }: Pick<PromptKeys, 'keys'>): UsedTogether[] {
     const mirror = this.#entries.get(replica)?.mirror;
-    return mirror?.usesUpTo(keys[mirror.longestPrefix(wordsOf(keys))] ?? 0n) ?? [];
+    return mirror?.usesUpTo(keys[mirror.longestPrefix(wordsOf(keys), keys.length - 1)] ?? 0n) ?? [];
   }
 
   /** An engine told what it had: that shows what its cache holds. What the mirror holds beyond that is forgotten. */
@@ -100,26 +103,35 @@ export class PrefixIndex {
     return this.#entries.has(replica);
   }
 
-  /** The longest known prefix per replica. Changes nothing. */
-  match(replicas: readonly string[], { keys, after }: Pick<PromptKeys, 'keys' | 'after'>): Map<string, PrefixMatch> {
+  /**
+   * The longest known prefix of each replica, in their order: one object for neighbours that hold the same. Most hold what
+   * everybody shares, so that each is first looked at where the one before has ended. Changes nothing.
+   */
+  match(replicas: readonly string[], { keys, after }: Pick<PromptKeys, 'keys' | 'after'>): PrefixMatch[] {
     const words = wordsOf(keys);
-    return new Map(
-      replicas.map((replica) => {
-        const mirror = this.#entries.get(replica)?.mirror;
-        const block = mirror?.longestPrefix(words) ?? -1;
-        const holdsEarlier = after !== undefined && mirror?.has(after) === true;
-        const { promptTokens = 0, tokens = 0 } = mirror?.generatedAfter(keys[block] ?? after ?? 0n) ?? {};
-        // A prompt that ends there again does not go on with what was answered.
-        const outputTokens = block >= 0 && block === keys.length - 1 ? 0 : tokens;
-        return [replica, { block, promptTokens, outputTokens, holdsEarlier }];
-      }),
-    );
+    let last = noMatch;
+    return replicas.map((replica) => {
+      const mirror = this.#entries.get(replica)?.mirror;
+      const block = mirror?.longestPrefix(words, last.block) ?? -1;
+      const holdsEarlier = after !== undefined && mirror?.has(after) === true;
+      const ends = block < 0 ? mirror?.generatedAfter(after ?? 0n) : mirror?.generatedAt(words, block);
+      // A prompt that ends there again does not go on with what was answered.
+      const outputTokens = block >= 0 && block === keys.length - 1 ? 0 : (ends?.tokens ?? 0);
+      const promptTokens = ends?.promptTokens ?? 0;
+      const isSame =
+        last.block === block &&
+        last.promptTokens === promptTokens &&
+        last.outputTokens === outputTokens &&
+        last.holdsEarlier === holdsEarlier;
+      if (!isSame) last = { block, promptTokens, outputTokens, holdsEarlier };
+      return last;
+    });
   }
 
   /** Books a prompt that a replica has taken; returns the news for the other routers. */
   insert(replica: string, prompt: PromptKeys): PrefixNews {
     const { keys, bytesUpTo, after } = prompt;
-    const { block: known = -1, holdsEarlier = false } = this.match([replica], prompt).get(replica) ?? {};
+    const { block: known, holdsEarlier } = this.match([replica], prompt)[0] ?? noMatch;
     const newKeys = keys.slice(known + 1, known + 1 + newBlocksMax);
     const newBytes = new Uint32Array(newKeys.length);
     for (let i = 0; i < newBytes.length; i++) newBytes[i] = blockBytes(bytesUpTo, known + 1 + i);

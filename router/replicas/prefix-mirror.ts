@@ -80,16 +80,29 @@ export class PrefixMirror {
     return this.#outputs.get(this.#slots.find(key));
   }
 
+  /** The same of one of the keys whose halves these are. */
+  generatedAt(words: Uint32Array, block: number): Generated | undefined {
+    return this.#outputs.get(this.#find(words, block));
+  }
+
   /**
-   * Index of the last of `keys` that is here; -1 if none is. Binary search: a hit implies hits before it. `words` are
-   * the 32-bit halves of the keys, low half first.
+   * Index of the last of `keys` that is here; -1 if none is. Binary search: a hit implies hits before it; `guess` is looked
+   * at first, and then what follows it. `words` are the 32-bit halves of the keys, low half first.
    */
-  longestPrefix(words: Uint32Array): number {
+  longestPrefix(words: Uint32Array, guess: number): number {
     let hit = -1;
     let miss = words.length / 2;
+    if (guess >= 0 && guess < miss) {
+      if (this.#find(words, guess) === none) miss = guess;
+      else hit = guess;
+    }
+    if (hit === guess && hit + 1 < miss) {
+      if (this.#find(words, hit + 1) === none) return hit;
+      hit += 1;
+    }
     while (miss - hit > 1) {
       const middle = (hit + miss) >>> 1;
-      if (this.#slots.findWords(words[middle * 2] ?? 0, words[middle * 2 + 1] ?? 0) === none) miss = middle;
+      if (this.#find(words, middle) === none) miss = middle;
       else hit = middle;
     }
     return hit;
@@ -189,6 +202,10 @@ export class PrefixMirror {
     while (this.#slots.count > this.#limits.maxBlocks) this.#remove(this.#slots.oldest);
     this.evict(this.#limits.capacityBytes);
     return added;
+  }
+
+  #find(words: Uint32Array, block: number): number {
+    return this.#slots.findWords(words[block * 2] ?? 0, words[block * 2 + 1] ?? 0);
   }
 
   #adopt(block: MirrorBlock, newest: boolean): boolean {

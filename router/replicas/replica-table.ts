@@ -42,6 +42,21 @@ interface Heard<T> {
 /** A replica's load at one instant, with what the engine itself says. */
 export type MeasuredLoad = ReplicaLoad & ReplicaSignals & { readonly unseen: number };
 
+/** The same of a replica, to be filled in. */
+export interface LoadRoom {
+  readonly id: string;
+  inFlight: number;
+  prefillSecondsLeft: number;
+  privateContextTokens: number;
+  reservedOutputTokens: number;
+  unseen: number;
+  signals: ReplicaSignals;
+}
+
+type LoadSum = Omit<LoadRoom, 'id' | 'unseen' | 'signals'>;
+
+const silent: ReplicaSignals & { readonly unseen: number } = { unseen: 0 };
+
 /** A peer that is silent for longer on a working channel is gone, milliseconds. */
 const rowTtlMs = 3000;
 /** Signals older than this are unknown. */
@@ -144,9 +159,18 @@ export class ReplicaTable {
 
   /** The load of all routers together, and the engine's signals unless they are old. */
   load(replica: string, now: number): MeasuredLoad {
-    const heard = this.#signals.get(replica);
-    const signals = heard && now - heard.at <= signalTtlMs ? heard.value : { unseen: 0 };
-    return Object.assign(this.#load(replica, now), signals);
+    return Object.assign(this.#load(replica, now), this.#signalsOf(replica, now));
+  }
+
+  /** Fills the same in for many: it is done for all replicas at every pick. */
+  measure(rooms: readonly LoadRoom[], now: number): void {
+    for (const room of rooms) {
+      this.#fillOwn(room, room.id, now);
+      const signals = this.#signalsOf(room.id, now);
+      room.unseen = signals.unseen;
+      room.signals = signals;
+    }
+    for (const peer of this.#peers.values()) for (const room of rooms) addPeer(room, room.id, { peer, now });
   }
 
   /** Other routers whose rows are part of the load. */
@@ -154,26 +178,40 @@ export class ReplicaTable {
     return [...this.#peers.values()].map(({ row }) => row);
   }
 
-  /** Added up in place: it is done for every replica of every pick. */
+  #signalsOf(replica: string, now: number): typeof silent {
+    const heard = this.#signals.get(replica);
+    return heard !== undefined && now - heard.at <= signalTtlMs ? heard.value : silent;
+  }
+
   #load(replica: string, now: number): ReplicaLoad {
-    const own = this.#own.get(replica);
-    const sum = { ...(own?.load ?? noLoad) };
-    if (own !== undefined) sum.prefillSecondsLeft = leftOf(own.load.prefillSecondsLeft, (own.doneAt - now) / 1000);
-    for (const { row, takenAt } of this.#peers.values()) {
-      const load = row.replicas[replica];
-      if (load === undefined) continue;
-      sum.inFlight += load.inFlight;
-      sum.prefillSecondsLeft += leftOf(load.prefillSecondsLeft, load.prefillDoneIn - (now - takenAt) / 1000);
-      sum.privateContextTokens += load.privateContextTokens;
-      sum.reservedOutputTokens += load.reservedOutputTokens;
-    }
+    const sum = { ...noLoad };
+    this.#fillOwn(sum, replica, now);
+    for (const peer of this.#peers.values()) addPeer(sum, replica, { peer, now });
     return sum;
+  }
+
+  #fillOwn(sum: LoadSum, replica: string, now: number): void {
+    const own = this.#own.get(replica);
+    const { inFlight, prefillSecondsLeft, privateContextTokens, reservedOutputTokens } = own?.load ?? noLoad;
+    sum.inFlight = inFlight;
+    sum.prefillSecondsLeft = own === undefined ? 0 : leftOf(prefillSecondsLeft, (own.doneAt - now) / 1000);
+    sum.privateContextTokens = privateContextTokens;
+    sum.reservedOutputTokens = reservedOutputTokens;
   }
 
   #expire(now: number): void {
     for (const [router, { heardAt }] of this.#peers)
       if (now - Math.max(heardAt, this.#channelUpSince) > rowTtlMs) this.#peers.delete(router);
   }
+}
+
+function addPeer(sum: LoadSum, replica: string, { peer, now }: { peer: Peer; now: number }): void {
+  const load = peer.row.replicas[replica];
+  if (load === undefined) return;
+  sum.inFlight += load.inFlight;
+  sum.prefillSecondsLeft += leftOf(load.prefillSecondsLeft, load.prefillDoneIn - (now - peer.takenAt) / 1000);
+  sum.privateContextTokens += load.privateContextTokens;
+  sum.reservedOutputTokens += load.reservedOutputTokens;
 }
 
 /** What is left of some prefill that is computed in so many seconds, after what stands before it. */

@@ -33,8 +33,9 @@ export interface ReplicaSignals {
 export type ReplicaCondition = 'ready' | 'proving' | 'draining';
 
 /** One replica at one instant; the load is that of all routers together. */
-export interface ReplicaState extends ReplicaLoad, ReplicaSignals {
+export interface ReplicaState extends ReplicaLoad {
   readonly id: string;
+  readonly signals: ReplicaSignals;
   readonly condition: ReplicaCondition;
   /** 0: none. Else it is taken only if nobody with less is there; Infinity: never. */
   readonly doubt: number;

@@ -1,10 +1,13 @@
-import { candidateOf } from '../pick/policies/candidate.ts';
+import { PoolCandidate } from '../pick/policies/candidate.ts';
 import type { Candidate, Suitability } from '../pick/policies/policy.ts';
 import { heavierFirst, rendezvousWeight } from '../replicas/rendezvous.ts';
-import { noLoad, type ReplicaState } from '../replicas/replica-view.ts';
+import { noLoad, type ReplicaSignals, type ReplicaState } from '../replicas/replica-view.ts';
 
 /** All that a test may say of a candidate. */
-export type ReplicaParts = ReplicaState & Suitability;
+export type ReplicaParts = Omit<ReplicaState, 'signals'> &
+  ReplicaSignals &
+  Suitability &
+  Pick<Candidate, 'lastPick' | 'newcomers'>;
 
 /** One that has nothing to do and nothing cached, in a pool of whose pace nothing is known. */
 const idleReplica: ReplicaParts = {
@@ -28,7 +31,11 @@ const idleReplica: ReplicaParts = {
 /** A candidate that is an idle replica but for these parts. */
 export function candidate(parts: Partial<ReplicaParts>): Candidate {
   const replica = { ...idleReplica, ...parts };
-  return candidateOf(replica, replica);
+  const { lastPick, newcomers, doubt, unseen, inFlight, prefillSecondsLeft } = replica;
+  const made = new PoolCandidate(replica, { lastPick: () => lastPick, newcomers: () => newcomers });
+  Object.assign(made, { doubt, unseen, inFlight, prefillSecondsLeft, signals: replica });
+  made.suit(replica);
+  return made;
 }
 
 /** The one of these that stands first for a key. */

@@ -10,6 +10,7 @@ import type { Dialect } from '../dialects/dialect.ts';
 import { chatCompletions } from '../dialects/openai/routes.ts';
 import { forward, type ForwardOutcome } from '../forward/forward.ts';
 import type { LossReason } from '../forward/outcome.ts';
+import { noScores } from '../pick/pick-scores.ts';
 import type { Picker } from '../pick/picker.ts';
 import type { Placer } from '../pick/placer.ts';
 import { PoolWait } from '../pick/pool-wait.ts';
@@ -140,7 +141,7 @@ function pickerOf(
     slots.held += 1;
     const where = { name: replicaId, address: '127.0.0.1', port: 1, revision: 'r', state: 'ready' } as const;
     const slot = new BookedSlot(
-      { replica: { replicaId, ...where }, reason: 'first', scores: [], predictedCachedTokens: 0 },
+      { replica: { replicaId, ...where }, reason: 'first', scores: noScores, predictedCachedTokens: 0 },
       {
         ended: (end) => {
           tried.note(replicaId, end, clock.monotonic());

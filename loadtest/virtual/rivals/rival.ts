@@ -1,5 +1,6 @@
 import { AppError } from '#shared/contract/errors.ts';
 import type { PoolReplica } from '#shared/contract/replica.ts';
+import { noScores } from '../../../router/pick/pick-scores.ts';
 import type { Slot, Work } from '../../../router/pick/picker.ts';
 import type { Tried } from '../../../router/pick/tried.ts';
 import { PrefixIndex } from '../../../router/replicas/prefix-index.ts';
@@ -59,8 +60,8 @@ export class Rival {
     const ids = replicas.map(({ replicaId }) => replicaId);
     const matches = this.#history.match(ids, prompt);
     const whole = Math.min(matchedBytesMax, prompt.bytesUpTo.at(-1) ?? 0);
-    return ids.map((id) => {
-      const matchedBytes = prompt.bytesUpTo[matches.get(id)?.block ?? -1] ?? 0;
+    return ids.map((id, at) => {
+      const matchedBytes = prompt.bytesUpTo[matches[at]?.block ?? -1] ?? 0;
       const matched = whole === 0 ? 0 : Math.min(matchedBytes, matchedBytesMax) / whole;
       return { id, inFlight: this.#inFlight.get(id) ?? 0, matched, signals: this.#parts.signalsOf(id) };
     });
@@ -74,7 +75,7 @@ export class Rival {
     return {
       replica,
       reason: 'rival',
-      scores: [],
+      scores: noScores,
       predictedCachedTokens: 0,
       onMove: () => {},
       accepted: () => {},

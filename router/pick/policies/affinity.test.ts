@@ -56,13 +56,13 @@ describe('where a request costs least', () => {
   });
 
   it('shows what each candidate would cost, and nothing of what is unknown', () => {
-    const scores = choose({ a: { prefillSecondsLeft: 2, inFlight: 1 }, b: { ...holds, kvUse: 0.5 } })?.scores;
+    const scores = choose({ a: { prefillSecondsLeft: 2, inFlight: 1 }, b: { ...holds, kvUse: 0.5 } })?.scores.toJSON();
     expect(scores).toEqual([
       { replica: 'a', matchedBlock: -1, cachedTokens: 0, inFlight: 1, slowness: 1, cost: expect.anything() },
       { replica: 'b', matchedBlock: 4, cachedTokens: 60_000, inFlight: 0, slowness: 1, cost: expect.anything() },
     ]);
     expect(scores?.[0]?.cost).toMatchObject({ wait: 2, own: 4, pressure: 0 });
-    expect(choose({ a: { ownSeconds: undefined }, b: holds })?.scores[0]?.cost).toBeUndefined();
+    expect(choose({ a: { ownSeconds: undefined }, b: holds })?.scores.toJSON()[0]?.cost).toBeUndefined();
   });
 });
 
@@ -80,7 +80,7 @@ it('is found also among engines that answer at once, and that do not know their 
       slot.began();
       if (user > 8n) {
         expect(slot.reason).toBe(reason);
-        expect(slot.scores.every(({ cost }) => Number.isFinite(cost?.total))).toBe(true);
+        expect(slot.scores.toJSON().every(({ cost }) => Number.isFinite(cost?.total))).toBe(true);
       }
     }
   }

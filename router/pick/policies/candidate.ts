@@ -1,5 +1,6 @@
-import type { ReplicaState } from '../../replicas/replica-view.ts';
-import type { Candidate, Cost, Suitability } from './policy.ts';
+import type { LoadRoom } from '../../replicas/replica-table.ts';
+import type { ReplicaSignals, ReplicaState } from '../../replicas/replica-view.ts';
+import type { Candidate, Cost, History, Suitability } from './policy.ts';
 
 /**
  * What it costs to fill a cache, as a multiple of the time that filling it takes: it drops what other conversations come
@@ -21,34 +22,66 @@ const adapterSeconds = 1;
 /** KV use at which an engine that has requests waiting has no room for another. */
 const fullKvUse = 0.97;
 
-/** A replica as policies see it. One object, made once: there is one for every replica of every pick. */
-export function candidateOf(state: ReplicaState, suitability: Suitability): Candidate {
-  const { inFlight, unseen, kvUse = 0, waiting = 0 } = state;
-  const { matchedBlock, cachedTokens, slowness, lastPick, newcomers } = suitability;
-  return {
-    ...state,
-    matchedBlock,
-    cachedTokens,
-    slowness,
-    lastPick,
-    newcomers,
-    load: inFlight + unseen,
-    isFull: kvUse >= fullKvUse && waiting > 0,
-    cost: predictCost(state, suitability),
-  };
-}
+/** A replica of a pool as policies see it: one object, made once, and filled anew for each look and each request. */
+export class PoolCandidate implements Candidate, LoadRoom {
+  readonly id: string;
+  readonly condition: ReplicaState['condition'];
+  doubt = 0;
+  inFlight = 0;
+  prefillSecondsLeft = 0;
+  privateContextTokens = 0;
+  reservedOutputTokens = 0;
+  unseen = 0;
+  signals: ReplicaSignals = {};
+  matchedBlock = -1;
+  cachedTokens = 0;
+  slowness = 1;
+  cost: Cost | undefined;
+  readonly #cost = { wait: 0, own: 0, pressure: 0, total: 0 };
+  readonly #history: History;
 
-/** What a request costs on a replica, in predicted seconds; undefined while the pace of its pool is unknown. */
-function predictCost(state: ReplicaState, suitability: Suitability): Cost | undefined {
-  const { prefillSecondsLeft, inFlight, unseen, kvUse } = state;
-  const { ownSeconds, kvTokens, newTokens, warmShare, lacksAdapter } = suitability;
-  if (ownSeconds === undefined) return undefined;
-  // What no router knows of is taken to be like this one.
-  const wait = prefillSecondsLeft + unseen * ownSeconds;
-  const own = ownSeconds + (lacksAdapter ? adapterSeconds : 0);
-  const adds = newTokens / kvTokens;
-  const beyond = Math.max(warmShare, kvUse ?? 0) + adds - warmMost;
-  const pressure = pressureSeconds * Math.min(adds, Math.max(0, beyond));
-  const total = (1 + cachePrice) * own + waitShare * wait + requestSeconds * (inFlight + unseen) + pressure;
-  return { wait, own, pressure, total };
+  constructor({ id, condition }: Pick<ReplicaState, 'id' | 'condition'>, history: History) {
+    this.id = id;
+    this.condition = condition;
+    this.#history = history;
+  }
+
+  get load(): number {
+    return this.inFlight + this.unseen;
+  }
+
+  get isFull(): boolean {
+    const { kvUse = 0, waiting = 0 } = this.signals;
+    return kvUse >= fullKvUse && waiting > 0;
+  }
+
+  get lastPick(): number {
+    return this.#history.lastPick(this.id);
+  }
+
+  get newcomers(): number {
+    return this.#history.newcomers(this.id);
+  }
+
+  /** For a request. */
+  suit(suitability: Suitability): void {
+    const { matchedBlock, cachedTokens, slowness, ownSeconds } = suitability;
+    this.matchedBlock = matchedBlock;
+    this.cachedTokens = cachedTokens;
+    this.slowness = slowness;
+    this.cost = ownSeconds === undefined ? undefined : this.#costs(ownSeconds, suitability);
+  }
+
+  #costs(ownSeconds: number, { kvTokens, newTokens, warmShare, lacksAdapter }: Suitability): Cost {
+    const cost = this.#cost;
+    const { kvUse = 0 } = this.signals;
+    // What no router knows of is taken to be like this one.
+    cost.wait = this.prefillSecondsLeft + this.unseen * ownSeconds;
+    cost.own = ownSeconds + (lacksAdapter ? adapterSeconds : 0);
+    const adds = newTokens / kvTokens;
+    const beyond = Math.max(warmShare, kvUse) + adds - warmMost;
+    cost.pressure = pressureSeconds * Math.min(adds, Math.max(0, beyond));
+    cost.total = (1 + cachePrice) * cost.own + waitShare * cost.wait + requestSeconds * this.load + cost.pressure;
+    return cost;
+  }
 }

@@ -25,14 +25,15 @@ export const longestMatch: Policy = (asked, candidates) => {
     b.matchedBlock - a.matchedBlock || a.load - b.load || byWeight(a, b);
   const least = (): string => firstOf(candidates, (a, b) => byLoad(a, b) || byMatch(a, b)).id;
   const holders = candidates.filter(holderOf(asked));
-  const roomy = candidates.filter(withRoom(candidates));
+  const hasRoom = withRoom(candidates);
   if (holders.length > 0) {
-    const able = holders.filter((one) => roomy.includes(one));
+    const able = holders.filter(hasRoom);
     if (able.length === 0) return { replica: least(), reason: 'affinity_overloaded' };
     return { replica: firstOf(able, byMatch).id, reason: 'affinity' };
   }
   const hasPlace = goesOn(asked) || asked.session !== undefined;
   if (key === undefined || !hasPlace) return { replica: least(), reason: 'least_in_flight' };
+  const roomy = candidates.filter(hasRoom);
   return { replica: roomy.length > 0 ? firstOf(roomy, byWeight).id : least(), reason: 'session' };
 };
 

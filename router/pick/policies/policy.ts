@@ -42,15 +42,21 @@ export interface Suitability {
   readonly slowness: number;
   /** The request's adapter is known not to be on its GPU. */
   readonly lacksAdapter: boolean;
-  /** This router's last pick of it: a number that grows from pick to pick; 0 for none. */
-  readonly lastPick: number;
-  /** New conversations that this router has sent there lately. */
-  readonly newcomers: number;
+}
+
+/** What this router has picked before, by replica. */
+export interface History {
+  /** A number that grows from pick to pick; 0 for none. */
+  lastPick(replica: string): number;
+  /** New conversations that it has sent there lately. */
+  newcomers(replica: string): number;
 }
 
 /** A replica that may be picked, for one request. */
-export interface Candidate
-  extends ReplicaState, Pick<Suitability, 'matchedBlock' | 'cachedTokens' | 'slowness' | 'lastPick' | 'newcomers'> {
+export interface Candidate extends ReplicaState, Pick<Suitability, 'matchedBlock' | 'cachedTokens' | 'slowness'> {
+  /** Of this router's `History`. */
+  readonly lastPick: number;
+  readonly newcomers: number;
   /** In flight, and what the engine has besides. */
   readonly load: number;
   /** Its KV cache has no room left, so that requests wait inside. */

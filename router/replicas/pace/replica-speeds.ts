@@ -6,6 +6,8 @@ const halfWeightSeconds = 0.2;
 const ratioMax = 8;
 /** What is less than so many times as slow or fast is the load of the moment, which is counted elsewhere. */
 const noticeable = 2;
+/** Less than that logarithm of it is not noticeable, however long ago. */
+const unnoticed = Math.log(noticeable) / 2;
 /** What is not confirmed halves in this time, so that a replica that was slow is tried again, milliseconds. */
 const halfLifeMs = 60_000;
 
@@ -15,6 +17,7 @@ export class ReplicaSpeeds {
 
   /** 1: as its pool; 3: three times as long. */
   slownessOf(replica: string, now: number): number {
+    if (Math.abs(this.#logs.get(replica)?.log ?? 0) < unnoticed) return 1;
     const slowness = Math.exp(this.#logOf(replica, now));
     return slowness < noticeable && slowness > 1 / noticeable ? 1 : slowness;
   }

@@ -35,7 +35,7 @@ for (const [size, bytes] of Object.entries(sizes)) {
     const body = bodyOf(messageBytes, bytes);
     const result = scan(body);
     if (!result.ok) throw new Error(`the bench body was refused: ${result.code}`);
-    const micros = cpuRounds({
+    const micros = await cpuRounds({
       scan: () => scan(body),
       keys: () => prefixHashes(result, { cacheNamespace: 'bench', model: 'bench' }),
       booked: booking(result),
