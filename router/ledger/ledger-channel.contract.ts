@@ -30,7 +30,7 @@ const agedRow = (from: string, seq: number): object => ({ ...row(from, seq), age
 const flows: LedgerMessage = {
   kind: 'flows',
   from: 'a',
-  served: { router: 'a', epoch: 1, seq: 7, flows: { '0123456789abcdef': 1234.5 } },
+  served: { router: 'a', epoch: 1, seq: 7, flows: new Map([['0123456789abcdef', 1234.5]]) },
 };
 
 const news: LedgerMessage = {

@@ -35,7 +35,7 @@ const message: fc.Arbitrary<LedgerMessage> = fc.oneof(
       router: id,
       epoch: fc.nat(),
       seq: fc.nat(),
-      flows: fc.dictionary(id, figure, { noNullPrototype: true }),
+      flows: fc.uniqueArray(fc.tuple(id, figure), { selector: ([name]) => name }).map((all) => new Map(all)),
     }),
   }),
   fc.record({

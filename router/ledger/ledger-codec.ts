@@ -60,7 +60,15 @@ const load = z.object({
   reservedOutputTokens: z.number(),
 });
 const row = z.object({ router: id, epoch: z.int(), seq: z.int(), replicas: entries(load) });
-const served = z.object({ router: id, epoch: z.int(), seq: z.int(), flows: entries(figure) });
+const flows = z.codec(
+  entries(figure),
+  z.custom<ReadonlyMap<string, number>>((value) => value instanceof Map),
+  {
+    decode: (record) => new Map(Object.entries(record)),
+    encode: (map) => Object.fromEntries(map),
+  },
+);
+const served = z.object({ router: id, epoch: z.int(), seq: z.int(), flows });
 const want = z.object({ cost: figure, seconds: figure, ageMs: figure });
 const news = z.object({
   replica: id,

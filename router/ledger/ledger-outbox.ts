@@ -86,7 +86,7 @@ function wireBytes(message: LedgerMessage): number {
     case 'row':
       return messageBytes + figuresBytes * Object.keys(message.row.replicas).length;
     case 'flows':
-      return messageBytes + flowBytes * Object.keys(message.served.flows).length;
+      return messageBytes + flowBytes * message.served.flows.size;
     case 'news':
       return messageBytes + base64 * (message.news.newKeys.byteLength + message.news.newBytes.byteLength);
     case 'index-piece':

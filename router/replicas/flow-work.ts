@@ -5,7 +5,7 @@ export interface ServedFlows {
   readonly epoch: number;
   readonly seq: number;
   /** Work per flow, decayed. */
-  readonly flows: Readonly<Record<string, number>>;
+  readonly flows: ReadonlyMap<string, number>;
 }
 
 interface Served {
@@ -53,7 +53,7 @@ export class FlowWork {
   workOf(flow: string, now: number): number {
     const own = this.#own.get(flow);
     let sum = own === undefined ? 0 : decayed(own, now);
-    for (const { told, at } of this.#others.values()) sum += decayed({ work: told.flows[flow] ?? 0, at }, now);
+    for (const { told, at } of this.#others.values()) sum += decayed({ work: told.flows.get(flow) ?? 0, at }, now);
     return sum;
   }
 
@@ -63,8 +63,9 @@ export class FlowWork {
     this.#toldAt = now;
     for (const [flow, { at }] of this.#own) if (now - at > forgetMs) this.#own.delete(flow);
     if (this.#own.size === 0) return undefined;
-    const flows = [...this.#own].map(([flow, served]) => [flow, Number(decayed(served, now).toPrecision(4))]);
-    return { ...this.#owner, seq: ++this.#seq, flows: Object.fromEntries(flows) };
+    const flows = new Map<string, number>();
+    for (const [flow, served] of this.#own) flows.set(flow, Math.round(100 * decayed(served, now)) / 100);
+    return { ...this.#owner, seq: ++this.#seq, flows };
   }
 
   /** Takes what another process tells. */
