@@ -63,10 +63,10 @@ export class SseFrames {
       this.#place = step.to;
       at += step.takes;
       if (!step.over) continue;
-      take(this.#whole(chunk.subarray(start, at)));
+      take(this.#whole(start === 0 && at === chunk.length ? chunk : chunk.subarray(start, at)));
       start = at;
     }
-    this.#hold(chunk.subarray(start));
+    if (start < chunk.length) this.#hold(chunk.subarray(start));
   }
 
   /** The stream is over: what has begun counts as an event, with the blank line that it lacks. */
@@ -84,7 +84,6 @@ export class SseFrames {
   }
 
   #hold(piece: Buffer): void {
-    if (piece.length === 0) return;
     this.#held += piece.length;
     if (this.#held > this.#lengthMax) throw new FrameTooLongError(`an event is longer than ${this.#lengthMax} bytes`);
     this.#pieces.push(piece);
@@ -142,7 +141,8 @@ export function isWhole(frame: Buffer, field: Buffer): boolean {
   return data !== undefined && (isDone(data) || parseJson(data.toString()) !== undefined);
 }
 
-function startsWith(frame: Buffer, at: number, field: Buffer): boolean {
+/** Whether these bytes stand at that place. */
+export function startsWith(frame: Buffer, at: number, field: Buffer): boolean {
   for (let i = 0; i < field.length; i += 1) if (frame[at + i] !== field[i]) return false;
   return true;
 }

@@ -26,6 +26,9 @@ export interface UndiciUpstreamOptions {
 /** An answer that waits for its client holds what one read brought (64 KiB at most), and no second one beyond this. */
 const heldBytes = 16 * 1024;
 
+/** Up to this length a body goes out in one piece with its head; what is longer is not copied. */
+const joinedBytesMax = 32 * 1024;
+
 /** One connection: it serves one request at a time and goes back to its replica's free list. */
 interface Connection {
   readonly origin: string;
@@ -155,8 +158,7 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
   start({ method, path, headers, body }: UpstreamMessage): void {
     if (this.#over) return;
     const length = body.reduce((sum, piece) => sum + piece.length, 0);
-    const [first] = body;
-    const content = body.length === 1 && first ? first : Readable.from(oneByOne(body), { objectMode: false });
+    const content = length <= joinedBytesMax ? Buffer.concat(body, length) : new Pieces(body);
     const sized = length > 0 || method === 'POST' ? { ...headers, 'content-length': String(length) } : headers;
     this.#connection.filter.expectHead();
     this.#connection.client.dispatch(
@@ -270,8 +272,16 @@ class Call implements UpstreamCall, Dispatcher.DispatchHandler {
   }
 }
 
-/** Forgets each piece with the next one: undici keeps what it is given until the answer has ended. */
-function* oneByOne(pieces: readonly Uint8Array[]): Generator<Uint8Array> {
-  const rest = [...pieces];
-  for (let piece = rest.shift(); piece !== undefined; piece = rest.shift()) yield piece;
+/** The pieces of a body as a stream. Forgets each with the next one: undici keeps what it is given until the answer has ended. */
+class Pieces extends Readable {
+  readonly #rest: Uint8Array[];
+
+  constructor(pieces: readonly Uint8Array[]) {
+    super();
+    this.#rest = [...pieces];
+  }
+
+  override _read(): void {
+    this.push(this.#rest.shift() ?? null);
+  }
 }

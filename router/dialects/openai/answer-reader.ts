@@ -3,7 +3,7 @@ import { parseJson } from '#shared/runtime/parse-json.ts';
 import type { Usage } from '../../replicas/usage.ts';
 import type { AnswerReader, TakeEvent } from '../dialect.ts';
 import { membersOf } from '../json-members.ts';
-import { SseFrames, dataOf, isDone, isWhole } from '../sse-frames.ts';
+import { SseFrames, dataOf, isDone, isWhole, startsWith } from '../sse-frames.ts';
 import { tellsError } from './errors.ts';
 import { findUsage, UsageTally } from './usage.ts';
 
@@ -19,7 +19,8 @@ export const nameField = Buffer.from('event:');
 const headBytes = 512;
 /** Longest event of a stream; token ids and log probabilities of long prompts fit. */
 export const frameBytesMax = 8 * 1024 * 1024;
-const [quote, colon] = [0x22, 0x3a];
+const [quote, colon, newline, carriageReturn] = [0x22, 0x3a, 0x0a, 0x0d];
+const noFinish = Buffer.from('"finish_reason":null');
 /** Members that every event has: an event of nothing else and no choice says nothing. */
 const ordinary = new Set(
   'id object created model choices system_fingerprint service_tier usage prompt_token_ids prompt_text'.split(' '),
@@ -85,6 +86,7 @@ export class OpenAiReader implements AnswerReader {
   }
 
   #onFrame(frame: Buffer, take: TakeEvent): void {
+    if (this.#opened && this.#held === undefined && isPlainContent(frame)) return take('content', frame);
     const data = dataOf(frame, dataField);
     if (data === undefined) return this.#onOther(frame, take);
     if (isEmpty(data)) return;
@@ -172,6 +174,25 @@ function withMembers(frame: Buffer, extras: readonly { name: string; text: strin
 
 function eventOf(members: readonly { text: string }[]): Buffer {
   return Buffer.from(`data: {${members.map(({ text }) => text).join(',')}}\n\n`);
+}
+
+/**
+ * Nearly every event of a stream: one line of data with choices, no usage, no error and no end of a choice. Looks at each
+ * byte once and makes nothing; what it does not know for sure is read with care.
+ */
+function isPlainContent(frame: Buffer): boolean {
+  const end = frame.length - 2;
+  if (frame[end] !== newline || frame[end + 1] !== newline || !startsWith(frame, 0, dataField)) return false;
+  let hasChoices = false;
+  for (let at = dataField.length; at < end; at += 1) {
+    const byte = frame[at];
+    if (byte === newline || byte === carriageReturn) return false;
+    if (byte !== quote) continue;
+    if (startsWith(frame, at, usageKey) || startsWith(frame, at, errorKey)) return false;
+    if (startsWith(frame, at, finishKey) && !startsWith(frame, at, noFinish)) return false;
+    hasChoices ||= startsWith(frame, at, choicesKey);
+  }
+  return hasChoices;
 }
 
 /** Nothing for anybody: consumers that parse every event fail on it. */
