@@ -225,9 +225,10 @@ export class ClientReply implements Disposable {
     const { outgoing } = this.#options;
     const framed = this.#isChunked ? chunkOf(parts, isLast) : parts;
     this.#written += lengthOf(framed);
-    if (framed.length > 1) outgoing.cork();
+    // Corked by hand they leave at once; by itself Node puts that off to the next tick.
+    outgoing.cork();
     for (const part of framed) outgoing.write(part);
-    if (framed.length > 1) outgoing.uncork();
+    outgoing.uncork();
   }
 
   /** Bytes that the client's side has taken. */

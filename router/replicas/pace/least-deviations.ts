@@ -21,12 +21,14 @@ const guessWeight = 0.1;
  */
 export function leastDeviations(observations: readonly Observation[], guess: readonly number[]): number[] {
   const scale = median(observations.map(({ amounts, value }) => value / dot(amounts, guess)));
-  const scaled = guess.map((one) => one * scale);
-  const shares: number[] = guess.map(() => 1);
+  const scaled = Float64Array.from(guess, (one) => one * scale);
+  const shares = new Float64Array(guess.length).fill(1);
+  const parts = new Float64Array(guess.length);
+  const sums = new Float64Array(guess.length);
+  const squares = guess.map(() => new Float64Array(guess.length));
   for (let round = 0; round < rounds; round += 1) {
-    const sums = guess.map(() => guessWeight);
-    const squares = guess.map((_, i) => guess.map((__, j) => (i === j ? guessWeight : 0)));
-    const parts: number[] = guess.map(() => 0);
+    sums.fill(guessWeight);
+    for (const [i, row] of squares.entries()) row.fill(0)[i] = guessWeight;
     for (const { amounts, value, doubt } of observations) {
       for (let i = 0; i < parts.length; i += 1) parts[i] = (scaled[i] ?? 0) * (amounts[i] ?? 0);
       const expected = dot(parts, shares);
@@ -40,24 +42,24 @@ export function leastDeviations(observations: readonly Observation[], guess: rea
     }
     descend(shares, squares, sums);
   }
-  return shares.map((share, i) => share * (scaled[i] ?? 0));
+  return Array.from(shares, (share, i) => share * (scaled[i] ?? 0));
 }
 
-function addTo(row: number[] | undefined, parts: readonly number[], factor: number): void {
+function addTo(row: Float64Array | undefined, parts: Float64Array, factor: number): void {
   if (row !== undefined) for (let j = 0; j < parts.length; j += 1) row[j] = (row[j] ?? 0) + factor * (parts[j] ?? 0);
 }
 
 /** Moves `shares` towards the solution of `squares · shares = sums` among what is not negative. */
-function descend(shares: number[], squares: readonly (readonly number[])[], sums: readonly number[]): void {
+function descend(shares: Float64Array, squares: readonly Float64Array[], sums: Float64Array): void {
   for (let sweep = 0; sweep < sweeps; sweep += 1)
-    for (const [i, row] of squares.entries()) {
-      const own = row[i] ?? 1;
-      const rest = dot(row, shares) - own * (shares[i] ?? 0);
+    for (let i = 0; i < shares.length; i += 1) {
+      const own = squares[i]?.[i] ?? 1;
+      const rest = dot(squares[i] ?? [], shares) - own * (shares[i] ?? 0);
       shares[i] = Math.max(0, ((sums[i] ?? 0) - rest) / own);
     }
 }
 
-function dot(a: readonly number[], b: readonly number[]): number {
+function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < a.length; i += 1) sum += (a[i] ?? 0) * (b[i] ?? 0);
   return sum;
