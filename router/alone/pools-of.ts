@@ -61,13 +61,14 @@ interface Group {
 }
 
 function groupsOf(known: readonly KnownUpstream[]): Group[] {
-  const merged: Set<string>[] = [];
+  const merged = new Set<Set<string>>();
   for (const names of known.flatMap(({ models }) => namesOfModels(models))) {
-    const same = merged.filter((other) => names.some((name) => other.has(name)));
-    const all = new Set([...same.flatMap((other) => [...other]), ...names]);
-    merged.splice(0, Infinity, ...merged.filter((other) => !same.includes(other)), all);
+    const [first = new Set<string>(), ...others] = [...merged].filter((other) => names.some((name) => other.has(name)));
+    for (const name of [...names, ...others.flatMap((other) => [...other])]) first.add(name);
+    merged.add(first);
+    for (const other of others) merged.delete(other);
   }
-  const models = merged.map((names) => groupOf([...names], known));
+  const models = [...merged].map((names) => groupOf([...names], known));
   const listed = new Set(models.flatMap(({ names, adapters }) => [...names, ...adapters]));
   const rest = new Set(known.flatMap((one) => one.models.map(({ id }) => id)).filter((id) => !listed.has(id)));
   return [...models, ...[...rest].map((id) => groupOf([id], known))];

@@ -1,0 +1,67 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { endAfterEach } from '#shared/testing/started.ts';
+import { readAloneOptions } from './alone-options.ts';
+import { readUpstream } from './upstream-address.ts';
+
+const started = endAfterEach();
+const upstream = ['--upstream', 'http://gpu:8000'];
+
+describe('the options of npm run route', () => {
+  it.each([
+    ['http://gpu:8000', { url: 'http://gpu:8000', scheme: 'http', address: 'gpu', port: 8000, basePath: '', key: '' }],
+    ['https://:k%2F1@gpu/a/v1/', { url: 'https://gpu/a', port: 443, basePath: '/a', key: 'k/1' }],
+    ['http://[::1]:1/v1', { url: 'http://[::1]:1', address: '::1', basePath: '' }],
+    ['http://k@gpu', { url: 'http://gpu', port: 80, key: 'k' }],
+  ])('read the upstream %s', (text, expected) => {
+    expect(readUpstream(text, '')).toMatchObject(expected);
+  });
+
+  it('give upstreams without a key the one of the environment', () => {
+    const args = [...upstream, '--upstream', 'http://:own@other'];
+    const { upstreams } = readAloneOptions(args, { FAIRWAY_UPSTREAM_KEY: 'common' });
+    expect(upstreams.map(({ key }) => key)).toEqual(['common', 'own']);
+  });
+
+  it('read upstreams and tokens from files, so that no list of processes shows them', async () => {
+    const folder = await started.folder('fairway-route-');
+    const [upstreams, tokens] = [join(folder, 'upstreams'), join(folder, 'tokens')];
+    await writeFile(upstreams, '# ours\nhttp://:k@gpu-1:8000\n\nhttp://gpu-2:8000 # no key\n');
+    await writeFile(tokens, 'sk-one\nsk-two\n');
+    const args = ['--upstreams-file', upstreams, '--token-file', tokens, '--host', '0.0.0.0'];
+    expect(readAloneOptions(args, {})).toMatchObject({
+      upstreams: [
+        { url: 'http://gpu-1:8000', key: 'k' },
+        { url: 'http://gpu-2:8000', key: '' },
+      ],
+      tokens: ['sk-one', 'sk-two'],
+    });
+  });
+
+  it.each([
+    [[], 'Name the servers to route to'],
+    [['--upstream', 'gpu:8000'], 'The upstream "gpu:8000" is no address of a server: write http://host:port'],
+    [['--upstream', 'ftp://:secret@gpu'], 'The upstream "ftp://***@gpu" is no address'],
+    [['--upstream', 'http://gpu/?a=b'], 'has something behind its path'],
+    [[...upstream, '--upstream', 'http://gpu:8000/v1'], 'The upstream http://gpu:8000 is named 2 times'],
+    [[...upstream, '--prot', '1'], "Unknown option '--prot'"],
+    [[...upstream, '--host', '0.0.0.0'], 'Whoever reaches 0.0.0.0 could use your upstreams: give a token'],
+    [['--upstream', 'http://localhost:9', '--port', '9'], 'http://localhost:9 is this router itself'],
+    [[...upstream, '--token', 'two words'], 'A token is 1 to 1024 visible ASCII characters'],
+    [['--upstreams-file', '/nowhere'], 'ENOENT'],
+  ])('refuse %j, and say what to do', (args, text) => {
+    expect(() => readAloneOptions(args, {})).toThrow(text);
+    expect(() => readAloneOptions(args, {})).toThrow('See: npm run route -- --help');
+  });
+
+  it('let anyone in from elsewhere where that is said', () => {
+    expect(readAloneOptions([...upstream, '--host', '0.0.0.0', '--open'], {})).toMatchObject({
+      open: true,
+      tokens: [],
+    });
+    expect(readAloneOptions([...upstream, '--host', '0.0.0.0'], { FAIRWAY_TOKEN: 'x' })).toMatchObject({
+      tokens: ['x'],
+    });
+  });
+});
