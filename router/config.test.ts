@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { maskConfig } from '#shared/runtime/read-config.ts';
-import { readRouterConfig, routerConfigSchema } from './config.ts';
+import { processesOf, readAloneConfig, readRouterConfig, routerConfigSchema } from './config.ts';
 
 const env = {
   FAIRWAY_NATS_URL: 'nats://127.0.0.1:1',
@@ -23,6 +24,25 @@ describe('the configuration', () => {
     expect(readRouterConfig(env).FAIRWAY_VOLATILE_MEMBERS).toEqual([]);
     expect(members('stamp,trace_id')).toEqual(['stamp', 'trace_id']);
     expect(() => members('x'.repeat(65))).toThrow(/FAIRWAY_VOLATILE_MEMBERS: a name has at most 64 bytes/);
+  });
+
+  it('divides among processes what bounds a router, and no time', () => {
+    const given = { ...env, FAIRWAY_PROCESSES: '3', FAIRWAY_IN_FLIGHT_MAX: '100', FAIRWAY_ROUTER_ID: 'edge' };
+    const config = readRouterConfig(given);
+    const { count, name, env: told } = processesOf(config);
+    expect([count, name]).toEqual([3, 'edge']);
+    const one = readRouterConfig({ ...given, ...told });
+    expect([one.FAIRWAY_PROCESSES, one.FAIRWAY_IN_FLIGHT_MAX]).toEqual([1, 34]);
+    const differing = Object.entries(one).filter(([key, value]) => !isDeepStrictEqual(value, Reflect.get(config, key)));
+    const names = differing.map(([key]) => key).filter((key) => !/_(MAX|BYTES|KEPT)$/.test(key));
+    expect(names.toSorted()).toEqual(['FAIRWAY_PROCESSES']);
+  });
+
+  it('needs Redis beside NATS, and ports that processes can share', () => {
+    const { FAIRWAY_REDIS_URL: _, ...withoutRedis } = env;
+    expect(() => readRouterConfig(withoutRedis)).toThrow('FAIRWAY_REDIS_URL is not set');
+    expect(readAloneConfig(withoutRedis).FAIRWAY_REDIS_URL).toBeUndefined();
+    expect(() => readRouterConfig({ ...env, FAIRWAY_REUSE_PORT: '1' })).toThrow('FAIRWAY_REUSE_PORT needs ports');
   });
 
   it('says every problem at once', () => {

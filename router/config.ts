@@ -5,9 +5,11 @@ import { edgeApi } from '#shared/contract/nats-roles.ts';
 import { ConfigError } from '#shared/runtime/config-error.ts';
 import { memberBytesMax } from './scan/body-rules.ts';
 import type { BrainOptions } from './pick/brain.ts';
+import type { ProcessesOptions } from './processes/start-processes.ts';
 import type { ListenerPlaces } from './request/listeners.ts';
 import {
   count,
+  flag,
   keepAliveTime,
   lingerTime,
   natsDrainTimeout,
@@ -44,6 +46,15 @@ export const routerConfigSchema = z.object({
   FAIRWAY_REDIS_URL: secretText
     .optional()
     .describe('Redis or Valkey of the cluster, redis://host:port; a router without NATS may do without'),
+  FAIRWAY_PROCESSES: count(1)
+    .max(64)
+    .default(1)
+    .describe('processes that share the listeners, each a router of its own; bounds are divided among them'),
+  FAIRWAY_REUSE_PORT: flag
+    .default(false)
+    .describe(
+      'each process has a socket of its own on the ports (Linux), where by default one hands out connections by turns; one that ends then loses those who have just connected',
+    ),
   FAIRWAY_VPC_ID: uuidSchema.describe('the VPC whose endpoints this router serves'),
   FAIRWAY_ROUTER_ID: routerIdSchema
     .optional()
@@ -161,6 +172,8 @@ export function readRouterConfig(env?: Readonly<Record<string, string | undefine
 export function readAloneConfig(env?: Readonly<Record<string, string | undefined>>): RouterConfig {
   const config = readConfig(routerConfigSchema, env);
   listenerPlaces(config);
+  if (config.FAIRWAY_REUSE_PORT && (config.FAIRWAY_PORT === 0 || config.FAIRWAY_PRIVATE_PORT === 0))
+    throw new ConfigError('FAIRWAY_REUSE_PORT needs ports other than 0: processes would each get another one.');
   return config;
 }
 
@@ -175,12 +188,13 @@ export function listenerPlaces(config: RouterConfig): ListenerPlaces {
     FAIRWAY_PRIVATE_PORT: port,
     FAIRWAY_PRIVATE_TLS_CERT_FILE: privateCertFile,
     FAIRWAY_PRIVATE_TLS_KEY_FILE: privateKeyFile,
+    FAIRWAY_REUSE_PORT: reusePort,
   } = config;
   const outer = tlsFiles('FAIRWAY_TLS', { certFile, keyFile });
   const inner = tlsFiles('FAIRWAY_PRIVATE_TLS', { certFile: privateCertFile, keyFile: privateKeyFile });
   return {
-    public: { host: config.FAIRWAY_HOST, port: config.FAIRWAY_PORT, tls: outer },
-    private: port === undefined ? undefined : { host: config.FAIRWAY_PRIVATE_HOST, port, tls: inner },
+    public: { host: config.FAIRWAY_HOST, port: config.FAIRWAY_PORT, tls: outer, reusePort },
+    private: port === undefined ? undefined : { host: config.FAIRWAY_PRIVATE_HOST, port, tls: inner, reusePort },
   };
 }
 
@@ -191,6 +205,36 @@ function tlsFiles(
   if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
   if (certFile === undefined && keyFile === undefined) return undefined;
   throw new ConfigError(`${prefix}_CERT_FILE and ${prefix}_KEY_FILE belong together: set both or neither.`);
+}
+
+/** Bounds that hold for a router, whatever the number of its processes. */
+const divided = [
+  'FAIRWAY_CONNECTIONS_MAX',
+  'FAIRWAY_BODY_BUDGET_BYTES',
+  'FAIRWAY_BODY_LINE_BYTES',
+  'FAIRWAY_ANSWER_BUDGET_BYTES',
+  'FAIRWAY_IN_FLIGHT_MAX',
+  'FAIRWAY_QUEUE_MAX',
+  'FAIRWAY_QUEUE_BYTES_MAX',
+  'FAIRWAY_KEPT_ANSWERS_MAX',
+  'FAIRWAY_ROUTES_KEPT',
+] as const;
+
+/**
+ * How many processes there are, and what each is told in its environment: its share of every bound, and an operator's listener
+ * for the process that starts them, which has the one that operators know.
+ */
+export function processesOf(config: RouterConfig): Omit<ProcessesOptions, 'clock' | 'log'> {
+  const { FAIRWAY_PROCESSES: count, FAIRWAY_ADMIN_HOST: host, FAIRWAY_ADMIN_PORT: port } = config;
+  const env = {
+    ...Object.fromEntries(divided.map((name) => [name, String(Math.ceil(config[name] / count))])),
+    FAIRWAY_PROCESSES: '1',
+    FAIRWAY_ADMIN_HOST: '127.0.0.1',
+    FAIRWAY_ADMIN_PORT: '0',
+    // They end with the process that started them.
+    FAIRWAY_EXIT_ON_STDIN_END: '',
+  };
+  return { count, name: config.FAIRWAY_ROUTER_ID, admin: { host, port }, env };
 }
 
 /** Bounds of what the brain holds and waits for. */

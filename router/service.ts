@@ -1,8 +1,10 @@
+import cluster from 'node:cluster';
 import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { serveAdmin, type RunningServer } from '#shared/runtime/http/http-server.ts';
 import type { Logger } from '#shared/runtime/log.ts';
+import { maskConfig } from '#shared/runtime/read-config.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
 import { EdgeCopy } from './edge/edge-copy.ts';
 import type { EdgeSource, StartEdgeSource } from './edge/edge-source.ts';
@@ -16,20 +18,31 @@ import { SharedRoom } from './admit/shared-room.ts';
 import { createApp, createListener, tell, type AppDeps } from './app.ts';
 import { anthropic } from './dialects/anthropic/routes.ts';
 import { openAi } from './dialects/openai/routes.ts';
-import { brainLimits, listenerPlaces, listenersOf, podOf, type RouterConfig } from './config.ts';
+import {
+  brainLimits,
+  listenerPlaces,
+  listenersOf,
+  podOf,
+  processesOf,
+  routerConfigSchema,
+  type RouterConfig,
+} from './config.ts';
 import { DrainReporter } from './edge/drain-report.ts';
 import { TokenUse, usesMax } from './edge/token-use.ts';
 import { UndiciUpstream } from './forward/undici-upstream.ts';
 import { ConnectionTurns } from './request/connection-turns.ts';
 import { letClientsGo } from './request/let-clients-go.ts';
 import { Listeners } from './request/listeners.ts';
-import { RouterMetrics, type RouterGauges } from './request/record/metrics.ts';
+import { bodyFigures, RouterMetrics } from './request/record/metrics.ts';
 import { OpenReplies } from './request/open-replies.ts';
 import { RouteLog } from './forward/route-log.ts';
 import type { LedgerChannel } from './ledger/ledger-channel.ts';
 import { RedisAnswerStore } from './ledger/redis-answer-store.ts';
 import { RedisLedgerChannel } from './ledger/redis-ledger-channel.ts';
 import { SolitaryLedgerChannel } from './ledger/solitary-ledger-channel.ts';
+import { RelayedLedgerChannel } from './processes/relayed-ledger-channel.ts';
+import { inProcesses } from './processes/start-processes.ts';
+import { primaryLink } from './processes/worker-word.ts';
 import { ScanQueue } from './scan/scan-queue.ts';
 import { feedBrain } from './scrape/feed-brain.ts';
 import { Brain, type BrainOptions } from './pick/brain.ts';
@@ -43,7 +56,7 @@ export interface RouterOverrides {
   /** In place of NATS or a file. */
   readonly edge?: StartEdgeSource;
   /** In place of Redis: no id of a kept answer outlives the router then. */
-  readonly ledger?: LedgerChannel & Partial<Pick<RedisLedgerChannel, 'counts'>>;
+  readonly ledger?: LedgerChannel & { counts?(): { readonly dropped: number } };
   /** In place of a file in FAIRWAY_STATE_DIR. */
   readonly memory?: EdgeMemory;
   /** It stands alone, in front of one endpoint. */
@@ -57,6 +70,17 @@ export interface Router extends AsyncDisposable {
   readonly privateUrl: string;
   readonly adminUrl: string;
   readonly routerId: string;
+  /** Of several processes: exchanges them one by one. */
+  renew?(): void;
+}
+
+/**
+ * One router or, where there are to be more processes, all of them: each is a router that `startRouter` has started.
+ */
+export function startRouters(config: RouterConfig, overrides: RouterOverrides): Promise<Router> {
+  const { log, clock = systemClock } = overrides;
+  log.info({ config: maskConfig(routerConfigSchema, config) }, 'config.read');
+  return inProcesses({ ...processesOf(config), clock, log }, () => startRouter(config, overrides));
 }
 
 /**
@@ -75,7 +99,8 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
   const copy = new EdgeCopy({ vpcId, log });
   const now = (): number => clock.monotonic();
   const stalledSince = (at: number): boolean => brain.stoodStillSince(at);
-  const intake = intakeOf(config, metrics);
+  const turns = { nextTurn: setImmediate, held: () => metrics.intakeWaits.inc() };
+  const intake = new Intake(config.FAIRWAY_INTAKE_TURN_BYTES, turns);
   const { FAIRWAY_CONNECT_TIMEOUT_MS: connectTimeoutMs, FAIRWAY_DRAIN_TIMEOUT_MS: drainTimeoutMs } = config;
   const { FAIRWAY_SCRAPE_MS: everyMs } = config;
   const upstream = stack.use(new UndiciUpstream({ connectTimeoutMs, intake, now, stalledSince }));
@@ -126,7 +151,7 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
   };
 }
 
-/** What other routers say, and what outlives all of them: nothing of it without Redis. */
+/** What other routers say, and what outlives all of them; without Redis the processes of this router alone are heard. */
 function openLedger(
   config: RouterConfig,
   parts: Pick<BrainOptions, 'router' | 'epoch' | 'clock'> & Pick<RouterOverrides, 'log'>,
@@ -134,26 +159,14 @@ function openLedger(
 ): { channel: NonNullable<RouterOverrides['ledger']>; answerStore?: RedisAnswerStore } {
   const { FAIRWAY_REDIS_URL: url, FAIRWAY_VPC_ID: vpcId } = config;
   if (overrides.ledger !== undefined) return { channel: stack.use(overrides.ledger) };
+  if (url === undefined && cluster.isWorker)
+    return { channel: stack.use(new RelayedLedgerChannel({ ...parts, link: primaryLink() })) };
   if (url === undefined) return { channel: stack.use(new SolitaryLedgerChannel()) };
   const limits = brainLimits(config).answerLimits;
   return {
     channel: stack.use(new RedisLedgerChannel({ ...parts, url, vpcId, describe: () => brain().describe() })),
     answerStore: stack.use(new RedisAnswerStore({ ...parts, url, vpcId, limits, own: () => brain().ownAnswers() })),
   };
-}
-
-function intakeOf({ FAIRWAY_INTAKE_TURN_BYTES: bytes }: RouterConfig, { intakeWaits }: RouterMetrics): Intake {
-  return new Intake(bytes, { nextTurn: setImmediate, held: () => intakeWaits.inc() });
-}
-
-function connectionsOf({ arrivalsHeld, cut }: RouterMetrics, now: () => number): ConnectionTurns {
-  const arrivals = new Arrivals({ nextTurn: setImmediate, held: () => arrivalsHeld.inc(), now });
-  return new ConnectionTurns(arrivals, () => cut.inc({ reason: 'pipelined' }));
-}
-
-function bodyFigures({ memory, intake, scans }: AppDeps): ReturnType<RouterGauges['bodies']> {
-  const { total: bytes, waiting: unread, unreadBytes } = memory;
-  return { bytes, unread, unreadBytes, held: intake.waiting, unscanned: scans.waiting };
 }
 
 /** Starts from what is remembered, follows the source, and remembers what changes. */
@@ -170,14 +183,10 @@ async function startEdge(
   const state = await memory.read(vpcId);
   if (state !== undefined) copy.load(state);
   copy.onChange(() => memory.write(copy.state()));
+  if (overrides.edge !== undefined) return stack.use(overrides.edge(copy));
   const file = config.FAIRWAY_EDGE_FILE;
-  const fixed = file === undefined ? undefined : await readEdgeFile(file);
-  return stack.use(
-    overrides.edge?.(copy) ??
-      (fixed === undefined
-        ? new NatsEdgeSource({ url, apiPrefix, drainTimeoutMs, routerId, vpcId, clock, log }, copy)
-        : startFixedEdgeSource(fixed, copy)),
-  );
+  if (file !== undefined) return stack.use(startFixedEdgeSource(await readEdgeFile(file), copy));
+  return stack.use(new NatsEdgeSource({ url, apiPrefix, drainTimeoutMs, routerId, vpcId, clock, log }, copy));
 }
 
 /** Tells the region which tokens are in use. */
@@ -202,6 +211,8 @@ function appDeps(
   const { access, pools } = copy;
   const { FAIRWAY_BODY_BUDGET_BYTES: bytes, FAIRWAY_BODY_LINE_BYTES: firstReadBytes } = config;
   const waitMs = config.FAIRWAY_BODY_WAIT_MS;
+  const held = (): void => metrics.arrivalsHeld.inc();
+  const arrivals = new Arrivals({ nextTurn: setImmediate, held, now: () => clock.monotonic() });
   const hashKey = createSecretKey(config.FAIRWAY_TOKEN_HASH_KEY, 'base64url');
   return {
     apis,
@@ -212,7 +223,7 @@ function appDeps(
     answers: new SharedRoom(config.FAIRWAY_ANSWER_BUDGET_BYTES),
     scans: new ScanQueue(config.FAIRWAY_VOLATILE_MEMBERS),
     intake,
-    connections: connectionsOf(metrics, () => clock.monotonic()),
+    connections: new ConnectionTurns(arrivals, () => metrics.cut.inc({ reason: 'pipelined' })),
     bodyLimits: {
       bytesMax: config.FAIRWAY_BODY_BYTES_MAX,
       timeoutMs: config.FAIRWAY_BODY_TIMEOUT_MS,
@@ -255,8 +266,15 @@ function startAdmin(
     ...(deps.replies.leaving ? ['the router is stopping'] : []),
   ];
   const { FAIRWAY_ADMIN_HOST: host, FAIRWAY_ADMIN_PORT: port } = config;
-  const more = (path: string): ReturnType<RouteLog['answer']> => deps.forwarding.routes.answer(path);
-  return serveAdmin({ host, port, registry, notReady, warnings: () => edge.doubts(), more });
+  const { routes } = deps.forwarding;
+  return serveAdmin({
+    host,
+    port,
+    registry,
+    notReady,
+    warnings: () => edge.doubts(),
+    more: (path) => routes.answer(path),
+  });
 }
 
 function startListeners(config: RouterConfig, deps: AppDeps): Promise<Listeners> {

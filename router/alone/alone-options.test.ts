@@ -1,11 +1,7 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { endAfterEach } from '#shared/testing/started.ts';
 import { readAloneOptions } from './alone-options.ts';
 import { readUpstream } from './upstream-address.ts';
 
-const started = endAfterEach();
 const upstream = ['--upstream', 'http://gpu:8000'];
 
 describe('the options of npm run route', () => {
@@ -22,21 +18,6 @@ describe('the options of npm run route', () => {
     const args = [...upstream, '--upstream', 'http://:own@other'];
     const { upstreams } = readAloneOptions(args, { FAIRWAY_UPSTREAM_KEY: 'common' });
     expect(upstreams.map(({ key }) => key)).toEqual(['common', 'own']);
-  });
-
-  it('read upstreams and tokens from files, so that no list of processes shows them', async () => {
-    const folder = await started.folder('fairway-route-');
-    const [upstreams, tokens] = [join(folder, 'upstreams'), join(folder, 'tokens')];
-    await writeFile(upstreams, '# ours\nhttp://:k@gpu-1:8000\n\nhttp://gpu-2:8000 # no key\n');
-    await writeFile(tokens, 'sk-one\nsk-two\n');
-    const args = ['--upstreams-file', upstreams, '--token-file', tokens, '--host', '0.0.0.0'];
-    expect(readAloneOptions(args, {})).toMatchObject({
-      upstreams: [
-        { url: 'http://gpu-1:8000', key: 'k' },
-        { url: 'http://gpu-2:8000', key: '' },
-      ],
-      tokens: ['sk-one', 'sk-two'],
-    });
   });
 
   it.each([

@@ -18,6 +18,7 @@ export interface AloneOptions {
   /** Also by any host name. */
   readonly open: boolean;
   readonly redisUrl: string | undefined;
+  readonly processes: string | undefined;
 }
 
 const flags = {
@@ -30,6 +31,7 @@ const flags = {
   'token-file': { type: 'string' },
   open: { type: 'boolean' },
   redis: { type: 'string' },
+  processes: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -44,6 +46,7 @@ const usage = `npm run route -- --upstream URL [options]
   --token-file FILE     the same, one token per line
   --open                listen on other addresses without a token: whoever can reach them may ask
   --redis URL           shares load and cached prompts with all routers that have the same upstreams and the same Redis
+  --processes N         as many processes, for more than one core; SIGHUP exchanges them without losing a connection
 
 Keys of upstreams: FAIRWAY_UPSTREAM_KEY in the environment for all that name none; or https://:KEY@host/path, best in a file:
 other users of a machine can read command lines. For the same reason FAIRWAY_TOKEN and FAIRWAY_REDIS_URL stand for --token
@@ -96,6 +99,7 @@ export function readAloneOptions(args: readonly string[], env: Environment): Alo
     port,
     tokens,
     open,
+    processes: values.processes,
     redisUrl: values.redis ?? (env['FAIRWAY_REDIS_URL'] || undefined),
   };
 }

@@ -14,6 +14,7 @@ import { eventually } from '#shared/testing/eventually.ts';
 import { startRedisServer } from '#shared/testing/redis-server.ts';
 import { endAfterEach } from '#shared/testing/started.ts';
 import { answerJson, startScriptedUpstream } from '../testing/scripted-upstream.ts';
+import { readAloneOptions } from './alone-options.ts';
 import { runRoute, startRoute } from './testing/route-command.ts';
 
 const started = endAfterEach();
@@ -138,6 +139,21 @@ describe('npm run route', () => {
     left.abort();
     await expect(asking).rejects.toThrow('aborted');
     await eventually(async () => expect(await underWay()).toMatch(line(0)));
+  });
+
+  it('reads upstreams and tokens from files, so that no list of processes shows them', async () => {
+    const folder = await started.folder('fairway-route-');
+    const [upstreams, tokens] = [join(folder, 'upstreams'), join(folder, 'tokens')];
+    await writeFile(upstreams, '# ours\nhttp://:k@gpu-1:8000\n\nhttp://gpu-2:8000 # no key\n');
+    await writeFile(tokens, 'sk-one\nsk-two\n');
+    const args = ['--upstreams-file', upstreams, '--token-file', tokens, '--host', '0.0.0.0'];
+    expect(readAloneOptions(args, {})).toMatchObject({
+      upstreams: [
+        { url: 'http://gpu-1:8000', key: 'k' },
+        { url: 'http://gpu-2:8000', key: '' },
+      ],
+      tokens: ['sk-one', 'sk-two'],
+    });
   });
 
   it('that cannot start says what, why and what to do, in words', async () => {

@@ -1,12 +1,13 @@
+import cluster from 'node:cluster';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { ConfigError } from '#shared/runtime/config-error.ts';
 import { environment } from '#shared/runtime/environment.ts';
-import type { Logger } from '#shared/runtime/log.ts';
+import { silentLogger, type Logger } from '#shared/runtime/log.ts';
 import { runService, type Service } from '#shared/runtime/run-service.ts';
-import type { EdgeCopy } from '../edge/edge-copy.ts';
+import { EdgeCopy } from '../edge/edge-copy.ts';
+import { mannersOfWorker } from '../processes/worker-word.ts';
 import { readAloneOptions, UsageAskedError } from './alone-options.ts';
 import { standAlone, type StandAlone } from './stand-alone.ts';
-import type { UpstreamsEdgeSource } from './upstreams-edge-source.ts';
 import { welcome } from './welcome.ts';
 
 /** Starts a router by the variables of its environment and by what comes in the place of the outside. */
@@ -21,19 +22,19 @@ export async function runAlone(args: readonly string[], start: Start): Promise<v
   const sayProblem = (text: string): void => void process.stderr.write(`\nFairway could not start.\n${text}\n`);
   try {
     const options = readAloneOptions(args, environment());
-    const manners = { level: 'warn', sayProblem } as const;
+    const { processes } = options;
+    const manners = { level: 'warn', sayProblem, ...mannersOfWorker() } as const;
     await runService(
       'router',
       async ({ log }) => {
         const { env, ...overrides } = standAlone(options, environment(), { clock: systemClock, log });
-        const ready = Promise.withResolvers<UpstreamsEdgeSource>();
-        const edge = (copy: EdgeCopy): UpstreamsEdgeSource => {
-          const source = overrides.edge(copy);
-          ready.resolve(source);
-          return source;
-        };
-        const router = await start(env, { ...overrides, edge, log });
-        const source = await ready.promise;
+        if (cluster.isWorker) return start(env, { ...overrides, log });
+        const router = await start(
+          { ...env, ...(processes && { FAIRWAY_PROCESSES: processes }) },
+          { ...overrides, log },
+        );
+        // A look of its own: with several processes this one has no router.
+        await using source = overrides.edge(new EdgeCopy({ vpcId: env['FAIRWAY_VPC_ID'] ?? '', log: silentLogger() }));
         await source.settled;
         out(welcome(options, source, router));
         return router;

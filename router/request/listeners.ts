@@ -25,6 +25,8 @@ interface ListenerPlace {
   host: string;
   port: number;
   tls: TlsFiles | undefined;
+  /** Other processes have sockets of their own on this port. */
+  reusePort: boolean;
 }
 
 /** What is known of a request that is refused; of some not even the first line could be read. */
@@ -111,7 +113,7 @@ export class Listeners implements AsyncDisposable {
 }
 
 async function startOne(
-  { host, port, tls: files }: ListenerPlace,
+  { host, port, tls: files, reusePort }: ListenerPlace,
   listener: RequestListener,
   options: ListenerOptions & { stack: AsyncDisposableStack },
 ): Promise<RunningServer> {
@@ -133,6 +135,7 @@ async function startOne(
     await serveListener(listener, {
       host,
       port,
+      reusePort,
       headTimeoutMs,
       keepAliveMs,
       lingerMs,

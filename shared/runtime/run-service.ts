@@ -6,6 +6,8 @@ import { createLogger, logLevels, type Logger } from './log.ts';
 /** What a running process offers: where it listens (if it does) and its orderly end. */
 export interface Service extends AsyncDisposable {
   url?: string;
+  /** Begins anew without an end; SIGHUP then asks for this, and not for the end. */
+  renew?(): void;
 }
 
 /** What a composition root gets from the process it runs in. */
@@ -27,6 +29,8 @@ export interface ServiceManners {
   readonly level?: (typeof logLevels)[number];
   /** Tells of a problem that its user can put right, in place of the log. */
   readonly sayProblem?: (text: string) => void;
+  /** Another process started it and passes on what it is to know: it ends by SIGTERM alone, whatever a terminal sends to all. */
+  readonly isWorker?: boolean;
 }
 
 /** Repeats of a stop signal within this time are one request: a terminal and a supervisor may both send one. */
@@ -55,9 +59,10 @@ export async function runService(
   if (settings === undefined) return;
   const log = createLogger(name, { level: settings.level });
   const stop = new AbortController();
-  listenForStop(stop, settings, log);
+  const running: { service?: Service } = {};
+  listenForStop(stop, { ...settings, ...manners, running }, log);
   try {
-    await serve(start, { log, signal: stop.signal });
+    await serve(async (context) => (running.service = await start(context)), { log, signal: stop.signal });
     log.info('service.stopped');
   } catch (error) {
     process.exitCode = 1;
@@ -101,7 +106,11 @@ async function serve(start: (context: ServiceContext) => Promise<Service>, conte
   log.info({ reason: stopReason(signal) }, 'service.stopping');
 }
 
-function listenForStop(stop: AbortController, settings: Settings, log: Logger): void {
+function listenForStop(
+  stop: AbortController,
+  settings: Settings & Pick<ServiceManners, 'isWorker'> & { running: { service?: Service } },
+  log: Logger,
+): void {
   const ask = (reason: string): void => {
     if (stop.signal.aborted) return;
     const { stopTimeoutMs } = settings;
@@ -111,6 +120,9 @@ function listenForStop(stop: AbortController, settings: Settings, log: Logger): 
   let firstSignalAt: number | undefined;
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
+      if (settings.isWorker === true && signal !== 'SIGTERM') return;
+      const { service } = settings.running;
+      if (signal === 'SIGHUP' && service?.renew !== undefined && !stop.signal.aborted) return service.renew();
       const now = performance.now();
       firstSignalAt ??= now;
       if (now - firstSignalAt > repeatMs) endHard('asked to stop again', log);

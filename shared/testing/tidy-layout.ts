@@ -21,7 +21,7 @@ const children: Record<string, ReadonlySet<string>> = Object.fromEntries(
     'api/regional': 'routes docs endpoints estimate settings tokens usage commit view testing',
     provisioner:
       'desired observe plan act report cluster capacity engines manifests proof drain leases kube autoscaler testing',
-    router: 'request edge access admit scan dialects pick replicas scrape ledger forward alone epp testing',
+    router: 'request edge access admit scan dialects pick replicas scrape ledger forward alone processes epp testing',
   }).map(([folder, names]) => [folder, new Set(`README.md ${names}`.split(' '))]),
 );
 /** What the root of a process holds beside its rooms. */

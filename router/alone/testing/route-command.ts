@@ -40,7 +40,7 @@ export async function startRoute(
   args: readonly string[],
   env?: Readonly<Record<string, string>>,
 ): Promise<RouteCommand & { url: string; adminUrl: string }> {
-  const command = runRoute(started, ['--port', '0', ...args], env);
+  const command = runRoute(started, args, { FAIRWAY_PORT: '0', ...env });
   let over = false;
   void command.ended.then(() => (over = true));
   const [, url = '', adminUrl = ''] = await eventually(() => {

@@ -1,5 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { BrainFigures } from '../../pick/brain-figures.ts';
+import type { BodyRoom } from '../../admit/body-room.ts';
+import type { Intake } from '../../admit/intake.ts';
+import type { ScanQueue } from '../../scan/scan-queue.ts';
 import { PlainHistogram } from './plain-histogram.ts';
 
 /** Up to the longest time a client waits, seconds. */
@@ -14,6 +17,19 @@ export interface RouterGauges {
   readonly ledgerUp: () => boolean;
   readonly ledgerDropped: () => number;
   readonly edgeDoubts: () => number;
+}
+
+/** What the gauges of bodies read, from those who hold them. */
+export function bodyFigures({
+  memory: { total: bytes, waiting: unread, unreadBytes },
+  intake: { waiting: held },
+  scans: { waiting: unscanned },
+}: {
+  memory: Pick<BodyRoom, 'total' | 'waiting' | 'unreadBytes'>;
+  intake: Pick<Intake, 'waiting'>;
+  scans: Pick<ScanQueue, 'waiting'>;
+}): ReturnType<RouterGauges['bodies']> {
+  return { bytes, unread, unreadBytes, held, unscanned };
 }
 
 /** The router's own instruments; names are stable. */

@@ -19,6 +19,10 @@ export interface FetchApp {
 export interface ServeOptions {
   host: string;
   port: number;
+  /** Other processes may have sockets of their own on this port, among which the system deals out connections (Linux). */
+  reusePort?: boolean;
+  /** Not shared with other processes that node:cluster started. */
+  exclusive?: boolean;
   /** Time that requests in flight get at the end before their sockets are closed, milliseconds. */
   drainTimeoutMs: number;
   /** How long a client may take for the head of a request, from its connection or the head's first byte on (default 10 s). */
@@ -121,7 +125,8 @@ async function listen(server: Server, options: ServeOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException): void => reject(explain(error, options));
     server.once('error', fail);
-    server.listen({ host: options.host, port: options.port, backlog: 4096 }, () => {
+    const { host, port, reusePort = false, exclusive = false } = options;
+    server.listen({ host, port, reusePort, exclusive, backlog: 4096 }, () => {
       server.off('error', fail);
       resolve();
     });
@@ -172,7 +177,7 @@ export async function serveAdmin(options: {
       .then(({ status, type, text }) => response.writeHead(status, { 'content-type': type }).end(text))
       .catch(() => response.destroy());
   };
-  return serveListener(listener, { host: options.host, port: options.port, drainTimeoutMs: 1000 });
+  return serveListener(listener, { host: options.host, port: options.port, exclusive: true, drainTimeoutMs: 1000 });
 }
 
 /** What a page for operators says, as JSON. */

@@ -1,0 +1,133 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '#shared/runtime/clock.ts';
+import { freePort } from '#shared/runtime/http/free-port.ts';
+import { eventually } from '#shared/testing/eventually.ts';
+import { pauseProcess } from '#shared/testing/process-signals.ts';
+import { endAfterEach } from '#shared/testing/started.ts';
+import { startRoute } from '../alone/testing/route-command.ts';
+import { answerJson, beginStream, startScriptedUpstream, type Script } from '../testing/scripted-upstream.ts';
+import { startSteadyLoad } from './testing/steady-load.ts';
+
+const started = endAfterEach();
+const run = promisify(execFile);
+const models = answerJson(200, { object: 'list', data: [{ id: 'm', object: 'model' }] });
+const chunk = (delta: object, finish: string | null = null): string =>
+  `data: ${JSON.stringify({ object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
+
+/** A stream of words, a few milliseconds apart. */
+const talk =
+  (words: number): Script =>
+  async (seen) => {
+    if (seen.method === 'GET') return models(seen);
+    beginStream(seen.response);
+    for (let word = 0; word < words; word += 1) {
+      seen.response.write(chunk({ content: `word ${word} ` }));
+      await systemClock.sleep(10);
+    }
+    seen.response.end(`${chunk({}, 'stop')}data: [DONE]\n\n`);
+  };
+
+async function startTwo(script: Script, env: Readonly<Record<string, string>> = {}) {
+  const upstream = await started.use(startScriptedUpstream(script));
+  const args = ['--upstream', `http://127.0.0.1:${upstream.port}`, '--processes', '2'];
+  const route = await startRoute(started, args, { FAIRWAY_PROPAGATION_MS: '300', ...env });
+  const pids = async (): Promise<number[]> =>
+    (await run('pgrep', ['-P', String(route.child.pid)])).stdout.trim().split('\n').map(Number);
+  const figures = async (name: string): Promise<Record<string, number>> => {
+    const text = await (await fetch(`${route.adminUrl}/metrics`)).text();
+    const found = text.matchAll(new RegExp(`^${name}\\{process="(\\w+)"\\S* (\\S+)$`, 'gm'));
+    return Object.fromEntries([...found].map(([, process = '', value]) => [process, Number(value)]));
+  };
+  const ready = async (): Promise<number> => (await fetch(`${route.adminUrl}/readyz`)).status;
+  await eventually(async () => expect(await ready()).toBe(200));
+  return { upstream, route, pids, figures, ready };
+}
+
+describe('a router of two processes', () => {
+  it('shares requests out, and each knows what the other has under way', async () => {
+    const { route, figures } = await startTwo((seen) =>
+      seen.method === 'GET' ? models(seen) : beginStream(seen.response),
+    );
+    const left = new AbortController();
+    const ask = () =>
+      fetch(`${route.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', connection: 'close' },
+        body: JSON.stringify({ model: 'm', stream: true, messages: [{ role: 'user', content: 'hi' }] }),
+        signal: left.signal,
+      }).catch(() => undefined);
+    const asking = [ask(), ask(), ask(), ask()];
+    await eventually(async () => {
+      expect(await figures('fairway_router_in_flight_requests')).toEqual({ 1: 2, 2: 2 });
+      expect(await figures('fairway_router_cluster_in_flight_requests')).toEqual({ 1: 4, 2: 4 });
+    });
+    left.abort();
+    await Promise.all(asking);
+    await eventually(async () =>
+      expect(await figures('fairway_router_cluster_in_flight_requests')).toEqual({ 1: 0, 2: 0 }),
+    );
+  });
+
+  it('exchanges both under load without losing a request, and one that is stopped makes it not ready', async () => {
+    const { route, pids, ready } = await startTwo(talk(8));
+    const before = await pids();
+    const load = startSteadyLoad(route.url, 8);
+    started.defer(() => load.stop());
+    for (let round = 0; round < 2; round += 1) {
+      const old = await pids();
+      const whole = load.whole();
+      route.child.kill('SIGHUP');
+      await eventually(async () => {
+        const now = await pids();
+        expect(now.filter((pid) => old.includes(pid))).toEqual([]);
+        expect(now).toHaveLength(2);
+      });
+      expect(load.whole()).toBeGreaterThan(whole);
+    }
+    await load.stop();
+    expect(load.errors).toEqual([]);
+    expect(load.whole()).toBeGreaterThan(8);
+    const [first = 0] = await pids();
+    expect(before).not.toContain(first);
+    await pauseProcess(first);
+    await eventually(async () => expect(await ready()).toBe(503));
+    process.kill(first, 'SIGCONT');
+    await eventually(async () => expect(await ready()).toBe(200));
+  });
+
+  it('starts one that dies again, and counts it; at its end it lets streams end', async () => {
+    const { route, pids, figures, upstream } = await startTwo(talk(1));
+    const [first = 0] = await pids();
+    process.kill(first, 'SIGKILL');
+    await eventually(async () => {
+      expect(await pids()).not.toContain(first);
+      expect(await figures('fairway_router_processes')).toEqual({ primary: 2 });
+      expect(await figures('fairway_router_processes_total')).toEqual({ primary: 1 });
+    });
+    upstream.script = talk(60);
+    const load = startSteadyLoad(route.url, 4);
+    started.defer(() => load.stop());
+    await eventually(() => expect(upstream.seen.filter(({ method }) => method === 'POST').length).toBeGreaterThan(3));
+    const stopping = load.stop();
+    route.child.kill('SIGTERM');
+    await stopping;
+    expect([load.errors, load.whole()]).toEqual([[], 4]);
+    expect(await route.ended).toBe(0);
+  });
+
+  it.runIf(process.platform === 'linux')('may have a socket each', async () => {
+    const port = String(await freePort());
+    const { route, figures } = await startTwo(talk(1), { FAIRWAY_REUSE_PORT: '1', FAIRWAY_PORT: port });
+    expect(route.url).toContain(port);
+    const load = startSteadyLoad(route.url, 8);
+    started.defer(() => load.stop());
+    await eventually(async () => {
+      const sums = Object.values(await figures('fairway_router_requests_total'));
+      expect(sums.filter((sum) => sum > 0)).toHaveLength(2);
+    });
+    await load.stop();
+    expect(load.errors).toEqual([]);
+  });
+});
