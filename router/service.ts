@@ -42,7 +42,7 @@ import { RedisLedgerChannel } from './ledger/redis-ledger-channel.ts';
 import { SolitaryLedgerChannel } from './ledger/solitary-ledger-channel.ts';
 import { RelayedLedgerChannel } from './processes/relayed-ledger-channel.ts';
 import { inProcesses } from './processes/start-processes.ts';
-import { primaryLink } from './processes/worker-word.ts';
+import { primaryLink, untilLoaded } from './processes/worker-word.ts';
 import { ScanQueue } from './scan/scan-queue.ts';
 import { feedBrain } from './scrape/feed-brain.ts';
 import { Brain, type BrainOptions } from './pick/brain.ts';
@@ -123,7 +123,7 @@ export async function startRouter(config: RouterConfig, overrides: RouterOverrid
     edgeDoubts: () => edge.doubts().length,
   });
   const admin = stack.use(await startAdmin(config, registry, { copy, edge, deps }));
-  const server = stack.use(await startListeners(config, deps));
+  const server = stack.use(await startListeners(config, deps, copy));
   stack.defer(() => edge.flush());
   const reporter = stack.use(
     new DrainReporter({
@@ -277,8 +277,9 @@ function startAdmin(
   });
 }
 
-function startListeners(config: RouterConfig, deps: AppDeps): Promise<Listeners> {
+async function startListeners(config: RouterConfig, deps: AppDeps, copy: EdgeCopy): Promise<Listeners> {
   const { clock, log, metrics } = deps;
+  await untilLoaded(() => copy.whenLoaded(), clock);
   return Listeners.start(listenerPlaces(config), {
     serve: (listener) => {
       const own = { ...deps, gate: { ...deps.gate, ...(listener && { listener }) } };

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { hkdfSync } from 'node:crypto';
 import type { AccessDocument } from '#shared/contract/desired.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
@@ -21,6 +22,8 @@ export interface StandAlone {
 const team = 'alone';
 /** Time between two questions to an upstream: what it serves. */
 const everyMs = 2000;
+/** One that takes the place of another has to know what that one knows: as long as a look may take. */
+const firstLooksMs = cluster.isWorker ? 2000 : 500;
 /** Nothing outlives it: the upstreams tell everything anew. */
 const forgetful: EdgeMemory = {
   read: () => Promise.resolve(undefined),
@@ -75,7 +78,8 @@ export function standAlone(
       FAIRWAY_VPC_ID: vpcId,
       FAIRWAY_TOKEN_HASH_KEY: hashKey.toString('base64url'),
     },
-    edge: (copy) => new UpstreamsEdgeSource({ upstreams, aliases, access, identity, everyMs, clock, log }, copy),
+    edge: (copy) =>
+      new UpstreamsEdgeSource({ upstreams, aliases, access, identity, everyMs, firstLooksMs, clock, log }, copy),
     memory: forgetful,
     alone: { ...(tokens.length === 0 && { anyone }), everyName: open },
   };

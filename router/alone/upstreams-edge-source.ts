@@ -19,6 +19,8 @@ export interface UpstreamsOptions {
   readonly identity: PoolIdentity;
   /** Time between two questions to an upstream, milliseconds. */
   readonly everyMs: number;
+  /** Requests are taken after this time, also while some upstream has said nothing yet, milliseconds. */
+  readonly firstLooksMs: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -32,8 +34,6 @@ export interface UpstreamState {
 /** One look may take so long. */
 const lookMs = 2000;
 const modelListBytesMax = 8 * 1024 * 1024;
-/** Requests are taken after this time, also while some upstream has said nothing yet. */
-const firstLooksMs = 500;
 
 /**
  * Pools out of what upstreams say that they serve, asked again and again. One that is silent keeps its place in the pools
@@ -110,7 +110,7 @@ export class UpstreamsEdgeSource implements EdgeSource {
   }
 
   async #turn(signal: AbortSignal): Promise<void> {
-    const { upstreams, clock } = this.#options;
+    const { upstreams, firstLooksMs, clock } = this.#options;
     const all = Promise.all(upstreams.map((upstream) => this.#look(upstream, signal)));
     if (this.#copy.reading('pools') === undefined) {
       await Promise.race([all, clock.sleep(firstLooksMs, signal)]);

@@ -46,6 +46,11 @@ export class EdgeCopy {
     return this.#loaded || edgeParts.every((part) => this.#readings[part] !== undefined);
   }
 
+  /** Resolves once there is. */
+  async whenLoaded(): Promise<void> {
+    if (!this.loaded) await new Promise<void>((resolve) => this.onChange(() => this.loaded && resolve()));
+  }
+
   onChange(listener: EdgeListener): void {
     this.#listeners.push(listener);
   }

@@ -133,9 +133,12 @@ export class WorkerProcesses implements AsyncDisposable {
     const { isReady, clock } = this.#options;
     const { signal } = this.#stop;
     const until = clock.monotonic() + readyMs;
+    let end: string | undefined;
+    void process.ended.then((how) => (end = how));
     try {
       const places = await process.started;
       while (!(await isReady(places))) {
+        if (end !== undefined) return `it ended: ${end}`;
         if (clock.monotonic() > until) return `not ready after ${readyMs} ms`;
         await clock.sleep(readyLookMs, signal);
       }

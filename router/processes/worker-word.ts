@@ -1,6 +1,8 @@
 import cluster from 'node:cluster';
 import { z } from 'zod';
+import type { Clock } from '#shared/runtime/clock.ts';
 import type { ServiceManners } from '#shared/runtime/run-service.ts';
+import { endsWithin } from '#shared/runtime/within.ts';
 import type { RelayLink } from './relayed-ledger-channel.ts';
 
 const workerWordSchema = z.discriminatedUnion('kind', [
@@ -46,6 +48,14 @@ export function primaryLink(): RelayLink {
 /** How this process behaves if another one started it: it is told by that one when to end, and tells it what is wrong. */
 export function mannersOfWorker(): ServiceManners {
   return cluster.isWorker ? { isWorker: true, sayProblem: (reason) => tellPrimary({ kind: 'failed', reason }) } : {};
+}
+
+/** A process among several gets its share of connections once it listens: one that has nothing to serve from waits so long. */
+const loadMs = 10_000;
+
+/** Waits, in a process that another one started, until there is something to serve from. */
+export async function untilLoaded(loaded: () => Promise<void>, clock: Clock): Promise<void> {
+  if (cluster.isWorker) await endsWithin(loaded(), loadMs, { clock });
 }
 
 /** The end of a process that another one started: the way between them would keep it alive. */

@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import { Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { AppError, unreadableCodes } from '#shared/contract/errors.ts';
@@ -130,6 +130,12 @@ async function startOne(
   // Whoever names no host is answered in its own words, too.
   const server = { maxHeaderSize: readHeaderBytesMax, requireHostHeader: false, highWaterMark: unsentBytes };
   const bounds = { connectionsMax, refuse };
+  const attach = (server: Server): void => {
+    server.on(connected(server), options.opened);
+    answerClientErrors(server, (status, url) =>
+      tell(url === undefined ? {} : { url }, new AppError(unreadableCodes[status])),
+    );
+  };
   const tls = files && (await readTlsFiles(files));
   const running = stack.use(
     await serveListener(listener, {
@@ -143,11 +149,8 @@ async function startOne(
       tls,
       server,
       bounds,
+      attach,
     }),
-  );
-  running.server.on(connected(running.server), options.opened);
-  answerClientErrors(running.server, (status, url) =>
-    tell(url === undefined ? {} : { url }, new AppError(unreadableCodes[status])),
   );
   const told = (result: 'reloaded' | 'failed'): void => metrics.certificates.inc({ result });
   if (files !== undefined && tls !== undefined && running.server instanceof TlsServer)

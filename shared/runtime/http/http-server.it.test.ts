@@ -54,6 +54,13 @@ const opened = async (url: string): Promise<Socket> => {
 };
 
 describe('serveApp', () => {
+  it('lets listeners be attached before it listens: whoever comes at once is met by them', async () => {
+    const listening: boolean[] = [];
+    const attach = (server: { listening: boolean }): void => void listening.push(server.listening);
+    await using server = await serveApp(new Hono(), { ...local, attach });
+    expect([listening, server.server.listening]).toEqual([[false], true]);
+  });
+
   it('serves a Hono app on a free port and answers 500 when a handler throws', async () => {
     const app = new Hono();
     app.get('/', (c) => c.text('hello'));

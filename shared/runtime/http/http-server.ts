@@ -23,6 +23,8 @@ export interface ServeOptions {
   reusePort?: boolean;
   /** Not shared with other processes that node:cluster started. */
   exclusive?: boolean;
+  /** Called before it listens: what is attached to the server later may miss who comes at once. */
+  attach?: (server: Server) => void;
   /** Time that requests in flight get at the end before their sockets are closed, milliseconds. */
   drainTimeoutMs: number;
   /** How long a client may take for the head of a request, from its connection or the head's first byte on (default 10 s). */
@@ -88,6 +90,7 @@ export async function serveListener(listener: RequestListener, options: ServeOpt
   server.on('request', options.bounds === undefined ? listener : boundedListener(server, listener, options.bounds));
   // An expectation that is not known may be passed over (RFC 9110 §10.1.1); Node's own answer is a 417 without a word.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
+  options.attach?.(server);
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   return { url: httpOrigin(options.host, port, tls === undefined ? 'http' : 'https'), server, ...ending };
