@@ -69,7 +69,7 @@ const flows = z.codec(
   },
 );
 const served = z.object({ router: id, epoch: z.int(), seq: z.int(), flows });
-const want = z.object({ cost: figure, seconds: figure, ageMs: figure });
+const want = z.object({ replica: id, cost: figure, seconds: figure, ageMs: figure });
 const news = z.object({
   replica: id,
   parentTip: key,
@@ -125,8 +125,15 @@ const message = z.discriminatedUnion('kind', [
     signals,
     cache: cache.exactOptional(),
   }),
-  z.object({ kind: z.literal('want'), from: id, to: id, seq: z.int(), pool: id, replicas: entries(want) }),
-  z.object({ kind: z.literal('grant'), from: id, owner: id, seq: z.int(), replica: id }),
+  z.object({
+    kind: z.literal('want'),
+    from: id,
+    to: id,
+    seq: z.int(),
+    pool: id,
+    wants: z.array(want).max(entriesMax).readonly(),
+  }),
+  z.object({ kind: z.literal('grant'), from: id, owner: id, seq: z.int(), replica: id, seconds: figure }),
   z.object({ kind: z.literal('hello'), from: id }),
 ]);
 const batch = z.object({ v: z.literal(1), sender: id, messages: z.array(message).max(messagesMax) });

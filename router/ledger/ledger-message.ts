@@ -66,10 +66,13 @@ export type LedgerMessage =
       /** Grows with every message of the sender. */
       readonly seq: number;
       readonly pool: string;
-      /** By replica: cost and prefill in seconds, and how long it has waited. */
-      readonly replicas: Readonly<
-        Record<string, { readonly cost: number; readonly seconds: number; readonly ageMs: number }>
-      >;
+      /** Cost and prefill in seconds, and how long it has waited. */
+      readonly wants: readonly {
+        readonly replica: string;
+        readonly cost: number;
+        readonly seconds: number;
+        readonly ageMs: number;
+      }[];
     }
   /** A replica's free slot is for this router now, for a moment. */
   | {
@@ -78,6 +81,8 @@ export type LedgerMessage =
       readonly owner: string;
       readonly seq: number;
       readonly replica: string;
+      /** Of prefill that it is for. */
+      readonly seconds: number;
     }
   /** The sender is here, for the first time or again, and may have told others less than it knows. */
   | { readonly kind: 'hello'; readonly from: string };

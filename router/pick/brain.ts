@@ -17,12 +17,12 @@ import { ReplicaHealth, type ScrapeResult } from '../replicas/replica-health.ts'
 import { ReplicaTable, type LedgerRow } from '../replicas/replica-table.ts';
 import type { ReplicaSignals, ReplicaState } from '../replicas/replica-view.ts';
 import type { BrainFigures } from './brain-figures.ts';
-import { Grants } from './wait/grants.ts';
-import { LateBinding } from './late-binding.ts';
 import type { Picker, Slot, Work } from './picker.ts';
 import { PoolWait, type WaitLimits } from './pool-wait.ts';
 import { ReplicaPicker } from './replica-picker.ts';
 import type { Tried } from './tried.ts';
+import { Grants } from './wait/grants.ts';
+import { LateBinding } from './wait/late-binding.ts';
 
 /** What a router's brain is made of. */
 export interface BrainOptions {

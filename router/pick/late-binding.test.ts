@@ -3,7 +3,7 @@ import { createTestClock } from '#shared/testing/test-clock.ts';
 import { replicaAt } from '#shared/testing/documents.ts';
 import { MemoryLedgerHub } from '../testing/memory-ledger-channel.ts';
 import { Grants } from './wait/grants.ts';
-import { LateBinding } from './late-binding.ts';
+import { LateBinding } from './wait/late-binding.ts';
 import { noScores } from './pick-scores.ts';
 import type { Slot, Work } from './picker.ts';
 import type { Placer } from './placer.ts';
@@ -33,6 +33,7 @@ class Fleet {
   readonly work = new Map<string, number>();
   readonly routers: { name: string; wait: PoolWait; grants: Grants; isUp: boolean }[] = [];
   messages = 0;
+  looks = 0;
 
   constructor(names: readonly string[], faults: Partial<ConstructorParameters<typeof MemoryLedgerHub>[0]> = {}) {
     this.hub = new MemoryLedgerHub({ seed: 1, lagMs: 5, ...faults });
@@ -55,6 +56,7 @@ class Fleet {
     const waits = (): Map<string, number> => this.#waitsFor(name);
     const late = new LateBinding({ waits, workOf: (flow) => this.work.get(flow) ?? 0, grants, clock });
     const place: Placer['place'] = (work, { gate }) => {
+      this.looks += 1;
       const replica = work.session ?? '';
       const seconds = work.bytes / 1000;
       const wait = (waits().get(replica) ?? 0) + (gate?.ahead(replica) ?? 0);
@@ -159,6 +161,22 @@ describe('a request whose replica', () => {
     await Promise.all(cold);
   });
 
+  it('is one of many that are looked at again, and a pass looks at 32 of them at most', async () => {
+    const fleet = new Fleet(['x']);
+    for (const replica of fleet.replicas.keys()) void fleet.send('first', 990, { replica });
+    for (let i = 0; i < 70; i += 1) void fleet.send('held', 100, { replica: 'a' });
+    await fleet.advance(500);
+    let [all, most] = [0, 0];
+    for (let at = 0; at < 350; at += 5) {
+      fleet.looks = 0;
+      await fleet.advance(5);
+      all += fleet.looks;
+      most = Math.max(most, fleet.looks);
+    }
+    expect(most).toBe(32);
+    expect(all).toBeGreaterThanOrEqual(70);
+  });
+
   it('would not come to it in time is refused at once, and told when to come again', async () => {
     const fleet = new Fleet(['x']);
     for (let i = 0; i < 30; i += 1) void fleet.send('one', 9000).catch(() => {});
@@ -184,6 +202,20 @@ describe('a slot that several routers want', () => {
     expect(fleet.gaps().overlap).toBeLessThanOrEqual(200);
     expect(fleet.gaps().idle).toBeLessThanOrEqual(40);
     expect(fleet.routers.reduce((sum, { grants }) => sum + grants.counts.given, 0)).toBeGreaterThan(10);
+  });
+
+  it('is granted for a cold prompt by one router for all replicas, so that one at a time is computed', async () => {
+    const fleet = new Fleet(['x', 'y', 'z']);
+    await fleet.advance(1000);
+    const names = [...fleet.replicas.keys()];
+    for (const [at, replica] of names.entries()) void fleet.send(replica, 3000, { at: at % 3, replica });
+    await fleet.advance(18_000);
+    const begins = fleet.booked.map(({ at }) => at);
+    expect(begins).toHaveLength(names.length);
+    // What is left of it is no longer cold in its last second.
+    const between = begins.slice(1).map((at, i) => at - (begins[i] ?? 0));
+    expect(Math.min(...between)).toBeGreaterThanOrEqual(2000);
+    expect(Math.max(...between)).toBeLessThanOrEqual(2100);
   });
 
   it.each([

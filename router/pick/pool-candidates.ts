@@ -7,9 +7,9 @@ import type { ReplicaHealth } from '../replicas/replica-health.ts';
 import type { ReplicaTable } from '../replicas/replica-table.ts';
 import { cacheExpecter } from './booking.ts';
 import type { Work } from './picker.ts';
-import type { Gate } from './placer.ts';
 import { PoolCandidate } from './policies/candidate.ts';
 import type { Candidate, History } from './policies/policy.ts';
+import type { SlotGate } from './wait/slot-gate.ts';
 
 /** What is known of replicas, and learned of their pools. */
 export interface Knowledge {
@@ -54,7 +54,7 @@ export class PoolCandidates {
   /** What they are for a request, but for those that are excluded; and of each what it holds of the prompt. */
   suit(
     work: Work,
-    { excluded, gate, now }: { excluded: ReadonlySet<string>; gate: Gate | undefined; now: number },
+    { excluded, gate, now }: { excluded: ReadonlySet<string>; gate: SlotGate | undefined; now: number },
   ): { candidates: readonly Candidate[]; matches: readonly PrefixMatch[] } {
     const { index, bytesPerToken, pace, speeds } = this.#knowledge;
     const all = this.look(now);

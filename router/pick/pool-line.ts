@@ -1,42 +1,34 @@
-import type { Look } from './placer.ts';
 import type { Slot, Work } from './picker.ts';
 import type { Tried } from './tried.ts';
+import { HeldLine, type Held } from './wait/held-line.ts';
 
 /** What a request waits for. */
 export type Want = 'replica' | 'turn';
 
 /** One request that waits. */
-export interface Waiter {
+export interface Waiter extends Held {
   readonly work: Work;
   readonly tried: Tried;
-  /** Monotonic milliseconds. */
-  readonly since: number;
   want: Want;
   /** Something has changed since it began to wait: replicas that were lost for now may be asked again. */
   again: boolean;
   /** Set when it waits no more: served, or its pool is gone, or its place is given to a flow that has fewer. */
   result: Slot | 'gone' | 'displaced' | undefined;
-  /** Set while the replica for it has other prompts to compute first: what the last look found, and when. */
-  aim: { readonly look: Look; readonly at: number } | undefined;
-  /** Lets it look at its result and its clocks. */
+  aim: Held['aim'];
   wake: () => void;
 }
 
-/** Those who wait for one pool: who goes first, then flows, which take turns; of these some aim at a prefill slot that is taken. */
+/** Those who wait for one pool: who goes first, then flows, which take turns; of these some are held for a prefill slot. */
 export class PoolLine {
   readonly #first: Waiter[] = [];
   /** In the order of turns: the flow that was served goes to the end. */
   readonly #flows = new Map<string, Waiter[]>();
-  readonly #aiming = new Set<Waiter>();
+  /** Those who take no turn before the replica that they aim at is free for them. */
+  readonly held = new HeldLine();
   #size = 0;
 
   get size(): number {
     return this.#size;
-  }
-
-  /** Those who take no turn before the replica that they aim at is free for them. */
-  get aiming(): ReadonlySet<Waiter> {
-    return this.#aiming;
   }
 
   add(waiter: Waiter): void {
@@ -46,14 +38,6 @@ export class PoolLine {
     const flowing = this.#flows.get(flow);
     if (flowing === undefined) this.#flows.set(flow, [waiter]);
     else flowing.push(waiter);
-    if (waiter.aim !== undefined) this.#aiming.add(waiter);
-  }
-
-  /** It waits for a prefill slot from now on, or for its turn again. */
-  aim(waiter: Waiter, aim: Waiter['aim']): void {
-    waiter.aim = aim;
-    if (aim === undefined) this.#aiming.delete(waiter);
-    else this.#aiming.add(waiter);
   }
 
   /** Takes one out, if it is still in: its flow goes to the end if it was served. */
@@ -63,7 +47,7 @@ export class PoolLine {
     const at = among.indexOf(waiter);
     if (at < 0) return false;
     among.splice(at, 1);
-    this.#aiming.delete(waiter);
+    this.held.remove(waiter);
     this.#size -= 1;
     if (among === this.#first) return true;
     if (among.length === 0 || waiter.result !== undefined) this.#flows.delete(flow);
@@ -99,7 +83,7 @@ export class PoolLine {
   }
 
   #head(): Waiter | undefined {
-    if (this.#aiming.size === this.#size - this.#first.length) return undefined;
+    if (this.held.size === this.#size - this.#first.length) return undefined;
     for (const waiters of this.#flows.values()) {
       const head = waiters.find(({ aim }) => aim === undefined);
       if (head !== undefined) return head;

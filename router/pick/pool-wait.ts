@@ -2,13 +2,15 @@ import { AppError } from '#shared/contract/errors.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
 import { endsWithin } from '#shared/runtime/within.ts';
 import { SharedRoom } from '../admit/shared-room.ts';
-import { clientWait, DrainRate } from './wait/drain-rate.ts';
-import type { LateBinding, SlotGate } from './late-binding.ts';
 import type { Slot, Work } from './picker.ts';
 import type { Placer, PoolState } from './placer.ts';
 import { goesFirst, PoolLine, type Waiter, type Want } from './pool-line.ts';
 import { goneError, retryAfterMs, stillStarting } from './refusals.ts';
 import { Tried } from './tried.ts';
+import { clientWait, DrainRate } from './wait/drain-rate.ts';
+import { HeldLine } from './wait/held-line.ts';
+import type { LateBinding } from './wait/late-binding.ts';
+import type { SlotGate } from './wait/slot-gate.ts';
 import { WaitingRoom } from './wait/waiting-room.ts';
 
 /** Bounds of the process, shared out among its pools; times in milliseconds. */
@@ -23,7 +25,6 @@ export interface WaitLimits {
 
 /** How often those who are held are looked at, besides when something has changed, milliseconds. */
 const lookEveryMs = 20;
-const nobody: ReadonlySet<Waiter> = new Set();
 
 /**
  * The one wait of a request: for its turn among the flows of its pool, and for a replica. A pool without replicas, or with
@@ -38,6 +39,7 @@ export class PoolWait {
   readonly #inFlight: SharedRoom;
   readonly #room: WaitingRoom;
   readonly #drains = new Map<string, DrainRate>();
+  #isPassDue = false;
   /** Requests that were refused at once, since their turn would have come too late. */
   shed = 0;
 
@@ -61,7 +63,7 @@ export class PoolWait {
 
   /** Those who wait since their replica computes others. */
   get heldForSlot(): number {
-    return this.#lines.values().reduce((sum, { aiming }) => sum + aiming.size, 0);
+    return this.#lines.values().reduce((sum, { held }) => sum + held.size, 0);
   }
 
   /** As `Picker.acquire` says. */
@@ -76,18 +78,18 @@ export class PoolWait {
       again: false,
       result: undefined,
       aim: undefined,
+      look: (gate) => this.#look(waiter, gate),
       wake: () => {},
     };
-    const line = this.#lines.get(work.pool) ?? new PoolLine();
-    const gate = goesFirst(waiter) ? undefined : this.#late?.arrival(work.pool, line.aiming);
-    const found = line.wantBefore(waiter) ?? this.#book(waiter, gate);
+    const line = this.#lines.get(work.pool);
+    const found = line?.wantBefore(waiter) ?? this.#book(waiter, this.#gateFor(waiter, line?.held));
     if (found === 'gone') throw goneError(this.#placer.stateOf(waiter.work.pool));
     if (typeof found !== 'string') return found;
     if (tried.answered) throw this.#overdue(waiter, found, 0);
     waiter.want = found;
-    this.#enter(waiter, line);
+    const entered = this.#enter(waiter);
     try {
-      if (waiter.aim !== undefined) this.#join(waiter, line);
+      if (waiter.aim !== undefined) this.#hold(waiter, entered);
       return await this.#served(waiter, signal);
     } catch (error) {
       this.#leave(waiter);
@@ -114,12 +116,15 @@ export class PoolWait {
 
   /** A prompt is computed, or what other routers have under way or want has changed: slots may be free. */
   looked(): void {
-    if (this.#late === undefined) return;
-    for (const pool of new Set([...this.#lines.keys(), ...this.#late.asked()])) this.#lookAt(this.#late, pool);
+    if (this.#late === undefined || this.#isPassDue) return;
+    this.#isPassDue = true;
+    // Messages come in batches: one pass for all of them.
+    queueMicrotask(() => this.#pass());
   }
 
-  #enter(waiter: Waiter, line: PoolLine): void {
+  #enter(waiter: Waiter): PoolLine {
     const { pool, bytes, flow } = waiter.work;
+    const line = this.#lines.get(pool) ?? new PoolLine();
     if (goesFirst(waiter)) this.#room.add(pool, bytes);
     else
       while (!this.#room.take(pool, bytes)) {
@@ -130,6 +135,7 @@ export class PoolWait {
       }
     this.#lines.set(pool, line);
     line.add(waiter);
+    return line;
   }
 
   #end(waiter: Waiter, result: NonNullable<Waiter['result']>): void {
@@ -143,7 +149,7 @@ export class PoolWait {
     const line = this.#lines.get(pool);
     if (line?.remove(waiter) !== true) return;
     // Another one looks at the clock for all of them now.
-    firstOf(line.aiming)?.wake();
+    line.held.first?.wake();
     if (line.size === 0) this.#lines.delete(pool);
     this.#room.giveBack(pool, bytes);
   }
@@ -162,7 +168,7 @@ export class PoolWait {
       // A rest that no timer can measure is none.
       if (Math.max(leftMs, heldMs) < 1) throw this.#overdue(waiter, want, limitMs);
       const from = this.#clock.monotonic();
-      const isLookout = firstOf(this.#lines.get(waiter.work.pool)?.aiming) === waiter;
+      const isLookout = this.#lines.get(waiter.work.pool)?.held.first === waiter;
       await this.#pause(waiter, Math.min(Math.max(leftMs, heldMs), isLookout ? lookEveryMs : Infinity), signal);
       waitedMs[want] += this.#clock.monotonic() - from;
       signal.throwIfAborted();
@@ -217,15 +223,13 @@ export class PoolWait {
 
   #serveOne(line: PoolLine): boolean {
     for (const waiter of line.turns()) {
-      const { pool } = waiter.work;
-      const gate = goesFirst(waiter) ? undefined : this.#late?.arrival(pool, line.aiming);
-      const found = this.#book(waiter, gate);
+      const found = this.#book(waiter, this.#gateFor(waiter, line.held));
       if (found !== 'replica' && found !== 'turn') {
         this.#end(waiter, found);
         return true;
       }
       if (waiter.aim !== undefined) {
-        line.aim(waiter, waiter.aim);
+        line.held.put(waiter, this.#clock.monotonic());
         return true;
       }
       if (goesFirst(waiter)) tell(waiter, found);
@@ -234,31 +238,37 @@ export class PoolWait {
     return false;
   }
 
-  /** Those who aim at replicas of a pool. */
-  #lookAt(late: LateBinding, pool: string): void {
-    const line = this.#lines.get(pool);
-    late.pass(pool, line?.aiming ?? nobody, (waiter, gate) => {
-      const found = this.#book(waiter, gate);
-      if (found !== 'replica' && found !== 'turn') this.#end(waiter, found);
-      else {
-        line?.aim(waiter, waiter.aim);
-        tell(waiter, found);
-      }
-    });
-    late.tell(pool, line?.aiming ?? nobody);
+  /** Those who have not gone before are held while their replica computes others. */
+  #gateFor(waiter: Waiter, held: HeldLine | undefined): SlotGate | undefined {
+    return goesFirst(waiter) ? undefined : this.#late?.arrival(waiter.work.pool, held);
+  }
+
+  /** One that is held goes if the gate opens now, or is held for what was seen. */
+  #look(waiter: Waiter, gate: SlotGate): void {
+    const found = this.#book(waiter, gate);
+    if (found !== 'replica' && found !== 'turn') return this.#end(waiter, found);
+    this.#lines.get(waiter.work.pool)?.held.put(waiter, this.#clock.monotonic());
+    tell(waiter, found);
   }
 
   /** Who would wait in vain is told at once. */
-  #join(waiter: Waiter, line: PoolLine): void {
+  #hold(waiter: Waiter, { held }: PoolLine): void {
     const { pool } = waiter.work;
+    held.put(waiter, this.#clock.monotonic());
     const leftMs = this.#limits.turnTimeoutMs - waiter.tried.waitedMs.turn;
-    const turnInMs = this.#late?.turnInMs(waiter, line.aiming) ?? 0;
+    const turnInMs = this.#late?.turnInMs(pool, waiter, held) ?? 0;
     if (turnInMs > leftMs) {
       this.shed += 1;
       const message = `No turn is to be expected within ${leftMs} ms.`;
       throw new AppError('overloaded', { message, retryAfterMs: clientWait(turnInMs) });
     }
-    if (this.#late !== undefined) this.#lookAt(this.#late, pool);
+    this.looked();
+  }
+
+  #pass(): void {
+    this.#isPassDue = false;
+    for (const pool of new Set([...this.#lines.keys(), ...(this.#late?.asked() ?? [])]))
+      this.#late?.pass(pool, this.#lines.get(pool)?.held ?? new HeldLine());
   }
 
   #book(waiter: Waiter, gate: SlotGate | undefined): Slot | 'gone' | Want {
@@ -271,7 +281,7 @@ export class PoolWait {
     if (slot !== undefined) return slot;
     this.#inFlight.giveBack(work.pool, 1);
     const look = gate?.shutFor;
-    waiter.aim = look && { look, at: this.#clock.monotonic() };
+    waiter.aim = look && { replica: look.replica, own: look.own, at: this.#clock.monotonic() };
     return look === undefined ? 'replica' : 'turn';
   }
 }
@@ -281,11 +291,6 @@ function tell(waiter: Waiter, want: Want): void {
   if (waiter.want === want) return;
   waiter.want = want;
   waiter.wake();
-}
-
-function firstOf(aiming: ReadonlySet<Waiter> = nobody): Waiter | undefined {
-  const [first] = aiming;
-  return first;
 }
 
 function isGone(state: PoolState): boolean {

@@ -6,9 +6,10 @@ import { Newcomers } from './newcomers.ts';
 import { noScores } from './pick-scores.ts';
 import { pick } from './pick.ts';
 import type { Slot, Work } from './picker.ts';
-import type { Gate, Look, Placer, PoolState } from './placer.ts';
+import type { Placer, PoolState } from './placer.ts';
 import { PoolCandidates } from './pool-candidates.ts';
 import type { Candidate } from './policies/policy.ts';
+import type { Look, SlotGate } from './wait/slot-gate.ts';
 
 /** The state that a pick decides from and writes to; all of it is in memory. */
 export type PickerParts = Omit<BookingsParts, 'view'>;
@@ -75,7 +76,7 @@ export class ReplicaPicker implements Placer {
   #pick(
     pool: PoolDocument,
     work: Work,
-    { excluded, gate }: { excluded: ReadonlySet<string>; gate: Gate | undefined },
+    { excluded, gate }: { excluded: ReadonlySet<string>; gate: SlotGate | undefined },
   ): Choice | undefined {
     const now = this.#parts.clock.monotonic();
     const known = this.#candidatesOf(pool);

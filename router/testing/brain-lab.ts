@@ -44,7 +44,7 @@ export class BrainLab {
   }
 
   /** Starts a router that knows the pool. */
-  start(router: string, more: Pick<BrainOptions, 'lateBinding'> = {}): LabRouter {
+  start(router: string, more: Partial<Pick<BrainOptions, 'lateBinding' | 'limits'>> = {}): LabRouter {
     const channel = this.hub.open(router);
     const hits: [number, number][] = [];
     const epoch = this.clock.monotonic();
