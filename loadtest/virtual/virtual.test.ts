@@ -19,8 +19,10 @@ describe('a simulation', () => {
   });
 
   it('holds and sheds requests under overload where late binding is on', async () => {
-    const overloaded = { ...small, engineers: 200, minutes: 5 };
-    expect((await simulate(overloaded)).refused).toBe(0);
-    expect((await simulate({ ...overloaded, lateBinding: true })).refused).toBeGreaterThan(0);
+    const overloaded = { ...small, engineers: 120, replicas: 1 };
+    const greedy = await simulate(overloaded);
+    const late = await simulate({ ...overloaded, lateBinding: true });
+    expect([greedy.refused, late.refused > 0]).toEqual([0, true]);
+    expect(late.ttft.mean).toBeLessThan(0.8 * greedy.ttft.mean);
   });
 });

@@ -151,10 +151,11 @@ export class Grants {
       this.#free.delete(slot);
       return kept.owner === router;
     }
-    const since = this.#seenFree(slot, now);
+    const waitedMs = this.#waitedFor(slot, now);
+    this.#free.set(slot, { since: now - waitedMs, seenAt: now });
     // Its granter may have nobody waiting, and so no reason to look: it is told again.
-    if (since === now) this.#sent.delete(`${pool} ${this.granterOf(slot, now)}`);
-    return now - since >= holdMs;
+    if (waitedMs === 0) this.#sent.delete(`${pool} ${this.granterOf(slot, now)}`);
+    return waitedMs >= holdMs;
   }
 
   /** A request of this router's has taken a slot. */
@@ -163,7 +164,7 @@ export class Grants {
     const slot = slotOf(pool, want);
     const isMine = this.#kept.get(replica)?.owner === this.#parts.router;
     if (isMine) this.#kept.delete(replica);
-    else if (now - (this.#free.get(slot)?.since ?? now) >= holdMs) this.counts.lost += 1;
+    else if (this.#waitedFor(slot, now) >= holdMs) this.counts.lost += 1;
     this.#free.delete(slot);
     if (!this.#parts.channelUp()) this.#sharedUntil.set(slot, now + 1000 * seconds * this.routers());
   }
@@ -188,12 +189,10 @@ export class Grants {
     }
   }
 
-  /** Since when a slot is free that this router waits for. Who has not looked for a while begins anew. */
-  #seenFree(slot: string, now: number): number {
+  /** How long this router has waited for a slot that is free. Who has not looked for a while begins anew. */
+  #waitedFor(slot: string, now: number): number {
     const known = this.#free.get(slot);
-    const since = known === undefined || now - known.seenAt > holdMs ? now : known.since;
-    this.#free.set(slot, { since, seenAt: now });
-    return since;
+    return known === undefined || now - known.seenAt > holdMs ? 0 : now - known.since;
   }
 
   /** How many routers there are, this one too. */
