@@ -11,4 +11,6 @@ it.each([1, 2, 3])(
     expect(dead.hits).toBeGreaterThan(shared.hits - 0.05);
     expect([dead.refused, dead.broken]).toEqual([0, 0]);
   },
+  // Two seconds of a core, which other tests may want, too.
+  120_000,
 );
