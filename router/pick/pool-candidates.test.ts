@@ -14,6 +14,7 @@ import { pick } from './pick.ts';
 import type { Candidate } from './policies/policy.ts';
 import { PoolCandidates, type Knowledge } from './pool-candidates.ts';
 import type { Work } from './picker.ts';
+import { SlotGate } from './wait/slot-gate.ts';
 
 const pool = poolDocument({
   replicas: [1, 2, 3, 4, 5, 6, 7].map((at) => ({ ...replicaAt(at), state: at === 7 ? 'draining' : 'ready' })),
@@ -139,7 +140,8 @@ test('what candidates show is what each thing knows of them, whatever was looked
         const policy = policies[Math.floor(random() * policies.length)];
         const wanted = { ...work, ...(policy !== undefined && { policy }) };
         const excluded = new Set(ids.filter(() => random() < 0.2));
-        const gate = random() < 0.5 ? { ahead: (id: string): number => id.length / 7, opens: () => true } : undefined;
+        const ahead = new Map(ids.map((id) => [id, id.length / 7]));
+        const gate = random() < 0.5 ? new SlotGate(() => true, ahead) : undefined;
         const at = now + 100 * look;
         const { candidates: shown } = candidates.suit(wanted, { excluded, gate, now: at });
         const plain = ids
