@@ -4,7 +4,8 @@ import { simulate } from './simulate.ts';
 
 const small = scenarioSchema.parse({ engineers: 40, replicas: 2, routers: 2, minutes: 4, warmUpMinutes: 1 });
 
-describe('a simulation', () => {
+// Simulations compute for seconds; on a busy machine that takes longer.
+describe('a simulation', { timeout: 120_000 }, () => {
   it('gives the same figures for the same seed, and others for another', async () => {
     const first = JSON.stringify(await simulate(small));
     expect(JSON.stringify(await simulate(small))).toBe(first);

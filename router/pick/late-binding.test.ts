@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HeldFleet } from '../testing/held-fleet.ts';
+import { HeldFleet } from '../testing/held/held-fleet.ts';
 
 describe('a request whose replica', () => {
   it('is free goes at once, and tells nobody', async () => {
@@ -35,6 +35,17 @@ describe('a request whose replica', () => {
     void fleet.send('small', 400, { flow: 'small' });
     await fleet.advance(3000);
     expect(fleet.order).toEqual(['first', 'small', 'low', 'flood']);
+  });
+
+  it('goes before others of its flow by high priority, and before nobody else', async () => {
+    const fleet = new HeldFleet(['x']);
+    void fleet.send('first', 900);
+    for (const name of ['a1', 'a2', 'a3']) void fleet.send(name, 200, { flow: 'a', priority: 'high' });
+    for (const name of ['b1', 'b2', 'b3']) void fleet.send(name, 180, { flow: 'b' });
+    void fleet.send('c normal', 150, { flow: 'c' });
+    void fleet.send('c high', 400, { flow: 'c', priority: 'high' });
+    await fleet.advance(5000);
+    expect(fleet.order).toEqual(['first', 'b1', 'b2', 'b3', 'a1', 'a2', 'a3', 'c high', 'c normal']);
   });
 
   it('leaves hot turns room: one of eight replicas computes a cold prompt at a time', async () => {

@@ -19,6 +19,7 @@ import type { RouterMetrics } from './record/metrics.ts';
 import type { OpenReplies } from './open-replies.ts';
 import { flowOf } from './flow.ts';
 import { patienceOf } from './patience.ts';
+import { priorityOf } from './priority.ts';
 import { applySplices, cutOut, markSplice, RequestBody } from './request-body.ts';
 import { idHeaders, routeHeaders } from './record/request-ids.ts';
 import { RequestRecord } from './record/request-record.ts';
@@ -107,6 +108,7 @@ export class InferenceRequest implements Disposable {
         ]);
     const session = sessionOf(incoming.headers, { own: pool.routing?.sessionHeader, said: scan.session });
     const capacityTimeoutMs = patienceOf(incoming.headers, this.#deps.capacityTimeoutMaxMs);
+    const priority = priorityOf(incoming.headers);
     const only = isProbe ? (caller.payload.replicaId ?? undefined) : undefined;
     this.#work = {
       pool: pool.pool,
@@ -122,6 +124,7 @@ export class InferenceRequest implements Disposable {
       ...(session !== undefined && { session }),
       ...(pool.routing?.policy !== undefined && { policy: pool.routing.policy }),
       ...(capacityTimeoutMs !== undefined && { capacityTimeoutMs }),
+      ...(priority !== undefined && { priority }),
       ...(continues !== undefined && { continues }),
       ...(only !== undefined && { only }),
       ...(pool.adapters?.includes(engineModel) === true && { adapter: engineModel }),

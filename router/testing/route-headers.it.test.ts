@@ -38,3 +38,29 @@ it.each([
   ]);
   expect(await headersOf(silent.token)).toEqual([undefined, undefined, undefined, undefined]);
 });
+
+it('a client ranks its requests by a header that no engine sees, and hears of a word that is none', async () => {
+  await using edge = await startEdge();
+  await using upstream = await startScriptedUpstream(streamWords('hi'));
+  const { token } = await edge.addEndpoint([upstream.port]);
+  await using router = await edge.startRouter();
+  const send = (priority: string): ReturnType<typeof ask> =>
+    ask({
+      url: router.url,
+      method: 'POST',
+      path: '/v1/chat/completions',
+      headers: {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        'x-fairway-priority': priority,
+      },
+      body: body(true),
+    });
+  expect((await send('high')).status).toBe(200);
+  expect(upstream.seen.map(({ headers }) => headers['x-fairway-priority'])).toEqual([undefined]);
+  const refused = await send('urgent');
+  expect([refused.status, JSON.parse(refused.text)]).toMatchObject([
+    400,
+    { error: { code: 'bad_request', param: 'x-fairway-priority' } },
+  ]);
+});

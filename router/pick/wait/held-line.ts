@@ -1,6 +1,6 @@
 import { coldSeconds } from './prefill-slots.ts';
 import type { SlotGate } from './slot-gate.ts';
-import { aged, waitingCost, type Priority } from './waiting-cost.ts';
+import { aged, waitingCost, waysOf, type Priority } from './waiting-cost.ts';
 
 /** A request that is held in its router while the replica for it computes others. Times are monotonic milliseconds. */
 export interface Held {
@@ -38,6 +38,8 @@ export class HeldLine {
   readonly #places = new Map<Held, Place>();
   readonly #order: Place[] = [];
   readonly #aiming = new Map<string, number>();
+  /** Requests of high priority of each flow. */
+  readonly #high = new Map<string, number>();
   /** Work of each flow that is held, and all of it. */
   #works: ReadonlyMap<string, number> = new Map();
   #allWork = 0;
@@ -65,11 +67,12 @@ export class HeldLine {
     if (known !== undefined) this.#takeOut(known);
     if (aim === undefined) return void this.#places.delete(held);
     if (!this.#works.has(work.flow)) this.#reckonedAt = Number.NEGATIVE_INFINITY;
+    if (work.priority === 'high') this.#addHigh(work.flow, 1);
     const cost = this.#costOf(held, aim.own);
     const place: Place = { held, replica: aim.replica, seconds: aim.own, cost, score: aged(cost, now - since) };
     this.#places.set(held, place);
     this.#order.splice(this.#firstAfter(place.score), 0, place);
-    this.#aiming.set(place.replica, (this.#aiming.get(place.replica) ?? 0) + 1);
+    add(this.#aiming, place.replica, 1);
   }
 
   remove(held: Held): void {
@@ -121,13 +124,20 @@ export class HeldLine {
 
   #takeOut(place: Place): void {
     this.#order.splice(this.#order.indexOf(place), 1);
-    const others = (this.#aiming.get(place.replica) ?? 1) - 1;
-    if (others === 0) this.#aiming.delete(place.replica);
-    else this.#aiming.set(place.replica, others);
+    add(this.#aiming, place.replica, -1);
+    const { flow, priority } = place.held.work;
+    if (priority === 'high') this.#addHigh(flow, -1);
   }
 
   #costOf({ work: { flow, priority } }: Held, own: number): number {
-    return waitingCost(own, priority, this.#shareOf(flow));
+    return waitingCost(own, waysOf(priority, this.#high.has(flow)), this.#shareOf(flow));
+  }
+
+  /** The others of the flow cost more from its first one of high priority on, and until its last. */
+  #addHigh(flow: string, by: number): void {
+    const had = this.#high.has(flow);
+    add(this.#high, flow, by);
+    if (this.#high.has(flow) !== had) this.#reckonedAt = Number.NEGATIVE_INFINITY;
   }
 
   /** Work of a flow beside the mean of the others that are held. */
@@ -147,4 +157,10 @@ export class HeldLine {
     }
     return low;
   }
+}
+
+function add(counts: Map<string, number>, key: string, by: number): void {
+  const count = (counts.get(key) ?? 0) + by;
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
 }

@@ -1,23 +1,34 @@
-/** A class of requests among those that wait for a replica that computes others. */
-export type Priority = 'high' | 'normal' | 'low';
+/** Classes of requests among those that are held, the first one first. */
+export const priorities = ['high', 'normal', 'low'] as const;
+
+/** A class of requests. */
+export type Priority = (typeof priorities)[number];
 
 /** Seconds below which requests are alike: a step of the engine costs that much, whatever it computes. */
 const leastOwn = 0.02;
 /** A second of waiting makes a request so much cheaper: slow ageing keeps short turns first. Not swept: the value of a published simulation. */
 const ageing = 0.1;
-/** How much one class counts beside the next one. */
+/** How much later a request goes for each class that it gives way to. */
 const classFactor = 8;
 /** A flow that has had more than this many times the work of the others that wait is put back by the square of it. */
 const fairSlack = 2;
 
 /**
  * What a request that waits costs the others, seconds: least uncached work first (shortest job first keeps hot sessions
- * hot), more for a flow that has had more work than the others who wait, and by class of priority. `share`: work that its
- * flow has been served beside the mean of theirs (a soft form of VTC, Sheng et al. 2024: within the slack nobody is put back).
+ * hot), and more for a flow that has had more work than the others who wait. `share`: work that its flow has been served
+ * beside the mean of theirs (a soft form of VTC, Sheng et al. 2024: within the slack nobody is put back). `ways`: to how
+ * many classes it gives way.
  */
-export function waitingCost(own: number, priority: Priority = 'normal', share: number): number {
-  const classes = { high: 1 / classFactor, normal: 1, low: classFactor } as const;
-  return Math.max(own, leastOwn) * classes[priority] * Math.max(1, share / fairSlack) ** 2;
+export function waitingCost(own: number, ways: number, share: number): number {
+  return Math.max(own, leastOwn) * classFactor ** ways * Math.max(1, share / fairSlack) ** 2;
+}
+
+/**
+ * To how many classes a request gives way. One of high priority goes before others of its own flow and before nobody else's:
+ * whoever says it of everything has nothing of it. One of low priority gives way to everybody's.
+ */
+export function waysOf(priority: Priority = 'normal', flowHasHigh: boolean): number {
+  return Number(priority !== 'high' && flowHasHigh) + Number(priority === 'low');
 }
 
 /** The cost of one that has waited for so long, milliseconds: the least goes first. */

@@ -1,13 +1,13 @@
 import { createTestClock } from '#shared/testing/test-clock.ts';
 import { replicaAt } from '#shared/testing/documents.ts';
-import type { Slot, Work } from '../pick/picker.ts';
-import type { Placer } from '../pick/placer.ts';
-import { noScores } from '../pick/pick-scores.ts';
-import { PoolWait } from '../pick/pool-wait.ts';
-import { BookedSlot } from '../pick/slot.ts';
-import { Grants } from '../pick/wait/grants.ts';
-import { LateBinding } from '../pick/wait/late-binding.ts';
-import { MemoryLedgerHub, type MemoryLedgerChannel } from './memory-ledger-channel.ts';
+import type { Slot, Work } from '../../pick/picker.ts';
+import type { Placer } from '../../pick/placer.ts';
+import { noScores } from '../../pick/pick-scores.ts';
+import { PoolWait } from '../../pick/pool-wait.ts';
+import { BookedSlot } from '../../pick/slot.ts';
+import { Grants } from '../../pick/wait/grants.ts';
+import { LateBinding } from '../../pick/wait/late-binding.ts';
+import { MemoryLedgerHub, type MemoryLedgerChannel } from '../memory-ledger-channel.ts';
 
 const prompt = { keys: new BigUint64Array(), bytesUpTo: new Float64Array(), firstUserEnd: -1 };
 const limits = { inFlightMax: 100, queueMax: 100, queueBytesMax: 1e6, turnTimeoutMs: 30_000, capacityTimeoutMs: 500 };

@@ -1,13 +1,13 @@
 /**
- * Run: node router/testing/held.bench.ts (half a minute)
+ * Run: node router/testing/held/held.bench.ts (half a minute)
  *
  * Prints the time that a pass along 2,000 held requests takes while four routers share 48 replicas,
  * which compute one prompt after the other, and how many passes one second has. The goal is 1 ms at the 99th percentile.
  */
 import { replicaAt } from '#shared/testing/documents.ts';
-import type { Slot } from '../pick/picker.ts';
-import { LateBinding } from '../pick/wait/late-binding.ts';
-import { BrainLab, labLimits } from './brain-lab.ts';
+import type { Slot } from '../../pick/picker.ts';
+import { LateBinding } from '../../pick/wait/late-binding.ts';
+import { BrainLab, labLimits } from '../brain-lab.ts';
 
 const [replicas, held, heldByOthers, flows, seconds, stepMs] = [48, 2000, 300, 200, 10, 5] as const;
 const blockSeconds = 0.1;
