@@ -13,6 +13,8 @@ export interface PickScore {
 /** Figures of one candidate: those above, in their order, and those of its cost; no number where that is unknown. */
 const figures = 8;
 
+const unknownCost: Cost = { wait: NaN, own: NaN, pressure: NaN, total: NaN };
+
 /**
  * What was seen of the candidates of one pick: numbers, until somebody asks what they say. Most picks are never looked at,
  * and candidates are filled anew for the next one.
@@ -32,10 +34,11 @@ export class PickScores {
       all[at++] = cachedTokens;
       all[at++] = inFlight;
       all[at++] = slowness;
-      all[at++] = cost?.wait ?? NaN;
-      all[at++] = cost?.own ?? NaN;
-      all[at++] = cost?.pressure ?? NaN;
-      all[at++] = cost?.total ?? NaN;
+      const { wait, own, pressure, total } = cost ?? unknownCost;
+      all[at++] = wait;
+      all[at++] = own;
+      all[at++] = pressure;
+      all[at++] = total;
     }
   }
 

@@ -32,7 +32,8 @@ export function pick(asked: Asked, view: readonly Candidate[]): PickResult | und
   let leastDoubt = Infinity;
   for (const { condition, doubt } of view) if (condition === 'ready') leastDoubt = Math.min(leastDoubt, doubt);
   if (leastDoubt === Infinity) return undefined;
-  const candidates = view.filter(({ condition, doubt }) => condition === 'ready' && doubt === leastDoubt);
+  const isLeast = ({ condition, doubt }: Candidate): boolean => condition === 'ready' && doubt === leastDoubt;
+  const candidates = view.every(isLeast) ? view : view.filter(isLeast);
   const keeper = asked.continues && candidates.find(({ id }) => id === asked.continues?.replica);
   const chosen: Chosen =
     keeper === undefined

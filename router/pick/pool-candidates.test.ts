@@ -42,7 +42,7 @@ function asked(
   const prefillSecondsLeft = state.prefillSecondsLeft + ahead;
   const wait = prefillSecondsLeft + unseen * ownSeconds;
   const adds = privateContextTokens / (kvTokens || pool.engine.kvTokens);
-  const warm = Math.max(index.warmShare(id), kvUse ?? 0);
+  const warm = Math.max(index.warmShare(id, now), kvUse ?? 0);
   const pressure = 60 * Math.min(adds, Math.max(0, warm + adds - 0.6));
   const total = 11 * own + 0.3 * wait + 0.1 * (inFlight + unseen) + pressure;
   return {

@@ -79,7 +79,7 @@ export class PoolCandidates {
         newTokens: expected?.privateContextTokens ?? 0,
         // An engine that has not counted its cache yet says 0.
         kvTokens: kvTokens || this.pool.engine.kvTokens,
-        warmShare: index.warmShare(one.id),
+        warmShare: index.warmShare(one.id, now),
         slowness,
         lacksAdapter: work.adapter !== undefined && residentAdapters?.includes(work.adapter) === false,
         ownSeconds: own === undefined ? undefined : own * slowness,

@@ -106,6 +106,7 @@ export class BlockSlots {
   }
 
   makeNewest(slot: number): void {
+    if (slot === this.#newest) return;
     this.#unlink(slot);
     this.#link(slot, 'newest');
   }

@@ -185,8 +185,8 @@ export class PrefixIndex {
   }
 
   /** Share of a replica's cache that was used lately, and will be again soon; 0 for one that is not known. */
-  warmShare(replica: string): number {
-    return this.#entries.get(replica)?.mirror?.warmShare ?? 0;
+  warmShare(replica: string, now: number): number {
+    return this.#entries.get(replica)?.mirror?.warmShare(now) ?? 0;
   }
 
   /** How many blocks of a replica are known. */

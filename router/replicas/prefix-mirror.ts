@@ -62,8 +62,8 @@ export class PrefixMirror {
   }
 
   /** Share of the capacity that was used lately (`use-ages.ts`): it should stay, since it will be used again soon. */
-  get warmShare(): number {
-    return this.#ages.warmBytes(this.#now()) / this.#limits.capacityBytes;
+  warmShare(now: number): number {
+    return this.#ages.warmBytes(now) / this.#limits.capacityBytes;
   }
 
   /** Bytes of memory of the arrays. */
