@@ -1,6 +1,7 @@
 import { hashBytes } from './hash64.ts';
 
 const smallRun = 32;
+const firstBlocks = 64;
 
 const nothing = new Uint8Array();
 
@@ -13,8 +14,6 @@ export const mediumBytes = 4096;
  * sound, a file) are hashed and neither cut nor counted.
  */
 export class BlockChain {
-  /** Chained 64-bit hash per block. */
-  readonly hashes: bigint[] = [];
   /** Bytes of the stream up to the end of each block, those of media left out. */
   readonly ends: number[] = [];
   /** Media up to the end of each block. */
@@ -24,6 +23,8 @@ export class BlockChain {
   readonly #block: Uint8Array;
   readonly #maxBlocks: number;
   #fill = 0;
+  /** Of the blocks, with room for more. */
+  #hashes = new BigUint64Array(firstBlocks);
   #hash = 0n;
   #bytes = 0;
   #media = 0;
@@ -38,9 +39,19 @@ export class BlockChain {
     this.#maxBlocks = maxBlocks;
   }
 
+  /** Blocks so far. */
+  get blocks(): number {
+    return this.ends.length;
+  }
+
+  /** Chained 64-bit hash per block. */
+  get hashes(): BigUint64Array {
+    return this.#hashes.subarray(0, this.blocks);
+  }
+
   /** A full chain ignores what follows: the rest of the prompt does not count for routing. */
   get isFull(): boolean {
-    return this.hashes.length >= this.#maxBlocks;
+    return this.blocks >= this.#maxBlocks;
   }
 
   appendByte(byte: number): void {
@@ -107,9 +118,16 @@ export class BlockChain {
     this.#hash = hashBytes(block, this.#hash);
     this.#isPartial = this.#inMedium;
     if (this.#inMedium) return;
-    this.hashes.push(this.#hash);
+    if (this.blocks === this.#hashes.length) this.#grow();
+    this.#hashes[this.blocks] = this.#hash;
     this.ends.push(this.#bytes);
     this.media.push(this.#media);
     this.messageEnds.push(false);
+  }
+
+  #grow(): void {
+    const hashes = new BigUint64Array(2 * this.#hashes.length);
+    hashes.set(this.#hashes);
+    this.#hashes = hashes;
   }
 }

@@ -97,7 +97,7 @@ export class BodySink implements JsonSink {
       volatile: [...this.#hashers.values()].flatMap(({ cuts }) => cuts.ranges),
       spans: this.#rules.spans.flatMap(({ key, kind }): ScannedSpan[] => {
         const hasher = this.#hashers.get(key);
-        if (!hasher || hasher.chain.hashes.length === 0) return [];
+        if (!hasher || hasher.chain.blocks === 0) return [];
         const { hashes, ends, media, messageEnds } = hasher.chain;
         const { messages, firstUserEnd } = hasher;
         return [{ key, kind, messages, hashes, ends, media, messageEnds, firstUserEnd }];

@@ -11,7 +11,8 @@ export class JsonText {
   readonly #view: DataView;
 
   constructor(chunk: Uint8Array) {
-    this.chunk = chunk;
+    // Parts of a Buffer are Buffers, which take longer to make.
+    this.chunk = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
     this.#view = new DataView(chunk.buffer, chunk.byteOffset, chunk.length);
   }
 

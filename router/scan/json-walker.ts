@@ -76,8 +76,9 @@ export class JsonWalker {
   }
 
   /** Takes the next bytes. Throws ScanError; nothing may be written after that. */
-  write(chunk: Uint8Array): void {
-    const text = new JsonText(chunk);
+  write(bytes: Uint8Array): void {
+    const text = new JsonText(bytes);
+    const { chunk } = text;
     let at = 0;
     while (at < chunk.length) {
       if (this.#token === noToken) at = this.#structure(chunk, at);

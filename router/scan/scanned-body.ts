@@ -19,7 +19,7 @@ export interface ScannedSpan {
   /** Messages (elements of a list) that do count; numbers of a list are one together, as a text is. */
   readonly messages: number;
   /** Chained 64-bit hashes: equal means equal up to here. */
-  readonly hashes: readonly bigint[];
+  readonly hashes: BigUint64Array;
   /** Hashed bytes of the span up to the end of each block, those of media left out. */
   readonly ends: readonly number[];
   /** Media of the span up to the end of each block. */

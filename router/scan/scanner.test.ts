@@ -23,8 +23,8 @@ function scanned(body: unknown, rules: BodyRules = chatCompletions.body, limits 
   return result;
 }
 
-const hashes = (body: unknown, key = 'messages'): readonly bigint[] =>
-  scanned(body).spans.find((span) => span.key === key)?.hashes ?? [];
+const hashes = (body: unknown, key = 'messages'): BigUint64Array =>
+  scanned(body).spans.find((span) => span.key === key)?.hashes ?? new BigUint64Array();
 
 const user = (content: unknown) => ({ role: 'user', content });
 const assistant = (content: unknown) => ({ role: 'assistant', content });

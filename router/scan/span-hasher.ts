@@ -128,7 +128,7 @@ export class SpanHasher implements JsonSink {
   keyEnd(): void {
     if (this.#skipDepth >= 0) return;
     this.#inKey = false;
-    if (!this.#keyIsLong && this.#volatileKeys.some((key) => this.#key.equals(key))) {
+    if (!this.#keyIsLong && this.#isVolatileKey()) {
       this.#skipDepth = this.#depth;
       return;
     }
@@ -218,7 +218,7 @@ export class SpanHasher implements JsonSink {
     this.#startToken();
     if (this.#depth !== this.#elementDepth) return;
     this.#isUser = false;
-    this.#blocksBefore = this.chain.hashes.length;
+    this.#blocksBefore = this.chain.blocks;
     this.#elementStart = at;
   }
 
@@ -243,12 +243,17 @@ export class SpanHasher implements JsonSink {
     this.messages++;
     this.chain.cutMessage();
     const isFirstUser = this.#hasRoles && this.firstUserEnd < 0 && (isBare || this.#isUser);
-    if (isFirstUser && !this.chain.isFull) this.firstUserEnd = this.chain.hashes.length - 1;
+    if (isFirstUser && !this.chain.isFull) this.firstUserEnd = this.chain.blocks - 1;
+  }
+
+  #isVolatileKey(): boolean {
+    for (const key of this.#volatileKeys) if (this.#key.equals(key)) return true;
+    return false;
   }
 
   #isVolatile(): boolean {
     if (this.#volatileTexts.length === 0 || this.#elementDepth === 0) return false;
-    if (this.chain.hashes.length !== this.#blocksBefore) return false;
+    if (this.chain.blocks !== this.#blocksBefore) return false;
     const element = Buffer.from(this.chain.pending());
     return this.#volatileTexts.some((text) => element.includes(text));
   }
