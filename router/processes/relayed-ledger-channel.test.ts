@@ -11,14 +11,14 @@ describeLedgerChannel('RelayedLedgerChannel', () => {
   const linkOf = (router: string): RelayLink => ({
     send: (text, to, sent) =>
       setImmediate(() => {
-        if (!isCut) relay.say(text, to);
+        if (!isCut) relay.say(router, text, to);
         sent();
       }),
     hear: (handler) => relay.join(router, (text) => void setImmediate(handler, text)),
   });
   return Promise.resolve({
     open: (router: string) =>
-      new RelayedLedgerChannel({ router, epoch: 1, link: linkOf(router), clock: systemClock, log: silentLogger() }),
+      new RelayedLedgerChannel({ router, link: linkOf(router), clock: systemClock, log: silentLogger() }),
     eventually: (look: () => void) => eventually(look),
     cut: () => Promise.resolve(void (isCut = true)),
     heal: () => Promise.resolve(void (isCut = false)),

@@ -18,8 +18,6 @@ export interface RelayLink {
 /** Who says what through which link. */
 export interface RelayedLedgerOptions {
   readonly router: string;
-  /** Start of this process: two processes of one name are two senders. */
-  readonly epoch: number;
   readonly link: RelayLink;
   readonly clock: Clock;
   readonly log: Logger;
@@ -33,7 +31,6 @@ const beatsMax = 4;
 /** The ledger between processes of one machine, over a relay that hands on what they say. */
 export class RelayedLedgerChannel implements LedgerChannel {
   readonly #options: RelayedLedgerOptions;
-  readonly #sender: string;
   readonly #outbox = new LedgerOutbox();
   readonly #handlers = new Set<(message: LedgerMessage) => void>();
   readonly #beats: Loop;
@@ -48,9 +45,8 @@ export class RelayedLedgerChannel implements LedgerChannel {
   #closed = false;
 
   constructor(options: RelayedLedgerOptions) {
-    const { router, epoch, link, clock, log } = options;
+    const { link, clock, log } = options;
     this.#options = options;
-    this.#sender = `${router}:${epoch}`;
     this.#unhear = link.hear((text) => this.#hear(text));
     this.#beats = startLoop({ name: 'ledger.beat', everyMs: beatMs, clock, log }, () => {
       this.#takeRow();
@@ -98,9 +94,9 @@ export class RelayedLedgerChannel implements LedgerChannel {
   }
 
   #hear(text: string): void {
-    const batch = decodeBatch(text);
-    if (batch?.sender === this.#sender) this.#heardItselfAt = this.#options.clock.monotonic();
-    else for (const message of batch?.messages ?? []) for (const handler of this.#handlers) handler(message);
+    if (text === '') this.#heardItselfAt = this.#options.clock.monotonic();
+    else
+      for (const message of decodeBatch(text)?.messages ?? []) for (const handler of this.#handlers) handler(message);
   }
 
   /** While nobody takes what was sent more waits, as much as the outbox holds. */
@@ -136,9 +132,9 @@ export class RelayedLedgerChannel implements LedgerChannel {
 
   /** A message with a value that none may have is lost, and the router goes on. */
   #send(messages: readonly LedgerMessage[], to: string | undefined): void {
-    const { link, log } = this.#options;
+    const { router, link, log } = this.#options;
     try {
-      const text = encodeBatch({ sender: this.#sender, messages });
+      const text = encodeBatch({ sender: router, messages });
       this.#underWay += 1;
       link.send(text, to, () => (this.#underWay -= 1));
     } catch (err) {

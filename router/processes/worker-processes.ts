@@ -79,10 +79,11 @@ export class WorkerProcesses implements AsyncDisposable {
 
   #launch(number: number): WorkerProcess {
     const { routerOf, envOf, counted, clock } = this.#options;
+    const router = routerOf(number);
     const worker = cluster.fork(envOf(number));
-    const process = new WorkerProcess(worker, number, ({ text, to }) => this.#relay.say(text, to));
+    const process = new WorkerProcess(worker, number, ({ text, to }) => this.#relay.say(router, text, to));
     this.#living.add(process);
-    const leave = this.#relay.join(routerOf(number), (text) => {
+    const leave = this.#relay.join(router, (text) => {
       if (!process.say({ kind: 'ledger', text })) counted('ledger_dropped');
     });
     const since = clock.monotonic();

@@ -12,8 +12,8 @@ export interface SteadyLoad {
 
 const body = JSON.stringify({ model: 'm', stream: true, messages: [{ role: 'user', content: 'hi' }] });
 
-/** Starts clients that stream one answer after the other: half of them over a new connection each, the others over a kept one. */
-export function startSteadyLoad(url: string, clients: number): SteadyLoad {
+/** Starts clients that stream one answer after the other; this share of them keeps its connection, the others connect each time. */
+export function startSteadyLoad(url: string, clients: number, keeping = 0.5): SteadyLoad {
   const errors: string[] = [];
   let whole = 0;
   let stopped = false;
@@ -30,7 +30,7 @@ export function startSteadyLoad(url: string, clients: number): SteadyLoad {
     }
     agent.destroy();
   };
-  const running = Array.from({ length: clients }, (_, at) => run(at % 2 === 0));
+  const running = Array.from({ length: clients }, (_, at) => run(at < clients * keeping));
   return {
     whole: () => whole,
     errors,
