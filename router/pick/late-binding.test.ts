@@ -75,14 +75,28 @@ describe('a request whose replica', () => {
     expect(all).toBeGreaterThanOrEqual(70);
   });
 
-  it('would not come to it in time is refused at once, and told when to come again', async () => {
+  it('would not come to it in time is refused at once, and told when its turn would have come', async () => {
     const fleet = new HeldFleet(['x']);
-    for (let i = 0; i < 30; i += 1) void fleet.send('one', 9000).catch(() => {});
-    await expect(fleet.send('late', 10_000)).rejects.toMatchObject({
-      code: 'overloaded',
-      retryAfterMs: expect.any(Number),
-    });
-    expect(fleet.routers[0]?.wait.shed).toBeGreaterThan(0);
+    const refused: unknown[] = [];
+    for (let i = 0; i < 5; i += 1) void fleet.send('one', 9000).catch((error: unknown) => refused.push(error));
+    await fleet.advance(5);
+    // One is computed, three are before it: cold prompts go one after the other.
+    expect(refused).toEqual([expect.objectContaining({ code: 'overloaded', retryAfterMs: 36_000 })]);
+    expect(fleet.routers[0]?.wait.shed).toBe(1);
+    await fleet.advance(36_000);
+    void fleet.send('again', 9000);
+    await fleet.advance(5);
+    expect(fleet.order.at(-1)).toBe('again');
+  });
+
+  it('is hot is not refused for cold prompts before it, which leave other replicas to it', async () => {
+    const fleet = new HeldFleet(['x']);
+    for (let i = 0; i < 4; i += 1) void fleet.send('cold', 9000);
+    void fleet.send('hot', 200);
+    await fleet.advance(9000);
+    expect(fleet.order).toContain('hot');
+    await fleet.advance(30_000);
+    expect(fleet.routers[0]?.wait.shed).toBe(0);
   });
 });
 

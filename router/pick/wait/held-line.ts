@@ -112,12 +112,13 @@ export class HeldLine {
     });
   }
 
-  /** Seconds of prefill of those before one. */
-  secondsBefore(held: Held): number {
-    let before = 0;
+  /** Seconds of prefill of those before one, and of the cold ones among them. */
+  secondsBefore(held: Held): { all: number; cold: number } {
+    const before = { all: 0, cold: 0 };
     for (const place of this.#order) {
       if (place.held === held) break;
-      before += place.seconds;
+      before.all += place.seconds;
+      if (place.seconds > coldSeconds) before.cold += place.seconds;
     }
     return before;
   }

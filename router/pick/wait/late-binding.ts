@@ -1,6 +1,6 @@
 import { DispatchPass, type DispatchParts } from './dispatch-pass.ts';
 import { type Held, type HeldLine } from './held-line.ts';
-import { coldRoom, coldSeconds } from './prefill-slots.ts';
+import { coldRoom, coldSeconds, coldSlots } from './prefill-slots.ts';
 import { SlotGate } from './slot-gate.ts';
 
 /** What is known of replicas and flows, and who shares the slots. */
@@ -59,11 +59,21 @@ export class LateBinding {
     grants.tell(pool, heads, now);
   }
 
-  /** When a request that is held has its turn, milliseconds, if every replica computes what goes before it all the time. */
+  /**
+   * When a request that is held has its turn, milliseconds, if every replica computes what goes before it all the time, and
+   * the few that may compute cold prompts those before a cold one.
+   */
   turnInMs(pool: string, held: Held, line: HeldLine): number {
     const { waits, grants, clock } = this.#parts;
     const booked = waits(pool, clock.monotonic());
-    const all = booked.values().reduce((sum, wait) => sum + wait, line.secondsBefore(held) * grants.routers());
-    return (1000 * all) / Math.max(1, booked.size);
+    const before = line.secondsBefore(held);
+    const routers = grants.routers();
+    let [all, cold] = [before.all * routers, before.cold * routers];
+    for (const wait of booked.values()) {
+      all += wait;
+      if (wait > coldSeconds) cold += wait;
+    }
+    const isCold = (held.aim?.own ?? 0) > coldSeconds;
+    return 1000 * Math.max(all / Math.max(1, booked.size), isCold ? cold / coldSlots(booked.size) : 0);
   }
 }

@@ -10,9 +10,14 @@ export const coldSeconds = 1;
  */
 const coldShare = 1 / 8;
 
+/** How many of so many replicas compute cold prompts at a time. */
+export function coldSlots(replicas: number): number {
+  return Math.max(1, Math.floor(coldShare * replicas));
+}
+
 /** How many replicas may still get a cold prompt. `waits`: seconds of prefill that each has to compute. */
 export function coldRoom(waits: ReadonlyMap<string, number>): number {
   let cold = 0;
   for (const wait of waits.values()) if (wait > coldSeconds) cold += 1;
-  return Math.max(1, Math.floor(coldShare * waits.size)) - cold;
+  return coldSlots(waits.size) - cold;
 }
