@@ -1,8 +1,15 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { formatToken } from '#shared/runtime/access-token.ts';
 import { systemClock } from '#shared/runtime/clock.ts';
 import { freePort } from '#shared/runtime/http/free-port.ts';
+import { keyedHash } from '#shared/runtime/keyed-hash.ts';
+import { accessDocument, poolDocument, replicaAt } from '#shared/testing/documents.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { pauseProcess } from '#shared/testing/process-signals.ts';
 import { endAfterEach } from '#shared/testing/started.ts';
@@ -115,6 +122,48 @@ describe('a router of two processes', () => {
     await stopping;
     expect([load.errors, load.whole()]).toEqual([[], 4]);
     expect(await route.ended).toBe(0);
+  });
+
+  it('is what FAIRWAY_PROCESSES makes of a router of any kind; what is wrong with all is said once', async () => {
+    const upstream = await started.use(startScriptedUpstream(talk(1)));
+    const [folder, hashKey] = [await started.folder('fairway-processes-'), randomBytes(32)];
+    const [token, pool] = [
+      formatToken('access', randomBytes(24)),
+      poolDocument({ replicas: [replicaAt(upstream.port)] }),
+    ];
+    const access = accessDocument({ ...pool, hashes: [keyedHash(hashKey, token)] });
+    const [file, port, adminPort] = [join(folder, 'edge.json'), await freePort(), await freePort()];
+    await writeFile(file, JSON.stringify({ access: [access], pools: [pool] }));
+    const env = {
+      FAIRWAY_EDGE_FILE: file,
+      FAIRWAY_VPC_ID: pool.vpcId,
+      FAIRWAY_TOKEN_HASH_KEY: hashKey.toString('base64url'),
+      FAIRWAY_STATE_DIR: folder,
+      FAIRWAY_PROPAGATION_MS: '0',
+      FAIRWAY_PROCESSES: '2',
+      FAIRWAY_PORT: String(port),
+      FAIRWAY_ADMIN_PORT: String(adminPort),
+    };
+    const start = () => {
+      const stdio = ['ignore', 'pipe', 'inherit'] as const;
+      return started.child(
+        spawn(process.execPath, ['router/main.ts'], { env: { ...process.env, ...env }, stdio: [...stdio] }),
+      );
+    };
+    const router = start();
+    await eventually(async () => expect((await fetch(`http://127.0.0.1:${adminPort}/readyz`)).status).toBe(200));
+    const body = JSON.stringify({ model: 'test-model', stream: true, messages: [{ role: 'user', content: 'hi' }] });
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const reply = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, { method: 'POST', headers, body });
+    expect(await reply.text()).toContain('word 0');
+    const second = start();
+    let said = '';
+    second.stdout?.on('data', (text: Buffer) => (said += text.toString()));
+    expect(await once(second, 'exit')).toEqual([1, null]);
+    expect(said.split('"service.failed"')).toHaveLength(2);
+    expect(said).toContain(`Port ${port} on 127.0.0.1 is taken.`);
+    router.kill('SIGTERM');
+    expect(await once(router, 'exit')).toEqual([0, null]);
   });
 
   it.runIf(process.platform === 'linux')('may have a socket each', async () => {
