@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { environment } from '#shared/runtime/environment.ts';
 import { killChild } from '#shared/testing/process-signals.ts';
 import { treeCpuMs } from '../process-cpu.ts';
 
@@ -13,10 +14,11 @@ export interface BenchProcess extends AsyncDisposable {
   hear<T>(): Promise<T>;
 }
 
-/** Starts a file of this folder with its job. */
-export function startProcess(file: 'replica' | 'load' | 'floor', job: unknown): BenchProcess {
+/** Starts a file of this folder with its job, and more in its environment. */
+export function startProcess(file: 'replica' | 'load' | 'floor', job: unknown, env = {}): BenchProcess {
   const child = spawn(process.execPath, [join(import.meta.dirname, `${file}.ts`)], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...environment(), ...env },
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const say = (value: unknown): void => void child.stdin.write(`${JSON.stringify(value)}\n`);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startRedisServer } from '#shared/testing/redis-server.ts';
 import { cells, type Cell } from './cells.ts';
+import { writeLocalTls } from './local-tls.ts';
 import { measure, type Measured } from './measure.ts';
 import {
   directTo,
@@ -21,6 +22,8 @@ export interface CompareOptions {
   readonly seed: number;
   /** The router shares its ledger through a Redis. */
   readonly redis: boolean;
+  /** Clients and replicas speak TLS. */
+  readonly tls: boolean;
   /** Another checkout whose router is measured, too. */
   readonly beside?: string | undefined;
   /** Of the cells, the one of this name alone. */
@@ -42,8 +45,9 @@ export async function compare(options: CompareOptions): Promise<Run[]> {
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'fairway-hot-path-'));
   stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-  const replicas = await startReplicas(stack, { processes: 2, ports: 4, paceMs: 1 });
-  const targets = await startTargets({ stack, folder }, replicas.ports, options);
+  const place = { stack, folder, tls: options.tls ? await writeLocalTls(folder) : undefined };
+  const replicas = await startReplicas(place, { processes: 2, ports: 4, paceMs: 1 });
+  const targets = await startTargets(place, replicas.ports, options);
   const share = options.tiny === true ? 0.01 : 1;
   const runs: Run[] = [];
   for (let round = 0; round <= options.rounds; round += 1) {
@@ -51,7 +55,7 @@ export async function compare(options: CompareOptions): Promise<Run[]> {
     const turn = [...targets.slice(first), ...targets.slice(0, first)];
     for (const cell of cells.filter(({ name }) => options.only === undefined || name === options.only)) {
       const job = { ...cell, requests: Math.max(cell.connections, Math.round(cell.requests * share)) };
-      const everybody = cell.isAlone === true ? [directTo(replicas.ports[0] ?? 0), ...turn] : turn;
+      const everybody = cell.isAlone === true ? [directTo(replicas.ports[0] ?? 0, place), ...turn] : turn;
       for (const target of everybody) {
         const measured = await measure(target, { ...job, seed: options.seed + round }, replicas.cpuMs);
         process.stderr.write(`round ${round}  ${cell.name}  ${target.name}  ${measured.cpu.toFixed(3)} ms\n`);

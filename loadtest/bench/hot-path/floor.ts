@@ -1,15 +1,19 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { Pool } from 'undici';
+import { readTlsFiles, type TlsFiles } from '#shared/runtime/tls/tls-files.ts';
 import { hear, say } from './lines.ts';
 
 /** What Node's own server and undici cost without a router: bodies are taken whole and go to the replicas by turns. */
-const { ports } = await hear<{ ports: number[] }>();
-const pools = ports.map((port) => new Pool(`http://127.0.0.1:${port}`, { pipelining: 1 }));
+const { ports, tls } = await hear<{ ports: number[]; tls?: TlsFiles }>();
+const identity = tls && (await readTlsFiles(tls));
+const origin = identity === undefined ? 'http://127.0.0.1' : 'https://localhost';
+const pools = ports.map((port) => new Pool(`${origin}:${port}`, { pipelining: 1, allowH2: false }));
 let turn = 0;
 
-const server = createServer((incoming, outgoing) => {
+const serve: RequestListener = (incoming, outgoing) => {
   const pieces: Buffer[] = [];
   const { method = 'GET', url: path = '/' } = incoming;
   incoming.on('data', (piece: Buffer) => pieces.push(piece));
@@ -32,7 +36,8 @@ const server = createServer((incoming, outgoing) => {
       },
     );
   });
-});
+};
+const server = identity === undefined ? createServer(serve) : createTlsServer(identity, serve);
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
 say({ port: (server.address() as AddressInfo).port });

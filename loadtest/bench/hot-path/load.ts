@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { chatBodies } from './bodies.ts';
 import { hear, say } from './lines.ts';
 
@@ -11,6 +12,8 @@ export interface LoadJob {
   readonly bodyBytes: number;
   readonly chunks: number;
   readonly seed: number;
+  /** Speaks TLS, and asks for no certificate. */
+  readonly tls: boolean;
 }
 
 /** What clients saw: times to the first content, milliseconds. */
@@ -76,7 +79,9 @@ function client(socket: Socket): Promise<void> {
 const sockets = await Promise.all(
   Array.from({ length: job.connections }, () => {
     const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-    const socket = connect(job.port, '127.0.0.1', () => resolve(socket)).on('error', reject);
+    const place = { port: job.port, host: '127.0.0.1', rejectUnauthorized: false };
+    const connected = (): void => resolve(socket);
+    const socket = (job.tls ? connectTls(place, connected) : connect(place, connected)).on('error', reject);
     return promise;
   }),
 );

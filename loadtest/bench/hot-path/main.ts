@@ -1,5 +1,5 @@
 /**
- * Run: node setup.mjs loadtest/bench/hot-path/main.ts [--rounds 5] [--seed 1] [--redis] [--cpu-profile] [--only CELL] [--beside CHECKOUT] [--out FILE]
+ * Run: node setup.mjs loadtest/bench/hot-path/main.ts [--rounds 5] [--seed 1] [--redis] [--tls] [--cpu-profile] [--only CELL] [--beside CHECKOUT] [--out FILE]
  *
  * What a request costs the router, beside nginx and beside a proxy of Node alone, in turns in the same run. Linux only. nginx
  * is taken from PATH; without it the router is told beside Node alone. About a minute a round on a quiet machine.
@@ -19,13 +19,14 @@ const { values } = parseArgs({
     only: { type: 'string' },
     beside: { type: 'string' },
     redis: { type: 'boolean', default: false },
+    tls: { type: 'boolean', default: false },
     'cpu-profile': { type: 'boolean', default: false },
     out: { type: 'string', default: join(root, 'loadtest/report/hot-path.md') },
   },
 });
 
-const { redis, only, beside } = values;
-const options = { rounds: Number(values.rounds), seed: Number(values.seed), redis, only, beside };
+const { redis, tls, only, beside } = values;
+const options = { rounds: Number(values.rounds), seed: Number(values.seed), redis, tls, only, beside };
 if (values['cpu-profile']) {
   const text = await profileRouter(options);
   await writeFile(join(root, 'loadtest/report/hot-path-profile.md'), text);

@@ -15,10 +15,10 @@ export interface Measured {
 /** Asks a target; bodies of the same seed are the same. */
 export async function measure(
   target: Target,
-  job: Omit<LoadJob, 'port' | 'token'>,
+  job: Omit<LoadJob, 'port' | 'token' | 'tls'>,
   replicasCpuMs: () => Promise<number>,
 ): Promise<Measured> {
-  await using load = startProcess('load', { ...job, port: target.port, token: target.token });
+  await using load = startProcess('load', { ...job, port: target.port, token: target.token, tls: target.tls });
   await load.hear();
   const [before, replicasBefore, loadBefore] = await Promise.all([target.cpuMs(), replicasCpuMs(), load.cpuMs()]);
   load.say('go');

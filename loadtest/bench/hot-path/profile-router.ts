@@ -11,7 +11,7 @@ import { startReplicas, startRouter } from './targets.ts';
 const toldMax = 25;
 
 /** Where a router's CPU goes, cell by cell: the functions that take most by themselves, as Markdown. */
-export async function profileRouter({ seed, only }: CompareOptions): Promise<string> {
+export async function profileRouter({ seed, only }: Pick<CompareOptions, 'seed' | 'only'>): Promise<string> {
   const lines = [
     '# Where the router’s CPU goes',
     '',
@@ -22,7 +22,7 @@ export async function profileRouter({ seed, only }: CompareOptions): Promise<str
     await using stack = new AsyncDisposableStack();
     const folder = await mkdtemp(join(tmpdir(), 'fairway-hot-path-'));
     stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-    const replicas = await startReplicas(stack, { processes: 2, ports: 4, paceMs: 1 });
+    const replicas = await startReplicas({ stack }, { processes: 2, ports: 4, paceMs: 1 });
     const nodeFlags = ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=200'];
     const router = await startRouter({ stack, folder }, replicas.ports, { nodeFlags });
     await measure(router, { ...cell, seed }, replicas.cpuMs);

@@ -1,11 +1,15 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { readTlsFiles, type TlsFiles } from '#shared/runtime/tls/tls-files.ts';
 import { hear, say } from './lines.ts';
 
 /** An engine that is never the bottleneck: how many of them in this process, and the time between two events of a stream, ms. */
 export interface ReplicaJob {
   readonly ports: number;
   readonly paceMs: number;
+  /** Speaks TLS. */
+  readonly tls?: TlsFiles | undefined;
 }
 
 /** What is looked at of a body, for `max_tokens`. */
@@ -107,8 +111,10 @@ function serve(socket: Socket): void {
 }
 
 const ports: number[] = [];
+const identity = job.tls && (await readTlsFiles(job.tls));
 for (let each = 0; each < job.ports; each += 1) {
-  const server = createServer(serve).listen({ port: 0, host: '127.0.0.1', backlog: 4096 });
+  const server = identity === undefined ? createServer(serve) : createTlsServer(identity, serve);
+  server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 });
   await once(server, 'listening');
   ports.push((server.address() as AddressInfo).port);
 }

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { access, constants, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { formatToken } from '#shared/runtime/access-token.ts';
 import { environment } from '#shared/runtime/environment.ts';
@@ -14,14 +15,16 @@ import { routerNodeFlags } from '../../../router/admit/node-flags.ts';
 import { root } from '../clone.ts';
 import { treeCpuMs } from '../process-cpu.ts';
 import { treeMemory } from '../tree-memory.ts';
-import { model } from './bodies.ts';
 import { startProcess } from './bench-process.ts';
+import { model } from './bodies.ts';
+import { trusting, type LocalTls } from './local-tls.ts';
 
 /** Something that stands between clients and replicas; `direct` is nothing. */
 export interface Target {
   readonly name: string;
   readonly port: number;
   readonly token: string;
+  readonly tls: boolean;
   cpuMs(): Promise<number>;
   rssBytes(): Promise<number>;
 }
@@ -33,18 +36,20 @@ export interface RouterTarget extends Target {
   stop(): Promise<void>;
 }
 
-/** Where all that is started ends, and its files are. */
+/** Where all that is started ends, its files are, and what it speaks. */
 export interface Place {
   readonly stack: AsyncDisposableStack;
   readonly folder: string;
+  /** Both sides speak TLS, with a certificate for `localhost`. */
+  readonly tls?: LocalTls | undefined;
 }
 
 /** Engines in so many processes: the ports of all of them. */
 export async function startReplicas(
-  stack: AsyncDisposableStack,
+  { stack, tls }: Pick<Place, 'stack' | 'tls'>,
   { processes, ports, paceMs }: { processes: number; ports: number; paceMs: number },
 ): Promise<{ ports: number[]; cpuMs: () => Promise<number> }> {
-  const started = Array.from({ length: processes }, () => stack.use(startProcess('replica', { ports, paceMs })));
+  const started = Array.from({ length: processes }, () => stack.use(startProcess('replica', { ports, paceMs, tls })));
   const places = await Promise.all(started.map((one) => one.hear<{ ports: number[] }>()));
   const cpuMs = async (): Promise<number> => {
     const times = await Promise.all(started.map((one) => one.cpuMs()));
@@ -54,16 +59,16 @@ export async function startReplicas(
 }
 
 /** A replica without anything before it. */
-export function directTo(port: number): Target {
+export function directTo(port: number, { tls }: Pick<Place, 'tls'>): Target {
   const nothing = (): Promise<number> => Promise.resolve(0);
-  return { name: 'direct', port, token: 'none', cpuMs: nothing, rssBytes: nothing };
+  return { name: 'direct', port, token: 'none', tls: tls !== undefined, cpuMs: nothing, rssBytes: nothing };
 }
 
 /** A proxy of Node's server and undici, without a router. */
-export async function startFloor({ stack }: Place, ports: readonly number[]): Promise<Target> {
-  const floor = stack.use(startProcess('floor', { ports }));
+export async function startFloor({ stack, tls }: Place, ports: readonly number[]): Promise<Target> {
+  const floor = stack.use(startProcess('floor', { ports, tls }, trusting(tls)));
   const { port } = await floor.hear<{ port: number }>();
-  return { name: 'Node alone', port, token: 'none', ...figuresOf(floor.pid) };
+  return { name: 'Node alone', port, token: 'none', tls: tls !== undefined, ...figuresOf(floor.pid) };
 }
 
 /** Whether there is an nginx on PATH. */
@@ -81,7 +86,11 @@ export async function findNginx(): Promise<string | undefined> {
 }
 
 /** nginx with one worker, which keeps its connections to the replicas and passes everything on as it comes. */
-export async function startNginx(nginx: string, { stack, folder }: Place, ports: readonly number[]): Promise<Target> {
+export async function startNginx(
+  nginx: string,
+  { stack, folder, tls }: Place,
+  ports: readonly number[],
+): Promise<Target> {
   const port = await freePort();
   const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder};`);
   const servers = ports.map((each) => `server 127.0.0.1:${each};`);
@@ -91,9 +100,10 @@ export async function startNginx(nginx: string, { stack, folder }: Place, ports:
       access_log off; keepalive_requests 1000000; client_max_body_size 16m; ${paths.join(' ')}
       upstream replicas { ${servers.join(' ')} keepalive 64; keepalive_requests 1000000; }
       server {
-        listen 127.0.0.1:${port} backlog=4096;
+        listen 127.0.0.1:${port} ${tls === undefined ? '' : 'ssl'} backlog=4096;
+        ${tls === undefined ? '' : `ssl_certificate ${tls.certFile}; ssl_certificate_key ${tls.keyFile};`}
         location / {
-          proxy_pass http://replicas; proxy_http_version 1.1; proxy_set_header Connection "";
+          proxy_pass ${tls === undefined ? 'http' : 'https'}://replicas; proxy_http_version 1.1; proxy_set_header Connection "";
           proxy_buffering off; proxy_request_buffering off;
         }
       }
@@ -102,13 +112,13 @@ export async function startNginx(nginx: string, { stack, folder }: Place, ports:
   await writeFile(file, text);
   const child = spawn(nginx, ['-c', file, '-p', folder, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'inherit'] });
   stack.defer(() => ended(child, 'SIGQUIT'));
-  await answers(`http://127.0.0.1:${port}/`);
-  return { name: 'nginx', port, token: 'none', ...figuresOf(child.pid ?? 0) };
+  await listens(port);
+  return { name: 'nginx', port, token: 'none', tls: tls !== undefined, ...figuresOf(child.pid ?? 0) };
 }
 
 /** A router as it runs in production; `checkout`: of another one. */
 export async function startRouter(
-  { stack, folder }: Place,
+  { stack, folder, tls }: Place,
   ports: readonly number[],
   {
     redisUrl = 'redis://127.0.0.1:1',
@@ -118,7 +128,11 @@ export async function startRouter(
 ): Promise<RouterTarget> {
   const token = formatToken('access', randomBytes(24));
   const hashKey = randomBytes(32);
-  const pool = poolDocument({ vpcId: randomUUID(), models: [model], replicas: ports.map((port) => replicaAt(port)) });
+  const pool = poolDocument({
+    vpcId: randomUUID(),
+    models: [model],
+    replicas: ports.map((port) => ({ ...replicaAt(port), ...(tls && { scheme: 'https', address: 'localhost' }) })),
+  });
   const edge = { access: [accessDocument({ ...pool, hashes: [keyedHash(hashKey, token)] })], pools: [pool] };
   const edgeFile = join(folder, `${pool.pool}.json`);
   await writeFile(edgeFile, JSON.stringify(edge));
@@ -136,6 +150,8 @@ export async function startRouter(
       FAIRWAY_ADMIN_PORT: String(adminPort),
       FAIRWAY_PROPAGATION_MS: '0',
       FAIRWAY_DRAIN_TIMEOUT_MS: '0',
+      ...(tls && { FAIRWAY_TLS_CERT_FILE: tls.certFile, FAIRWAY_TLS_KEY_FILE: tls.keyFile }),
+      ...trusting(tls),
     },
   });
   const stop = (): Promise<void> => ended(child, 'SIGTERM');
@@ -145,6 +161,7 @@ export async function startRouter(
     name: checkout === undefined ? 'Fairway' : 'Fairway before',
     port,
     token,
+    tls: tls !== undefined,
     adminPort,
     stop,
     ...figuresOf(child.pid ?? 0),
@@ -163,6 +180,17 @@ async function answers(url: string): Promise<void> {
     const response = await fetch(url);
     await response.arrayBuffer();
     if (response.status >= 500) throw new Error(`${url} answers ${response.status}`);
+  });
+}
+
+async function listens(port: number): Promise<void> {
+  await eventually(async () => {
+    const socket = connect(port, '127.0.0.1');
+    try {
+      await once(socket, 'connect');
+    } finally {
+      socket.destroy();
+    }
   });
 }
 
