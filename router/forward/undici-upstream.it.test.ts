@@ -81,6 +81,47 @@ describe('UndiciUpstream', () => {
     }
   });
 
+  it.each<[string, string, string]>([
+    [
+      'chunks with extensions, and trailers',
+      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;a=b\r\nx\r\n2\r\nyz\r\n0\r\nt: u\r\n\r\n',
+      'xyz, end',
+    ],
+    ['a body that ends with its connection', 'HTTP/1.0 200 OK\r\n\r\nxyz', 'xyz, end'],
+    [
+      'both lengths',
+      'HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n3\r\nxyz\r\n0\r\n\r\n',
+      'reset',
+    ],
+    ['two lengths', 'HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nxyzw', 'reset'],
+    ['less than its length', 'HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nxyz', 'xyz, reset'],
+  ])('reads what a server sends, cut anywhere: %s', async (_, answer, outcome) => {
+    await using server = createServer((socket) => {
+      socket.setNoDelay(true).on('error', () => {});
+      socket.once('data', () => {
+        const send = (at: number): void => {
+          if (at === answer.length) socket.end();
+          else socket.write(answer.charAt(at), () => setImmediate(send, at + 1));
+        };
+        send(0);
+      });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    await using upstream = new UndiciUpstream({ connectTimeoutMs: 1000 });
+    const target = { replicaId: 'a', address: '127.0.0.1', port: (server.address() as AddressInfo).port };
+    let body = '';
+    const seen = await new Promise<string>((resolve) =>
+      upstream.send(target, request, {
+        onSent: () => {},
+        onHead: () => {},
+        onData: (chunk) => void (body += chunk.toString()),
+        onEnd: () => resolve(`${body}, end`),
+        onFailure: ({ kind }) => resolve(body === '' ? kind : `${body}, ${kind}`),
+      }),
+    );
+    expect(seen).toBe(outcome);
+  });
+
   it('brings no more per turn of the event loop than it may, of all answers together, and all of it', async () => {
     const bytes = 1e6;
     await using server = await startScriptedUpstream(({ response }) => void response.end(Buffer.alloc(bytes, 'x')));
