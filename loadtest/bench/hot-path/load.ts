@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { chatBodies } from './bodies.ts';
 import { hear, say } from './lines.ts';
@@ -12,6 +13,8 @@ export interface LoadJob {
   readonly bodyBytes: number;
   readonly chunks: number;
   readonly seed: number;
+  /** Connections begin within so many milliseconds, evenly (default: at once). */
+  readonly rampMs?: number;
   /** Speaks TLS, and asks for no certificate. */
   readonly tls: boolean;
 }
@@ -68,7 +71,8 @@ function client(socket: Socket): Promise<void> {
       }
       tail = (tail + piece.toString('latin1', Math.max(0, piece.length - tailBytes))).slice(-tailBytes);
       if (!tail.endsWith('0\r\n\r\n')) return;
-      if (!endMark.test(tail)) return reject(new Error(`an answer ended with ${JSON.stringify(piece.toString())}`));
+      if (askedAt > 0 || !endMark.test(tail))
+        return reject(new Error(`an answer ended with ${JSON.stringify(piece.toString())}`));
       ask();
     });
     socket.on('close', () => reject(new Error('a connection was closed')));
@@ -88,5 +92,10 @@ const sockets = await Promise.all(
 say({ ready: sockets.length });
 await hear();
 const startedAt = performance.now();
-await Promise.all(sockets.map(client));
+await Promise.all(
+  sockets.map(async (socket, at) => {
+    await delay(((job.rampMs ?? 0) * at) / sockets.length);
+    await client(socket);
+  }),
+);
 say({ ttftMs, seconds: (performance.now() - startedAt) / 1000 } satisfies LoadResult);

@@ -1,5 +1,5 @@
 /**
- * Run: node setup.mjs loadtest/bench/hot-path/main.ts [--rounds 5] [--seed 1] [--redis] [--tls] [--cpu-profile] [--only CELL] [--beside CHECKOUT] [--out FILE]
+ * Run: node setup.mjs loadtest/bench/hot-path/main.ts [--rounds 5] [--seed 1] [--redis] [--tls] [--cpu-profile | --crowds] [--only CELL] [--beside CHECKOUT] [--out FILE]
  *
  * What a request costs the router, beside nginx and beside a proxy of Node alone, in turns in the same run. Linux only. nginx
  * is taken from PATH; without it the router is told beside Node alone. About a minute a round on a quiet machine.
@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { join } from 'node:path';
 import { root } from '../clone.ts';
 import { compare } from './compare.ts';
+import { measureCrowds } from './crowds.ts';
 import { profileRouter } from './profile-router.ts';
 import { report } from './report.ts';
 
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     beside: { type: 'string' },
     redis: { type: 'boolean', default: false },
     tls: { type: 'boolean', default: false },
+    crowds: { type: 'boolean', default: false },
     'cpu-profile': { type: 'boolean', default: false },
     out: { type: 'string', default: join(root, 'loadtest/report/hot-path.md') },
   },
@@ -27,7 +29,11 @@ const { values } = parseArgs({
 
 const { redis, tls, only, beside } = values;
 const options = { rounds: Number(values.rounds), seed: Number(values.seed), redis, tls, only, beside };
-if (values['cpu-profile']) {
+if (values.crowds) {
+  const text = await measureCrowds();
+  await writeFile(join(root, 'loadtest/report/hot-path-crowds.md'), text);
+  process.stdout.write(text);
+} else if (values['cpu-profile']) {
   const text = await profileRouter(options);
   await writeFile(join(root, 'loadtest/report/hot-path-profile.md'), text);
   process.stdout.write(text);

@@ -124,7 +124,13 @@ export async function startRouter(
     redisUrl = 'redis://127.0.0.1:1',
     nodeFlags = [],
     checkout,
-  }: { redisUrl?: string | undefined; nodeFlags?: readonly string[]; checkout?: string } = {},
+    env = {},
+  }: {
+    redisUrl?: string | undefined;
+    nodeFlags?: readonly string[];
+    checkout?: string;
+    env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<RouterTarget> {
   const token = formatToken('access', randomBytes(24));
   const hashKey = randomBytes(32);
@@ -152,6 +158,7 @@ export async function startRouter(
       FAIRWAY_DRAIN_TIMEOUT_MS: '0',
       ...(tls && { FAIRWAY_TLS_CERT_FILE: tls.certFile, FAIRWAY_TLS_KEY_FILE: tls.keyFile }),
       ...trusting(tls),
+      ...env,
     },
   });
   const stop = (): Promise<void> => ended(child, 'SIGTERM');
