@@ -58,8 +58,9 @@ export class Granters {
   #look(now: number): void {
     if (now - this.#lookedAt < lookEveryMs) return;
     this.#lookedAt = now;
+    for (const [peer, at] of this.#heardAt) if (now - at > silentMs) this.#heardAt.delete(peer);
     const { router, epoch, peers } = this.#parts;
-    const heard = peers().filter((peer) => now - (this.#heardAt.get(peer.router) ?? 0) <= silentMs);
+    const heard = peers().filter((peer) => this.#heardAt.has(peer.router));
     const live = new Map([{ router, epoch }, ...heard].map((one) => [`${one.router}:${one.epoch}`, one.router]));
     if (live.size === this.#live.size && [...live.keys()].every((id) => this.#live.has(id))) return;
     this.#live = live;

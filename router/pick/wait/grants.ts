@@ -25,8 +25,8 @@ export interface GrantsParts extends GrantersParts {
 
 /** Longest time that a slot stays empty for want of a message, milliseconds. */
 const holdMs = 40;
-/** Wants are told again after this, and forgotten after four times of it, milliseconds. */
-const repeatMs = 250;
+/** Wants are told again after this, and forgotten when that has not come for four times, milliseconds. */
+const [repeatMs, toldMs] = [250, 1000] as const;
 
 interface Told {
   readonly seq: number;
@@ -55,7 +55,7 @@ export class Grants {
   readonly #granters: Granters;
   /** By pool and router. */
   readonly #told = new Map<string, Map<string, Told>>();
-  readonly #grantSeqs = new Map<string, number>();
+  readonly #granted = new Map<string, Pick<Told, 'seq' | 'at'>>();
   /** By replica. */
   readonly #kept = new Map<string, Kept>();
   /** Slots that this router waits for and sees free: since when, and when it looked last. */
@@ -80,8 +80,8 @@ export class Grants {
       if (message.seq <= (told.get(message.from)?.seq ?? 0)) return;
       told.set(message.from, { seq: message.seq, at: now, wants: message.wants });
     }
-    if (message.kind !== 'grant' || message.seq <= (this.#grantSeqs.get(message.from) ?? 0)) return;
-    this.#grantSeqs.set(message.from, message.seq);
+    if (message.kind !== 'grant' || message.seq <= (this.#granted.get(message.from)?.seq ?? 0)) return;
+    this.#granted.set(message.from, { seq: message.seq, at: now });
     const { owner, replica, seconds } = message;
     if (owner === this.#parts.router) this.counts.received += 1;
     this.#kept.set(replica, { owner, until: now + holdMs, seconds });
@@ -89,6 +89,7 @@ export class Grants {
 
   /** Pools of which others want something from this router. */
   asked(now: number): string[] {
+    this.#forget(now);
     return [...this.#told.keys()].filter((pool) => this.wantsOf(pool, now).length > 0);
   }
 
@@ -97,7 +98,7 @@ export class Grants {
     const { router } = this.#parts;
     const all: PeerWant[] = [];
     for (const [peer, { at, wants }] of this.#told.get(pool) ?? []) {
-      if (now - at > 4 * repeatMs) continue;
+      if (now - at > toldMs) continue;
       for (const want of wants)
         if (this.granterOf(slotOf(pool, want), now) === router)
           all.push({ ...want, ageMs: want.ageMs + now - at, router: peer });
@@ -187,6 +188,18 @@ export class Grants {
       else this.#sent.set(key, { text, at: now });
       publish({ kind: 'want', from, to, seq: (this.#seq += 1), pool, wants: its });
     }
+  }
+
+  /** What is over: routers and replicas come and go. */
+  #forget(now: number): void {
+    for (const [pool, told] of this.#told) {
+      for (const [router, { at }] of told) if (now - at > toldMs) told.delete(router);
+      if (told.size === 0) this.#told.delete(pool);
+    }
+    for (const [router, { at }] of this.#granted) if (now - at > toldMs) this.#granted.delete(router);
+    for (const [replica, { until }] of this.#kept) if (until <= now) this.#kept.delete(replica);
+    for (const [slot, { seenAt }] of this.#free) if (now - seenAt > holdMs) this.#free.delete(slot);
+    for (const [slot, until] of this.#sharedUntil) if (until <= now) this.#sharedUntil.delete(slot);
   }
 
   /** How long this router has waited for a slot that is free. Who has not looked for a while begins anew. */
