@@ -264,3 +264,34 @@ describe('findUsage', () => {
     });
   });
 });
+
+describe('an event behind the first content is read alike, at a glance and with care', () => {
+  const first = 'data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}\n\n';
+  const choice = '"choices":[{"index":0,"delta":{"content":"b"},"finish_reason":null}]';
+  const usage = '"usage":{"prompt_tokens":7,"completion_tokens":2}';
+  it.each([
+    `{${choice}}`,
+    `{ "choices" : [ { "delta" : { "content" : "b" } } ] }`,
+    `{${choice},"usage":null}`,
+    `{${choice},${usage}}`,
+    `{"choices":[],${usage}}`,
+    `{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`,
+    `{"choices":[{"index":0,"delta":{},"finish_reason": "length"}]}`,
+    `{"choices":[{"index":0,"delta":{"content":"b"},"finish_reason":""}]}`,
+    `{"choices":[{"index":0,"delta":{"content":"\\"error\\" \\"usage\\": {} \\"finish_reason\\": \\"x\\""},"finish_reason":null}]}`,
+    `{"error":{"message":"dead"}}`,
+    `{"error":{"message":"dead"},${choice}}`,
+    `{"error":null,${choice}}`,
+    `{${choice},"error":{"message":"dead"}}`,
+    '{"object":"x"}',
+    '{}',
+    '[DONE]',
+  ])('%s', (data) => {
+    const asked = { stream_options: { include_usage: true } };
+    const glanced = read(readerOf(asked), first, `data: ${data}\n\n`);
+    // Behind a comment it is no event of one line.
+    const cared = read(readerOf(asked), first, `: x\ndata: ${data}\n\n`);
+    const events = cared.events.map(([kind, bytes]) => [kind, bytes?.replace(': x\n', '')]);
+    expect(glanced).toEqual({ ...cared, events });
+  });
+});
