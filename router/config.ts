@@ -127,8 +127,10 @@ export const routerConfigSchema = z.object({
     .describe('how long requests stay on a replica that has stalled while no other can take them: it may go on'),
   FAIRWAY_LATE_BINDING: z
     .enum(['on', 'off'])
-    .default('off')
-    .describe('`on`: requests wait in the router while the replica for each computes other prompts, short ones first'),
+    .default('on')
+    .describe(
+      '`on`: cold prompts, and those of flows that have had more than their share, wait in the router while caches are full of what others use',
+    ),
   FAIRWAY_FIRST_TOKEN_TIMEOUT_MS: count(1).default(180_000).describe('longest wait for a stream’s first content'),
   FAIRWAY_TOKEN_IDLE_TIMEOUT_MS: count(1).default(60_000).describe('longest pause between two frames of a stream'),
   FAIRWAY_ANSWER_TIMEOUT_MS: count(1).default(900_000).describe('longest time for an answer that is not streamed'),

@@ -10,7 +10,8 @@ function suffering(...faults: Fault[]): ReturnType<typeof simulate> {
   return simulate(scenarioSchema.parse({ ...calm, faults }));
 }
 
-describe('a fault', () => {
+// Simulations compute for seconds; on a busy machine that takes longer.
+describe('a fault', { timeout: 120_000 }, () => {
   it('of Redis breaks nothing, and is seen in the caches that are missed', async () => {
     const shared = await suffering();
     const alone = await suffering({ kind: 'redis', at: 60, seconds: 240 });

@@ -33,8 +33,8 @@ const textSchema = z.strictObject({
   policy: z.enum([...policies.options, ...rivalNames]).default('affinity'),
   /** Clients name their conversations. */
   sessionHeader: z.boolean().default(false),
-  /** Routers hold requests while the replicas for them compute others. */
-  lateBinding: z.boolean().default(false),
+  /** Routers hold requests that would put others back. */
+  lateBinding: z.boolean().default(true),
   preset: z.enum(presetNames).default('30b-a3b-h200'),
   /** Tokens of a KV block. The presets have 16; larger ones cost some cached tokens per turn, and save time. */
   kvBlockTokens: z.int().min(1).default(256),

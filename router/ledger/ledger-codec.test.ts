@@ -14,6 +14,7 @@ const load = fc.record({
   prefillDoneIn: figure,
   privateContextTokens: fc.nat(),
   reservedOutputTokens: fc.nat(),
+  coldPrompts: fc.nat(),
 });
 const answer = { replica: id, process: id, root: key, tip: key, bytes: figure };
 const message: fc.Arbitrary<LedgerMessage> = fc.oneof(

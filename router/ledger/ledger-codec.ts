@@ -58,6 +58,8 @@ const load = z.object({
   prefillDoneIn: figure,
   privateContextTokens: z.number(),
   reservedOutputTokens: z.number(),
+  // A router that does not know of them has none.
+  coldPrompts: z.number().default(0),
 });
 const row = z.object({ router: id, epoch: z.int(), seq: z.int(), replicas: entries(load) });
 const flows = z.codec(
@@ -69,7 +71,6 @@ const flows = z.codec(
   },
 );
 const served = z.object({ router: id, epoch: z.int(), seq: z.int(), flows });
-const want = z.object({ replica: id, cost: figure, seconds: figure, ageMs: figure });
 const news = z.object({
   replica: id,
   parentTip: key,
@@ -131,9 +132,9 @@ const message = z.discriminatedUnion('kind', [
     to: id,
     seq: z.int(),
     pool: id,
-    wants: z.array(want).max(entriesMax).readonly(),
+    want: z.object({ cost: figure, ageMs: figure }).exactOptional(),
   }),
-  z.object({ kind: z.literal('grant'), from: id, owner: id, seq: z.int(), replica: id, seconds: figure }),
+  z.object({ kind: z.literal('grant'), from: id, owner: id, seq: z.int(), pool: id }),
   z.object({ kind: z.literal('hello'), from: id }),
 ]);
 const batch = z.object({ v: z.literal(1), sender: id, messages: z.array(message).max(messagesMax) });

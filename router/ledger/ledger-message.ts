@@ -58,7 +58,7 @@ export type LedgerMessage =
       readonly signals: ReplicaSignals;
       readonly cache?: CacheNews;
     }
-  /** What the sender has waiting for replicas whose prefill slots the addressee grants: the best of each, whole. */
+  /** The first that the sender has waiting for a slot of a pool whose slots the addressee grants; absent: none any more. */
   | {
       readonly kind: 'want';
       readonly from: string;
@@ -66,23 +66,16 @@ export type LedgerMessage =
       /** Grows with every message of the sender. */
       readonly seq: number;
       readonly pool: string;
-      /** Cost and prefill in seconds, and how long it has waited. */
-      readonly wants: readonly {
-        readonly replica: string;
-        readonly cost: number;
-        readonly seconds: number;
-        readonly ageMs: number;
-      }[];
+      /** What decides who goes first, seconds, and how long it has waited. */
+      readonly want?: { readonly cost: number; readonly ageMs: number };
     }
-  /** A replica's free slot is for this router now, for a moment. */
+  /** A free slot of a pool is for this router now, for a moment. */
   | {
       readonly kind: 'grant';
       readonly from: string;
       readonly owner: string;
       readonly seq: number;
-      readonly replica: string;
-      /** Of prefill that it is for. */
-      readonly seconds: number;
+      readonly pool: string;
     }
   /** The sender is here, for the first time or again, and may have told others less than it knows. */
   | { readonly kind: 'hello'; readonly from: string };

@@ -22,7 +22,7 @@ export interface BookingsParts extends OpenAttemptsParts, UsageParts {
   readonly kept: (key: string, answer: KeptAnswer) => void;
   /** A slot of the pool was given back. */
   readonly released: (pool: string) => void;
-  /** A replica has computed a prompt: it has a prefill slot free. */
+  /** A replica has computed a prompt: others that are held may go. */
   readonly computed: () => void;
   /** Replicas of some pool stand in another light. */
   readonly changed: () => void;
@@ -34,6 +34,8 @@ export interface Choice {
   readonly reason: string;
   readonly scores: Slot['scores'];
   readonly match: PrefixMatch;
+  /** Its conversation is not in the cache any more. */
+  readonly isCold: boolean;
 }
 
 /** Work of an output token beside that of an uncached prompt token (VTC, Sheng et al. 2024). */
@@ -91,7 +93,7 @@ export class Bookings {
   /** Books an attempt at once. */
   book(pool: PoolDocument, { work, tried }: { work: Work; tried: Tried }, choice: Choice): Slot {
     const { bytesPerToken, health, clock } = this.#parts;
-    const { replica, reason, scores, match } = choice;
+    const { replica, reason, scores, match, isCold } = choice;
     const startedAt = clock.monotonic();
     const expected = cacheExpecter(bytesPerToken, work)(match);
     const booking: Booking = {
@@ -112,7 +114,13 @@ export class Bookings {
     const prefillSecondsLeft = this.#open.add(booking);
     const { privateContextTokens, predictedCachedTokens } = expected;
     this.#parts.table.flows.served(work.flow, Math.max(0, privateContextTokens), startedAt);
-    const load = { inFlight: 1, prefillSecondsLeft, privateContextTokens, reservedOutputTokens: work.maxTokens };
+    const load = {
+      inFlight: 1,
+      prefillSecondsLeft,
+      privateContextTokens,
+      reservedOutputTokens: work.maxTokens,
+      coldPrompts: Number(isCold),
+    };
     this.#change(booking, load);
     const slot: BookedSlot = this.#slot(booking, { replica, reason, scores, predictedCachedTokens });
     return slot;
@@ -162,7 +170,7 @@ export class Bookings {
 
   #computed(booking: Booking): void {
     if (booking.load.prefillSecondsLeft <= 0) return;
-    this.#change(booking, { ...booking.load, prefillSecondsLeft: 0 });
+    this.#change(booking, { ...booking.load, prefillSecondsLeft: 0, coldPrompts: 0 });
     this.#parts.computed();
   }
 

@@ -8,7 +8,7 @@ export interface BrainFigures {
   readonly heldForSlot: number;
   /** Requests that were refused since their turn would have come too late. */
   readonly shed: number;
-  /** Prefill slots that this router gave to others, got from others, and took without a grant since none had come. */
+  /** Slots of cold prompts that this router gave to others, got from others, and took without a grant since none had come. */
   readonly grants: Readonly<Record<'given' | 'received' | 'lost', number>>;
   /** In flight on replicas, of all routers. */
   readonly clusterInFlight: number;

@@ -268,7 +268,7 @@ export class Brain implements Picker, Disposable {
 
   #lateBinding(): LateBinding {
     return new LateBinding({
-      waits: (pool, now) => this.#picker.waits(pool, now),
+      loads: (pool, now) => this.#picker.loads(pool, now),
       workOf: (flow, now) => this.table.flows.workOf(flow, now),
       grants: this.#grants,
       clock: this.#clock,

@@ -11,9 +11,9 @@ export interface PickScore {
 }
 
 /** Figures of one candidate: those above, in their order, and those of its cost; no number where that is unknown. */
-const figures = 8;
+const figures = 9;
 
-const unknownCost: Cost = { wait: NaN, own: NaN, pressure: NaN, total: NaN };
+const unknownCost: Cost = { wait: NaN, own: NaN, fill: NaN, pressure: NaN, total: NaN };
 
 /**
  * What was seen of the candidates of one pick: numbers, until somebody asks what they say. Most picks are never looked at,
@@ -34,9 +34,10 @@ export class PickScores {
       all[at++] = cachedTokens;
       all[at++] = inFlight;
       all[at++] = slowness;
-      const { wait, own, pressure, total } = cost ?? unknownCost;
+      const { wait, own, fill, pressure, total } = cost ?? unknownCost;
       all[at++] = wait;
       all[at++] = own;
+      all[at++] = fill;
       all[at++] = pressure;
       all[at++] = total;
     }
@@ -56,10 +57,11 @@ export class PickScores {
         slowness = 0,
         wait = 0,
         own = 0,
+        fill = 0,
         pressure = 0,
         total = 0,
       ] = this.#figures.slice(figures * at, figures * (at + 1));
-      const cost = Number.isNaN(total) ? undefined : { wait, own, pressure, total };
+      const cost = Number.isNaN(total) ? undefined : { wait, own, fill, pressure, total };
       return { replica, matchedBlock, cachedTokens, inFlight, slowness, cost };
     });
   }

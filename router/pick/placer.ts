@@ -1,7 +1,7 @@
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import type { Slot, Work } from './picker.ts';
 import type { Tried } from './tried.ts';
-import type { SlotGate } from './wait/slot-gate.ts';
+import type { ColdGate } from './wait/cold-gate.ts';
 
 /** Nobody waits for a pool that is removed or being deleted. One that starts has no replica that could be ready. */
 export type PoolState = 'removed' | 'deleting' | 'starting' | 'serving';
@@ -15,5 +15,5 @@ export interface Placer {
    * Picks and books at once; undefined when no replica can take the request now. The gate is asked before the booking,
    * where seconds can be predicted.
    */
-  place(work: Work, how: { tried: Tried; excluded: ReadonlySet<string>; gate: SlotGate | undefined }): Slot | undefined;
+  place(work: Work, how: { tried: Tried; excluded: ReadonlySet<string>; gate: ColdGate | undefined }): Slot | undefined;
 }

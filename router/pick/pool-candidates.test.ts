@@ -12,9 +12,9 @@ import type { PromptKeys } from '../scan/prefix-hash.ts';
 import { cacheExpecter } from './booking.ts';
 import { pick } from './pick.ts';
 import type { Candidate } from './policies/policy.ts';
+import type { ReplicaLoad } from '../replicas/replica-view.ts';
 import { PoolCandidates, type Knowledge } from './pool-candidates.ts';
 import type { Work } from './picker.ts';
-import { SlotGate } from './wait/slot-gate.ts';
 
 const pool = poolDocument({
   replicas: [1, 2, 3, 4, 5, 6, 7].map((at) => ({ ...replicaAt(at), state: at === 7 ? 'draining' : 'ready' })),
@@ -23,11 +23,7 @@ const ids = pool.replicas.map(({ replicaId }) => replicaId);
 const nobody = { lastPick: () => 0, newcomers: () => 0 };
 
 /** What a replica is for a request, asked of each thing that knows, and of the index block by block. */
-function asked(
-  known: Knowledge,
-  work: Work,
-  { id, now, ahead }: { id: string; now: number; ahead: number },
-): Candidate {
+function asked(known: Knowledge, work: Work, { id, now }: { id: string; now: number }): Candidate {
   const { table, health, index, bytesPerToken, pace, speeds } = known;
   const { unseen, ...state } = table.load(id, now);
   const { inFlight, kvUse, kvTokens, waiting = 0, residentAdapters } = state;
@@ -39,17 +35,15 @@ function asked(
   const slowness = speeds.slownessOf(id, now);
   const ownSeconds = (seconds ?? 0) * slowness;
   const own = ownSeconds + (work.adapter !== undefined && residentAdapters !== undefined ? 1 : 0);
-  const prefillSecondsLeft = state.prefillSecondsLeft + ahead;
-  const wait = prefillSecondsLeft + unseen * ownSeconds;
+  const wait = state.prefillSecondsLeft + unseen * ownSeconds;
   const adds = privateContextTokens / (kvTokens || pool.engine.kvTokens);
-  const warm = Math.max(index.warmShare(id, now), kvUse ?? 0);
-  const pressure = 60 * Math.min(adds, Math.max(0, warm + adds - 0.6));
+  const fill = Math.max(index.warmShare(id, now), kvUse ?? 0) + adds;
+  const pressure = 60 * Math.min(adds, Math.max(0, fill - 0.6));
   const total = 11 * own + 0.3 * wait + 0.1 * (inFlight + unseen) + pressure;
   return {
     ...state,
     id,
     signals: state,
-    prefillSecondsLeft,
     unseen,
     condition: pool.replicas.find(({ replicaId }) => replicaId === id)?.state ?? fail(),
     doubt: health.doubt(id, now),
@@ -60,7 +54,7 @@ function asked(
     newcomers: 0,
     load: inFlight + unseen,
     isFull: (kvUse ?? 0) >= 0.97 && waiting > 0,
-    cost: seconds === undefined ? undefined : { wait, own, pressure, total },
+    cost: seconds === undefined ? undefined : { wait, own, fill, pressure, total },
   };
 }
 
@@ -89,10 +83,11 @@ function lived(random: () => number): { known: Knowledge; now: number; prompt: (
     const after = random() < 0.2 ? { after: 1003n } : {};
     return { keys, bytesUpTo: Float64Array.from(keys, (_, at) => (at + 1) * 1000), firstUserEnd, ...after };
   };
-  const load = (): { prefillSecondsLeft: number; privateContextTokens: number; reservedOutputTokens: number } => ({
+  const load = (): Omit<ReplicaLoad, 'inFlight'> => ({
     prefillSecondsLeft: random() * 9,
     privateContextTokens: below(9000),
     reservedOutputTokens: below(100),
+    coldPrompts: below(3),
   });
   const learnsPace = random() < 0.8;
   for (let step = 0; step < 60; step++) {
@@ -140,19 +135,15 @@ test('what candidates show is what each thing knows of them, whatever was looked
         const policy = policies[Math.floor(random() * policies.length)];
         const wanted = { ...work, ...(policy !== undefined && { policy }) };
         const excluded = new Set(ids.filter(() => random() < 0.2));
-        const ahead = new Map(ids.map((id) => [id, id.length / 7]));
-        const gate = random() < 0.5 ? new SlotGate(() => true, ahead) : undefined;
         const at = now + 100 * look;
-        const { candidates: shown } = candidates.suit(wanted, { excluded, gate, now: at });
-        const plain = ids
-          .filter((id) => !excluded.has(id))
-          .map((id) => asked(known, wanted, { id, now: at, ahead: gate?.ahead(id) ?? 0 }));
+        const { candidates: shown } = candidates.suit(wanted, { excluded, now: at });
+        const plain = ids.filter((id) => !excluded.has(id)).map((id) => asked(known, wanted, { id, now: at }));
         const [found, expected] = [pick(wanted, shown), pick(wanted, plain)];
         const scores = found?.scores.toJSON();
         expect([found?.replica, found?.reason]).toEqual([expected?.replica, expected?.reason]);
         expect(scores).toEqual(expected?.scores.toJSON());
         // Candidates are filled anew: what was kept of them stays.
-        candidates.suit({ ...work, prompt: prompt() }, { excluded: new Set(), gate: undefined, now: at + 50 });
+        candidates.suit({ ...work, prompt: prompt() }, { excluded: new Set(), now: at + 50 });
         expect(found?.scores.toJSON()).toEqual(scores);
       }
     }),

@@ -9,7 +9,6 @@ import { cacheExpecter } from './booking.ts';
 import type { Work } from './picker.ts';
 import { PoolCandidate } from './policies/candidate.ts';
 import type { Candidate, History } from './policies/policy.ts';
-import type { SlotGate } from './wait/slot-gate.ts';
 
 /** What is known of replicas, and learned of their pools. */
 export interface Knowledge {
@@ -54,7 +53,7 @@ export class PoolCandidates {
   /** What they are for a request, but for those that are excluded; and of each what it holds of the prompt. */
   suit(
     work: Work,
-    { excluded, gate, now }: { excluded: ReadonlySet<string>; gate: SlotGate | undefined; now: number },
+    { excluded, now }: { excluded: ReadonlySet<string>; now: number },
   ): { candidates: readonly Candidate[]; matches: readonly PrefixMatch[] } {
     const { index, bytesPerToken, pace, speeds } = this.#knowledge;
     const all = this.look(now);
@@ -70,7 +69,6 @@ export class PoolCandidates {
         expected = match && expect(match);
         own = expected && pace.secondsFor(this.pool.pool, expected.prefill);
       }
-      if (gate !== undefined) one.prefillSecondsLeft += gate.ahead(one.id);
       const { kvTokens, residentAdapters } = one.signals;
       const slowness = speeds.slownessOf(one.id, now);
       one.suit({

@@ -18,12 +18,12 @@ export interface Waiter extends Held {
   wake: () => void;
 }
 
-/** Those who wait for one pool: who goes first, then flows, which take turns; of these some are held for a prefill slot. */
+/** Those who wait for one pool: who goes first, then flows, which take turns; of these some are held since they would put others back. */
 export class PoolLine {
   readonly #first: Waiter[] = [];
   /** In the order of turns: the flow that was served goes to the end. */
   readonly #flows = new Map<string, Waiter[]>();
-  /** Those who take no turn before the replica that they aim at is free for them. */
+  /** Those who take no turn before that is over. */
   readonly held = new HeldLine();
   #size = 0;
 

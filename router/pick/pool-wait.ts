@@ -10,7 +10,7 @@ import { Tried } from './tried.ts';
 import { clientWait, DrainRate } from './wait/drain-rate.ts';
 import { HeldLine } from './wait/held-line.ts';
 import type { LateBinding } from './wait/late-binding.ts';
-import type { SlotGate } from './wait/slot-gate.ts';
+import type { ColdGate } from './wait/cold-gate.ts';
 import { WaitingRoom } from './wait/waiting-room.ts';
 
 /** Bounds of the process, shared out among its pools; times in milliseconds. */
@@ -239,12 +239,12 @@ export class PoolWait {
   }
 
   /** Those who have not gone before are held while their replica computes others. */
-  #gateFor(waiter: Waiter, held: HeldLine | undefined): SlotGate | undefined {
+  #gateFor(waiter: Waiter, held: HeldLine | undefined): ColdGate | undefined {
     return goesFirst(waiter) ? undefined : this.#late?.arrival(waiter.work.pool, held);
   }
 
   /** One that is held goes if the gate opens now, or is held for what was seen. */
-  #look(waiter: Waiter, gate: SlotGate): void {
+  #look(waiter: Waiter, gate: ColdGate): void {
     const found = this.#book(waiter, gate);
     if (found !== 'replica' && found !== 'turn') return this.#end(waiter, found);
     this.#lines.get(waiter.work.pool)?.held.put(waiter, this.#clock.monotonic());
@@ -271,7 +271,7 @@ export class PoolWait {
       this.#late?.pass(pool, this.#lines.get(pool)?.held ?? new HeldLine());
   }
 
-  #book(waiter: Waiter, gate: SlotGate | undefined): Slot | 'gone' | Want {
+  #book(waiter: Waiter, gate: ColdGate | undefined): Slot | 'gone' | Want {
     const { work, tried, again } = waiter;
     if (isGone(this.#placer.stateOf(work.pool))) return 'gone';
     if (!this.#inFlight.take(work.pool, 1)) return 'turn';
@@ -281,7 +281,7 @@ export class PoolWait {
     if (slot !== undefined) return slot;
     this.#inFlight.giveBack(work.pool, 1);
     const look = gate?.shutFor;
-    waiter.aim = look && { replica: look.replica, own: look.own, at: this.#clock.monotonic() };
+    waiter.aim = look && { own: look.own, at: this.#clock.monotonic() };
     return look === undefined ? 'replica' : 'turn';
   }
 }

@@ -8,8 +8,10 @@ import { pick } from './pick.ts';
 import type { Slot, Work } from './picker.ts';
 import type { Placer, PoolState } from './placer.ts';
 import { PoolCandidates } from './pool-candidates.ts';
+import { warmMost } from './policies/candidate.ts';
 import type { Candidate } from './policies/policy.ts';
-import type { Look, SlotGate } from './wait/slot-gate.ts';
+import type { ColdGate, Look } from './wait/cold-gate.ts';
+import { coldSeconds, greedyMost } from './wait/cold-slots.ts';
 
 /** The state that a pick decides from and writes to; all of it is in memory. */
 export type PickerParts = Omit<BookingsParts, 'view'>;
@@ -53,12 +55,11 @@ export class ReplicaPicker implements Placer {
     return choice && this.bookings.book(pool, { work, tried }, choice);
   }
 
-  /** Seconds of prefill that are before that of a request that came now, of each replica that could take one. */
-  waits(id: string, now: number): Map<string, number> {
+  /** What is under way on each replica of a pool that could take a request. */
+  loads(id: string, now: number): ReplicaState[] {
     const pool = this.#parts.pools.get(id);
     const view = pool === undefined ? [] : this.view(pool, now);
-    const open = view.filter(({ condition, doubt }) => condition === 'ready' && doubt < Infinity);
-    return new Map(open.map((state) => [state.id, state.prefillSecondsLeft]));
+    return view.filter(({ condition, doubt }) => condition === 'ready' && doubt < Infinity);
   }
 
   /** Forgets all replicas but these. */
@@ -76,21 +77,31 @@ export class ReplicaPicker implements Placer {
   #pick(
     pool: PoolDocument,
     work: Work,
-    { excluded, gate }: { excluded: ReadonlySet<string>; gate: SlotGate | undefined },
+    { excluded, gate }: { excluded: ReadonlySet<string>; gate: ColdGate | undefined },
   ): Choice | undefined {
     const now = this.#parts.clock.monotonic();
     const known = this.#candidatesOf(pool);
-    const { candidates, matches } = known.suit(work, { excluded, gate, now });
+    const { candidates, matches } = known.suit(work, { excluded, now });
     const picked = pick(work, candidates);
     if (picked === undefined) return undefined;
     const { replica: id, reason, scores } = picked;
     const at = candidates.findIndex((one) => one.id === id);
-    const look = lookOf(work, candidates[at]);
+    const look = this.#lookAt(work, candidates[at], now);
     if (gate !== undefined && look !== undefined && !gate.opens(look)) return undefined;
     this.#lastPicks.set(id, ++this.#picks);
     if (reason === 'soonest' || reason === 'session') this.#newcomers.add(pool.pool, id);
     const replica = known.replica(id);
-    return replica && { replica, reason, scores, match: matches[at] ?? noMatch };
+    const isCold = look?.isCold === true;
+    return replica && { replica, reason, scores, match: matches[at] ?? noMatch, isCold };
+  }
+
+  /** Undefined where requests are not held: under rules that do not predict, and before the pace of the pool is known. */
+  #lookAt({ policy = 'affinity', flow }: Work, chosen: Candidate | undefined, now: number): Look | undefined {
+    if (chosen?.cost === undefined || policy !== 'affinity') return undefined;
+    const { own, fill } = chosen.cost;
+    const isGreedy = this.#parts.table.flows.isGreedy(flow, now);
+    const fits = fill <= (isGreedy ? greedyMost : warmMost);
+    return { replica: chosen.id, own, isCold: own > coldSeconds, isGreedy, fits };
   }
 
   #candidatesOf(pool: PoolDocument): PoolCandidates {
@@ -105,16 +116,10 @@ export class ReplicaPicker implements Placer {
   }
 }
 
-/** Undefined where requests are not held: under rules that do not predict, and before the pace of the pool is known. */
-function lookOf({ policy = 'affinity' }: Work, chosen: Candidate | undefined): Look | undefined {
-  const { id = '', cost } = chosen ?? {};
-  return cost === undefined || policy !== 'affinity' ? undefined : { replica: id, wait: cost.wait, own: cost.own };
-}
-
 /** The replica that is named, in any state. */
 function named(pool: PoolDocument, replicaId: string, excluded: ReadonlySet<string>): Choice | undefined {
   const replica = pool.replicas.find((one) => one.replicaId === replicaId);
   return replica && !excluded.has(replicaId)
-    ? { replica, reason: 'named', scores: noScores, match: noMatch }
+    ? { replica, reason: 'named', scores: noScores, match: noMatch, isCold: false }
     : undefined;
 }

@@ -13,14 +13,28 @@ interface Served {
   readonly at: number;
 }
 
+/** Work of all flows together. */
+interface Summed {
+  readonly work: number;
+  readonly flows: number;
+  readonly at: number;
+}
+
 /** How often a router tells others what it has served, milliseconds. Fairness is over minutes. */
 const tellEveryMs = 500;
+/** How long a sum of all flows is taken for true, milliseconds. */
+const sumEveryMs = 1000;
 /** What was served counts half after so long, milliseconds: about as long as an engineer's turn and the pause after it. */
 const halfLifeMs = 60_000;
 /** What is older counts for less than a thousandth and is forgotten. */
 const forgetMs = 10 * halfLifeMs;
 /** Flows that one process remembers and tells of: as many as engineers that a fleet is made for. */
 const flowsMax = 2048;
+/**
+ * A flow has had more than its share with more work than this, tokens, and more than so many times the mean of all others:
+ * the former is about what two of the longest conversations take that are computed anew within a minute.
+ */
+const [greedyWork, greedyFactor] = [250_000, 4] as const;
 /** Processes of others that are remembered, those that have ended included. */
 const processesMax = 64;
 
@@ -37,6 +51,7 @@ export class FlowWork {
   readonly #others = new Map<string, { readonly told: ServedFlows; readonly at: number }>();
   #seq = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
+  #summed: Summed = { work: 0, flows: 0, at: Number.NEGATIVE_INFINITY };
 
   constructor(owner: Pick<ServedFlows, 'router' | 'epoch'>) {
     this.#owner = owner;
@@ -55,6 +70,14 @@ export class FlowWork {
     let sum = own === undefined ? 0 : decayed(own, now);
     for (const { told, at } of this.#others.values()) sum += decayed({ work: told.flows.get(flow) ?? 0, at }, now);
     return sum;
+  }
+
+  /** Whether a flow has lately had much more than others had. Nobody has alone. */
+  isGreedy(flow: string, now: number): boolean {
+    const own = this.workOf(flow, now);
+    if (own <= greedyWork) return false;
+    const { work, flows } = this.#sum(now);
+    return flows > 1 && own > (greedyFactor * Math.max(0, work - own)) / (flows - 1);
   }
 
   /** What the others should know now; undefined if nothing, or if they were told just before. */
@@ -79,6 +102,16 @@ export class FlowWork {
     this.#others.set(name, { told, at: now });
     for (const [other, { at }] of this.#others)
       if (now - at > forgetMs || this.#others.size > processesMax) this.#others.delete(other);
+  }
+
+  /** Of all flows that are known, and how many they are; as it was up to a second ago. */
+  #sum(now: number): Summed {
+    if (now - this.#summed.at < sumEveryMs) return this.#summed;
+    const flows = new Set(this.#own.keys());
+    for (const { told } of this.#others.values()) for (const flow of told.flows.keys()) flows.add(flow);
+    let work = 0;
+    for (const flow of flows) work += this.workOf(flow, now);
+    return (this.#summed = { work, flows: flows.size, at: now });
   }
 
   /** An eighth at once: looking for the least takes a look at all. */

@@ -3,8 +3,14 @@ import { ReplicaTable } from './replica-table.ts';
 import type { LedgerRow, RowLoad } from './replica-table.ts';
 import { noLoad } from './replica-view.ts';
 
-const one = { inFlight: 1, prefillSecondsLeft: 0.3, privateContextTokens: 10, reservedOutputTokens: 5 };
-const minus = { inFlight: -1, prefillSecondsLeft: -0.3, privateContextTokens: -10, reservedOutputTokens: -5 };
+const one = { inFlight: 1, prefillSecondsLeft: 0.3, privateContextTokens: 10, reservedOutputTokens: 5, coldPrompts: 1 };
+const minus = {
+  inFlight: -1,
+  prefillSecondsLeft: -0.3,
+  privateContextTokens: -10,
+  reservedOutputTokens: -5,
+  coldPrompts: -1,
+};
 
 function table(): ReplicaTable {
   const it = new ReplicaTable({ router: 'me', epoch: 1 });

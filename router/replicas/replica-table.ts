@@ -49,6 +49,7 @@ export interface LoadRoom {
   prefillSecondsLeft: number;
   privateContextTokens: number;
   reservedOutputTokens: number;
+  coldPrompts: number;
   unseen: number;
   signals: ReplicaSignals;
 }
@@ -192,11 +193,14 @@ export class ReplicaTable {
 
   #fillOwn(sum: LoadSum, replica: string, now: number): void {
     const own = this.#own.get(replica);
-    const { inFlight, prefillSecondsLeft, privateContextTokens, reservedOutputTokens } = own?.load ?? noLoad;
+    const { inFlight, prefillSecondsLeft, privateContextTokens, reservedOutputTokens, coldPrompts } =
+      own?.load ?? noLoad;
     sum.inFlight = inFlight;
     sum.prefillSecondsLeft = own === undefined ? 0 : leftOf(prefillSecondsLeft, (own.doneAt - now) / 1000);
     sum.privateContextTokens = privateContextTokens;
     sum.reservedOutputTokens = reservedOutputTokens;
+    // A prompt that should be computed by now is in nobody's way, whatever has become of it.
+    sum.coldPrompts = sum.prefillSecondsLeft > 0 ? coldPrompts : 0;
   }
 
   #expire(now: number): void {
@@ -209,9 +213,11 @@ function addPeer(sum: LoadSum, replica: string, { peer, now }: { peer: Peer; now
   const load = peer.row.replicas[replica];
   if (load === undefined) return;
   sum.inFlight += load.inFlight;
-  sum.prefillSecondsLeft += leftOf(load.prefillSecondsLeft, load.prefillDoneIn - (now - peer.takenAt) / 1000);
+  const left = leftOf(load.prefillSecondsLeft, load.prefillDoneIn - (now - peer.takenAt) / 1000);
+  sum.prefillSecondsLeft += left;
   sum.privateContextTokens += load.privateContextTokens;
   sum.reservedOutputTokens += load.reservedOutputTokens;
+  if (left > 0) sum.coldPrompts += load.coldPrompts;
 }
 
 /** What is left of some prefill that is computed in so many seconds, after what stands before it. */

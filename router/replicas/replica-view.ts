@@ -7,6 +7,8 @@ export interface ReplicaLoad {
   /** Context tokens that no other request shares. */
   readonly privateContextTokens: number;
   readonly reservedOutputTokens: number;
+  /** Prompts under way whose conversations were not in the cache any more. */
+  readonly coldPrompts: number;
 }
 
 /** What a replica's own metrics said last; undefined is unknown, not 0. */
@@ -48,6 +50,7 @@ export const noLoad: ReplicaLoad = {
   prefillSecondsLeft: 0,
   privateContextTokens: 0,
   reservedOutputTokens: 0,
+  coldPrompts: 0,
 };
 
 /** Sum of two loads. */
@@ -57,6 +60,7 @@ export function addLoad(a: ReplicaLoad, b: ReplicaLoad): ReplicaLoad {
     prefillSecondsLeft: a.prefillSecondsLeft + b.prefillSecondsLeft,
     privateContextTokens: a.privateContextTokens + b.privateContextTokens,
     reservedOutputTokens: a.reservedOutputTokens + b.reservedOutputTokens,
+    coldPrompts: a.coldPrompts + b.coldPrompts,
   };
 }
 
@@ -67,5 +71,6 @@ export function negated(load: ReplicaLoad): ReplicaLoad {
     prefillSecondsLeft: -load.prefillSecondsLeft,
     privateContextTokens: -load.privateContextTokens,
     reservedOutputTokens: -load.reservedOutputTokens,
+    coldPrompts: -load.coldPrompts,
   };
 }

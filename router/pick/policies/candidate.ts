@@ -11,11 +11,12 @@ const cachePrice = 10;
 /** Share of the wait that counts, and seconds of a request that is under way. */
 const [waitShare, requestSeconds] = [0.3, 0.1] as const;
 /**
- * Share of a cache that may be warm, and the price of all of it, seconds: what a request adds beyond puts back what others
+ * Share of a cache that may be warm, and the price of all of it, seconds (`pressureSeconds`): what a request adds beyond puts back what others
  * compute with or will come back for. Of .5 to .9 within 10 to 60 s, by `loadtest/virtual/run.ts` with 250 and 333 engineers
  * on seeds 1 to 4: good requests at 250 engineers are 5 % more than without (3.84 for 3.67 per second).
  */
-const [warmMost, pressureSeconds] = [0.6, 60] as const;
+export const warmMost = 0.6;
+const pressureSeconds = 60;
 /** To load an adapter that is not on the replica's GPU, seconds: hundreds of milliseconds, and it may take another one's place. */
 const adapterSeconds = 1;
 
@@ -31,13 +32,14 @@ export class PoolCandidate implements Candidate, LoadRoom {
   prefillSecondsLeft = 0;
   privateContextTokens = 0;
   reservedOutputTokens = 0;
+  coldPrompts = 0;
   unseen = 0;
   signals: ReplicaSignals = {};
   matchedBlock = -1;
   cachedTokens = 0;
   slowness = 1;
   cost: Cost | undefined;
-  readonly #cost = { wait: 0, own: 0, pressure: 0, total: 0 };
+  readonly #cost = { wait: 0, own: 0, fill: 0, pressure: 0, total: 0 };
   readonly #history: History;
 
   constructor({ id, condition }: Pick<ReplicaState, 'id' | 'condition'>, history: History) {
@@ -79,8 +81,8 @@ export class PoolCandidate implements Candidate, LoadRoom {
     cost.wait = this.prefillSecondsLeft + this.unseen * ownSeconds;
     cost.own = ownSeconds + (lacksAdapter ? adapterSeconds : 0);
     const adds = newTokens / kvTokens;
-    const beyond = Math.max(warmShare, kvUse) + adds - warmMost;
-    cost.pressure = pressureSeconds * Math.min(adds, Math.max(0, beyond));
+    cost.fill = Math.max(warmShare, kvUse) + adds;
+    cost.pressure = pressureSeconds * Math.min(adds, Math.max(0, cost.fill - warmMost));
     cost.total = (1 + cachePrice) * cost.own + waitShare * cost.wait + requestSeconds * this.load + cost.pressure;
     return cost;
   }

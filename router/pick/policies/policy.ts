@@ -71,6 +71,8 @@ export interface Cost {
   readonly wait: number;
   /** For the prompt itself. */
   readonly own: number;
+  /** Share of its cache that is used lately, with what the request adds. */
+  readonly fill: number;
   /** Charged since it puts back what its cache holds for others who are about to use it. */
   readonly pressure: number;
   /** All together, with what it costs others. */

@@ -1,23 +1,19 @@
 import type { LedgerMessage } from '../../ledger/ledger-message.ts';
 import { Granters, type GrantersParts } from './granters.ts';
-import { coldSeconds } from './prefill-slots.ts';
 
-/** What a router has waiting for one replica: the best of it. */
+/** The first that a router has waiting for a slot of a pool. */
 export interface SlotWant {
-  readonly replica: string;
   /** What decides who goes first, seconds, without its age. */
   readonly cost: number;
-  /** Of prefill. */
-  readonly seconds: number;
   readonly ageMs: number;
 }
 
-/** What another router has waiting for a replica whose slots this one grants. */
+/** What another router has waiting for a slot of a pool that this one grants. */
 export interface PeerWant extends SlotWant {
   readonly router: string;
 }
 
-/** Who shares the slots of replicas, and how they are told. */
+/** Who shares the slots of pools, and how they are told. */
 export interface GrantsParts extends GrantersParts {
   readonly publish: (message: LedgerMessage) => void;
   readonly channelUp: () => boolean;
@@ -31,22 +27,14 @@ const [repeatMs, toldMs] = [250, 1000] as const;
 interface Told {
   readonly seq: number;
   readonly at: number;
-  readonly wants: readonly SlotWant[];
-}
-
-/** A slot that was granted, for so many seconds of prefill. */
-interface Kept {
-  readonly owner: string;
-  readonly until: number;
-  readonly seconds: number;
+  readonly want: SlotWant | undefined;
 }
 
 /**
- * Shares free prefill slots out between routers that have requests waiting for them. A slot is a replica's; those of cold
- * prompts, of which a pool has few, are one slot of the whole pool. Of each slot one router at a time grants (`Granters`).
- * The others tell it the best that they have waiting, whole, so that a later message replaces an earlier one; a grant is
- * heard by all and keeps the slot for its owner for a moment. Nothing here can block: who sees a slot free and hears of no
- * grant takes it after a moment, and while the channel is down each router takes its share of the slots by itself.
+ * Shares the slots of cold prompts out between routers that have some waiting. Of each pool one router at a time grants
+ * (`Granters`). The others tell it the first that they have waiting, so that a later message replaces an earlier one; a
+ * grant is heard by all and keeps the slot for its owner for a moment. Nothing here can block: who sees a slot free and
+ * hears of no grant takes it after a moment, and while the channel is down each router takes its share of them by itself.
  */
 export class Grants {
   /** Since the start; `lost`: slots that were taken without a grant, since none had come in time. */
@@ -55,14 +43,15 @@ export class Grants {
   readonly #granters: Granters;
   /** By pool and router. */
   readonly #told = new Map<string, Map<string, Told>>();
-  readonly #granted = new Map<string, Pick<Told, 'seq' | 'at'>>();
-  /** By replica. */
-  readonly #kept = new Map<string, Kept>();
-  /** Slots that this router waits for and sees free: since when, and when it looked last. */
+  /** The last grant of each router. */
+  readonly #heard = new Map<string, Pick<Told, 'seq' | 'at'>>();
+  /** Slots of each pool that were granted and should be taken before so long. */
+  readonly #granted = new Map<string, { readonly owner: string; readonly until: number }[]>();
+  /** Pools of which this router waits for a slot and sees one free: since when, and when it looked last. */
   readonly #free = new Map<string, { readonly since: number; readonly seenAt: number }>();
-  /** While the channel is down: until when this router has had its share of a slot. */
+  /** While the channel is down: until when this router has had its share. */
   readonly #sharedUntil = new Map<string, number>();
-  readonly #sent = new Map<string, { readonly text: string; readonly at: number }>();
+  readonly #sent = new Map<string, { readonly to: string; readonly cost: number; readonly at: number }>();
   #seq: number;
 
   constructor(parts: GrantsParts) {
@@ -77,135 +66,84 @@ export class Grants {
     if (message.kind === 'want') {
       const told = this.#told.get(message.pool) ?? new Map<string, Told>();
       this.#told.set(message.pool, told);
-      if (message.seq <= (told.get(message.from)?.seq ?? 0)) return;
-      told.set(message.from, { seq: message.seq, at: now, wants: message.wants });
+      const { from, seq, want } = message;
+      if (seq > (told.get(from)?.seq ?? 0)) told.set(from, { seq, at: now, want });
     }
-    if (message.kind !== 'grant' || message.seq <= (this.#granted.get(message.from)?.seq ?? 0)) return;
-    this.#granted.set(message.from, { seq: message.seq, at: now });
-    const { owner, replica, seconds } = message;
-    if (owner === this.#parts.router) this.counts.received += 1;
-    this.#kept.set(replica, { owner, until: now + holdMs, seconds });
+    if (message.kind !== 'grant' || message.seq <= (this.#heard.get(message.from)?.seq ?? 0)) return;
+    this.#heard.set(message.from, { seq: message.seq, at: now });
+    if (message.owner === this.#parts.router) this.counts.received += 1;
+    this.#keep(message.pool, message.owner, now);
+    this.#forget(now);
   }
 
   /** Pools of which others want something from this router. */
   asked(now: number): string[] {
-    this.#forget(now);
     return [...this.#told.keys()].filter((pool) => this.wantsOf(pool, now).length > 0);
   }
 
-  /** What others have waiting for slots of a pool that this router grants. */
+  /** What others have waiting for slots of a pool, if this router grants them. */
   wantsOf(pool: string, now: number): PeerWant[] {
-    const { router } = this.#parts;
     const all: PeerWant[] = [];
-    for (const [peer, { at, wants }] of this.#told.get(pool) ?? []) {
-      if (now - at > toldMs) continue;
-      for (const want of wants)
-        if (this.granterOf(slotOf(pool, want), now) === router)
-          all.push({ ...want, ageMs: want.ageMs + now - at, router: peer });
-    }
-    return all;
+    for (const [router, { at, want }] of this.#told.get(pool) ?? [])
+      if (want !== undefined && now - at <= toldMs) all.push({ cost: want.cost, ageMs: want.ageMs + now - at, router });
+    return all.length > 0 && this.granterOf(pool, now) === this.#parts.router ? all : [];
   }
 
-  /** Gives the slot to another router. */
-  grant(pool: string, { router: owner, replica, seconds }: PeerWant, now: number): void {
+  /** Gives a slot to another router. */
+  grant(pool: string, { router: owner }: PeerWant, now: number): void {
     const { router: from, publish } = this.#parts;
     const told = this.#told.get(pool);
     const known = told?.get(owner);
     // It has what it wanted: until it tells of the next it wants no more.
-    const wants = known?.wants.filter((want) => want.replica !== replica || want.seconds !== seconds) ?? [];
-    if (known !== undefined) told?.set(owner, { ...known, wants });
-    this.#kept.set(replica, { owner, until: now + holdMs, seconds });
+    if (known !== undefined) told?.set(owner, { ...known, want: undefined });
+    this.#keep(pool, owner, now);
     this.counts.given += 1;
-    publish({ kind: 'grant', from, owner, seq: (this.#seq += 1), replica, seconds });
+    publish({ kind: 'grant', from, owner, seq: (this.#seq += 1), pool });
   }
 
-  /** A slot is in use, as the ledger says: what was seen of it before is over. */
-  inUse(slot: string): void {
-    this.#free.delete(slot);
+  /** No slot is free, as the ledger says: what was seen before is over. */
+  inUse(pool: string): void {
+    this.#free.delete(pool);
   }
 
-  /** For how many seconds of prefill a replica's slot is kept for another router; undefined if it is not. */
-  keptFor(replica: string, now: number): number | undefined {
-    const kept = this.#kept.get(replica);
-    return kept === undefined || kept.until <= now || kept.owner === this.#parts.router ? undefined : kept.seconds;
+  /** Slots that others were granted a moment ago: their rows are still to come. */
+  pending(pool: string, now: number): number {
+    return this.#kept(pool, now).filter(({ owner }) => owner !== this.#parts.router).length;
   }
 
-  /**
-   * Whether this router may take a slot that is free and that nobody waits for, as far as it knows. For cold prompts its
-   * granter is asked: others that wait for one are known there, and the question is short beside the prompt.
-   */
-  mayTakeUnasked(pool: string, want: Pick<SlotWant, 'replica' | 'seconds'>, now: number): boolean {
-    if (!this.#parts.channelUp()) return this.mayTake(pool, want, now);
-    if (this.keptFor(want.replica, now) !== undefined) return false;
-    return want.seconds <= coldSeconds || this.mayTake(pool, want, now);
-  }
-
-  /** Whether this router may take a slot that is free and that its own request is the best for. */
-  mayTake(pool: string, want: Pick<SlotWant, 'replica' | 'seconds'>, now: number): boolean {
+  /** Whether this router may take a slot that is free and that its own request is the first for, as far as it knows. */
+  mayTake(pool: string, now: number): boolean {
     const { router, channelUp } = this.#parts;
-    const { replica } = want;
-    const slot = slotOf(pool, want);
-    if (!channelUp()) return now >= (this.#sharedUntil.get(slot) ?? 0);
-    if (this.granterOf(slot, now) === router) return true;
-    const kept = this.#kept.get(replica);
-    if (kept !== undefined && kept.until > now) {
-      this.#free.delete(slot);
-      return kept.owner === router;
-    }
-    const waitedMs = this.#waitedFor(slot, now);
-    this.#free.set(slot, { since: now - waitedMs, seenAt: now });
+    if (!channelUp()) return now >= (this.#sharedUntil.get(pool) ?? 0);
+    if (this.granterOf(pool, now) === router) return true;
+    if (this.#kept(pool, now).some(({ owner }) => owner === router)) return true;
+    const waitedMs = this.#waitedMs(pool, now);
+    this.#free.set(pool, { since: now - waitedMs, seenAt: now });
     // Its granter may have nobody waiting, and so no reason to look: it is told again.
-    if (waitedMs === 0) this.#sent.delete(`${pool} ${this.granterOf(slot, now)}`);
+    if (waitedMs === 0) this.#sent.delete(pool);
     return waitedMs >= holdMs;
   }
 
-  /** A request of this router's has taken a slot. */
-  took(pool: string, want: Pick<SlotWant, 'replica' | 'seconds'>, now: number): void {
-    const { replica, seconds } = want;
-    const slot = slotOf(pool, want);
-    const isMine = this.#kept.get(replica)?.owner === this.#parts.router;
-    if (isMine) this.#kept.delete(replica);
-    else if (this.#waitedFor(slot, now) >= holdMs) this.counts.lost += 1;
-    this.#free.delete(slot);
-    if (!this.#parts.channelUp()) this.#sharedUntil.set(slot, now + 1000 * seconds * this.routers());
+  /** A request of this router's has taken a slot, for so many seconds. */
+  took(pool: string, seconds: number, now: number): void {
+    const kept = this.#kept(pool, now);
+    const mine = kept.findIndex(({ owner }) => owner === this.#parts.router);
+    if (mine >= 0) kept.splice(mine, 1);
+    else if (this.#waitedMs(pool, now) >= holdMs) this.counts.lost += 1;
+    this.#free.delete(pool);
+    if (!this.#parts.channelUp()) this.#sharedUntil.set(pool, now + 1000 * seconds * this.routers());
   }
 
-  /** Tells who grants the slots of a pool what this router has waiting for them; nothing while that is as it was. */
-  tell(pool: string, wants: readonly SlotWant[], now: number): void {
+  /** Tells who grants a pool's slots what is the first that waits here for one; nothing while that is as it was. */
+  tell(pool: string, want: SlotWant | undefined, now: number): void {
     const { router: from, publish } = this.#parts;
-    const byGranter = Map.groupBy(wants, (want) => this.granterOf(slotOf(pool, want), now));
-    byGranter.delete(from);
-    for (const key of this.#sent.keys()) {
-      const [of, to = ''] = key.split(' ');
-      if (of === pool && !byGranter.has(to)) byGranter.set(to, []);
-    }
-    for (const [to, its] of byGranter) {
-      const key = `${pool} ${to}`;
-      const text = its.map(({ replica, seconds }) => `${replica}:${seconds}`).join();
-      const sent = this.#sent.get(key);
-      if (sent?.text === text && now - sent.at < repeatMs) continue;
-      if (text === '') this.#sent.delete(key);
-      else this.#sent.set(key, { text, at: now });
-      publish({ kind: 'want', from, to, seq: (this.#seq += 1), pool, wants: its });
-    }
-  }
-
-  /** What is over: routers and replicas come and go. */
-  #forget(now: number): void {
-    for (const [pool, told] of this.#told) {
-      for (const [router, { at }] of told) if (now - at > toldMs) told.delete(router);
-      if (told.size === 0) this.#told.delete(pool);
-    }
-    for (const [router, { at }] of this.#granted) if (now - at > toldMs) this.#granted.delete(router);
-    for (const [replica, { until }] of this.#kept) if (until <= now) this.#kept.delete(replica);
-    for (const [slot, { seenAt }] of this.#free) if (now - seenAt > holdMs) this.#free.delete(slot);
-    for (const [slot, until] of this.#sharedUntil) if (until <= now) this.#sharedUntil.delete(slot);
-  }
-
-  /** How long this router has waited for a slot that is free. Who has not looked for a while begins anew. */
-  #waitedFor(slot: string, now: number): number {
-    const known = this.#free.get(slot);
-    return known === undefined || now - known.seenAt > holdMs ? 0 : now - known.since;
+    const sent = this.#sent.get(pool);
+    if (want === undefined && sent === undefined) return;
+    const to = this.granterOf(pool, now);
+    if (sent?.to === to && sent.cost === want?.cost && now - sent.at < repeatMs) return;
+    if (want === undefined) this.#sent.delete(pool);
+    else this.#sent.set(pool, { to, cost: want.cost, at: now });
+    if (to !== from) publish({ kind: 'want', from, to, seq: (this.#seq += 1), pool, ...(want && { want }) });
   }
 
   /** How many routers there are, this one too. */
@@ -213,18 +151,36 @@ export class Grants {
     return this.#granters.routers();
   }
 
-  /** Who grants a slot. */
-  granterOf(slot: string, now: number): string {
-    return this.#granters.of(slot, now);
+  /** Who grants a pool's slots. */
+  granterOf(pool: string, now: number): string {
+    return this.#granters.of(pool, now);
   }
-}
 
-/** Which slot a request takes. */
-function slotOf(pool: string, { replica, seconds }: Pick<SlotWant, 'replica' | 'seconds'>): string {
-  return seconds > coldSeconds ? coldSlotOf(pool) : replica;
-}
+  /** What is over: routers and pools come and go. */
+  #forget(now: number): void {
+    for (const [pool, told] of this.#told) {
+      for (const [router, { at }] of told) if (now - at > toldMs) told.delete(router);
+      if (told.size === 0) this.#told.delete(pool);
+    }
+    for (const [router, { at }] of this.#heard) if (now - at > toldMs) this.#heard.delete(router);
+    for (const pool of this.#granted.keys()) if (this.#kept(pool, now).length === 0) this.#granted.delete(pool);
+    for (const [pool, { seenAt }] of this.#free) if (now - seenAt > holdMs) this.#free.delete(pool);
+    for (const [pool, until] of this.#sharedUntil) if (until <= now) this.#sharedUntil.delete(pool);
+  }
 
-/** The slot of all cold prompts of a pool. */
-export function coldSlotOf(pool: string): string {
-  return `cold ${pool}`;
+  #keep(pool: string, owner: string, now: number): void {
+    this.#kept(pool, now).push({ owner, until: now + holdMs });
+  }
+
+  #kept(pool: string, now: number): { readonly owner: string; readonly until: number }[] {
+    const kept = (this.#granted.get(pool) ?? []).filter(({ until }) => until > now);
+    this.#granted.set(pool, kept);
+    return kept;
+  }
+
+  /** How long a slot is free that this router waits for. Who has not looked for a while begins anew. */
+  #waitedMs(pool: string, now: number): number {
+    const { since, seenAt } = this.#free.get(pool) ?? { since: now, seenAt: now };
+    return now - seenAt > holdMs ? 0 : now - since;
+  }
 }

@@ -1,15 +1,14 @@
-import { coldSeconds } from './prefill-slots.ts';
-import type { SlotGate } from './slot-gate.ts';
+import type { ColdGate } from './cold-gate.ts';
 import { aged, waitingCost, waysOf, type Priority } from './waiting-cost.ts';
 
-/** A request that is held in its router while the replica for it computes others. Times are monotonic milliseconds. */
+/** A request that is held in its router since it would put others back. Times are monotonic milliseconds. */
 export interface Held {
   readonly work: { readonly flow: string; readonly priority?: Priority };
   readonly since: number;
-  /** Where it would go, its seconds of prefill there, and when that was seen; undefined once it is held no more. */
-  readonly aim: { readonly replica: string; readonly own: number; readonly at: number } | undefined;
+  /** Its seconds of prefill where it would go, and when that was seen; undefined once it is held no more. */
+  readonly aim: { readonly own: number; readonly at: number } | undefined;
   /** Looks at the replicas again, and goes to one if the gate opens. */
-  readonly look: (gate: SlotGate) => void;
+  readonly look: (gate: ColdGate) => void;
   /** Lets it look at what has become of it, and at its clocks. */
   readonly wake: () => void;
 }
@@ -17,7 +16,6 @@ export interface Held {
 /** Where one stands: the least score goes first. */
 export interface Place {
   readonly held: Held;
-  readonly replica: string;
   /** Of prefill. */
   readonly seconds: number;
   /** Seconds, without its age. */
@@ -37,7 +35,6 @@ const leastWork = 20_000;
 export class HeldLine {
   readonly #places = new Map<Held, Place>();
   readonly #order: Place[] = [];
-  readonly #aiming = new Map<string, number>();
   /** Requests of high priority of each flow. */
   readonly #high = new Map<string, number>();
   /** Work of each flow that is held, and all of it. */
@@ -55,9 +52,9 @@ export class HeldLine {
     return first;
   }
 
-  /** Whether anybody is held for a replica. */
-  wants(replica: string): boolean {
-    return this.#aiming.has(replica);
+  /** Who goes next. */
+  get head(): Place | undefined {
+    return this.#order[0];
   }
 
   /** Takes one in, or puts it where it belongs after its aim has changed. */
@@ -69,10 +66,9 @@ export class HeldLine {
     if (!this.#works.has(work.flow)) this.#reckonedAt = Number.NEGATIVE_INFINITY;
     if (work.priority === 'high') this.#addHigh(work.flow, 1);
     const cost = this.#costOf(held, aim.own);
-    const place: Place = { held, replica: aim.replica, seconds: aim.own, cost, score: aged(cost, now - since) };
+    const place: Place = { held, seconds: aim.own, cost, score: aged(cost, now - since) };
     this.#places.set(held, place);
     this.#order.splice(this.#firstAfter(place.score), 0, place);
-    add(this.#aiming, place.replica, 1);
   }
 
   remove(held: Held): void {
@@ -103,29 +99,18 @@ export class HeldLine {
     return [...this.#order];
   }
 
-  /** The first for each replica, and the first of those with cold prompts for it. */
-  heads(): Place[] {
-    const [hot, cold] = [new Set<string>(), new Set<string>()];
-    return this.#order.filter(({ replica, seconds }) => {
-      const seen = seconds > coldSeconds ? cold : hot;
-      return !seen.has(replica) && seen.add(replica);
-    });
-  }
-
-  /** Seconds of prefill of those before one, and of the cold ones among them. */
-  secondsBefore(held: Held): { all: number; cold: number } {
-    const before = { all: 0, cold: 0 };
+  /** Seconds of prefill of those before one. */
+  secondsBefore(held: Held): number {
+    let before = 0;
     for (const place of this.#order) {
       if (place.held === held) break;
-      before.all += place.seconds;
-      if (place.seconds > coldSeconds) before.cold += place.seconds;
+      before += place.seconds;
     }
     return before;
   }
 
   #takeOut(place: Place): void {
     this.#order.splice(this.#order.indexOf(place), 1);
-    add(this.#aiming, place.replica, -1);
     const { flow, priority } = place.held.work;
     if (priority === 'high') this.#addHigh(flow, -1);
   }

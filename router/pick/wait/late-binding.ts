@@ -1,18 +1,31 @@
-import { DispatchPass, type DispatchParts } from './dispatch-pass.ts';
-import { type Held, type HeldLine } from './held-line.ts';
-import { coldRoom, coldSeconds, coldSlots } from './prefill-slots.ts';
-import { SlotGate } from './slot-gate.ts';
+import type { Clock } from '#shared/runtime/clock.ts';
+import type { ReplicaLoad } from '../../replicas/replica-view.ts';
+import { ColdGate } from './cold-gate.ts';
+import { coldSlots, coldSlotsLeft } from './cold-slots.ts';
+import type { Grants } from './grants.ts';
+import type { Held, HeldLine } from './held-line.ts';
+import { aged } from './waiting-cost.ts';
 
 /** What is known of replicas and flows, and who shares the slots. */
-export interface LateBindingParts extends DispatchParts {
+export interface LateBindingParts {
+  /** What is under way on each replica of a pool that could take a request. */
+  readonly loads: (pool: string, now: number) => readonly Pick<ReplicaLoad, 'coldPrompts' | 'prefillSecondsLeft'>[];
   /** Work that a flow has been served lately by all routers, tokens. */
   readonly workOf: (flow: string, now: number) => number;
+  readonly grants: Grants;
+  readonly clock: Clock;
 }
 
+/** Requests that one pass looks at, and how long it goes on with that, milliseconds: more of them have the next pass. */
+const [looksMax, longestMs] = [32, 0.7] as const;
+/** The place where a request would go is looked at again after this, milliseconds. */
+const lookAgainMs = 500;
+
 /**
- * Late binding: while the replica that a request would go to has other prompts to compute, the request is held in the
- * router, where short turns and light flows can still go before it and where a better replica can still be found. A
- * request that finds a slot free goes at once.
+ * Late binding: a request that would put others back is held in the router until it does not. Its prompt is cold, and the
+ * cache of the replica that it would go to is full of what others compute with or will soon come back for: while it is
+ * computed their turns wait, and when it is done their caches are gone. So it waits until it fits, or for one of the few
+ * slots that there are for such prompts, light flows and short prompts first. All others go at once.
  */
 export class LateBinding {
   readonly #parts: LateBindingParts;
@@ -21,19 +34,14 @@ export class LateBinding {
     this.#parts = parts;
   }
 
-  /** For a request that has just come: it passes if its slot is free and nobody waits for that. */
-  arrival(pool: string, line: HeldLine | undefined): SlotGate {
-    const { waits, grants, clock } = this.#parts;
-    return new SlotGate(({ replica, own }) => {
+  /** For a request that has just come: it takes a slot that is free and that nobody waits for. */
+  arrival(pool: string, line: HeldLine | undefined): ColdGate {
+    const { grants, clock } = this.#parts;
+    return new ColdGate(({ own }) => {
       const now = clock.monotonic();
-      const isCold = own > coldSeconds;
-      const wants = grants.wantsOf(pool, now);
-      const isWanted = wants.some((want) => want.replica === replica || (isCold && want.seconds > coldSeconds));
-      if (isWanted || line?.wants(replica) === true) return false;
-      if (isCold && coldRoom(waits(pool, now)) <= 0) return false;
-      const want = { replica, seconds: own };
-      if (!grants.mayTakeUnasked(pool, want, now)) return false;
-      grants.took(pool, want, now);
+      const isWanted = (line?.size ?? 0) > 0 || grants.wantsOf(pool, now).length > 0;
+      if (isWanted || this.#left(pool, now) <= 0 || !grants.mayTake(pool, now)) return false;
+      grants.took(pool, own, now);
       return true;
     });
   }
@@ -43,37 +51,51 @@ export class LateBinding {
     return this.#parts.grants.asked(this.#parts.clock.monotonic());
   }
 
-  /** Gives free slots to those who wait, and tells who grants slots what is still waiting here. */
+  /** Gives free slots to those who wait, here and at other routers, and tells who grants them what is still waiting here. */
   pass(pool: string, line: HeldLine): void {
     const { grants, clock, workOf } = this.#parts;
     const now = clock.monotonic();
-    const wants = grants.wantsOf(pool, now);
-    if (line.size + wants.length > 0) {
-      const again = line.reckon((flow) => workOf(flow, now), now);
-      new DispatchPass(this.#parts, pool, now).along(line, wants, again);
+    const isReckoned = line.reckon((flow) => workOf(flow, now), now);
+    const asked = grants.wantsOf(pool, now).map((want) => ({ want, score: aged(want.cost, want.ageMs) }));
+    asked.sort((a, b) => b.score - a.score);
+    let left = this.#left(pool, now);
+    if (left <= 0) grants.inUse(pool);
+    const grant = (upTo: number): void => {
+      for (let next = asked.at(-1); next && left > 0 && next.score <= upTo; next = asked.at(-1), left -= 1)
+        grants.grant(pool, asked.pop()?.want ?? next.want, now);
+    };
+    const gate = new ColdGate(({ own }) => {
+      if (left <= 0 || !grants.mayTake(pool, now)) return false;
+      grants.took(pool, own, now);
+      left -= 1;
+      return true;
+    });
+    let looks = 0;
+    for (const { held, score } of isReckoned || left > 0 ? line.inOrder() : []) {
+      grant(score);
+      const isStale = held.aim !== undefined && now - held.aim.at >= lookAgainMs;
+      if (isStale || (left > 0 && grants.mayTake(pool, now))) {
+        held.look(gate);
+        looks += 1;
+        if (looks >= looksMax || clock.monotonic() - now >= longestMs) break;
+      }
+      if (left <= 0 && !isReckoned) break;
     }
-    if (grants.routers() === 1) return;
-    const heads = line
-      .heads()
-      .map(({ held, replica, cost, seconds }) => ({ replica, cost, seconds, ageMs: now - held.since }));
-    grants.tell(pool, heads, now);
+    if (looks < looksMax) grant(Infinity);
+    const { head } = line;
+    grants.tell(pool, head && { cost: head.cost, ageMs: now - head.held.since }, now);
   }
 
-  /**
-   * When a request that is held has its turn, milliseconds, if every replica computes what goes before it all the time, and
-   * the few that may compute cold prompts those before a cold one.
-   */
+  /** When one that is held has a slot, milliseconds, if none of those before it fits meanwhile. */
   turnInMs(pool: string, held: Held, line: HeldLine): number {
-    const { waits, grants, clock } = this.#parts;
-    const booked = waits(pool, clock.monotonic());
-    const before = line.secondsBefore(held);
-    const routers = grants.routers();
-    let [all, cold] = [before.all * routers, before.cold * routers];
-    for (const wait of booked.values()) {
-      all += wait;
-      if (wait > coldSeconds) cold += wait;
-    }
-    const isCold = (held.aim?.own ?? 0) > coldSeconds;
-    return 1000 * Math.max(all / Math.max(1, booked.size), isCold ? cold / coldSlots(booked.size) : 0);
+    const { loads, grants, clock } = this.#parts;
+    const all = loads(pool, clock.monotonic());
+    let seconds = line.secondsBefore(held) * grants.routers();
+    for (const { coldPrompts, prefillSecondsLeft } of all) if (coldPrompts > 0) seconds += prefillSecondsLeft;
+    return (1000 * seconds) / coldSlots(all.length);
+  }
+
+  #left(pool: string, now: number): number {
+    return coldSlotsLeft(this.#parts.loads(pool, now)) - this.#parts.grants.pending(pool, now);
   }
 }

@@ -137,9 +137,13 @@ export class RouterMetrics {
     gauge('queued_requests', 'Requests that wait for a turn or a replica.', () => brain().waiting);
     gauge('held_requests', 'Queued ones whose replica computes others.', () => brain().heldForSlot);
     gauge('shed_requests', 'Refused since their turn would have come too late.', () => brain().shed);
-    gauge('grants_given', 'Prefill slots that were given to other routers.', () => brain().grants.given);
-    gauge('grants_received', 'Prefill slots that came from other routers.', () => brain().grants.received);
-    gauge('grants_lost', 'Prefill slots that were taken since no grant had come in time.', () => brain().grants.lost);
+    gauge('grants_given', 'Slots of cold prompts that were given to other routers.', () => brain().grants.given);
+    gauge('grants_received', 'Slots of cold prompts that came from other routers.', () => brain().grants.received);
+    gauge(
+      'grants_lost',
+      'Slots of cold prompts that were taken since no grant had come in time.',
+      () => brain().grants.lost,
+    );
     gauge('body_bytes', 'Request bodies held in memory.', () => gauges.bodies().bytes);
     gauge('answer_bytes', 'Whole answers held in memory.', gauges.answerBytes);
     gauge('waiting_bodies', 'Request bodies that wait unread for memory.', () => gauges.bodies().unread);

@@ -7,6 +7,7 @@ import { PoolWait } from '../../pick/pool-wait.ts';
 import { BookedSlot } from '../../pick/slot.ts';
 import { Grants } from '../../pick/wait/grants.ts';
 import { LateBinding } from '../../pick/wait/late-binding.ts';
+import type { ReplicaLoad } from '../../replicas/replica-view.ts';
 import { MemoryLedgerHub, type MemoryLedgerChannel } from '../memory-ledger-channel.ts';
 
 const prompt = { keys: new BigUint64Array(), bytesUpTo: new Float64Array(), firstUserEnd: -1 };
@@ -21,6 +22,8 @@ interface Booked {
   readonly until: number;
 }
 
+type HeldLoad = Pick<ReplicaLoad, 'coldPrompts' | 'prefillSecondsLeft'>;
+
 interface HeldRouter {
   readonly name: string;
   readonly wait: PoolWait;
@@ -30,7 +33,10 @@ interface HeldRouter {
   isUp: boolean;
 }
 
-/** Routers that hold requests for replicas which they share, each replica named by the request's session; its `bytes` are milliseconds of prefill. */
+/**
+ * Routers that hold requests for replicas which they share, each replica named by the request's session; its `bytes` are
+ * milliseconds of prefill. Prompts are cold that take more than 100.
+ */
 export class HeldFleet {
   readonly clock = createTestClock(0);
   readonly hub: MemoryLedgerHub;
@@ -41,6 +47,9 @@ export class HeldFleet {
   /** Of flows. */
   readonly work = new Map<string, number>();
   readonly routers: HeldRouter[] = [];
+  /** Flows that have had more than their share, and replicas whose caches have room. */
+  readonly greedy = new Set<string>();
+  readonly roomy = new Set<string>();
   /** What routers have told each other, and how often places were looked for. */
   messages = 0;
   looks = 0;
@@ -64,14 +73,14 @@ export class HeldFleet {
       channelUp: () => channel.up(),
       peers: () => this.routers.filter((one) => one.name !== name).map((one) => ({ router: one.name, epoch: 1 })),
     });
-    const waits = (): Map<string, number> => this.#waitsFor(name, channel);
-    const late = new LateBinding({ waits, workOf: (flow) => this.work.get(flow) ?? 0, grants, clock });
+    const loads = (): HeldLoad[] => this.#loadsFor(name, channel);
+    const late = new LateBinding({ loads, workOf: (flow) => this.work.get(flow) ?? 0, grants, clock });
     const place: Placer['place'] = (work, { gate }) => {
       this.looks += 1;
       const replica = work.session ?? '';
       const seconds = work.bytes / 1000;
-      const wait = (waits().get(replica) ?? 0) + (gate?.ahead(replica) ?? 0);
-      if (gate?.opens({ replica, wait, own: seconds }) === false) return undefined;
+      const look = { replica, own: seconds, isCold: seconds > 0.1, isGreedy: this.greedy.has(work.flow) };
+      if (gate?.opens({ ...look, fits: this.roomy.has(replica) }) === false) return undefined;
       const at = clock.monotonic();
       this.booked.push({ replica, router: name, at, until: at + work.bytes });
       const known = this.replicas.get(replica) ?? replicaAt(9);
@@ -90,12 +99,15 @@ export class HeldFleet {
   }
 
   /** What a router sees: its own bookings at once, those of others when their rows have come. */
-  #waitsFor(router: string, channel: MemoryLedgerChannel): Map<string, number> {
+  #loadsFor(router: string, channel: MemoryLedgerChannel): HeldLoad[] {
     const now = this.clock.monotonic();
     const seen = this.booked.filter((one) => one.router === router || (channel.up() && now >= one.at + rowLagMs));
-    const left = (name: string): number =>
-      seen.filter(({ replica }) => replica === name).reduce((sum, { until }) => sum + Math.max(0, until - now), 0);
-    return new Map([...this.replicas.keys()].map((name) => [name, left(name) / 1000]));
+    const cold = seen.filter(({ at, until }) => until > now && until - at > 100);
+    return Array.from(this.replicas.keys(), (name) => {
+      const here = cold.filter(({ replica }) => replica === name);
+      const left = here.reduce((sum, { until }) => sum + until - now, 0);
+      return { coldPrompts: here.length, prefillSecondsLeft: left / 1000 };
+    });
   }
 
   async send(
