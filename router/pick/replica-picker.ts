@@ -11,7 +11,7 @@ import { PoolCandidates } from './pool-candidates.ts';
 import { warmMost } from './policies/candidate.ts';
 import type { Candidate } from './policies/policy.ts';
 import type { ColdGate, Look } from './wait/cold-gate.ts';
-import { coldSeconds, greedyMost } from './wait/cold-slots.ts';
+import { briefSeconds, coldSeconds, greedyMost } from './wait/cold-slots.ts';
 
 /** The state that a pick decides from and writes to; all of it is in memory. */
 export type PickerParts = Omit<BookingsParts, 'view'>;
@@ -99,7 +99,7 @@ export class ReplicaPicker implements Placer {
   #lookAt({ policy = 'affinity', flow }: Work, chosen: Candidate | undefined, now: number): Look | undefined {
     if (chosen?.cost === undefined || policy !== 'affinity') return undefined;
     const { own, fill } = chosen.cost;
-    const isGreedy = this.#parts.table.flows.isGreedy(flow, now);
+    const isGreedy = own > briefSeconds && this.#parts.table.flows.isGreedy(flow, now);
     const fits = fill <= (isGreedy ? greedyMost : warmMost);
     return { replica: chosen.id, own, isCold: own > coldSeconds, isGreedy, fits };
   }

@@ -66,3 +66,17 @@ it('is bounded: of too many flows those with the least work are forgotten, of to
   for (let epoch = 1; epoch <= 100; epoch++) it.receive(told({ epoch, flows: new Map([['g', 1]]) }), epoch);
   expect(it.workOf('g', 100)).toBeCloseTo(64, 0);
 });
+
+it('a flow is greedy that was served much, and much more than others, by all routers; nobody is alone', () => {
+  const it = work();
+  it.served('flood', 200_000, 0);
+  expect(it.isGreedy('flood', 0)).toBe(false);
+  it.served('flood', 200_000, 0);
+  expect(it.isGreedy('flood', 0)).toBe(false);
+  it.receive(told({ flows: new Map(Object.entries({ flood: 400_000, one: 100_000, two: 60_000 })) }), 1000);
+  expect(['flood', 'one', 'two', 'new'].map((flow) => it.isGreedy(flow, 1000))).toEqual([true, false, false, false]);
+  it.served('one', 900_000, 1000);
+  // A sum of all flows is a second old at most.
+  expect(it.isGreedy('flood', 2000)).toBe(false);
+  expect(it.isGreedy('flood', 3 * minute)).toBe(false);
+});

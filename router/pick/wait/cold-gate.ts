@@ -5,7 +5,7 @@ export interface Look {
   readonly own: number;
   /** Its conversation is not in the cache any more. */
   readonly isCold: boolean;
-  /** Its flow has had more than its share. */
+  /** Its flow has had more than its share, and it is not brief. */
   readonly isGreedy: boolean;
   /** It puts back nothing that the replica's cache holds for others who are about to use it. */
   readonly fits: boolean;

@@ -57,12 +57,15 @@ export class LateBinding {
     const now = clock.monotonic();
     const isReckoned = line.reckon((flow) => workOf(flow, now), now);
     const asked = grants.wantsOf(pool, now).map((want) => ({ want, score: aged(want.cost, want.ageMs) }));
-    asked.sort((a, b) => b.score - a.score);
+    asked.sort((a, b) => a.score - b.score);
     let left = this.#left(pool, now);
     if (left <= 0) grants.inUse(pool);
+    let at = 0;
     const grant = (upTo: number): void => {
-      for (let next = asked.at(-1); next && left > 0 && next.score <= upTo; next = asked.at(-1), left -= 1)
-        grants.grant(pool, asked.pop()?.want ?? next.want, now);
+      for (let next = asked[at]; next !== undefined && left > 0 && next.score <= upTo; next = asked[++at]) {
+        grants.grant(pool, next.want, now);
+        left -= 1;
+      }
     };
     const gate = new ColdGate(({ own }) => {
       if (left <= 0 || !grants.mayTake(pool, now)) return false;
@@ -70,16 +73,17 @@ export class LateBinding {
       left -= 1;
       return true;
     });
+    let mayTake = left > 0 && grants.mayTake(pool, now);
     let looks = 0;
     for (const { held, score } of isReckoned || left > 0 ? line.inOrder() : []) {
       grant(score);
       const isStale = held.aim !== undefined && now - held.aim.at >= lookAgainMs;
-      if (isStale || (left > 0 && grants.mayTake(pool, now))) {
+      if (isStale || mayTake) {
         held.look(gate);
         looks += 1;
         if (looks >= looksMax || clock.monotonic() - now >= longestMs) break;
-      }
-      if (left <= 0 && !isReckoned) break;
+        mayTake = left > 0 && grants.mayTake(pool, now);
+      } else if (!isReckoned) break;
     }
     if (looks < looksMax) grant(Infinity);
     const { head } = line;
