@@ -2,6 +2,7 @@ import type { PoolDocument } from '#shared/contract/replica.ts';
 import { noMatch } from '../replicas/prefix-index.ts';
 import type { ReplicaState } from '../replicas/replica-view.ts';
 import { Bookings, type BookingsParts, type Choice } from './bookings.ts';
+import { Comebacks } from './comebacks.ts';
 import { Newcomers } from './newcomers.ts';
 import { noScores } from './pick-scores.ts';
 import { pick } from './pick.ts';
@@ -26,6 +27,7 @@ export class ReplicaPicker implements Placer {
   readonly #lastPicks = new Map<string, number>();
   readonly #newcomers = new Newcomers();
   readonly #candidates = new Map<string, PoolCandidates>();
+  readonly #comebacks = new Comebacks();
 
   constructor(parts: PickerParts) {
     this.#parts = parts;
@@ -66,6 +68,9 @@ export class ReplicaPicker implements Placer {
   keep(replicas: { has(replica: string): boolean }): void {
     for (const replica of this.#lastPicks.keys()) if (!replicas.has(replica)) this.#lastPicks.delete(replica);
     this.#newcomers.keep(replicas);
+    this.#comebacks.keep(this.#parts.pools);
+    for (const pool of this.#candidates.keys())
+      if (this.#parts.pools.get(pool) === undefined) this.#candidates.delete(pool);
     this.bookings.keep(replicas);
   }
 
@@ -88,6 +93,7 @@ export class ReplicaPicker implements Placer {
     const at = candidates.findIndex((one) => one.id === id);
     const look = this.#lookAt(work, candidates[at], now);
     if (gate !== undefined && look !== undefined && !gate.opens(look)) return undefined;
+    this.#comebacks.note(pool.pool, reason === 'affinity' || reason === 'affinity_overloaded');
     this.#lastPicks.set(id, ++this.#picks);
     if (reason === 'soonest' || reason === 'session') this.#newcomers.add(pool.pool, id);
     const replica = known.replica(id);
@@ -95,9 +101,12 @@ export class ReplicaPicker implements Placer {
     return replica && { replica, reason, scores, match: matches[at] ?? noMatch, isCold };
   }
 
-  /** Undefined where requests are not held: under rules that do not predict, and before the pace of the pool is known. */
-  #lookAt({ policy = 'affinity', flow }: Work, chosen: Candidate | undefined, now: number): Look | undefined {
-    if (chosen?.cost === undefined || policy !== 'affinity') return undefined;
+  /**
+   * Undefined where requests are not held: under rules that do not predict, before the pace of the pool is known, and where
+   * nobody comes back to what caches hold.
+   */
+  #lookAt({ pool, policy = 'affinity', flow }: Work, chosen: Candidate | undefined, now: number): Look | undefined {
+    if (chosen?.cost === undefined || policy !== 'affinity' || !this.#comebacks.areMany(pool)) return undefined;
     const { own, fill } = chosen.cost;
     const isGreedy = own > briefSeconds && this.#parts.table.flows.isGreedy(flow, now);
     const fits = fill <= (isGreedy ? greedyMost : warmMost);

@@ -3,8 +3,8 @@ import { replicaAt } from '#shared/testing/documents.ts';
 import type { Slot, Work } from '../../pick/picker.ts';
 import { BrainLab, labLimits, type LabRouter } from '../brain-lab.ts';
 
-/** Two routers before one replica, whose cache has room for 160 blocks, and which computes 50 of them a second. */
-async function make() {
+/** Two routers that have served conversations of so many turns before one replica, whose cache has room for 160 blocks, and which computes 50 of them a second. */
+async function make(turns = 3) {
   const { engine } = new BrainLab().pool;
   const lab = new BrainLab({ replicas: [replicaAt(1)], engine: { ...engine, kvTokens: 40_000 } });
   const routers = ['a', 'b'].map((name) =>
@@ -27,15 +27,19 @@ async function make() {
     });
     return asked;
   };
+  const serve = async (router: LabRouter, work: Work, ms: number): Promise<void> => {
+    const asked = ask(router, work);
+    await lab.advance(100);
+    using slot = asked.slot ?? expect.fail();
+    await lab.advance(Math.max(0, ms - 100));
+    slot.began();
+    slot.ended({ kind: 'answered', usage: undefined });
+  };
   for (const router of routers)
-    for (let user = 1; user <= 16; user++) {
+    for (let turn = 0; turn < 16 * turns; turn++) {
+      const [user, more] = [1 + Math.floor(turn / turns), turn % turns];
       const blocks = user % 2 === 0 ? 100 : 20;
-      const asked = ask(router, conversation(100 * user, blocks));
-      await lab.advance(100);
-      using slot = asked.slot ?? expect.fail();
-      await lab.advance(20 * blocks - 100);
-      slot.began();
-      slot.ended({ kind: 'answered', usage: undefined });
+      await serve(router, conversation(100 * user, blocks + more), more === 0 ? 20 * blocks : 0);
     }
   await lab.advance(60_000);
   return { lab, first, second, conversation, ask };
@@ -67,4 +71,11 @@ it('a flow that has had far more than others waits with what is not brief, and i
   const others = ask(second, conversation(60, 20, { flow: 'small' }));
   await lab.advance(500);
   expect([long.slot, brief.slot, others.slot].map((slot) => slot !== undefined)).toEqual([false, true, true]);
+});
+
+it('where nobody comes back to what the cache holds nobody is held for it', async () => {
+  const { lab, first, conversation, ask } = await make(1);
+  const asked = [1, 2, 3, 4].map((user) => ask(first, conversation(user)));
+  await lab.advance(100);
+  expect(asked.every(({ slot }) => slot !== undefined)).toBe(true);
 });

@@ -42,11 +42,10 @@ const computing = new Map<Slot, number>();
 const doneAt = new Map<string, number>();
 let prompts = 0;
 
-const send = async (router: (typeof routers)[number], blocks: number): Promise<void> => {
-  prompts += 1;
-  const keys = Array.from({ length: blocks }, (_, at) => BigInt(1000 * prompts + at));
+const send = async (router: (typeof routers)[number], blocks: number, prompt = (prompts += 1)): Promise<void> => {
+  const keys = Array.from({ length: blocks }, (_, at) => BigInt(1000 * prompt + at));
   const work = lab.work(keys, { streamed: true, flow: `flow-${prompts % flows}` });
-  const slot = await router.acquire({ ...work, prompt: { ...work.prompt, firstUserEnd: blocks - 1 } });
+  const slot = await router.acquire({ ...work, prompt: { ...work.prompt, firstUserEnd: 0 } });
   const { replicaId } = slot.replica;
   const done = Math.max(lab.clock.monotonic(), doneAt.get(replicaId) ?? 0) + 1000 * blockSeconds * blocks;
   doneAt.set(replicaId, done);
@@ -64,9 +63,10 @@ const step = async (): Promise<void> => {
   }
 };
 
+// Of each of eight conversations the next nine turns come back: else nobody would be held.
 for (const router of routers)
-  for (let i = 0; i < 8; i += 1) {
-    void send(router, 100);
+  for (let i = 0; i < 80; i += 1) {
+    void send(router, 100 + (i % 10), i % 10 === 0 ? undefined : prompts);
     await lab.clock.advance(0);
     while (computing.size > 0) await step();
   }
