@@ -44,10 +44,8 @@ export class VirtualLedgerChannel implements LedgerChannel {
   readonly router: string;
   readonly #redis: VirtualRedis;
   readonly #time: ProcessTime;
-  readonly #outbox = new LedgerOutbox();
+  readonly #outbox: LedgerOutbox;
   readonly #handlers = new Set<(message: LedgerMessage) => void>();
-  /** The newest row, and when it was published. */
-  #lastRow: { readonly message: Extract<LedgerMessage, { kind: 'row' }>; readonly at: number } | undefined;
   #heardItselfAt = Number.NEGATIVE_INFINITY;
   #isPushing = false;
   #isClosed = false;
@@ -56,12 +54,14 @@ export class VirtualLedgerChannel implements LedgerChannel {
     this.#redis = redis;
     this.#time = time;
     this.router = router;
+    this.#outbox = new LedgerOutbox(router, () => time.now());
     this.#beat();
   }
 
   publish(message: LedgerMessage): void {
-    if (message.kind === 'row') this.#lastRow = { message, at: this.#time.now() };
     this.#outbox.add(message);
+    // A row is as old as its change: nobody asks for it later.
+    this.#outbox.row();
     if (this.#isPushing) return;
     this.#isPushing = true;
     this.#time.after(pushDelayMs, () => this.#push());
@@ -99,21 +99,12 @@ export class VirtualLedgerChannel implements LedgerChannel {
     this.#isPushing = false;
     if (this.#isClosed) return;
     if (!this.up()) return this.#outbox.dropWaiting();
-    for (const { to, messages } of this.#outbox.take()) {
-      const sent = messages.map((message) => (message.kind === 'row' ? this.#word() : message));
-      this.#redis.send(this, to, sent);
-    }
+    for (const { to, messages } of this.#outbox.take()) this.#redis.send(this, to, messages);
   }
 
   #beat(): void {
     if (this.#isClosed) return;
-    this.#redis.send(this, undefined, [this.#word()]);
+    this.#redis.send(this, undefined, [this.#outbox.beat()]);
     this.#time.after(beatMs, () => this.#beat());
-  }
-
-  /** The newest row, as old as it is by now. */
-  #word(): LedgerMessage {
-    const last = this.#lastRow;
-    return last ? { ...last.message, ageMs: this.#time.now() - last.at } : { kind: 'hello', from: this.router };
   }
 }

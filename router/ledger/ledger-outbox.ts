@@ -1,3 +1,4 @@
+import type { LedgerRow } from '../replicas/replica-table.ts';
 import type { LedgerMessage } from './ledger-message.ts';
 
 /** Bounds of what waits to be sent, in approximate bytes on the wire. */
@@ -19,24 +20,30 @@ export interface OutboxBatch {
   readonly messages: LedgerMessage[];
 }
 
-/** Messages that wait for the next push: of rows only the newest, of the others all, within bounds. */
+/** What a router has to say: of its rows only the newest, of other messages all that wait for the next push, within bounds. */
 export class LedgerOutbox {
   /** Messages that did not fit. */
   dropped = 0;
+  readonly #router: string;
+  /** A monotonic clock's time, milliseconds. */
+  readonly #now: () => number;
   readonly #limits: OutboxLimits;
-  #row: LedgerMessage | undefined;
+  /** The newest row, and when it was made. */
+  #newest: { readonly row: LedgerRow; readonly at: number } | undefined;
+  /** Gives a newer one. */
+  #changedRow: (() => LedgerRow) | undefined;
+  #isRowWaiting = false;
   #waiting: LedgerMessage[] = [];
   #bytes = 0;
 
-  constructor(limits: OutboxLimits = defaultLimits) {
+  constructor(router: string, now: () => number, limits: OutboxLimits = defaultLimits) {
+    this.#router = router;
+    this.#now = now;
     this.#limits = limits;
   }
 
   add(message: LedgerMessage): void {
-    if (message.kind === 'row') {
-      this.#row = message;
-      return;
-    }
+    if (message.kind === 'row') return this.rowChanged(() => message.row);
     const size = wireBytes(message);
     if (this.#bytes + size > this.#limits.maxBytes) {
       this.dropped++;
@@ -46,11 +53,34 @@ export class LedgerOutbox {
     this.#bytes += size;
   }
 
+  /** The row is asked for when it is next looked at, however often it changes until then. */
+  rowChanged(row: () => LedgerRow): void {
+    this.#changedRow = row;
+  }
+
+  /** The newest row. */
+  row(): LedgerRow | undefined {
+    const row = this.#changedRow;
+    if (row === undefined) return this.#newest?.row;
+    this.#changedRow = undefined;
+    this.#newest = { row: row(), at: this.#now() };
+    this.#isRowWaiting = true;
+    return this.#newest.row;
+  }
+
+  /** What is said at every beat: the newest row, as old as it is by now, also while it waits for the next push. */
+  beat(): LedgerMessage {
+    const [row, from] = [this.row(), this.#router];
+    if (row === undefined || this.#newest === undefined) return { kind: 'hello', from };
+    return { kind: 'row', from, row, ageMs: this.#now() - this.#newest.at };
+  }
+
   /** Takes everything out, in batches that are small enough to send; what goes to one router keeps its order. */
   take(): OutboxBatch[] {
     const batches: OutboxBatch[] = [];
+    const row = this.beat();
     const last = new Map<string | undefined, { batch: OutboxBatch; room: number }>();
-    for (const message of this.#row ? [this.#row, ...this.#waiting] : this.#waiting) {
+    for (const message of this.#isRowWaiting ? [row, ...this.#waiting] : this.#waiting) {
       const to = 'to' in message ? message.to : undefined;
       const size = wireBytes(message);
       let open = last.get(to);
@@ -62,6 +92,7 @@ export class LedgerOutbox {
       open.batch.messages.push(message);
       open.room -= size;
     }
+    this.#isRowWaiting = false;
     this.#clear();
     return batches;
   }
@@ -69,12 +100,10 @@ export class LedgerOutbox {
   /** Drops what waits, but for the row: it is whole, and the next one replaces it. */
   dropWaiting(): void {
     this.dropped += this.#waiting.length;
-    this.#waiting = [];
-    this.#bytes = 0;
+    this.#clear();
   }
 
   #clear(): void {
-    this.#row = undefined;
     this.#waiting = [];
     this.#bytes = 0;
   }

@@ -54,15 +54,11 @@ export class RedisLedgerChannel implements LedgerChannel {
   readonly #sender: string;
   readonly #publisher: RedisConnection;
   readonly #subscriber: RedisConnection;
-  readonly #outbox = new LedgerOutbox();
+  readonly #outbox: LedgerOutbox;
   readonly #handlers = new Set<(message: LedgerMessage) => void>();
   readonly #beats: Loop;
   readonly #shows: Loop;
   #pushTimer: NodeJS.Timeout | undefined;
-  /** The newest row, and when it was published. */
-  #lastRow: { readonly row: LedgerRow; readonly at: number } | undefined;
-  /** Gives a newer one. */
-  #changedRow: (() => LedgerRow) | undefined;
   #heardItselfAt = -Infinity;
   /** When something may have been lost: others' words, or its own. */
   #lostAt = -Infinity;
@@ -79,6 +75,7 @@ export class RedisLedgerChannel implements LedgerChannel {
     this.#channel = redisKeys.ledgerChannel(vpcId);
     this.#key = redisKeys.routerRow(vpcId, router);
     this.#sender = `${router}:${options.epoch}`;
+    this.#outbox = new LedgerOutbox(router, () => clock.monotonic());
     this.#connectedAt = clock.monotonic();
     this.#publisher = connectRedis({ url, name: `ledger-out:${router}`, log });
     this.#subscriber = connectRedis({ url, name: `ledger-in:${router}`, log });
@@ -89,7 +86,6 @@ export class RedisLedgerChannel implements LedgerChannel {
 
   publish(message: LedgerMessage): void {
     if (this.#closed) return;
-    if (message.kind === 'row') return this.rowChanged(() => message.row);
     if (isUrgent(message)) {
       if (this.up()) this.#send([message], 'to' in message ? this.#channelOf(message.to) : this.#channel);
       return;
@@ -100,7 +96,7 @@ export class RedisLedgerChannel implements LedgerChannel {
 
   rowChanged(row: () => LedgerRow): void {
     if (this.#closed) return;
-    this.#changedRow = row;
+    this.#outbox.rowChanged(row);
     this.#pushSoon();
   }
 
@@ -166,28 +162,15 @@ export class RedisLedgerChannel implements LedgerChannel {
     this.#pushTimer ??= setTimeout(() => this.#push(), pushDelayMs);
   }
 
-  /** Takes the row as it is now, if it has changed. */
-  #takeRow(): void {
-    const row = this.#changedRow;
-    if (row === undefined) return;
-    this.#changedRow = undefined;
-    this.#lastRow = { row: row(), at: this.#options.clock.monotonic() };
-    this.#outbox.add(this.#word());
-  }
-
   /** While this router does not hear itself only beats go out: what nobody hears must not pile up in a socket. */
   #push(): void {
     this.#pushTimer = undefined;
-    this.#takeRow();
     const hearsItself = this.#hearsItself();
     const { dropped } = this.#outbox;
     if (!hearsItself) this.#outbox.dropWaiting();
     if (this.#outbox.dropped > dropped) this.#lostAt = this.#options.clock.monotonic();
     for (const { to, messages } of hearsItself ? this.#outbox.take() : [])
-      this.#send(
-        messages.map((message) => (message.kind === 'row' ? this.#word() : message)),
-        to === undefined ? this.#channel : this.#channelOf(to),
-      );
+      this.#send(messages, to === undefined ? this.#channel : this.#channelOf(to));
   }
 
   /** What is for one router goes over a channel of its own: the others need not read it. */
@@ -197,21 +180,12 @@ export class RedisLedgerChannel implements LedgerChannel {
 
   #beat(): void {
     const now = this.#options.clock.monotonic();
-    this.#takeRow();
-    this.#send([this.#word()], this.#channel);
+    this.#send([this.#outbox.beat()], this.#channel);
     const silentMs = now - Math.max(this.#heardItselfAt, this.#connectedAt);
     if (silentMs < stuckMs) return;
     this.#connectedAt = now;
     for (const { client } of [this.#publisher, this.#subscriber])
       if (client.status === 'ready') client.disconnect(true);
-  }
-
-  /** The newest row, as old as it is by now. */
-  #word(): LedgerMessage {
-    const from = this.#options.router;
-    const last = this.#lastRow;
-    if (last === undefined) return { kind: 'hello', from };
-    return { kind: 'row', from, row: last.row, ageMs: this.#options.clock.monotonic() - last.at };
   }
 
   #send(messages: readonly LedgerMessage[], channel: string): void {
@@ -237,11 +211,11 @@ export class RedisLedgerChannel implements LedgerChannel {
 
   async #show(): Promise<void> {
     if (!this.#publisher.up()) return;
-    this.#takeRow();
-    const loads = Object.entries(this.#lastRow?.row.replicas ?? {});
+    const row = this.#outbox.row();
+    const loads = Object.entries(row?.replicas ?? {});
     const fields = {
       epoch: String(this.#options.epoch),
-      seq: String(this.#lastRow?.row.seq ?? 0),
+      seq: String(row?.seq ?? 0),
       at: new Date(this.#options.clock.now()).toISOString(),
       ...this.#options.describe?.(),
       ...Object.fromEntries(loads.map(([replica, load]) => [`replica:${replica}`, JSON.stringify(load)])),

@@ -31,32 +31,28 @@ const beatsMax = 4;
 /** The ledger between processes of one machine, over a relay that hands on what they say. */
 export class RelayedLedgerChannel implements LedgerChannel {
   readonly #options: RelayedLedgerOptions;
-  readonly #outbox = new LedgerOutbox();
+  readonly #outbox: LedgerOutbox;
   readonly #handlers = new Set<(message: LedgerMessage) => void>();
   readonly #beats: Loop;
   readonly #unhear: () => void;
   #pushTimer: NodeJS.Timeout | undefined;
-  #lastRow: { readonly row: LedgerRow; readonly at: number } | undefined;
-  /** Gives a newer one. */
-  #changedRow: (() => LedgerRow) | undefined;
   #heardItselfAt = -Infinity;
   #underWay = 0;
   #lost = 0;
   #closed = false;
 
   constructor(options: RelayedLedgerOptions) {
-    const { link, clock, log } = options;
+    const { router, link, clock, log } = options;
     this.#options = options;
+    this.#outbox = new LedgerOutbox(router, () => clock.monotonic());
     this.#unhear = link.hear((text) => this.#hear(text));
     this.#beats = startLoop({ name: 'ledger.beat', everyMs: beatMs, clock, log }, () => {
-      this.#takeRow();
-      if (this.#underWay < beatsMax) this.#send([this.#word()], undefined);
+      if (this.#underWay < beatsMax) this.#send([this.#outbox.beat()], undefined);
     });
   }
 
   publish(message: LedgerMessage): void {
     if (this.#closed) return;
-    if (message.kind === 'row') return this.rowChanged(() => message.row);
     if (isUrgent(message)) {
       if (this.up()) this.#send([message], 'to' in message ? message.to : undefined);
       return;
@@ -67,7 +63,7 @@ export class RelayedLedgerChannel implements LedgerChannel {
 
   rowChanged(row: () => LedgerRow): void {
     if (this.#closed) return;
-    this.#changedRow = row;
+    this.#outbox.rowChanged(row);
     this.#pushTimer ??= setTimeout(() => this.#push(), pushDelayMs);
   }
 
@@ -102,32 +98,9 @@ export class RelayedLedgerChannel implements LedgerChannel {
   /** While nobody takes what was sent more waits, as much as the outbox holds. */
   #push(): void {
     this.#pushTimer = undefined;
-    this.#takeRow();
     if (!this.up()) this.#outbox.dropWaiting();
     else if (this.#underWay > 0) this.#pushTimer = setTimeout(() => this.#push(), pushDelayMs);
-    else
-      for (const { to, messages } of this.#outbox.take())
-        this.#send(
-          messages.map((message) => (message.kind === 'row' ? this.#word() : message)),
-          to,
-        );
-  }
-
-  /** Takes the row as it is now, if it has changed. */
-  #takeRow(): void {
-    const row = this.#changedRow;
-    if (row === undefined) return;
-    this.#changedRow = undefined;
-    this.#lastRow = { row: row(), at: this.#options.clock.monotonic() };
-    this.#outbox.add(this.#word());
-  }
-
-  /** The newest row, as old as it is by now. */
-  #word(): LedgerMessage {
-    const from = this.#options.router;
-    const last = this.#lastRow;
-    if (last === undefined) return { kind: 'hello', from };
-    return { kind: 'row', from, row: last.row, ageMs: this.#options.clock.monotonic() - last.at };
+    else for (const { to, messages } of this.#outbox.take()) this.#send(messages, to);
   }
 
   /** A message with a value that none may have is lost, and the router goes on. */
