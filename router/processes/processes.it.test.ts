@@ -12,16 +12,16 @@ import { keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { accessDocument, poolDocument, replicaAt } from '#shared/testing/documents.ts';
 import { eventually } from '#shared/testing/eventually.ts';
 import { pauseProcess } from '#shared/testing/process-signals.ts';
+import { skipUnless } from '#shared/testing/skips.ts';
 import { endAfterEach } from '#shared/testing/started.ts';
 import { startRoute } from '../alone/testing/route-command.ts';
+import { frames } from '../testing/chat-frames.ts';
 import { answerJson, beginStream, startScriptedUpstream, type Script } from '../testing/scripted-upstream.ts';
 import { startSteadyLoad } from './testing/steady-load.ts';
 
 const started = endAfterEach();
 const run = promisify(execFile);
 const models = answerJson(200, { object: 'list', data: [{ id: 'm', object: 'model' }] });
-const chunk = (delta: object, finish: string | null = null): string =>
-  `data: ${JSON.stringify({ object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
 
 /** A stream of words, a few milliseconds apart. */
 const talk =
@@ -30,10 +30,10 @@ const talk =
     if (seen.method === 'GET') return models(seen);
     beginStream(seen.response);
     for (let word = 0; word < words; word += 1) {
-      seen.response.write(chunk({ content: `word ${word} ` }));
+      seen.response.write(frames.text(`word ${word} `));
       await systemClock.sleep(10);
     }
-    seen.response.end(`${chunk({}, 'stop')}data: [DONE]\n\n`);
+    seen.response.end(`${frames.finish}${frames.done}`);
   };
 
 async function startTwo(script: Script, env: Readonly<Record<string, string>> = {}) {
@@ -65,7 +65,15 @@ describe('a router of two processes', () => {
         body: JSON.stringify({ model: 'm', stream: true, messages: [{ role: 'user', content: 'hi' }] }),
         signal: left.signal,
       }).catch(() => undefined);
-    const asking = [ask(), ask(), ask(), ask()];
+    const asking: ReturnType<typeof ask>[] = [];
+    for (let asked = 1; asked <= 4; asked += 1) {
+      asking.push(ask());
+      // Of connections that come at once a process that is quicker gets more.
+      await eventually(async () => {
+        const sums = Object.values(await figures('fairway_router_in_flight_requests'));
+        expect(sums.reduce((sum, one) => sum + one, 0)).toBe(asked);
+      });
+    }
     await eventually(async () => {
       expect(await figures('fairway_router_in_flight_requests')).toEqual({ 1: 2, 2: 2 });
       expect(await figures('fairway_router_cluster_in_flight_requests')).toEqual({ 1: 4, 2: 4 });
@@ -104,6 +112,18 @@ describe('a router of two processes', () => {
     await eventually(async () => expect(await ready()).toBe(200));
   });
 
+  it('has two after an exchange in which an old one has died', async () => {
+    const { route, pids } = await startTwo(talk(1));
+    const old = await pids();
+    route.child.kill('SIGHUP');
+    for (const pid of old) process.kill(pid, 'SIGKILL');
+    await eventually(async () => {
+      const text = await (await fetch(`${route.adminUrl}/metrics`)).text();
+      expect(text).toMatch(/^fairway_router_processes_total\{[^}]*what="exchanged"[^}]*\} 2$/m);
+    });
+    await eventually(async () => expect(await pids()).toHaveLength(2));
+  });
+
   it('starts one that dies again, and counts it; at its end it lets streams end', async () => {
     const { route, pids, figures, upstream } = await startTwo(talk(1));
     const [first = 0] = await pids();
@@ -124,7 +144,7 @@ describe('a router of two processes', () => {
     expect(await route.ended).toBe(0);
   });
 
-  it('is what FAIRWAY_PROCESSES makes of a router of any kind; what is wrong with all is said once', async () => {
+  it('is what FAIRWAY_PROCESSES makes of a router of any kind; what is wrong with all is said once, and with one later', async () => {
     const upstream = await started.use(startScriptedUpstream(talk(1)));
     const [folder, hashKey] = [await started.folder('fairway-processes-'), randomBytes(32)];
     const [token, pool] = [
@@ -151,6 +171,8 @@ describe('a router of two processes', () => {
       );
     };
     const router = start();
+    let told = '';
+    router.stdout?.on('data', (text: Buffer) => (told += text.toString()));
     await eventually(async () => expect((await fetch(`http://127.0.0.1:${adminPort}/readyz`)).status).toBe(200));
     const body = JSON.stringify({ model: 'test-model', stream: true, messages: [{ role: 'user', content: 'hi' }] });
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
@@ -162,11 +184,19 @@ describe('a router of two processes', () => {
     expect(await once(second, 'exit')).toEqual([1, null]);
     expect(said.split('"service.failed"')).toHaveLength(2);
     expect(said).toContain(`Port ${port} on 127.0.0.1 is taken.`);
+    await writeFile(file, 'nothing');
+    const { stdout: pids } = await run('pgrep', ['-P', String(router.pid)]);
+    process.kill(Number(pids.split('\n')[0]), 'SIGKILL');
+    await eventually(() => expect(told).toMatch(/"how":"The list of access and pools in [^\n]*"process.died"/));
     router.kill('SIGTERM');
     expect(await once(router, 'exit')).toEqual([0, null]);
   });
 
-  it.runIf(process.platform === 'linux')('may have a socket each', async () => {
+  const linux = skipUnless(process.platform === 'linux', {
+    what: 'Linux, for FAIRWAY_REUSE_PORT',
+    how: 'run the tests on Linux',
+  });
+  it('may have a socket each', linux, async () => {
     const port = String(await freePort());
     const { route, figures } = await startTwo(talk(1), { FAIRWAY_REUSE_PORT: '1', FAIRWAY_PORT: port });
     expect(route.url).toContain(port);

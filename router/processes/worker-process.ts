@@ -27,17 +27,22 @@ export class WorkerProcess {
     this.ended = ended.promise;
     // Whoever waits for it hears of the failure; nobody has to.
     started.promise.catch(() => {});
+    let problem: string | undefined;
     worker.on('message', (message: unknown) => {
       const word = readWord(message);
       if (word?.kind === 'ledger') heard(word);
-      if (word?.kind === 'failed') started.reject(new ConfigError(word.reason));
+      if (word?.kind === 'failed') started.reject(new ConfigError((problem = word.reason)));
       if (word?.kind !== 'started') return;
       this.#places = word;
       started.resolve(word);
     });
-    worker.once('error', (error) => started.reject(error));
+    worker.on('error', (error) => {
+      started.reject(error);
+      // One that could not be made has no end.
+      if (worker.process.pid === undefined) ended.resolve(String(error));
+    });
     worker.once('exit', (code: number | null, signal: string | null) => {
-      const how = signal ?? `exit code ${code}`;
+      const how = problem ?? signal ?? `exit code ${code}`;
       started.reject(new Error(`process ${number} of the router ended while it started: ${how}`));
       ended.resolve(how);
     });

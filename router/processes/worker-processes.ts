@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { pause, type Clock } from '#shared/runtime/clock.ts';
 import type { Logger } from '#shared/runtime/log.ts';
+import { within } from '#shared/runtime/within.ts';
 import { LedgerRelay } from './ledger-relay.ts';
 import { WorkerProcess } from './worker-process.ts';
 import type { WorkerPlaces } from './worker-word.ts';
@@ -114,10 +115,12 @@ export class WorkerProcesses implements AsyncDisposable {
 
   async #exchangeAll(): Promise<void> {
     const { log, counted } = this.#options;
-    for (const [place, old] of [...this.#places].entries()) {
+    for (const place of this.#places.keys()) {
       const next = this.#launch(this.#freeNumber());
       const problem = await this.#untilReady(next);
-      if (this.#stop.signal.aborted) return;
+      // Whoever is there by now: the one before may have died meanwhile.
+      const old = this.#places[place];
+      if (this.#stop.signal.aborted || old === undefined) return;
       if (problem !== undefined) {
         log.error({ number: old.number, reason: problem }, 'process.exchange_given_up');
         return next.kill();
@@ -137,7 +140,7 @@ export class WorkerProcesses implements AsyncDisposable {
     let end: string | undefined;
     void process.ended.then((how) => (end = how));
     try {
-      const places = await process.started;
+      const places = await within(process.started, readyMs, { clock, signal });
       while (!(await isReady(places))) {
         if (end !== undefined) return `it ended: ${end}`;
         if (clock.monotonic() > until) return `not ready after ${readyMs} ms`;
