@@ -1,4 +1,3 @@
-import cluster from 'node:cluster';
 import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
@@ -8,9 +7,8 @@ import { maskConfig } from '#shared/runtime/read-config.ts';
 import { createRegistry } from '#shared/runtime/metrics.ts';
 import { EdgeCopy } from './edge/edge-copy.ts';
 import type { EdgeSource, StartEdgeSource } from './edge/edge-source.ts';
-import { startFixedEdgeSource } from './edge/fixed-edge-source.ts';
-import { NatsEdgeSource } from './edge/nats-edge-source.ts';
-import { readEdgeFile, StateFile, type EdgeMemory } from './edge/state-file.ts';
+import { followEdge } from './edge/follow-edge.ts';
+import { StateFile, type EdgeMemory } from './edge/state-file.ts';
 import { Arrivals } from './admit/arrivals.ts';
 import { BodyRoom } from './admit/body-room.ts';
 import { Intake } from './admit/intake.ts';
@@ -39,10 +37,9 @@ import { RouteLog } from './forward/route-log.ts';
 import type { LedgerChannel } from './ledger/ledger-channel.ts';
 import { RedisAnswerStore } from './ledger/redis-answer-store.ts';
 import { RedisLedgerChannel } from './ledger/redis-ledger-channel.ts';
-import { SolitaryLedgerChannel } from './ledger/solitary-ledger-channel.ts';
-import { RelayedLedgerChannel } from './processes/relayed-ledger-channel.ts';
+import { localLedger } from './processes/local-ledger.ts';
 import { inProcesses } from './processes/start-processes.ts';
-import { primaryLink, untilLoaded } from './processes/worker-word.ts';
+import { untilLoaded } from './processes/worker-word.ts';
 import { ScanQueue } from './scan/scan-queue.ts';
 import { feedBrain } from './scrape/feed-brain.ts';
 import { Brain, type BrainOptions } from './pick/brain.ts';
@@ -159,9 +156,7 @@ function openLedger(
 ): { channel: NonNullable<RouterOverrides['ledger']>; answerStore?: RedisAnswerStore } {
   const { FAIRWAY_REDIS_URL: url, FAIRWAY_VPC_ID: vpcId } = config;
   if (overrides.ledger !== undefined) return { channel: stack.use(overrides.ledger) };
-  if (url === undefined && cluster.isWorker)
-    return { channel: stack.use(new RelayedLedgerChannel({ ...parts, link: primaryLink() })) };
-  if (url === undefined) return { channel: stack.use(new SolitaryLedgerChannel()) };
+  if (url === undefined) return { channel: stack.use(localLedger(parts)) };
   const limits = brainLimits(config).answerLimits;
   return {
     channel: stack.use(new RedisLedgerChannel({ ...parts, url, vpcId, describe: () => brain().describe() })),
@@ -169,24 +164,17 @@ function openLedger(
   };
 }
 
-/** Starts from what is remembered, follows the source, and remembers what changes. */
-async function startEdge(
+/** Access and pools, from where its environment says. */
+function startEdge(
   config: RouterConfig,
   overrides: RouterOverrides,
-  parts: { copy: EdgeCopy; routerId: string; clock: Clock; stack: AsyncDisposableStack },
+  { copy, routerId, clock, stack }: { copy: EdgeCopy; routerId: string; clock: Clock; stack: AsyncDisposableStack },
 ): Promise<EdgeSource> {
-  const { copy, routerId, clock, stack } = parts;
   const { FAIRWAY_VPC_ID: vpcId, FAIRWAY_NATS_URL: url = '', FAIRWAY_NATS_API: apiPrefix } = config;
-  const { FAIRWAY_NATS_DRAIN_TIMEOUT_MS: drainTimeoutMs } = config;
-  const { log, memory = new StateFile(config.FAIRWAY_STATE_DIR, log) } = overrides;
-  stack.defer(() => memory.flushed());
-  const state = await memory.read(vpcId);
-  if (state !== undefined) copy.load(state);
-  copy.onChange(() => memory.write(copy.state()));
-  if (overrides.edge !== undefined) return stack.use(overrides.edge(copy));
-  const file = config.FAIRWAY_EDGE_FILE;
-  if (file !== undefined) return stack.use(startFixedEdgeSource(await readEdgeFile(file), copy));
-  return stack.use(new NatsEdgeSource({ url, apiPrefix, drainTimeoutMs, routerId, vpcId, clock, log }, copy));
+  const { FAIRWAY_NATS_DRAIN_TIMEOUT_MS: drainTimeoutMs, FAIRWAY_EDGE_FILE: file } = config;
+  const { log, memory = new StateFile(config.FAIRWAY_STATE_DIR, log), edge: start } = overrides;
+  const nats = { url, apiPrefix, drainTimeoutMs, routerId, vpcId, clock, log };
+  return followEdge(copy, { memory, start, file, nats }, stack);
 }
 
 /** Tells the region which tokens are in use. */
