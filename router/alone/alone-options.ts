@@ -88,7 +88,8 @@ export function readAloneOptions(args: readonly string[], env: Environment): Alo
       `Whoever reaches ${host} could use your upstreams: give a token (FAIRWAY_TOKEN, --token-file), or say --open.`,
     );
   const port = values.port ?? (env['FAIRWAY_PORT'] || '8701');
-  const own = upstreams.find((one) => one.port === Number(port) && isLoopback(one.address) && isLoopback(host));
+  const isNear = isLoopback(host) || host === '0.0.0.0' || host === '::';
+  const own = upstreams.find((one) => one.port === Number(port) && isLoopback(one.address) && isNear);
   if (own !== undefined) problems.push(`The upstream ${own.url} is this router itself: give one of them another port.`);
   if (problems.length > 0) throw new ConfigError(`${problems.join('\n')}\nSee: npm run route -- --help`);
   const aliases = (values.model ?? []).map(readAlias);

@@ -26,6 +26,9 @@ export function readUpstream(text: string, key: string): UpstreamAddress {
     );
   if (parsed.search !== '' || parsed.hash !== '')
     throw new ConfigError(`The upstream "${shown(text)}" has something behind its path: leave out "?" and "#".`);
+  const named = keyIn(parsed);
+  if (named === undefined)
+    throw new ConfigError(`The key in the upstream "${shown(text)}" cannot be read: write "%" as %25.`);
   const basePath = parsed.pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
   return {
     url: `${scheme}://${parsed.host}${basePath}`,
@@ -33,11 +36,23 @@ export function readUpstream(text: string, key: string): UpstreamAddress {
     address: parsed.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: Number(parsed.port) || (scheme === 'https' ? 443 : 80),
     basePath,
-    key: decodeURIComponent(parsed.password || parsed.username) || key,
+    key: named || key,
   };
 }
 
-/** A text that may hold a key, without it. */
+/** Empty where there is none; undefined for one that cannot be read. */
+function keyIn({ password, username }: URL): string | undefined {
+  try {
+    return decodeURIComponent(password || username);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A text that may hold a key, at any place that it may have been written at by mistake, without it. */
 function shown(text: string): string {
-  return text.replace(/^([^/]*\/\/)?[^/]*@/, '$1***@').slice(0, 200);
+  return text
+    .replace(/^([^/]*\/\/)?.*@/, '$1***@')
+    .replace(/([?#]).*/, '$1***')
+    .slice(0, 200);
 }

@@ -76,6 +76,11 @@ export class UpstreamsEdgeSource implements EdgeSource {
     return this.#options.upstreams.map((upstream) => ({ upstream, look: this.#looks.get(upstream) }));
   }
 
+  /** What does not fit of models and names. */
+  problems(): readonly string[] {
+    return this.#problems;
+  }
+
   pools(): readonly PoolDocument[] {
     return this.#pools;
   }

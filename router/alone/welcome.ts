@@ -6,7 +6,7 @@ import type { UpstreamState, UpstreamsEdgeSource } from './upstreams-edge-source
 /** What a person sees once requests are taken: where, whom for, in front of what, and what to do next. */
 export function welcome(
   { tokens, open }: Pick<AloneOptions, 'tokens' | 'open'>,
-  source: Pick<UpstreamsEdgeSource, 'states' | 'pools' | 'doubts'>,
+  source: Pick<UpstreamsEdgeSource, 'states' | 'pools' | 'problems'>,
   { url, adminUrl }: { url: string; adminUrl: string },
 ): string {
   const who = tokens.length > 0 ? 'those who have the token' : open ? 'whoever reaches it' : 'this machine alone';
@@ -14,14 +14,11 @@ export function welcome(
   const [model = 'MODEL'] = names;
   const auth = tokens.length > 0 ? ` -H "Authorization: Bearer $FAIRWAY_TOKEN"` : '';
   const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello!' }] });
-  const states = source.states();
-  const about = new Set(states.flatMap(aboutOf));
-  const doubts = source.doubts().filter((doubt) => !about.has(doubt));
   return [
     `Fairway routes at ${url}/v1 for ${who}.`,
     '',
-    ...states.map((state) => `  ${lineOf(state)}`),
-    ...doubts.map((doubt) => `  ${doubt}`),
+    ...source.states().map((state) => `  ${lineOf(state)}`),
+    ...source.problems().map((problem) => `  ${problem}`),
     '',
     `Models: ${names.length > 0 ? names.join(', ') : 'none yet; each upstream joins when it answers'}`,
     '',
@@ -31,10 +28,6 @@ export function welcome(
     'ended, twice at once.',
     '',
   ].join('\n');
-}
-
-function aboutOf({ upstream, look }: UpstreamState): string[] {
-  return look !== undefined && 'problem' in look ? [`${upstream.url} ${look.problem}`] : [];
 }
 
 function lineOf({ upstream, look }: UpstreamState): string {
