@@ -107,7 +107,9 @@ export class ReplicaPicker implements Placer {
    */
   #lookAt({ pool, policy = 'affinity', flow }: Work, chosen: Candidate | undefined, now: number): Look | undefined {
     if (chosen?.cost === undefined || policy !== 'affinity' || !this.#comebacks.areMany(pool)) return undefined;
-    const { own, fill } = chosen.cost;
+    const { fill } = chosen.cost;
+    // What every request takes, however short its prompt, is in nobody's way.
+    const own = chosen.cost.own - chosen.slowness * this.#parts.pace.secondsPerRequest(pool);
     const isGreedy = own > briefSeconds && this.#parts.table.flows.isGreedy(flow, now);
     const fits = fill <= (isGreedy ? greedyMost : warmMost);
     return { replica: chosen.id, own, isCold: own > coldSeconds, isGreedy, fits };

@@ -1,6 +1,6 @@
 import type { ReplicaLoad } from '../../replicas/replica-view.ts';
 
-/** A prompt that takes less than this is in nobody's way, whosever it is, seconds: some 4,000 tokens that are not cached. */
+/** A prompt that takes less than this is in nobody's way, whosever it is, seconds: some 5,000 tokens that are not cached. */
 export const briefSeconds = 0.1;
 /** A prompt that takes longer than this is cold, seconds: its conversation is not in the cache any more. */
 export const coldSeconds = 1;

@@ -63,6 +63,11 @@ export class PrefillPace {
     return Math.max(1, Math.round(1e6 * seconds)) / 1e6;
   }
 
+  /** What of them every request takes, however short its prompt. */
+  secondsPerRequest(pool: string): number {
+    return this.#pools.get(pool)?.coefficients[0] ?? 0;
+  }
+
   /** The first content came after so many seconds, of which `doubt` may have been a queue's. */
   learn(pool: string, prefill: Prefill, { seconds, doubt }: { seconds: number; doubt: number }): void {
     const known = this.#pools.get(pool) ?? {
