@@ -43,6 +43,8 @@ describe('the configuration', () => {
     expect(() => readRouterConfig(withoutRedis)).toThrow('FAIRWAY_REDIS_URL is not set');
     expect(readAloneConfig(withoutRedis).FAIRWAY_REDIS_URL).toBeUndefined();
     expect(() => readRouterConfig({ ...env, FAIRWAY_REUSE_PORT: '1' })).toThrow('FAIRWAY_REUSE_PORT needs ports');
+    expect(readRouterConfig({ ...env, FAIRWAY_PROCESSES: '10' }).FAIRWAY_PROCESSES).toBe(10);
+    expect(() => readRouterConfig({ ...env, FAIRWAY_PROCESSES: '11' })).toThrow(`raise it to ${11 * 16 * 1024 ** 2}`);
   });
 
   it('says every problem at once', () => {

@@ -176,6 +176,12 @@ export function readAloneConfig(env?: Readonly<Record<string, string | undefined
   listenerPlaces(config);
   if (config.FAIRWAY_REUSE_PORT && (config.FAIRWAY_PORT === 0 || config.FAIRWAY_PRIVATE_PORT === 0))
     throw new ConfigError('FAIRWAY_REUSE_PORT needs ports other than 0: processes would each get another one.');
+  const { FAIRWAY_PROCESSES: count, FAIRWAY_BODY_BUDGET_BYTES: budget, FAIRWAY_BODY_BYTES_MAX: longest } = config;
+  if (count > 1 && budget < count * longest)
+    throw new ConfigError(
+      `FAIRWAY_BODY_BUDGET_BYTES, divided among ${count} processes, leaves none of them room for a body of FAIRWAY_BODY_BYTES_MAX: ` +
+        `raise it to ${count * longest}, or take fewer processes.`,
+    );
   return config;
 }
 
