@@ -1,6 +1,6 @@
 import { beatMs, echoTtlMs, type LedgerChannel } from '../../router/ledger/ledger-channel.ts';
 import type { LedgerRow } from '../../router/replicas/replica-table.ts';
-import type { LedgerMessage } from '../../router/ledger/ledger-message.ts';
+import { isUrgent, type LedgerMessage } from '../../router/ledger/ledger-message.ts';
 import { LedgerOutbox } from '../../router/ledger/ledger-outbox.ts';
 import type { ProcessTime, VirtualTime } from './virtual-time.ts';
 
@@ -59,16 +59,17 @@ export class VirtualLedgerChannel implements LedgerChannel {
   }
 
   publish(message: LedgerMessage): void {
+    if (isUrgent(message)) {
+      if (this.up()) this.#redis.send(this, 'to' in message ? message.to : undefined, [message]);
+      return;
+    }
     this.#outbox.add(message);
-    // A row is as old as its change: nobody asks for it later.
-    this.#outbox.row();
-    if (this.#isPushing) return;
-    this.#isPushing = true;
-    this.#time.after(pushDelayMs, () => this.#push());
+    this.#pushSoon();
   }
 
   rowChanged(row: () => LedgerRow): void {
-    this.publish({ kind: 'row', from: this.router, row: row(), ageMs: 0 });
+    this.#outbox.rowChanged(row);
+    this.#pushSoon();
   }
 
   subscribe(handler: (message: LedgerMessage) => void): () => void {
@@ -93,6 +94,12 @@ export class VirtualLedgerChannel implements LedgerChannel {
     this.#handlers.clear();
     this.#redis.close(this);
     return Promise.resolve();
+  }
+
+  #pushSoon(): void {
+    if (this.#isPushing) return;
+    this.#isPushing = true;
+    this.#time.after(pushDelayMs, () => this.#push());
   }
 
   #push(): void {
