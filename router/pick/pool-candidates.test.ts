@@ -33,13 +33,13 @@ function asked(known: Knowledge, work: Work, { id, now }: { id: string; now: num
   const { predictedCachedTokens, privateContextTokens, prefill } = cacheExpecter(bytesPerToken, work)(match);
   const seconds = pace.secondsFor(pool.pool, prefill);
   const slowness = speeds.slownessOf(id, now);
-  const ownSeconds = (seconds ?? 0) * slowness;
-  const own = ownSeconds + (work.adapter !== undefined && residentAdapters !== undefined ? 1 : 0);
-  const wait = state.prefillSecondsLeft + unseen * ownSeconds;
+  const own = (seconds ?? 0) * slowness;
+  const adapter = work.adapter !== undefined && residentAdapters !== undefined ? 1 : 0;
+  const wait = state.prefillSecondsLeft + unseen * own;
   const adds = privateContextTokens / (kvTokens || pool.engine.kvTokens);
   const fill = Math.max(index.warmShare(id, now), kvUse ?? 0) + adds;
   const pressure = 60 * Math.min(adds, Math.max(0, fill - 0.6));
-  const total = 11 * own + 0.3 * wait + 0.1 * (inFlight + unseen) + pressure;
+  const total = 11 * (own + adapter) + 0.3 * wait + 0.1 * (inFlight + unseen) + pressure;
   return {
     ...state,
     id,

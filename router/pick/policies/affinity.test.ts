@@ -55,6 +55,12 @@ describe('where a request costs least', () => {
     expect(choose(rows)).toMatchObject({ replica, reason });
   });
 
+  it('loads an adapter beside the prompt, which is no longer for it', () => {
+    const [has, lacks] = [false, true].map((lacksAdapter) => candidate({ ownSeconds: 0.02, lacksAdapter }).cost);
+    expect([has?.own, lacks?.own]).toEqual([0.02, 0.02]);
+    expect(lacks?.total).toBeGreaterThan((has?.total ?? 0) + 1);
+  });
+
   it('shows what each candidate would cost, and nothing of what is unknown', () => {
     const scores = choose({ a: { prefillSecondsLeft: 2, inFlight: 1 }, b: { ...holds, kvUse: 0.5 } })?.scores.toJSON();
     expect(scores).toEqual([

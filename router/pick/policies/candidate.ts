@@ -11,7 +11,7 @@ const cachePrice = 10;
 /** Share of the wait that counts, and seconds of a request that is under way. */
 const [waitShare, requestSeconds] = [0.3, 0.1] as const;
 /**
- * Share of a cache that may be warm, and the price of all of it, seconds (`pressureSeconds`): what a request adds beyond puts back what others
+ * Share of a cache that may be warm, and the price of all of it, seconds: what a request adds beyond puts back what others
  * compute with or will come back for. Of .5 to .9 within 10 to 60 s, by `loadtest/virtual/run.ts` with 250 and 333 engineers
  * on seeds 1 to 4: good requests at 250 engineers are 5 % more than without (3.84 for 3.67 per second).
  */
@@ -79,11 +79,12 @@ export class PoolCandidate implements Candidate, LoadRoom {
     const { kvUse = 0 } = this.signals;
     // What no router knows of is taken to be like this one.
     cost.wait = this.prefillSecondsLeft + this.unseen * ownSeconds;
-    cost.own = ownSeconds + (lacksAdapter ? adapterSeconds : 0);
+    cost.own = ownSeconds;
     const adds = newTokens / kvTokens;
     cost.fill = Math.max(warmShare, kvUse) + adds;
     cost.pressure = pressureSeconds * Math.min(adds, Math.max(0, cost.fill - warmMost));
-    cost.total = (1 + cachePrice) * cost.own + waitShare * cost.wait + requestSeconds * this.load + cost.pressure;
+    const all = ownSeconds + (lacksAdapter ? adapterSeconds : 0);
+    cost.total = (1 + cachePrice) * all + waitShare * cost.wait + requestSeconds * this.load + cost.pressure;
     return cost;
   }
 }
