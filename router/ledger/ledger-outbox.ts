@@ -10,7 +10,7 @@ export interface OutboxLimits {
 const defaultLimits: OutboxLimits = { maxBytes: 4 * 1024 * 1024, maxBatchBytes: 256 * 1024 };
 const messageBytes = 200;
 const figuresBytes = 190;
-const flowBytes = 32;
+const flowBytes = 37;
 const nameBytes = 40;
 const base64 = 4 / 3;
 

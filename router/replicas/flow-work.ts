@@ -13,17 +13,18 @@ interface Served {
   readonly at: number;
 }
 
-/** Work of all flows together. */
+/** Work of all flows of a pool together. */
 interface Summed {
-  readonly work: number;
-  readonly flows: number;
-  readonly at: number;
+  work: number;
+  flows: number;
 }
 
 /** How often a router tells others what it has served, milliseconds. Fairness is over minutes. */
 const tellEveryMs = 500;
 /** How long a sum of all flows is taken for true, milliseconds. */
 const sumEveryMs = 1000;
+/** What few requests take, tokens: nobody is greedy beside others who have not had as much together. */
+export const littleWork = 20_000;
 /** What was served counts half after so long, milliseconds: about as long as an engineer's turn and the pause after it. */
 const halfLifeMs = 60_000;
 /** What is older counts for less than a thousandth and is forgotten. */
@@ -31,8 +32,8 @@ const forgetMs = 10 * halfLifeMs;
 /** Flows that one process remembers and tells of: as many as engineers that a fleet is made for. */
 const flowsMax = 2048;
 /**
- * A flow has had more than its share with more work than this, tokens, and more than so many times the mean of all others:
- * the former is about what two of the longest conversations take that are computed anew within a minute.
+ * A flow has had more than its share with more work than this, tokens, and more than so many times the mean of the others of
+ * its pool: the former is about what two of the longest conversations take that are computed anew within a minute.
  */
 const [greedyWork, greedyFactor] = [250_000, 4] as const;
 /** Processes of others that are remembered, those that have ended included. */
@@ -51,7 +52,8 @@ export class FlowWork {
   readonly #others = new Map<string, { readonly told: ServedFlows; readonly at: number }>();
   #seq = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
-  #summed: Summed = { work: 0, flows: 0, at: Number.NEGATIVE_INFINITY };
+  #sums: ReadonlyMap<string, Summed> = new Map();
+  #summedAt = Number.NEGATIVE_INFINITY;
 
   constructor(owner: Pick<ServedFlows, 'router' | 'epoch'>) {
     this.#owner = owner;
@@ -72,12 +74,12 @@ export class FlowWork {
     return sum;
   }
 
-  /** Whether a flow has lately had much more than others had. Nobody has alone. */
+  /** Whether a flow has lately had much more than the others of its pool. Nobody has who is as good as alone. */
   isGreedy(flow: string, now: number): boolean {
     const own = this.workOf(flow, now);
     if (own <= greedyWork) return false;
-    const { work, flows } = this.#sum(now);
-    return flows > 1 && own > (greedyFactor * Math.max(0, work - own)) / (flows - 1);
+    const { work, flows } = this.#sumsAt(now).get(poolPart(flow)) ?? { work: 0, flows: 0 };
+    return work - own > littleWork && own > (greedyFactor * (work - own)) / (flows - 1);
   }
 
   /** What the others should know now; undefined if nothing, or if they were told just before. */
@@ -104,14 +106,20 @@ export class FlowWork {
       if (now - at > forgetMs || this.#others.size > processesMax) this.#others.delete(other);
   }
 
-  /** Of all flows that are known, and how many they are; as it was up to a second ago. */
-  #sum(now: number): Summed {
-    if (now - this.#summed.at < sumEveryMs) return this.#summed;
+  /** Of the flows of each pool, as it was up to a second ago. */
+  #sumsAt(now: number): ReadonlyMap<string, Summed> {
+    if (now - this.#summedAt < sumEveryMs) return this.#sums;
     const flows = new Set(this.#own.keys());
     for (const { told } of this.#others.values()) for (const flow of told.flows.keys()) flows.add(flow);
-    let work = 0;
-    for (const flow of flows) work += this.workOf(flow, now);
-    return (this.#summed = { work, flows: flows.size, at: now });
+    const sums = new Map<string, Summed>();
+    for (const flow of flows) {
+      const sum = sums.get(poolPart(flow)) ?? { work: 0, flows: 0 };
+      sums.set(poolPart(flow), sum);
+      sum.work += this.workOf(flow, now);
+      sum.flows += 1;
+    }
+    this.#summedAt = now;
+    return (this.#sums = sums);
   }
 
   /** An eighth at once: looking for the least takes a look at all. */
@@ -126,4 +134,9 @@ export class FlowWork {
 
 function decayed({ work, at }: Served, now: number): number {
   return work * 2 ** ((at - now) / halfLifeMs);
+}
+
+/** Flows of one pool begin alike, up to a hyphen (`../request/flow.ts`). */
+function poolPart(flow: string): string {
+  return flow.slice(0, flow.indexOf('-') + 1);
 }

@@ -1,3 +1,4 @@
+import { littleWork } from '../../replicas/flow-work.ts';
 import type { ColdGate } from './cold-gate.ts';
 import { aged, waitingCost, waysOf, type Priority } from './waiting-cost.ts';
 
@@ -25,8 +26,6 @@ export interface Place {
 
 /** Ages and fair shares are reckoned anew after this, milliseconds: both change over seconds. */
 const reckonEveryMs = 50;
-/** Work beside which that of a flow is seen, tokens: what few requests take makes nobody greedy. */
-const leastWork = 20_000;
 
 /**
  * Those who are held for one pool, in order. Whoever comes is put where it belongs; all are put in order again now and
@@ -130,7 +129,7 @@ export class HeldLine {
   #shareOf(flow: string): number {
     const own = this.#works.get(flow) ?? 0;
     const others = Math.max(1, this.#works.size - 1);
-    return own / Math.max(leastWork, (this.#allWork - own) / others);
+    return own / Math.max(littleWork, (this.#allWork - own) / others);
   }
 
   /** By halving. */
