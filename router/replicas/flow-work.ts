@@ -136,7 +136,7 @@ function decayed({ work, at }: Served, now: number): number {
   return work * 2 ** ((at - now) / halfLifeMs);
 }
 
-/** Flows of one pool begin alike, up to a hyphen (`../request/flow.ts`). */
+/** Flows of one pool begin alike, up to a colon (`../request/flow.ts`). */
 function poolPart(flow: string): string {
-  return flow.slice(0, flow.indexOf('-') + 1);
+  return flow.slice(0, flow.indexOf(':') + 1);
 }

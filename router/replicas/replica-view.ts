@@ -15,7 +15,7 @@ export interface ReplicaLoad {
 export interface ReplicaSignals {
   readonly running?: number;
   readonly waiting?: number;
-  /** Share of the KV cache in use, 0 to 1. */
+  /** Share of the KV cache that requests under way hold, 0 to 1: what is cached and idle is free. */
   readonly kvUse?: number;
   /** Tokens that the whole KV cache holds. */
   readonly kvTokens?: number;

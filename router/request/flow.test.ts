@@ -17,7 +17,7 @@ it('people who share a token take turns with each other, where their header tell
 
 it('who they are only those can tell who know the routers’ key', () => {
   const flow = flowOf(caller(), {}, pool);
-  expect(flow).toMatch(/^[0-9a-f]{4}-[0-9a-f]{16}$/);
+  expect(flow).toMatch(/^[0-9a-f]{4}:[0-9a-f]{16}$/);
   expect(flowOf(caller('x-user'), { 'x-user': 'ann' }, pool).slice(0, 5)).toBe(flow.slice(0, 5));
   expect(flowOf(caller(), {}, { ...pool, key: Buffer.alloc(32, 2) })).not.toBe(flow);
   expect(flowOf(caller(), {}, { ...pool, pool: 'another' })).not.toBe(flow);

@@ -9,7 +9,7 @@ const [flowDigits, poolDigits] = [16, 4] as const;
 /**
  * With whom a request takes turns: with those of its token or, where many people share that, with those of the same person,
  * as a header of theirs tells. Routers tell each other of flows: the key, which all routers have, keeps who they are from whoever
- * hears that. Flows of one pool begin alike, up to a hyphen. A probe's are the pool's own.
+ * hears that. Flows of one pool begin alike, up to a colon. A probe's are the pool's own.
  */
 export function flowOf(
   caller: Caller,
@@ -20,5 +20,5 @@ export function flowOf(
   const { tokenId, flowHeader } = caller;
   const person = flowHeader === undefined ? undefined : headers[flowHeader];
   const flow = keyedHash(key, JSON.stringify(['flow', pool, tokenId, person ?? ''])).slice(0, flowDigits);
-  return `${hashText(pool, 0n).toString(16).slice(-poolDigits)}-${flow}`;
+  return `${hashText(pool, 0n).toString(16).slice(-poolDigits)}:${flow}`;
 }
