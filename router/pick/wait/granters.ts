@@ -17,8 +17,8 @@ const silentMs = 1000;
 const lookEveryMs = 50;
 
 /**
- * Who grants which slots: of the routers that are heard the one with the highest rendezvous weight for the slot and its
- * own start. Routers that hear different ones may disagree for a moment: then a slot is granted twice, or after a while.
+ * Who grants the slots of which pool: of the routers that are heard the one with the highest rendezvous weight for the pool
+ * and its own start. Routers that hear different ones may disagree for a moment: then a slot is granted twice, or after a while.
  */
 export class Granters {
   readonly #parts: GrantersParts;
@@ -41,16 +41,16 @@ export class Granters {
     return this.#parts.peers().length + 1;
   }
 
-  /** Who grants a slot. */
-  of(slot: string, now: number): string {
+  /** Who grants a pool's slots. */
+  of(pool: string, now: number): string {
     this.#look(now);
-    const known = this.#known.get(slot);
+    const known = this.#known.get(pool);
     if (known !== undefined) return known;
-    const key = hashText(slot, 0n);
+    const key = hashText(pool, 0n);
     const weighed = [...this.#live].map(([id, router]) => ({ router, weight: rendezvousWeight(id, key) }));
     const [first] = weighed.toSorted((a, b) => heavierFirst(a.weight, b.weight));
     const granter = first?.router ?? this.#parts.router;
-    this.#known.set(slot, granter);
+    this.#known.set(pool, granter);
     return granter;
   }
 

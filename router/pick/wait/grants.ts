@@ -63,22 +63,25 @@ export class Grants {
 
   hear(message: LedgerMessage, now: number): void {
     this.#granters.heard(message.from, now);
+    if (message.kind !== 'want' && message.kind !== 'grant') return;
+    // Also what a router said whose clock has gone back since, so that all that it says now looks older.
+    this.#forget(now);
     if (message.kind === 'want') {
       const told = this.#told.get(message.pool) ?? new Map<string, Told>();
       this.#told.set(message.pool, told);
       const { from, seq, want } = message;
       if (seq > (told.get(from)?.seq ?? 0)) told.set(from, { seq, at: now, want });
+      return;
     }
-    if (message.kind !== 'grant' || message.seq <= (this.#heard.get(message.from)?.seq ?? 0)) return;
+    if (message.seq <= (this.#heard.get(message.from)?.seq ?? 0)) return;
     this.#heard.set(message.from, { seq: message.seq, at: now });
     if (message.owner === this.#parts.router) this.counts.received += 1;
     this.#keep(message.pool, message.owner, now);
-    this.#forget(now);
   }
 
-  /** Pools of which others want something from this router. */
+  /** Pools of which others want slots from this router, or were told of one that waits here. */
   asked(now: number): string[] {
-    return [...this.#told.keys()].filter((pool) => this.wantsOf(pool, now).length > 0);
+    return [...[...this.#told.keys()].filter((pool) => this.wantsOf(pool, now).length > 0), ...this.#sent.keys()];
   }
 
   /** What others have waiting for slots of a pool, if this router grants them. */
@@ -124,7 +127,7 @@ export class Grants {
     return waitedMs >= holdMs;
   }
 
-  /** A request of this router's has taken a slot, for so many seconds. */
+  /** A request of this router's has taken a slot: so many seconds of all slots that the pool has. */
   took(pool: string, seconds: number, now: number): void {
     const kept = this.#kept(pool, now);
     const mine = kept.findIndex(({ owner }) => owner === this.#parts.router);
@@ -163,18 +166,19 @@ export class Grants {
       if (told.size === 0) this.#told.delete(pool);
     }
     for (const [router, { at }] of this.#heard) if (now - at > toldMs) this.#heard.delete(router);
-    for (const pool of this.#granted.keys()) if (this.#kept(pool, now).length === 0) this.#granted.delete(pool);
+    for (const pool of this.#granted.keys()) this.#kept(pool, now);
     for (const [pool, { seenAt }] of this.#free) if (now - seenAt > holdMs) this.#free.delete(pool);
     for (const [pool, until] of this.#sharedUntil) if (until <= now) this.#sharedUntil.delete(pool);
   }
 
   #keep(pool: string, owner: string, now: number): void {
-    this.#kept(pool, now).push({ owner, until: now + holdMs });
+    this.#granted.set(pool, [...this.#kept(pool, now), { owner, until: now + holdMs }]);
   }
 
   #kept(pool: string, now: number): { readonly owner: string; readonly until: number }[] {
     const kept = (this.#granted.get(pool) ?? []).filter(({ until }) => until > now);
-    this.#granted.set(pool, kept);
+    if (kept.length > 0) this.#granted.set(pool, kept);
+    else this.#granted.delete(pool);
     return kept;
   }
 
