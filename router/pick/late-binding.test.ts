@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { replicaAt } from '#shared/testing/documents.ts';
 import { HeldFleet } from '../testing/held/held-fleet.ts';
 
 describe('a request that', () => {
@@ -74,6 +75,19 @@ describe('a request that', () => {
     fleet.greedy.clear();
     await fleet.advance(550);
     expect(fleet.order).toEqual(['cold', 'short']);
+  });
+
+  it('is of a flow that has had more than others stands in nobody’s way', async () => {
+    const fleet = new HeldFleet(['x', 'y']);
+    await fleet.advance(1000);
+    fleet.greedy.add('flood');
+    const at = fleet.routers.findIndex(({ name, grants }) => grants.granterOf('p', 1000) !== name);
+    for (let i = 0; i < 40; i += 1) void fleet.send('flood', 90, { at, flow: 'flood' });
+    await fleet.advance(500);
+    expect([fleet.order, fleet.messages]).toEqual([[], 0]);
+    for (const name of ['one', 'two']) void fleet.send(name, 200, { at });
+    await fleet.advance(600);
+    expect(fleet.order).toEqual(['one', 'two']);
   });
 
   it('has come when there is room goes before those for whom there is none', async () => {
@@ -231,5 +245,19 @@ describe('a slot that several routers want', () => {
     await fleet.advance(8000);
     expect(fleet.order).toHaveLength(60);
     expect(fleet.routers.reduce((sum, { grants }) => sum + grants.counts.given, 0)).toBeGreaterThan(0);
+  });
+
+  it('is one of several that are all in use while routers cannot hear each other', async () => {
+    const fleet = new HeldFleet(['x', 'y']);
+    for (const name of ['i', 'j', 'k', 'l', 'm', 'n', 'o', 'p'])
+      fleet.replicas.set(name, replicaAt(fleet.replicas.size + 1));
+    await fleet.advance(1000);
+    for (const { channel } of fleet.routers) channel.setCut(true);
+    await fleet.advance(2000);
+    for (let i = 0; i < 60; i += 1) void fleet.send(`${i}`, 200, { at: i % 2 });
+    await fleet.advance(2000);
+    // Two slots, ten prompts each.
+    expect(fleet.order.length).toBeGreaterThanOrEqual(16);
+    expect(fleet.order.length).toBeLessThanOrEqual(22);
   });
 });

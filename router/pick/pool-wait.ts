@@ -43,7 +43,7 @@ export class PoolWait {
   /** Requests that were refused at once, since their turn would have come too late. */
   shed = 0;
 
-  /** `late`: holds requests while the replicas for them compute others; left out, each goes as soon as it has a turn. */
+  /** `late`: holds requests that would put others back; left out, each goes as soon as it has a turn. */
   constructor(placer: Placer, limits: WaitLimits, { clock, late }: { clock: Clock; late?: LateBinding | undefined }) {
     this.#placer = placer;
     this.#limits = limits;
@@ -61,7 +61,7 @@ export class PoolWait {
     return this.#room.total;
   }
 
-  /** Those who wait since their replica computes others. */
+  /** Those who are held. */
   get heldForSlot(): number {
     return this.#lines.values().reduce((sum, { held }) => sum + held.size, 0);
   }
@@ -114,7 +114,7 @@ export class PoolWait {
     this.#serve();
   }
 
-  /** A prompt is computed, or what other routers have under way or want has changed: slots may be free. */
+  /** A prompt is computed, or what other routers have under way or want has changed: there may be room, or slots. */
   looked(): void {
     if (this.#late === undefined || this.#isPassDue) return;
     this.#isPassDue = true;
@@ -238,7 +238,7 @@ export class PoolWait {
     return false;
   }
 
-  /** Those who have not gone before are held while their replica computes others. */
+  /** Those who have gone before are not held. */
   #gateFor(waiter: Waiter, held: HeldLine | undefined): ColdGate | undefined {
     return goesFirst(waiter) ? undefined : this.#late?.arrival(waiter.work.pool, held);
   }
@@ -281,7 +281,7 @@ export class PoolWait {
     if (slot !== undefined) return slot;
     this.#inFlight.giveBack(work.pool, 1);
     const look = gate?.shutFor;
-    waiter.aim = look && { own: look.own, at: this.#clock.monotonic() };
+    waiter.aim = look && { ...look, at: this.#clock.monotonic() };
     return look === undefined ? 'replica' : 'turn';
   }
 }

@@ -112,7 +112,7 @@ export class ReplicaPicker implements Placer {
     const own = chosen.cost.own - chosen.slowness * this.#parts.pace.secondsPerRequest(pool);
     const isGreedy = own > briefSeconds && this.#parts.table.flows.isGreedy(flow, now);
     const fits = fill <= (isGreedy ? greedyMost : warmMost);
-    return { replica: chosen.id, own, isCold: own > coldSeconds, isGreedy, fits };
+    return { own, isCold: own > coldSeconds, isGreedy, fits };
   }
 
   #candidatesOf(pool: PoolDocument): PoolCandidates {

@@ -1,6 +1,5 @@
 /** What a look found of the replica that a request would go to. */
 export interface Look {
-  readonly replica: string;
   /** Predicted seconds of its prefill. */
   readonly own: number;
   /** Its conversation is not in the cache any more. */
@@ -12,7 +11,7 @@ export interface Look {
 }
 
 /**
- * Stands between the look at replicas and the booking. Of those that do not fit it is shut for greedy flows, until they have
+ * Stands between the look at replicas and the booking of one request. Of those that do not fit it is shut for greedy flows, until they have
  * had no more than others, and for cold prompts without a slot.
  */
 export class ColdGate {

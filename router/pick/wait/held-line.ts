@@ -1,13 +1,18 @@
 import { littleWork } from '../../replicas/flow-work.ts';
-import type { ColdGate } from './cold-gate.ts';
+import type { ColdGate, Look } from './cold-gate.ts';
 import { aged, waitingCost, waysOf, type Priority } from './waiting-cost.ts';
+
+/** What was seen where a request would go, and when. */
+export interface Aim extends Look {
+  readonly at: number;
+}
 
 /** A request that is held in its router since it would put others back. Times are monotonic milliseconds. */
 export interface Held {
   readonly work: { readonly flow: string; readonly priority?: Priority };
   readonly since: number;
-  /** Its seconds of prefill where it would go, and when that was seen; undefined once it is held no more. */
-  readonly aim: { readonly own: number; readonly at: number } | undefined;
+  /** What it is held for; undefined for one that is not held. */
+  readonly aim: Aim | undefined;
   /** Looks at the replicas again, and goes to one if the gate opens. */
   readonly look: (gate: ColdGate) => void;
   /** Lets it look at what has become of it, and at its clocks. */
@@ -17,8 +22,7 @@ export interface Held {
 /** Where one stands: the least score goes first. */
 export interface Place {
   readonly held: Held;
-  /** Of prefill. */
-  readonly seconds: number;
+  readonly aim: Aim;
   /** Seconds, without its age. */
   cost: number;
   score: number;
@@ -51,9 +55,9 @@ export class HeldLine {
     return first;
   }
 
-  /** Who goes next. */
+  /** Who has the next slot; greedy ones have none. */
   get head(): Place | undefined {
-    return this.#order[0];
+    return this.#order.find(({ aim }) => !aim.isGreedy);
   }
 
   /** Takes one in, or puts it where it belongs after its aim has changed. */
@@ -65,7 +69,7 @@ export class HeldLine {
     if (!this.#works.has(work.flow)) this.#reckonedAt = Number.NEGATIVE_INFINITY;
     if (work.priority === 'high') this.#addHigh(work.flow, 1);
     const cost = this.#costOf(held, aim.own);
-    const place: Place = { held, seconds: aim.own, cost, score: aged(cost, now - since) };
+    const place: Place = { held, aim, cost, score: aged(cost, now - since) };
     this.#places.set(held, place);
     this.#order.splice(this.#firstAfter(place.score), 0, place);
   }
@@ -86,7 +90,7 @@ export class HeldLine {
     this.#works = works;
     this.#allWork = works.values().reduce((sum, work) => sum + work, 0);
     for (const place of this.#order) {
-      place.cost = this.#costOf(place.held, place.seconds);
+      place.cost = this.#costOf(place.held, place.aim.own);
       place.score = aged(place.cost, now - place.held.since);
     }
     this.#order.sort((a, b) => a.score - b.score);
@@ -98,12 +102,12 @@ export class HeldLine {
     return [...this.#order];
   }
 
-  /** Seconds of prefill of those before one. */
+  /** Seconds of prefill of those who have slots before one. */
   secondsBefore(held: Held): number {
     let before = 0;
     for (const place of this.#order) {
       if (place.held === held) break;
-      before += place.seconds;
+      if (!place.aim.isGreedy) before += place.aim.own;
     }
     return before;
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { ReplicaLoad } from '../../replicas/replica-view.ts';
-import { ColdGate } from './cold-gate.ts';
+import { ColdGate, type Look } from './cold-gate.ts';
 import { coldSlots, coldSlotsLeft } from './cold-slots.ts';
 import type { Grants } from './grants.ts';
 import type { Held, HeldLine } from './held-line.ts';
@@ -39,14 +39,15 @@ export class LateBinding {
     const { grants, clock } = this.#parts;
     return new ColdGate(({ own }) => {
       const now = clock.monotonic();
-      const isWanted = (line?.size ?? 0) > 0 || grants.wantsOf(pool, now).length > 0;
-      if (isWanted || this.#left(pool, now) <= 0 || !grants.mayTake(pool, now)) return false;
-      grants.took(pool, own, now);
+      const isWanted = line?.head !== undefined || grants.wantsOf(pool, now).length > 0;
+      const { slots, left } = this.#slots(pool, now);
+      if (isWanted || left <= 0 || !grants.mayTake(pool, now)) return false;
+      grants.took(pool, own / slots, now);
       return true;
     });
   }
 
-  /** Pools of which other routers want slots from this one. */
+  /** Pools of which other routers want slots from this one, or think that it wants some. */
   asked(): string[] {
     return this.#parts.grants.asked(this.#parts.clock.monotonic());
   }
@@ -55,10 +56,11 @@ export class LateBinding {
   pass(pool: string, line: HeldLine): void {
     const { grants, clock, workOf } = this.#parts;
     const now = clock.monotonic();
+    const { slots, left: free } = this.#slots(pool, now);
     const isReckoned = line.reckon((flow) => workOf(flow, now), now);
     const asked = grants.wantsOf(pool, now).map((want) => ({ want, score: aged(want.cost, want.ageMs) }));
     asked.sort((a, b) => a.score - b.score);
-    let left = this.#left(pool, now);
+    let left = free;
     if (left <= 0) grants.inUse(pool);
     let at = 0;
     const grant = (upTo: number): void => {
@@ -67,25 +69,27 @@ export class LateBinding {
         left -= 1;
       }
     };
-    const gate = new ColdGate(({ own }) => {
+    const takesSlot = ({ own }: Look): boolean => {
       if (left <= 0 || !grants.mayTake(pool, now)) return false;
-      grants.took(pool, own, now);
+      grants.took(pool, own / slots, now);
       left -= 1;
       return true;
-    });
-    let mayTake = left > 0 && grants.mayTake(pool, now);
-    let looks = 0;
-    for (const { held, score } of isReckoned || left > 0 ? line.inOrder() : []) {
+    };
+    // Who has nobody waiting for a slot asks for none.
+    const mayTake = (): boolean => left > 0 && line.head !== undefined && grants.mayTake(pool, now);
+    let isOpen = mayTake();
+    let [looks, isCut] = [0, false];
+    for (const { held, aim, score } of isReckoned || left > 0 ? line.inOrder() : []) {
       grant(score);
-      const isStale = held.aim !== undefined && now - held.aim.at >= lookAgainMs;
-      if (isStale || mayTake) {
-        held.look(gate);
+      if (now - aim.at >= lookAgainMs || (isOpen && !aim.isGreedy)) {
+        held.look(new ColdGate(takesSlot));
         looks += 1;
-        if (looks >= looksMax || clock.monotonic() - now >= longestMs) break;
-        mayTake = left > 0 && grants.mayTake(pool, now);
-      } else if (!isReckoned) break;
+        isCut = looks >= looksMax || clock.monotonic() - now >= longestMs;
+        if (isCut) break;
+        isOpen = mayTake();
+      } else if (!isReckoned && !isOpen) break;
     }
-    if (looks < looksMax) grant(Infinity);
+    if (!isCut) grant(Infinity);
     const { head } = line;
     grants.tell(pool, head && { cost: head.cost, ageMs: now - head.held.since }, now);
   }
@@ -99,7 +103,9 @@ export class LateBinding {
     return (1000 * seconds) / coldSlots(all.length);
   }
 
-  #left(pool: string, now: number): number {
-    return coldSlotsLeft(this.#parts.loads(pool, now)) - this.#parts.grants.pending(pool, now);
+  /** How many there are, and how many of them are free. */
+  #slots(pool: string, now: number): { slots: number; left: number } {
+    const loads = this.#parts.loads(pool, now);
+    return { slots: coldSlots(loads.length), left: coldSlotsLeft(loads) - this.#parts.grants.pending(pool, now) };
   }
 }
