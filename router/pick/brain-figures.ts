@@ -4,7 +4,7 @@ import type { PrefixSync } from '../ledger/prefix-sync.ts';
 export interface BrainFigures {
   readonly inFlight: number;
   readonly waiting: number;
-  /** Of those, the ones whose replica computes others. */
+  /** Of those, the ones that are held since they would put others back. */
   readonly heldForSlot: number;
   /** Requests that were refused since their turn would have come too late. */
   readonly shed: number;

@@ -35,7 +35,7 @@ export interface BrainOptions {
   readonly lateAfterMs?: number;
   /** How long requests stay on a stalled replica while nobody else can take them, milliseconds (default 30,000). */
   readonly stallPatienceMs?: number;
-  /** Requests are held while the replicas for them compute others (default: each goes as soon as it has a turn). */
+  /** Requests that would put others back are held (default: each goes as soon as it has a turn). */
   readonly lateBinding?: boolean;
   readonly answerLimits: KeptAnswersLimits;
   /** Where ids of kept answers outlive this process (default: nowhere). */

@@ -1,6 +1,6 @@
 /** Over how many requests the share is reckoned. */
 const memory = 32;
-/** With less of a share nothing is gained by leaving caches as they are. */
+/** With less of a share too little is gained by leaving caches as they are. Not swept. */
 const leastShare = 0.25;
 
 /**

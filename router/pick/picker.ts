@@ -13,7 +13,7 @@ export interface Work extends Asked {
   readonly flow: string;
   /** Held by its body while it waits. */
   readonly bytes: number;
-  /** Left out: normal. Only among requests that wait for a replica that computes others. */
+  /** Left out: normal. Only among requests that are held. */
   readonly priority?: Priority;
   /** How long it waits for a replica, milliseconds, where the client says it. */
   readonly capacityTimeoutMs?: number;

@@ -18,12 +18,12 @@ export interface Waiter extends Held {
   wake: () => void;
 }
 
-/** Those who wait for one pool: who goes first, then flows, which take turns; of these some are held since they would put others back. */
+/** Those who wait for one pool: who goes first, then flows, which take turns. Some of the latter are held. */
 export class PoolLine {
   readonly #first: Waiter[] = [];
   /** In the order of turns: the flow that was served goes to the end. */
   readonly #flows = new Map<string, Waiter[]>();
-  /** Those who take no turn before that is over. */
+  /** Since they would put others back: they take no turn. */
   readonly held = new HeldLine();
   #size = 0;
 

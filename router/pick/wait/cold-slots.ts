@@ -17,12 +17,12 @@ const coldShare = 1 / 8;
  */
 export const greedyMost = 0.2;
 
-/** How many cold prompts a pool computes at a time beyond those that fit. */
+/** How many cold prompts a pool has under way when it begins none any more that does not fit. */
 export function coldSlots(replicas: number): number {
   return Math.max(1, Math.floor(coldShare * replicas));
 }
 
-/** How many of them may still be begun. `loads`: of the replicas that could take one. */
+/** How many may still be begun that do not fit: those that fit take up slots, too. `loads`: of the replicas that could take one. */
 export function coldSlotsLeft(loads: readonly Pick<ReplicaLoad, 'coldPrompts'>[]): number {
   return coldSlots(loads.length) - loads.reduce((sum, { coldPrompts }) => sum + coldPrompts, 0);
 }

@@ -4,9 +4,7 @@ export const priorities = ['high', 'normal', 'low'] as const;
 /** A class of requests. */
 export type Priority = (typeof priorities)[number];
 
-/** Seconds below which requests are alike: a step of the engine costs that much, whatever it computes. */
-const leastOwn = 0.02;
-/** A second of waiting makes a request so much cheaper: slow ageing keeps short turns first. Not swept: the value of a published simulation. */
+/** A second of waiting makes a request so much cheaper: slow ageing keeps short prompts first. Not swept. */
 const ageing = 0.1;
 /** How much later a request goes for each class that it gives way to. */
 const classFactor = 8;
@@ -14,13 +12,12 @@ const classFactor = 8;
 const fairSlack = 2;
 
 /**
- * What a request that waits costs the others, seconds: least uncached work first (shortest job first keeps hot sessions
- * hot), and more for a flow that has had more work than the others who wait. `share`: work that its flow has been served
- * beside the mean of theirs (a soft form of VTC, Sheng et al. 2024: within the slack nobody is put back). `ways`: to how
- * many classes it gives way.
+ * What a request that waits costs the others, seconds: least uncached work first (shortest job first), and more for a flow
+ * that has had more work than the others who wait. `share`: work that its flow has been served beside the mean of theirs
+ * (a soft form of VTC, Sheng et al. 2024: within the slack nobody is put back). `ways`: to how many classes it gives way.
  */
 export function waitingCost(own: number, ways: number, share: number): number {
-  return Math.max(own, leastOwn) * classFactor ** ways * Math.max(1, share / fairSlack) ** 2;
+  return own * classFactor ** ways * Math.max(1, share / fairSlack) ** 2;
 }
 
 /**

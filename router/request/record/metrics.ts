@@ -135,7 +135,7 @@ export class RouterMetrics {
     const { brain } = gauges;
     gauge('in_flight_requests', 'Requests that have a slot.', () => brain().inFlight);
     gauge('queued_requests', 'Requests that wait for a turn or a replica.', () => brain().waiting);
-    gauge('held_requests', 'Queued ones whose replica computes others.', () => brain().heldForSlot);
+    gauge('held_requests', 'Queued ones that would put others back.', () => brain().heldForSlot);
     gauge('shed_requests', 'Refused since their turn would have come too late.', () => brain().shed);
     gauge('grants_given', 'Slots of cold prompts that were given to other routers.', () => brain().grants.given);
     gauge('grants_received', 'Slots of cold prompts that came from other routers.', () => brain().grants.received);
