@@ -1,4 +1,8 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
+import { startProcess } from './bench-process.ts';
 import { cells } from './cells.ts';
 import { compare } from './compare.ts';
 import { findNginx } from './targets.ts';
@@ -21,3 +25,23 @@ test.each([false, true])(
   },
   60_000,
 );
+
+test('a conversation begins with its first turn, and grows', async () => {
+  const lengths: number[] = [];
+  await using server = createServer((incoming, outgoing) => {
+    lengths.push(Number(incoming.headers['content-length']));
+    incoming.resume().once('end', () => {
+      outgoing.write('data: {"content":" token"}\n\n');
+      outgoing.end('data: [DONE]\n\n');
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const job = { port, token: 'none', tls: false, connections: 1, requests: 8, bodyBytes: 4000, chunks: 1, seed: 1 };
+  await using load = startProcess('load', job);
+  await load.hear();
+  load.say('go');
+  await load.hear();
+  expect(lengths).toHaveLength(8);
+  expect(lengths).toEqual(lengths.toSorted((a, b) => a - b));
+});

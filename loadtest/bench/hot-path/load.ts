@@ -58,7 +58,7 @@ function client(socket: Socket): Promise<void> {
     let askedAt = 0;
     let tail = '';
     const ask = (): void => {
-      const request = requests.pop();
+      const request = requests.shift();
       if (request === undefined) return resolve();
       askedAt = performance.now();
       tail = '';
