@@ -23,23 +23,18 @@ const { values } = parseArgs({
     tls: { type: 'boolean', default: false },
     crowds: { type: 'boolean', default: false },
     'cpu-profile': { type: 'boolean', default: false },
-    out: { type: 'string', default: join(root, 'loadtest/report/hot-path.md') },
+    out: { type: 'string' },
   },
 });
 
 const { redis, tls, only, beside } = values;
 const options = { rounds: Number(values.rounds), seed: Number(values.seed), redis, tls, only, beside };
-if (values.crowds) {
-  const text = await measureCrowds();
-  await writeFile(join(root, 'loadtest/report/hot-path-crowds.md'), text);
-  process.stdout.write(text);
-} else if (values['cpu-profile']) {
-  const text = await profileRouter(options);
-  await writeFile(join(root, 'loadtest/report/hot-path-profile.md'), text);
-  process.stdout.write(text);
-} else {
-  const comparison = await compare(options);
-  const text = await report(comparison, process.argv.slice(2));
-  await writeFile(values.out, text);
-  process.stdout.write(text);
+const { name, text } = await measured();
+await writeFile(values.out ?? join(root, `loadtest/report/${name}.md`), text);
+process.stdout.write(text);
+
+async function measured(): Promise<{ name: string; text: string }> {
+  if (values.crowds) return { name: 'hot-path-crowds', text: await measureCrowds() };
+  if (values['cpu-profile']) return { name: 'hot-path-profile', text: await profileRouter(options) };
+  return { name: tls ? 'hot-path-tls' : 'hot-path', text: await report(await compare(options), process.argv.slice(2)) };
 }
