@@ -7,7 +7,7 @@ const config: KnipConfig = {
     '{api,provisioner,router}/**/main.ts',
     'loadtest/**/main.ts',
     'setup/checks/run-*.ts',
-    'loadtest/bench/{figures,no-loss,hot-path/main,hot-path/replica,hot-path/load,hot-path/floor}.ts',
+    'loadtest/bench/{figures,no-loss,hot-path/replica,hot-path/load,hot-path/floor}.ts',
     'loadtest/virtual/{run,marks}.ts',
     'loadtest/scenarios/{sockets,report-strain}.ts',
     'api/testing/clients/build.ts',

@@ -17,6 +17,10 @@ test('a ratio is after ÷ before of the pairs: what slows both down does not cou
   expect(ratioOf(figure('cost', [1, 2, 9], [1, 4, 27]))).toEqual({ ratio: 2, least: 1, greatest: 3 });
 });
 
+test('there is no ratio to what was not measured', () => {
+  expect(ratioOf(figure('cost', [], [2, 6])).ratio).toBeNaN();
+});
+
 test.each<[Figure['kind'], number, boolean | undefined]>([
   ['cost', 1.05, true],
   ['cost', 1.06, false],

@@ -18,7 +18,11 @@ export function median(values: readonly number[]): number {
 }
 
 /** After ÷ before of the pairs, which drift together: the median, the least and the greatest. */
-export function ratioOf({ before, after }: Figure): { ratio: number; least: number; greatest: number } {
+export function ratioOf({ before, after }: Pick<Figure, 'before' | 'after'>): {
+  ratio: number;
+  least: number;
+  greatest: number;
+} {
   const pairs = after.map((value, turn) => value / (before[turn] ?? Number.NaN));
   return { ratio: median(pairs), least: Math.min(...pairs), greatest: Math.max(...pairs) };
 }

@@ -46,7 +46,8 @@ export async function findProgram(
   return { file, version: found };
 }
 
-async function onPath(name: string, path: string): Promise<string | undefined> {
+/** The first program of that name in the folders of a `PATH`. */
+export async function onPath(name: string, path: string): Promise<string | undefined> {
   const files = path
     .split(delimiter)
     .filter(Boolean)

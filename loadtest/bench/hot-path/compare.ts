@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { startRedisServer } from '#shared/testing/redis-server.ts';
 import { cells, type Cell } from './cells.ts';
 import { writeLocalTls } from './local-tls.ts';
@@ -8,6 +5,7 @@ import { measure, type Measured } from './measure.ts';
 import {
   directTo,
   findNginx,
+  placeIn,
   startFloor,
   startNginx,
   startReplicas,
@@ -43,9 +41,8 @@ export interface Run {
 /** Measures all targets in turns; who is first changes with each round, and the round before the first one warms up. */
 export async function compare(options: CompareOptions): Promise<Run[]> {
   await using stack = new AsyncDisposableStack();
-  const folder = await mkdtemp(join(tmpdir(), 'fairway-hot-path-'));
-  stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-  const place = { stack, folder, tls: options.tls ? await writeLocalTls(folder) : undefined };
+  const plain = await placeIn(stack);
+  const place = { ...plain, tls: options.tls ? await writeLocalTls(plain.folder) : undefined };
   const replicas = await startReplicas(place, { processes: 2, ports: 4, paceMs: 1 });
   const targets = await startTargets(place, replicas.ports, options);
   const share = options.tiny === true ? 0.01 : 1;

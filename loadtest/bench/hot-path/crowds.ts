@@ -1,10 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startProcess } from './bench-process.ts';
 import type { LoadResult } from './load.ts';
-import { startReplicas, startRouter, type Place, type RouterTarget } from './targets.ts';
+import { placeIn, startReplicas, startRouter, type Place, type RouterTarget } from './targets.ts';
 
 const [streams, paceMs, streamSeconds, rampMs] = [2000, 100, 45, 8000] as const;
 const [idleReplicas, idleSeconds] = [100, 20] as const;
@@ -65,12 +62,6 @@ async function idle(): Promise<string> {
   await delay(1000 * idleSeconds);
   const share = ((await router.cpuMs()) - before) / (1000 * idleSeconds);
   return `idle with ${idleReplicas} replicas: ${share.toFixed(3)} cores over ${idleSeconds} s, ${((await router.rssBytes()) / 1e6).toFixed(0)} MB`;
-}
-
-async function placeIn(stack: AsyncDisposableStack): Promise<Place> {
-  const folder = await mkdtemp(join(tmpdir(), 'fairway-hot-path-'));
-  stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-  return { stack, folder };
 }
 
 /** Since the last look. */

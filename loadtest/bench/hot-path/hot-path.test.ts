@@ -1,16 +1,7 @@
 import { expect, test } from 'vitest';
 import { pidsOf, spentMs } from '../process-cpu.ts';
 import { chatBodies } from './bodies.ts';
-import { ratioOf } from './report.ts';
 import { byRoom, selfTimes, type CpuProfile } from './self-times.ts';
-
-test('a ratio is that of each round: what slows both down does not count', () => {
-  expect(ratioOf([2, 6, 40], [1, 2, 10])).toEqual({ ratio: 3, least: 2, greatest: 4 });
-});
-
-test('a target that was not measured has no ratio', () => {
-  expect(ratioOf([2, 6], []).ratio).toBeNaN();
-});
 
 test('CPU time and children are read out of /proc', () => {
   expect(spentMs('236497201 943283618 1766\n')).toBe(236.497201);

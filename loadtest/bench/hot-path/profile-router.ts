@@ -1,11 +1,10 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cells } from './cells.ts';
 import type { CompareOptions } from './compare.ts';
 import { measure } from './measure.ts';
 import { byRoom, selfTimes, type CpuProfile } from './self-times.ts';
-import { startReplicas, startRouter } from './targets.ts';
+import { placeIn, startReplicas, startRouter } from './targets.ts';
 
 /** Functions, and rooms, that are told of a cell. */
 const toldMax = 25;
@@ -20,11 +19,11 @@ export async function profileRouter({ seed, only }: Pick<CompareOptions, 'seed' 
   ];
   for (const cell of cells.filter(({ name, isAlone }) => isAlone !== true && (only === undefined || name === only))) {
     await using stack = new AsyncDisposableStack();
-    const folder = await mkdtemp(join(tmpdir(), 'fairway-hot-path-'));
-    stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-    const replicas = await startReplicas({ stack }, { processes: 2, ports: 4, paceMs: 1 });
+    const place = await placeIn(stack);
+    const { folder } = place;
+    const replicas = await startReplicas(place, { processes: 2, ports: 4, paceMs: 1 });
     const nodeFlags = ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=200'];
-    const router = await startRouter({ stack, folder }, replicas.ports, { nodeFlags });
+    const router = await startRouter(place, replicas.ports, { nodeFlags });
     await measure(router, { ...cell, seed }, replicas.cpuMs);
     const from = microseconds();
     const { cpu } = await measure(router, { ...cell, seed: seed + 1 }, replicas.cpuMs);

@@ -1,24 +1,11 @@
 import { execFile } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
 import { promisify } from 'node:util';
-import { median } from '../comparison.ts';
+import { median, ratioOf } from '../comparison.ts';
 import { addedMsMark, cells, type Cell } from './cells.ts';
 import type { Run } from './compare.ts';
 import type { Measured } from './measure.ts';
 import { findNginx } from './targets.ts';
-
-/** A ratio of two targets: of the pairs of a round the median, the least and the greatest. */
-export interface Ratio {
-  readonly ratio: number;
-  readonly least: number;
-  readonly greatest: number;
-}
-
-/** `of` ÷ `to`, round by round: what slows both down does not count. */
-export function ratioOf(of: readonly number[], to: readonly number[]): Ratio {
-  const pairs = of.map((value, round) => value / (to[round] ?? Number.NaN));
-  return { ratio: median(pairs), least: Math.min(...pairs), greatest: Math.max(...pairs) };
-}
 
 /** A comparison as Markdown. */
 export async function report(runs: readonly Run[], args: readonly string[]): Promise<string> {
@@ -50,12 +37,7 @@ function costTable(runs: readonly Run[]): string[] {
         const own = runsOf(runs, cell, target);
         const cpu = own.map((one) => one.cpu);
         const to = (other: string): string =>
-          told(
-            ratioOf(
-              cpu,
-              runsOf(runs, cell, other).map((one) => one.cpu),
-            ),
-          );
+          told({ before: runsOf(runs, cell, other).map((one) => one.cpu), after: cpu });
         return row([
           cell.name,
           target,
@@ -90,7 +72,7 @@ function aloneTable(runs: readonly Run[]): string[] {
         median(firsts(target)).toFixed(3),
         target === 'direct' ? '' : median(added(target)).toFixed(3),
         isOurs ? String(addedMsMark) : '',
-        target === 'direct' ? '' : told(ratioOf(added(target), added('nginx'))),
+        target === 'direct' ? '' : told({ before: added('nginx'), after: added(target) }),
         isOurs ? `${cell.mark}, ${cell.aim}` : '',
       ]);
     }),
@@ -106,7 +88,8 @@ function targetsOf(runs: readonly Run[], cell: Cell): string[] {
   return order.filter((target) => runs.some((run) => run.cell === cell && run.target === target));
 }
 
-function told({ ratio, least, greatest }: Ratio): string {
+function told(rounds: Parameters<typeof ratioOf>[0]): string {
+  const { ratio, least, greatest } = ratioOf(rounds);
   return Number.isNaN(ratio) ? '' : `${ratio.toFixed(2)} (${least.toFixed(2)}–${greatest.toFixed(2)})`;
 }
 

@@ -1,9 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { access, constants, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onPath } from '#loadtest/engines/find-program.ts';
 import { formatToken } from '#shared/runtime/access-token.ts';
 import { environment } from '#shared/runtime/environment.ts';
 import { freePort } from '#shared/runtime/http/free-port.ts';
@@ -44,9 +46,16 @@ export interface Place {
   readonly tls?: LocalTls | undefined;
 }
 
+/** A new one, whose folder goes with the stack. */
+export async function placeIn(stack: AsyncDisposableStack): Promise<Place> {
+  const folder = await mkdtemp(join(tmpdir(), 'fairway-hot-path-'));
+  stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  return { stack, folder };
+}
+
 /** Engines in so many processes: the ports of all of them. */
 export async function startReplicas(
-  { stack, tls }: Pick<Place, 'stack' | 'tls'>,
+  { stack, tls }: Place,
   { processes, ports, paceMs }: { processes: number; ports: number; paceMs: number },
 ): Promise<{ ports: number[]; cpuMs: () => Promise<number> }> {
   const started = Array.from({ length: processes }, () => stack.use(startProcess('replica', { ports, paceMs, tls })));
@@ -59,7 +68,7 @@ export async function startReplicas(
 }
 
 /** A replica without anything before it. */
-export function directTo(port: number, { tls }: Pick<Place, 'tls'>): Target {
+export function directTo(port: number, { tls }: Place): Target {
   const nothing = (): Promise<number> => Promise.resolve(0);
   return { name: 'direct', port, token: 'none', tls: tls !== undefined, cpuMs: nothing, rssBytes: nothing };
 }
@@ -71,18 +80,9 @@ export async function startFloor({ stack, tls }: Place, ports: readonly number[]
   return { name: 'Node alone', port, token: 'none', tls: tls !== undefined, ...figuresOf(floor.pid) };
 }
 
-/** Whether there is an nginx on PATH. */
-export async function findNginx(): Promise<string | undefined> {
-  const paths = (environment()['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'nginx'));
-  for (const path of paths)
-    if (
-      await access(path, constants.X_OK).then(
-        () => true,
-        () => false,
-      )
-    )
-      return path;
-  return undefined;
+/** The nginx on PATH, if there is one. */
+export function findNginx(): Promise<string | undefined> {
+  return onPath('nginx', environment()['PATH'] ?? '');
 }
 
 /** nginx with one worker, which keeps its connections to the replicas and passes everything on as it comes. */
