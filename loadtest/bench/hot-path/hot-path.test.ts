@@ -17,9 +17,9 @@ test('a profile tells what functions took by themselves between two times, witho
   const profile: CpuProfile = {
     nodes: [node(1, '(idle)', ''), node(2, 'write'), node(3, '')],
     startTime: 1000,
-    // At 1000, 1010, 1030, 1060, 1100; the last one is after the time.
-    samples: [2, 3, 1, 2, 2],
-    timeDeltas: [0, 10, 20, 30, 40],
+    // At 1000, 1010, 1030, 1060, 1100, 1150: the first is before the time, the last two are after it.
+    samples: [2, 3, 1, 2, 2, 2],
+    timeDeltas: [0, 10, 20, 30, 40, 50],
   };
   expect(selfTimes(profile, { from: 1005, to: 1090 })).toEqual([
     { name: 'write', place: 'node:net:10', us: 40, share: 40 / 60 },
