@@ -1,7 +1,7 @@
 /**
  * Traps of Node and of what stands on it, each of which has broken a proxy, and the test that goes through it:
  *
- * - one shared answer that says “already sent” carries one request's headers to others: here
+ * - headers of one answer in the next one of its connection, and the mark “already sent” in any: here
  * - a stream made a web stream ends the process when its client leaves: `streams.it.test.ts`, a client that leaves
  * - bodies that nobody reads are drained without a bound: `errors.it.test.ts`; `request/body-flow.it.test.ts`
  * - a head that waits for the first token: `streams.it.test.ts`, a silent stream gets its head and comments
