@@ -12,8 +12,8 @@ export type Heard =
       readonly promptTokens: number;
       readonly cachedTokens: number;
     }
-  | { readonly kind: 'refused'; readonly retryAfterMs: number }
-  | { readonly kind: 'broken' };
+  | { readonly kind: 'refused'; readonly code: string; readonly retryAfterMs: number }
+  | { readonly kind: 'broken'; readonly code: string };
 
 /** What a client is given. */
 export interface ClientPlace {
@@ -62,10 +62,11 @@ export class Client implements AsyncDisposable {
       if (response.statusCode === 200) return await this.#read(response.body);
       await response.body.dump();
       const seconds = Number(response.headers['retry-after']);
-      return seconds > 0 ? { kind: 'refused', retryAfterMs: seconds * 1000 } : { kind: 'broken' };
-    } catch {
+      const code = String(response.statusCode);
+      return seconds > 0 ? { kind: 'refused', code, retryAfterMs: seconds * 1000 } : { kind: 'broken', code };
+    } catch (error) {
       signal.throwIfAborted();
-      return { kind: 'broken' };
+      return { kind: 'broken', code: errorCode(error) };
     }
   }
 
@@ -96,9 +97,15 @@ export class Client implements AsyncDisposable {
         if (firstAt === 0) firstAt = lastAt;
       }
     }
-    if (!isWhole || usage === undefined || usage === null) return { kind: 'broken' };
+    if (!isWhole) return { kind: 'broken', code: 'cut' };
+    if (usage === undefined || usage === null) return { kind: 'broken', code: 'no usage' };
     const cachedTokens = usage.prompt_tokens_details?.cached_tokens ?? 0;
     const counts = { promptTokens: usage.prompt_tokens, outputTokens: usage.completion_tokens, cachedTokens };
     return { kind: 'done', firstAt, lastAt, text, ...counts };
   }
+}
+
+/** What a socket or undici calls it. */
+function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'error';
 }

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { Observer, type Figures } from '#loadtest/virtual/figures.ts';
+import { Observer, type Figures } from '#loadtest/record/figures.ts';
 import { gapOf } from './gap.ts';
 
 function figures({ cachedTokens, ttftMs }: { cachedTokens: number; ttftMs: number }): Figures {
   const observer = new Observer(0);
   const sizes = { outputTokens: 10, promptTokens: 1000, freshTokens: 100 };
-  observer.done({ askedAt: 0, firstAt: ttftMs, lastAt: 1000, cachedTokens, ...sizes });
+  observer.add({ outcome: 'done', client: 'one', askedAt: 0, firstAt: ttftMs, lastAt: 1000, cachedTokens, ...sizes });
   return observer.figures(1000);
 }
 

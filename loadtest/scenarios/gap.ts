@@ -1,4 +1,4 @@
-import type { Figures } from '#loadtest/virtual/figures.ts';
+import type { Figures } from '#loadtest/record/figures.ts';
 
 /** What two runs of one scenario may differ by, and what they do. */
 export interface Gap {

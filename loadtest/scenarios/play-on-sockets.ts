@@ -1,5 +1,5 @@
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
-import { Observer, type Figures } from '#loadtest/virtual/figures.ts';
+import { Observer, type Figures } from '#loadtest/record/figures.ts';
 import type { Scenario } from '#loadtest/virtual/scenario.ts';
 import { Engineer, type Turn } from '#loadtest/workload/engineer.ts';
 import { Client } from './ask.ts';
@@ -83,21 +83,24 @@ class Play implements AsyncDisposable {
   }
 
   /** Asks until it is answered: a client that is sent away comes back when it is told to. Gives what was said. */
-  async #ask({ session, freshTokens }: Turn, body: Buffer, index: number): Promise<string> {
+  async #ask({ session, promptTokens, freshTokens }: Turn, body: Buffer, index: number): Promise<string> {
     const { signal } = this.#over;
     const named: Record<string, string> = this.#scenario.sessionHeader ? { 'x-session-id': session } : {};
-    const askedAt = this.#clock.monotonic();
-    for (;;) {
+    const firstAskedAt = this.#clock.monotonic();
+    const sizes = { client: `engineer-${index}`, freshTokens };
+    for (let askedAt = firstAskedAt; ; askedAt = this.#clock.monotonic()) {
       this.#inFlight += 1;
       this.#observer.asked(this.#inFlight);
       const heard = await this.#client.ask(body, { [engineerHeader]: String(index), ...named });
       this.#inFlight -= 1;
       if (heard.kind === 'done') {
-        const { text, ...seen } = heard;
-        this.#observer.done({ askedAt, freshTokens, ...seen });
+        const { text, kind, ...seen } = heard;
+        this.#observer.add({ outcome: kind, askedAt: firstAskedAt, ...sizes, ...seen });
         return text;
       }
-      this.#observer[heard.kind](this.#clock.monotonic());
+      const now = this.#clock.monotonic();
+      const nothing = { firstAt: now, lastAt: now, promptTokens, cachedTokens: 0, outputTokens: 0 };
+      this.#observer.add({ outcome: heard.kind, code: heard.code, askedAt, ...sizes, ...nothing });
       await this.#clock.sleep(heard.kind === 'refused' ? heard.retryAfterMs : 500, signal);
     }
   }

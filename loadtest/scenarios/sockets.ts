@@ -5,7 +5,7 @@
  */
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { lineOf, type Figures } from '#loadtest/virtual/figures.ts';
+import { lineOf, type Figures } from '#loadtest/record/figures.ts';
 import { productPolicy, scenarioSchema } from '#loadtest/virtual/scenario.ts';
 import { scenarioOptions, writtenScenario } from '#loadtest/virtual/scenario-options.ts';
 import { simulate } from '#loadtest/virtual/simulate.ts';

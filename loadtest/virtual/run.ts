@@ -1,5 +1,8 @@
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { lineOf } from './figures.ts';
+import { aboutRun } from '#loadtest/record/about-run.ts';
+import { lineOf, type Figures } from '#loadtest/record/figures.ts';
+import { RunFolder } from '#loadtest/record/run-folder.ts';
 import { scenarioSchema, type Scenario } from './scenario.ts';
 import { scenarioOptions, writtenScenario } from './scenario-options.ts';
 import { simulate } from './simulate.ts';
@@ -11,6 +14,7 @@ const { values } = parseArgs({
     'kv-block': { type: 'string', default: '256' },
     faults: { type: 'string', default: '[]' },
     scenario: { type: 'string' },
+    keep: { type: 'string' },
   },
 });
 
@@ -29,7 +33,19 @@ async function show(scenario: Scenario): Promise<void> {
   );
   for (const seed of values.seeds.split(',').map(Number)) {
     const began = performance.now();
-    const figures = await simulate({ ...scenario, seed });
+    const figures = await run({ ...scenario, seed });
     console.log(`seed ${seed}: ${lineOf(figures)} · ${((performance.now() - began) / 1000).toFixed(1)} s wall`);
   }
+}
+
+/** Keeps the run where that is asked for. */
+async function run(scenario: Scenario): Promise<Figures> {
+  if (values.keep === undefined) return simulate(scenario);
+  const { seed, policy, engineers, routers } = scenario;
+  const name = `${policy}, ${routers} routers, ${engineers} engineers, seed ${seed}`;
+  const folder = join(values.keep, name.replaceAll(/[ ,]+/g, '-'));
+  await using kept = await RunFolder.create(folder, await aboutRun({ name, mode: 'virtual', scenario }));
+  const figures = await simulate(scenario, kept);
+  await kept.ended(figures);
+  return figures;
 }

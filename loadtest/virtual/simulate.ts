@@ -1,5 +1,7 @@
 import { Engineer, type PromptPart, type Turn } from '#loadtest/workload/engineer.ts';
-import { Observer, type Figures } from './figures.ts';
+import { Observer, type Figures } from '#loadtest/record/figures.ts';
+import type { RequestRecord } from '#loadtest/record/request-record.ts';
+import type { RunWatcher } from '#loadtest/record/run-folder.ts';
 import { productPolicy, type Scenario } from './scenario.ts';
 import { VirtualFleet } from './virtual-fleet.ts';
 import { WrittenConversation, type WrittenTurn } from './written-conversation.ts';
@@ -8,17 +10,21 @@ const minute = 60_000;
 /** A client whose connection has ended tries again after so long, milliseconds. */
 const brokenRetryMs = 500;
 /** What a flooding client sends: prompts that nobody has seen. */
-const flood = { promptTokens: 8000, outputTokens: 200, firstId: 4_000_000_000 } as const;
+const flood = { flow: 'flood', promptTokens: 8000, outputTokens: 200, firstId: 4_000_000_000 } as const;
+
+/** How often the fleet is looked at for who watches, milliseconds. */
+const sampleMs = 10_000;
 
 /** Runs a scenario in virtual time. */
-export async function simulate(scenario: Scenario): Promise<Figures> {
+export async function simulate(scenario: Scenario, watcher?: RunWatcher): Promise<Figures> {
   const { engineers, seed, minutes, faults } = scenario;
-  const clients = new Clients(scenario);
+  const clients = new Clients(scenario, watcher);
   for (let index = 0; index < engineers; index++) void clients.live(new Engineer(seed, index), index);
   for (const fault of faults)
     if (fault.kind === 'flood')
       for (let index = 0; index < fault.clients; index++) void clients.flood(1000 * fault.at, index);
   const { time } = clients.fleet;
+  if (watcher !== undefined) void clients.sample(watcher);
   await time.run(minutes * minute);
   return clients.observer.figures(time.now());
 }
@@ -28,12 +34,23 @@ class Clients {
   readonly fleet: VirtualFleet;
   readonly observer: Observer;
   readonly #scenario: Scenario;
+  readonly #watcher: RunWatcher | undefined;
   #asked = 0;
 
-  constructor(scenario: Scenario) {
+  constructor(scenario: Scenario, watcher: RunWatcher | undefined) {
     this.#scenario = scenario;
+    this.#watcher = watcher;
     this.observer = new Observer(scenario.warmUpMinutes * minute);
     this.fleet = new VirtualFleet(scenario);
+  }
+
+  /** Tells how the fleet does, now and then. */
+  async sample(watcher: RunWatcher): Promise<never> {
+    const { time } = this.fleet;
+    for (;;) {
+      await time.sleep(sampleMs);
+      watcher.sample({ at: time.now(), ...this.fleet.load() });
+    }
   }
 
   /** An engineer's day. */
@@ -46,17 +63,7 @@ class Clients {
       const turn = engineer.next();
       if (turn.version !== version) written = new WrittenConversation(preset.blockTokens);
       version = turn.version;
-      const askedAt = time.now();
-      const { freshTokens, promptTokens, answer } = turn;
-      const seen = await this.#ask(turn, written.take(turn), `engineer-${index}`);
-      this.observer.done({
-        askedAt,
-        lastAt: time.now(),
-        freshTokens,
-        promptTokens,
-        outputTokens: answer.tokens,
-        ...seen,
-      });
+      await this.#ask(turn, written.take(turn), `engineer-${index}`);
       await time.sleep(engineer.answered(turn));
     }
   }
@@ -71,15 +78,15 @@ class Clients {
       const answer: PromptPart = { id: id + 1, kind: 'answer', tokens: flood.outputTokens };
       const sizes = { promptTokens: flood.promptTokens, freshTokens: flood.promptTokens };
       const turn: Turn = { session: `flood-${id}`, version: 1, parts: [question], answer, ...sizes };
-      await this.#ask(turn, new WrittenConversation(preset.blockTokens).take(turn), 'flood');
+      await this.#ask(turn, new WrittenConversation(preset.blockTokens).take(turn), flood.flow);
     }
   }
 
   /** Asks until it is answered: a client that is sent away comes back when it is told to. */
-  async #ask(turn: Turn, written: WrittenTurn, flow: string): Promise<{ firstAt: number; cachedTokens: number }> {
+  async #ask(turn: Turn, written: WrittenTurn, flow: string): Promise<void> {
     const { time, pool } = this.fleet;
     const { prompt, bytes, kvBlocks } = written;
-    const { promptTokens, session, answer } = turn;
+    const { promptTokens, freshTokens, session, answer } = turn;
     const { sessionHeader } = this.#scenario;
     const policy = productPolicy(this.#scenario);
     const engine = { id: String(this.#asked++), promptTokens, outputTokens: answer.tokens, blocks: kvBlocks };
@@ -93,15 +100,35 @@ class Clients {
       ...(sessionHeader && { session }),
       ...(policy && { policy }),
     };
-    let firstAt = 0;
-    for (;;) {
+    const firstAskedAt = time.now();
+    const sizes = { client: flow, promptTokens, freshTokens };
+    for (let askedAt = firstAskedAt; ; askedAt = time.now()) {
+      let firstAt: number | undefined;
       const ask = { work, engine, first: (): void => void (firstAt = time.now()) };
       const answering = this.fleet.balanced()?.serve(ask);
       this.observer.asked(this.fleet.inFlight);
       const served = (await answering) ?? { kind: 'broken' };
-      if (served.kind === 'done') return { firstAt, cachedTokens: served.cachedTokens };
-      this.observer[served.kind](time.now());
+      const lastAt = time.now();
+      const times = { ...sizes, firstAt: firstAt ?? lastAt, lastAt };
+      if (served.kind === 'done') {
+        const { cachedTokens } = served;
+        return this.#seen({
+          outcome: 'done',
+          askedAt: firstAskedAt,
+          ...times,
+          cachedTokens,
+          outputTokens: answer.tokens,
+        });
+      }
+      const code = served.kind === 'refused' ? '429' : 'reset';
+      this.#seen({ outcome: served.kind, code, askedAt, ...times, cachedTokens: 0, outputTokens: 0 });
       await time.sleep(served.kind === 'refused' ? served.retryAfterMs : brokenRetryMs);
     }
+  }
+
+  /** Figures are those of everybody else than a flood. */
+  #seen(record: RequestRecord): void {
+    if (record.client !== flood.flow) this.observer.add(record);
+    this.#watcher?.request(record);
   }
 }

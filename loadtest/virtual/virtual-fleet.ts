@@ -1,6 +1,7 @@
 import type { PoolDocument } from '#shared/contract/replica.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 import type { EnginePreset } from '#loadtest/sim/engine/presets.ts';
+import type { Sample } from '#loadtest/record/run-folder.ts';
 import { kubeai } from './rivals/kubeai.ts';
 import { llmD, llmDActive } from './rivals/llm-d.ts';
 import { Rival, type RivalRule } from './rivals/rival.ts';
@@ -39,6 +40,12 @@ export class VirtualFleet {
 
   get inFlight(): number {
     return this.#routers.reduce((sum, router) => sum + router.inFlight, 0);
+  }
+
+  /** What each replica has, and what waits in routers. */
+  load(): Omit<Sample, 'at'> {
+    const inFlight = this.#replicas.map(({ requests }) => requests);
+    return { inFlight, queued: this.#routers.reduce((sum, { waiting }) => sum + waiting, 0) };
   }
 
   /** A router that is there, as a layer-4 balancer takes it. */

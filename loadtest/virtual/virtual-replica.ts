@@ -33,6 +33,11 @@ export class VirtualReplica {
     this.#engine = newEngine(preset);
   }
 
+  /** That are there, whether they wait or run. */
+  get requests(): number {
+    return this.#requests.size;
+  }
+
   /** Takes a request; false when nobody is there. */
   submit(request: EngineRequest, hearer: Hearer): boolean {
     if (!this.isUp) return false;

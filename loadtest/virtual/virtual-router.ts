@@ -81,6 +81,11 @@ export class VirtualRouter {
     return this.#open.size;
   }
 
+  /** Requests that wait here for a replica. */
+  get waiting(): number {
+    return this.#brain.figures().waiting;
+  }
+
   /** Answers one request, or not. */
   serve(ask: Ask): Promise<Served> {
     const { promise, resolve } = Promise.withResolvers<Served>();

@@ -15,7 +15,7 @@ const children: Record<string, ReadonlySet<string>> = Object.fromEntries(
     shared: 'contract runtime testing',
     api: 'http central regional cli ui testing',
     k8s: 'crds base overlays manifest-files.ts write-manifests.ts manifests.test.ts',
-    loadtest: 'stack engines sim virtual cluster workload scenarios e2e bench report',
+    loadtest: 'stack engines sim virtual cluster workload record scenarios e2e bench report',
     'api/central': 'regions',
     'api/cli': 'admin',
     'api/regional': 'routes docs endpoints estimate settings tokens usage commit view testing',

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
 import { promisify } from 'node:util';
+import { checkedOut } from '#loadtest/record/about-run.ts';
 import { median, ratioOf } from '../comparison.ts';
 import { addedMsMark, cells, type Cell } from './cells.ts';
 import type { Run } from './compare.ts';
@@ -9,14 +10,13 @@ import { findNginx } from './targets.ts';
 
 /** A comparison as Markdown. */
 export async function report(runs: readonly Run[], args: readonly string[]): Promise<string> {
-  const git = await promisify(execFile)('git', ['describe', '--always', '--dirty', '--abbrev=8']);
   const rounds = Math.max(...runs.map(({ round }) => round));
   return [
     '# What a request costs the router, beside nginx',
     '',
     `Repeat: \`node setup.mjs loadtest/bench/hot-path/main.ts ${args.join(' ')}\`.`.replace(' `.', '`.'),
     '',
-    `Commit ${git.stdout.trim()}; Node ${process.version}, ${await nginxVersion()} (one worker); ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), load average ${loadavg()[0]?.toFixed(1)} at the end. ${rounds} rounds by turns in one run, medians; ratios are those of a round, with their least and greatest.`,
+    `Commit ${await checkedOut()}; Node ${process.version}, ${await nginxVersion()} (one worker); ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}), load average ${loadavg()[0]?.toFixed(1)} at the end. ${rounds} rounds by turns in one run, medians; ratios are those of a round, with their least and greatest.`,
     '',
     'Eight replicas in two processes answer at once, an event each millisecond; conversations grow. CPU seconds are user and system of all processes of a target. “Node alone” is Node’s server and undici without a router (`floor.ts`). Askers: client and replicas together.',
     '',

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { ScenarioText } from '../scenario.ts';
-import type { Figures } from '../figures.ts';
+import type { Figures } from '#loadtest/record/figures.ts';
 
 /** Figures of each cell, in the order of the seeds. */
 export type CellFigures<Cell extends string> = Readonly<Record<Cell, readonly Figures[]>>;

@@ -1,4 +1,4 @@
-import type { Figures } from '../figures.ts';
+import type { Figures } from '#loadtest/record/figures.ts';
 import type { MarkRow } from './mark-rows.ts';
 import { mean } from './mean.ts';
 

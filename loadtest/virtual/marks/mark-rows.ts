@@ -1,4 +1,4 @@
-import type { Figures } from '../figures.ts';
+import type { Figures } from '#loadtest/record/figures.ts';
 import type { ScenarioText } from '../scenario.ts';
 import type { CellFigures } from './cell-runs.ts';
 import { geometricMean, mean } from './mean.ts';

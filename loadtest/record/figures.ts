@@ -1,13 +1,4 @@
-/** One request as its client saw it; times in milliseconds of the scenario. */
-export interface Seen {
-  readonly askedAt: number;
-  readonly firstAt: number;
-  readonly lastAt: number;
-  readonly outputTokens: number;
-  readonly promptTokens: number;
-  readonly cachedTokens: number;
-  readonly freshTokens: number;
-}
+import { isGood, itlMs, quantile, ttftMs, type RequestRecord } from './request-record.ts';
 
 /** What a run comes to; times in seconds. */
 export interface Figures {
@@ -20,22 +11,22 @@ export interface Figures {
   readonly goodput: number;
   /** Share of such requests. */
   readonly good: number;
-  /** Prompt tokens that were computed per token that no cache could have had. */
+  /** Prompt tokens that were computed per token that no cache could have had; NaN where nobody knows that. */
   readonly amplification: number;
   readonly meanContext: number;
   readonly inFlightMax: number;
   /** Requests that were sent away (429, 503), and those whose answer broke off. */
   readonly refused: number;
   readonly broken: number;
+  /** How many tries ended with which status or error. */
+  readonly codes: Readonly<Record<string, number>>;
 }
-
-/** What counts as good: first token within 2 s, and 50 ms between tokens on average. */
-const good = { ttftMs: 2000, itlMs: 50 } as const;
 
 /** Collects what clients see. What ended before the warm-up was over does not count. */
 export class Observer {
   readonly #from: number;
-  readonly #seen: Seen[] = [];
+  readonly #done: RequestRecord[] = [];
+  readonly #codes = new Map<string, number>();
   #inFlightMax = 0;
   #refused = 0;
   #broken = 0;
@@ -48,26 +39,22 @@ export class Observer {
     this.#inFlightMax = Math.max(this.#inFlightMax, inFlight);
   }
 
-  done(seen: Seen): void {
-    if (seen.lastAt >= this.#from) this.#seen.push(seen);
-  }
-
-  refused(at: number): void {
-    if (at >= this.#from) this.#refused += 1;
-  }
-
-  broken(at: number): void {
-    if (at >= this.#from) this.#broken += 1;
+  add(record: RequestRecord): void {
+    if (record.lastAt < this.#from) return;
+    if (record.outcome === 'done') this.#done.push(record);
+    else this.#codes.set(record.code ?? '', (this.#codes.get(record.code ?? '') ?? 0) + 1);
+    if (record.outcome === 'refused') this.#refused += 1;
+    if (record.outcome === 'broken') this.#broken += 1;
   }
 
   figures(until: number): Figures {
     const seconds = (until - this.#from) / 1000;
-    const seen = this.#seen;
-    const sum = (of: (one: Seen) => number): number => seen.reduce((total, one) => total + of(one), 0);
+    const seen = this.#done;
+    const sum = (of: (one: RequestRecord) => number): number => seen.reduce((total, one) => total + of(one), 0);
     const ttfts = Float64Array.from(seen, ttftMs).toSorted();
-    const quantile = (share: number): number => (ttfts[Math.ceil(share * ttfts.length) - 1] ?? 0) / 1000;
+    const secondsAt = (share: number): number => quantile(ttfts, share) / 1000;
     const paced = seen.filter(({ outputTokens }) => outputTokens > 1);
-    const goodCount = seen.filter((one) => ttftMs(one) <= good.ttftMs && itlMs(one) <= good.itlMs).length;
+    const goodCount = seen.filter(isGood).length;
     const promptTokens = sum((one) => one.promptTokens);
     const cachedTokens = sum((one) => one.cachedTokens);
     return {
@@ -75,18 +62,19 @@ export class Observer {
       hits: cachedTokens / promptTokens,
       ttft: {
         mean: sum(ttftMs) / seen.length / 1000,
-        p50: quantile(0.5),
-        p95: quantile(0.95),
-        p99: quantile(0.99),
+        p50: secondsAt(0.5),
+        p95: secondsAt(0.95),
+        p99: secondsAt(0.99),
       },
       meanItlMs: paced.reduce((total, one) => total + itlMs(one), 0) / paced.length,
       goodput: goodCount / seconds,
       good: goodCount / seen.length,
-      amplification: (promptTokens - cachedTokens) / sum((one) => one.freshTokens),
+      amplification: (promptTokens - cachedTokens) / sum((one) => one.freshTokens ?? Number.NaN),
       meanContext: promptTokens / seen.length,
       inFlightMax: this.#inFlightMax,
       refused: this.#refused,
       broken: this.#broken,
+      codes: Object.fromEntries(this.#codes),
     };
   }
 }
@@ -107,13 +95,4 @@ export function lineOf(figures: Figures): string {
     `refused ${figures.refused}`,
     `broken ${figures.broken}`,
   ].join(' · ');
-}
-
-function ttftMs({ askedAt, firstAt }: Seen): number {
-  return firstAt - askedAt;
-}
-
-/** Mean time between two tokens; 0 for a single one. */
-function itlMs({ firstAt, lastAt, outputTokens }: Seen): number {
-  return outputTokens < 2 ? 0 : (lastAt - firstAt) / (outputTokens - 1);
 }
