@@ -1,12 +1,24 @@
 import { isGood, itlMs, quantile, ttftMs, type RequestRecord } from './request-record.ts';
 
+/** How values lie. */
+export interface Spread {
+  readonly mean: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+}
+
 /** What a run comes to; times in seconds. */
 export interface Figures {
   readonly requestsPerSecond: number;
-  /** Prompt tokens that came out of caches, as a share. */
+  /** Prompt tokens that came out of caches, as a share. Silence counts as none beside others that tell; NaN where nobody tells. */
   readonly hits: number;
-  readonly ttft: { readonly mean: number; readonly p50: number; readonly p95: number; readonly p99: number };
+  readonly ttft: Spread;
+  /** Of whole answers, from when they were meant to be asked for. */
+  readonly e2e?: Spread;
   readonly meanItlMs: number;
+  /** Of answers' mean times between tokens. */
+  readonly itlMs?: Spread;
   /** Requests per second with a first token and a pace that are good enough. */
   readonly goodput: number;
   /** Share of such requests. */
@@ -20,6 +32,11 @@ export interface Figures {
   readonly broken: number;
   /** How many tries ended with which status or error. */
   readonly codes: Readonly<Record<string, number>>;
+  /** Requests that could not be sent, and those that the end of the run cut off: left out of all times above. */
+  readonly unsent?: number;
+  readonly unfinished?: number;
+  /** How late requests went out, milliseconds; left out where nothing is sent. */
+  readonly lateMs?: Spread;
 }
 
 /** Collects what clients see. What ended before the warm-up was over does not count. */
@@ -28,8 +45,14 @@ export class Observer {
   readonly #done: RequestRecord[] = [];
   readonly #codes = new Map<string, number>();
   #inFlightMax = 0;
-  #refused = 0;
-  #broken = 0;
+  readonly #ended: Record<RequestRecord['outcome'], number> = {
+    done: 0,
+    refused: 0,
+    broken: 0,
+    unsent: 0,
+    unfinished: 0,
+  };
+  readonly #late: number[] = [];
 
   constructor(warmUpMs: number) {
     this.#from = warmUpMs;
@@ -41,42 +64,49 @@ export class Observer {
 
   add(record: RequestRecord): void {
     if (record.lastAt < this.#from) return;
+    this.#ended[record.outcome] += 1;
     if (record.outcome === 'done') this.#done.push(record);
-    else this.#codes.set(record.code ?? '', (this.#codes.get(record.code ?? '') ?? 0) + 1);
-    if (record.outcome === 'refused') this.#refused += 1;
-    if (record.outcome === 'broken') this.#broken += 1;
+    if (record.code !== undefined) this.#codes.set(record.code, (this.#codes.get(record.code) ?? 0) + 1);
+    if (record.lateMs !== undefined) this.#late.push(record.lateMs);
   }
 
   figures(until: number): Figures {
     const seconds = (until - this.#from) / 1000;
     const seen = this.#done;
     const sum = (of: (one: RequestRecord) => number): number => seen.reduce((total, one) => total + of(one), 0);
-    const ttfts = Float64Array.from(seen, ttftMs).toSorted();
-    const secondsAt = (share: number): number => quantile(ttfts, share) / 1000;
-    const paced = seen.filter(({ outputTokens }) => outputTokens > 1);
     const goodCount = seen.filter(isGood).length;
     const promptTokens = sum((one) => one.promptTokens);
-    const cachedTokens = sum((one) => one.cachedTokens);
+    const cachedTokens = seen.some((one) => one.cachedTokens !== undefined)
+      ? sum((one) => one.cachedTokens ?? 0)
+      : Number.NaN;
+    const itl = spreadOf(seen.filter(({ outputTokens }) => outputTokens > 1).map(itlMs));
+    const { refused, broken, unsent, unfinished } = this.#ended;
     return {
       requestsPerSecond: seen.length / seconds,
       hits: cachedTokens / promptTokens,
-      ttft: {
-        mean: sum(ttftMs) / seen.length / 1000,
-        p50: secondsAt(0.5),
-        p95: secondsAt(0.95),
-        p99: secondsAt(0.99),
-      },
-      meanItlMs: paced.reduce((total, one) => total + itlMs(one), 0) / paced.length,
+      ttft: spreadOf(seen.map((one) => ttftMs(one) / 1000)),
+      e2e: spreadOf(seen.map(({ askedAt, lastAt }) => (lastAt - askedAt) / 1000)),
+      meanItlMs: itl.mean,
+      itlMs: itl,
       goodput: goodCount / seconds,
       good: goodCount / seen.length,
       amplification: (promptTokens - cachedTokens) / sum((one) => one.freshTokens ?? Number.NaN),
       meanContext: promptTokens / seen.length,
       inFlightMax: this.#inFlightMax,
-      refused: this.#refused,
-      broken: this.#broken,
+      refused,
+      broken,
       codes: Object.fromEntries(this.#codes),
+      unsent,
+      unfinished,
+      ...(this.#late.length > 0 && { lateMs: spreadOf(this.#late) }),
     };
   }
+}
+
+function spreadOf(values: readonly number[]): Spread {
+  const sorted = Float64Array.from(values).toSorted();
+  const [p50, p95, p99] = [quantile(sorted, 0.5), quantile(sorted, 0.95), quantile(sorted, 0.99)];
+  return { mean: values.reduce((sum, one) => sum + one, 0) / values.length, p50, p95, p99 };
 }
 
 /** Figures as one line. */
@@ -85,7 +115,7 @@ export function lineOf(figures: Figures): string {
   const times = [ttft.mean, ttft.p50, ttft.p95, ttft.p99].map((seconds) => seconds.toFixed(2)).join('/');
   return [
     `${figures.requestsPerSecond.toFixed(2)} req/s`,
-    `hits ${(100 * figures.hits).toFixed(1)} %`,
+    Number.isNaN(figures.hits) ? 'hits unknown' : `hits ${(100 * figures.hits).toFixed(1)} %`,
     `TTFT mean/p50/p95/p99 ${times} s`,
     `ITL ${figures.meanItlMs.toFixed(1)} ms`,
     `goodput ${figures.goodput.toFixed(2)}/s (${(100 * figures.good).toFixed(1)} %)`,

@@ -1,22 +1,26 @@
 /**
  * One request as its client saw it: a line of a run's `requests.jsonl`. Times are milliseconds since the run began. A client that
  * is sent away, or whose answer breaks off, asks again: each such try is a record of its own, and the one that is answered
- * counts from the first try.
+ * counts from the first try. What the run's end cut off is `unfinished`, also from the first try; what was due when its sender
+ * had too many under way is `unsent`.
  */
 export interface RequestRecord {
-  readonly outcome: 'done' | 'refused' | 'broken';
-  /** The status or error that a try ended with; left out for those that are done. */
+  readonly outcome: 'done' | 'refused' | 'broken' | 'unsent' | 'unfinished';
+  /** The status or error that a try ended with; left out where it did not end with one. */
   readonly code?: string;
   /** Who asked: an engineer, a flow, a trace. */
   readonly client: string;
   /** When it was meant to be sent, also if the sender was late. */
   readonly askedAt: number;
+  /** How much later than that it went out, milliseconds: a sender's own fault. Left out where nothing is sent. */
+  readonly lateMs?: number;
   /** Of the first token; where none came, of the end. */
   readonly firstAt: number;
   readonly lastAt: number;
+  /** As the engine counts them, else as the workload does. */
   readonly promptTokens: number;
-  /** What the engine said that it had cached. */
-  readonly cachedTokens: number;
+  /** What the engine said that it had cached; left out where it says nothing of that. */
+  readonly cachedTokens?: number;
   /** Prompt tokens that no cache can have had; left out where nobody knows. */
   readonly freshTokens?: number;
   readonly outputTokens: number;

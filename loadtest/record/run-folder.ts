@@ -31,9 +31,10 @@ export interface RunAbout {
     readonly seed: number;
     readonly minutes: number;
     readonly warmUpMinutes: number;
-    readonly replicas: number;
-    readonly routers: number;
-    readonly policy: string;
+    /** Left out, as the two after it, where what was asked is only a URL. */
+    readonly replicas?: number;
+    readonly routers?: number;
+    readonly policy?: string;
   };
 }
 
