@@ -1,4 +1,4 @@
-import { isGood, itlMs, quantile, ttftMs, type RequestRecord } from './request-record.ts';
+import { good, isGood, itlMs, quantile, ttftMs, type RequestRecord } from './request-record.ts';
 
 /** How values lie. */
 export interface Spread {
@@ -16,6 +16,8 @@ export interface Figures {
   readonly ttft: Spread;
   /** Of whole answers, from when they were meant to be asked for. */
   readonly e2e?: Spread;
+  /** Share of requests whose first token came in time, whatever their pace. */
+  readonly soon: number;
   readonly meanItlMs: number;
   /** Of answers' mean times between tokens. */
   readonly itlMs?: Spread;
@@ -88,6 +90,7 @@ export class Observer {
       e2e: spreadOf(seen.map(({ askedAt, lastAt }) => (lastAt - askedAt) / 1000)),
       meanItlMs: itl.mean,
       itlMs: itl,
+      soon: seen.filter((one) => ttftMs(one) <= good.ttftMs).length / seen.length,
       goodput: goodCount / seconds,
       good: goodCount / seen.length,
       amplification: (promptTokens - cachedTokens) / sum((one) => one.freshTokens ?? Number.NaN),

@@ -26,6 +26,8 @@ export interface RunAbout {
   readonly commit: string;
   /** ISO 8601. */
   readonly startedAt: string;
+  /** What makes the run anew, from the root of a checkout; of a shell, without secrets. */
+  readonly command?: string;
   /** Everything that decides the run, with defaults filled in. */
   readonly scenario: Readonly<Record<string, unknown>> & {
     readonly seed: number;

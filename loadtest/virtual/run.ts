@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { aboutRun } from '#loadtest/record/about-run.ts';
+import { aboutRun, shellLine } from '#loadtest/record/about-run.ts';
 import { lineOf, type Figures } from '#loadtest/record/figures.ts';
 import { RunFolder } from '#loadtest/record/run-folder.ts';
 import { scenarioSchema, type Scenario } from './scenario.ts';
@@ -44,7 +44,8 @@ async function run(scenario: Scenario): Promise<Figures> {
   const { seed, policy, engineers, routers } = scenario;
   const name = `${policy}, ${routers} routers, ${engineers} engineers, seed ${seed}`;
   const folder = join(values.keep, name.replaceAll(/[ ,]+/g, '-'));
-  await using kept = await RunFolder.create(folder, await aboutRun({ name, mode: 'virtual', scenario }));
+  const about = await aboutRun({ name, mode: 'virtual', scenario, command: shellLine(process.argv) });
+  await using kept = await RunFolder.create(folder, about);
   const figures = await simulate(scenario, kept);
   await kept.ended(figures);
   return figures;
