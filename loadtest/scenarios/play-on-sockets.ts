@@ -1,7 +1,8 @@
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { Observer, type Figures } from '#loadtest/record/figures.ts';
 import type { Scenario } from '#loadtest/virtual/scenario.ts';
-import { Engineer, type Turn } from '#loadtest/workload/engineer.ts';
+import { Engineer } from '#loadtest/workload/engineer.ts';
+import type { Turn } from '#loadtest/workload/turn.ts';
 import { Client } from './ask.ts';
 import { engineerHeader, startSocketFleet, type SocketFleet } from './socket-fleet.ts';
 import { StrainGauge, type Strain } from './strain.ts';

@@ -2,7 +2,7 @@ import { bytesOf, messageBytes } from '#loadtest/virtual/text-length.ts';
 import { renderChat } from '#loadtest/sim/model/chat-template.ts';
 import { exactText } from '#loadtest/sim/model/exact-text.ts';
 import { tokenize } from '#loadtest/sim/model/tokens.ts';
-import type { PromptPart, Turn } from '#loadtest/workload/engineer.ts';
+import type { PromptPart, Turn } from '#loadtest/workload/turn.ts';
 import { writeTools } from './written-tools.ts';
 
 /** The name that requests call the model by. */

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { aboutRun, shellLine } from '#loadtest/record/about-run.ts';
 import { lineOf, type Figures } from '#loadtest/record/figures.ts';
 import { RunFolder } from '#loadtest/record/run-folder.ts';
+import { workloadName } from '#loadtest/workload/workload.ts';
 import { scenarioSchema, type Scenario } from './scenario.ts';
 import { scenarioOptions, writtenScenario } from './scenario-options.ts';
 import { simulate } from './simulate.ts';
@@ -12,6 +13,7 @@ const { values } = parseArgs({
     ...scenarioOptions,
     seeds: { type: 'string', default: '1' },
     'kv-block': { type: 'string', default: '256' },
+    workload: { type: 'string' },
     faults: { type: 'string', default: '[]' },
     scenario: { type: 'string' },
     keep: { type: 'string' },
@@ -20,6 +22,7 @@ const { values } = parseArgs({
 
 const written: unknown = {
   ...writtenScenario(values),
+  workload: values.workload === undefined ? undefined : JSON.parse(values.workload),
   kvBlockTokens: Number(values['kv-block']),
   faults: JSON.parse(values.faults),
 };
@@ -29,7 +32,7 @@ else console.log(JSON.stringify(await simulate(scenarioSchema.parse(JSON.parse(v
 
 async function show(scenario: Scenario): Promise<void> {
   console.log(
-    `${scenario.engineers} engineers, ${scenario.replicas} × ${scenario.preset.name} (KV blocks of ${scenario.preset.blockTokens}), ${scenario.routers} routers, ${scenario.policy}, ${scenario.minutes} min`,
+    `${workloadName(scenario)}, ${scenario.replicas} × ${scenario.preset.name} (KV blocks of ${scenario.preset.blockTokens}), ${scenario.routers} routers, ${scenario.policy}, ${scenario.minutes} min`,
   );
   for (const seed of values.seeds.split(',').map(Number)) {
     const began = performance.now();
@@ -41,8 +44,8 @@ async function show(scenario: Scenario): Promise<void> {
 /** Keeps the run where that is asked for. */
 async function run(scenario: Scenario): Promise<Figures> {
   if (values.keep === undefined) return simulate(scenario);
-  const { seed, policy, engineers, routers } = scenario;
-  const name = `${policy}, ${routers} routers, ${engineers} engineers, seed ${seed}`;
+  const { seed, policy, routers } = scenario;
+  const name = `${policy}, ${routers} routers, ${workloadName(scenario)}, seed ${seed}`;
   const folder = join(values.keep, name.replaceAll(/[ ,]+/g, '-'));
   const about = await aboutRun({ name, mode: 'virtual', scenario, command: shellLine(process.argv) });
   await using kept = await RunFolder.create(folder, about);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { routingSchema } from '#shared/contract/desired.ts';
 import { presetNames, presets } from '#loadtest/sim/engine/presets.ts';
+import { workloadSchema } from '#loadtest/workload/workload.ts';
 
 /** Policies of the product, run as they are. */
 const policies = routingSchema.shape.policy.unwrap();
@@ -26,6 +27,8 @@ export type Fault = z.infer<typeof faultSchema>;
 
 const textSchema = z.strictObject({
   seed: z.int().default(1),
+  workload: workloadSchema,
+  /** Of a workload that has any. */
   engineers: z.int().min(1).default(300),
   replicas: z.int().min(1).default(8),
   /** Behind a layer-4 balancer, which picks one at random for each request. */

@@ -1,7 +1,9 @@
-import { Engineer, type PromptPart, type Turn } from '#loadtest/workload/engineer.ts';
 import { Observer, type Figures } from '#loadtest/record/figures.ts';
 import type { RequestRecord } from '#loadtest/record/request-record.ts';
 import type { RunWatcher } from '#loadtest/record/run-folder.ts';
+import { floodClient, FloodingClient } from '#loadtest/workload/flood.ts';
+import type { Arrival, Asker, Turn } from '#loadtest/workload/turn.ts';
+import { openWorkload } from '#loadtest/workload/workload.ts';
 import { productPolicy, type Scenario } from './scenario.ts';
 import { VirtualFleet } from './virtual-fleet.ts';
 import { WrittenConversation, type WrittenTurn } from './written-conversation.ts';
@@ -9,23 +11,26 @@ import { WrittenConversation, type WrittenTurn } from './written-conversation.ts
 const minute = 60_000;
 /** A client whose connection has ended tries again after so long, milliseconds. */
 const brokenRetryMs = 500;
-/** What a flooding client sends: prompts that nobody has seen. */
-const flood = { flow: 'flood', promptTokens: 8000, outputTokens: 200, firstId: 4_000_000_000 } as const;
-
 /** How often the fleet is looked at for who watches, milliseconds. */
 const sampleMs = 10_000;
 
-/** Runs a scenario in virtual time. */
+/** Runs a scenario in virtual time. @throws what the workload's arrivals do */
 export async function simulate(scenario: Scenario, watcher?: RunWatcher): Promise<Figures> {
-  const { engineers, seed, minutes, faults } = scenario;
+  const until = scenario.minutes * minute;
   const clients = new Clients(scenario, watcher);
-  for (let index = 0; index < engineers; index++) void clients.live(new Engineer(seed, index), index);
-  for (const fault of faults)
+  const { askers, arrivals } = openWorkload(scenario);
+  for (const asker of askers) void clients.live(asker);
+  for (const fault of scenario.faults)
     if (fault.kind === 'flood')
-      for (let index = 0; index < fault.clients; index++) void clients.flood(1000 * fault.at, index);
+      for (let index = 0; index < fault.clients; index++) void clients.live(new FloodingClient(1000 * fault.at, index));
   const { time } = clients.fleet;
   if (watcher !== undefined) void clients.sample(watcher);
-  await time.run(minutes * minute);
+  for await (const arrival of arrivals) {
+    if (arrival.atMs > until) break;
+    await time.run(arrival.atMs);
+    void clients.arrive(arrival);
+  }
+  await time.run(until);
   return clients.observer.figures(time.now());
 }
 
@@ -53,33 +58,24 @@ class Clients {
     }
   }
 
-  /** An engineer's day. */
-  async live(engineer: Engineer, index: number): Promise<never> {
+  /** Asks, waits, and asks again. */
+  async live(asker: Asker): Promise<never> {
     const { time, preset } = this.fleet;
     let version = 0;
     let written = new WrittenConversation(preset.blockTokens);
-    await time.sleep(engineer.firstDelay());
-    for (;;) {
-      const turn = engineer.next();
+    for (let waitMs = asker.firstDelay(); ;) {
+      if (waitMs > 0) await time.sleep(waitMs);
+      const turn = asker.next();
       if (turn.version !== version) written = new WrittenConversation(preset.blockTokens);
       version = turn.version;
-      await this.#ask(turn, written.take(turn), `engineer-${index}`);
-      await time.sleep(engineer.answered(turn));
+      await this.#ask(turn, written.take(turn), asker.client);
+      waitMs = asker.answered(turn, time.now());
     }
   }
 
-  /** A client that sends one prompt after the other, all of one flow. */
-  async flood(fromMs: number, index: number): Promise<never> {
-    const { time, preset } = this.fleet;
-    await time.sleep(fromMs);
-    for (let round = 0; ; round++) {
-      const id = flood.firstId + index * 1_000_000 + 2 * round;
-      const question: PromptPart = { id, kind: 'question', tokens: flood.promptTokens };
-      const answer: PromptPart = { id: id + 1, kind: 'answer', tokens: flood.outputTokens };
-      const sizes = { promptTokens: flood.promptTokens, freshTokens: flood.promptTokens };
-      const turn: Turn = { session: `flood-${id}`, version: 1, parts: [question], answer, ...sizes };
-      await this.#ask(turn, new WrittenConversation(preset.blockTokens).take(turn), flood.flow);
-    }
+  /** Asks once. */
+  async arrive({ turn, client }: Arrival): Promise<void> {
+    await this.#ask(turn, new WrittenConversation(this.fleet.preset.blockTokens).take(turn), client);
   }
 
   /** Asks until it is answered: a client that is sent away comes back when it is told to. */
@@ -128,7 +124,7 @@ class Clients {
 
   /** Figures are those of everybody else than a flood. */
   #seen(record: RequestRecord): void {
-    if (record.client !== flood.flow) this.observer.add(record);
+    if (record.client !== floodClient) this.observer.add(record);
     this.#watcher?.request(record);
   }
 }

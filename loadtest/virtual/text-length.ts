@@ -1,4 +1,4 @@
-import type { PartKind, PromptPart } from '#loadtest/workload/engineer.ts';
+import type { PartKind, PromptPart } from '#loadtest/workload/turn.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 import { logNormal } from '#loadtest/workload/distributions.ts';
 

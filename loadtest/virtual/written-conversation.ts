@@ -1,5 +1,5 @@
 import { scramble } from '#shared/runtime/seeded-random.ts';
-import type { PromptPart, Turn } from '#loadtest/workload/engineer.ts';
+import type { PromptPart, Turn } from '#loadtest/workload/turn.ts';
 import type { PromptKeys } from '../../router/scan/prefix-hash.ts';
 import { defaultScanLimits } from '../../router/scan/body-rules.ts';
 import { bytesOf, messageBytes } from './text-length.ts';

@@ -1,33 +1,6 @@
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 import { exponential, logNormal, zipf } from './distributions.ts';
-
-/** What a piece of a prompt is: each kind has its own bytes per token. */
-export type PartKind = 'tools' | 'system' | 'repository' | 'question' | 'tool-result' | 'answer' | 'summary';
-
-/** A piece of a prompt. Equal ids are equal texts. */
-export interface PromptPart {
-  readonly id: number;
-  readonly kind: PartKind;
-  readonly tokens: number;
-}
-
-/** One request of a coding assistant, with the whole conversation so far. */
-export interface Turn {
-  /** Names the conversation, as a session header would. */
-  readonly session: string;
-  /** Grows when what was said before is not sent any more: a new session, or a compaction. */
-  readonly version: number;
-  /**
-   * In prompt order. Of one version they are only ever appended. The repository and the question after it are one message,
-   * each of the others is one of its own.
-   */
-  readonly parts: readonly PromptPart[];
-  /** What the model is going to say: its length is nobody's to know before. */
-  readonly answer: PromptPart;
-  readonly promptTokens: number;
-  /** Prompt tokens that no engine can have seen: neither shared, nor sent or answered before. */
-  readonly freshTokens: number;
-}
+import type { Asker, PartKind, PromptPart, Turn } from './turn.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -49,7 +22,8 @@ const [sharedIds, ownIds] = [1000, 1_000_000] as const;
  * published traces of coding agents: shared system prompt and repository, log-normal lengths and waits with heavy tails,
  * compaction. Its own random stream depends on nothing but seed and index, so that all routers meet the same engineers.
  */
-export class Engineer {
+export class Engineer implements Asker {
+  readonly client: string;
   readonly #random: () => number;
   readonly #index: number;
   readonly #shared: readonly PromptPart[];
@@ -63,6 +37,7 @@ export class Engineer {
 
   constructor(seed: number, index: number) {
     this.#random = seededRandom(seed * 1_000_003 + index * 7919);
+    this.client = `engineer-${index}`;
     this.#index = index;
     this.#nextId = (index + 1) * ownIds;
     this.#shared = sharedParts(this.#random);
