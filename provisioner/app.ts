@@ -119,10 +119,10 @@ async function reconcile(deps: Reconciler, place: Place, { endpointId, signal }:
   const seen = await observe(deps, { vpcId, caches, drains, renewing }, endpointId);
   const observed = { ...seen, failure: seen.failure ?? deps.refusals.failureOf(endpointId) };
   const plan = planEndpoint(observed, deps.settings);
-  const acted = await act(stepContext(deps, place, { endpointId, signal }), plan.steps, (step) =>
-    deps.metrics.step(step, endpointId),
-  );
-  return orMovedOn(deps, endpointId, () => conclude(deps, cluster, { observed, plan, acted }));
+  const context = stepContext(deps, place, { endpointId, signal });
+  const acted = await act(context, plan.steps, (step) => deps.metrics.step(step, endpointId));
+  const { wrote } = context;
+  return orMovedOn(deps, endpointId, () => conclude({ ...deps, wrote }, cluster, { observed, plan, acted }));
 }
 
 async function orMovedOn<T>(
@@ -145,7 +145,11 @@ interface Outcome {
   acted: Acted;
 }
 
-async function conclude(deps: Reconciler, cluster: Cluster, { observed, plan, acted }: Outcome): Promise<QueueVerdict> {
+async function conclude(
+  deps: Reconciler & Pick<StepContext, 'wrote'>,
+  cluster: Cluster,
+  { observed, plan, acted }: Outcome,
+): Promise<QueueVerdict> {
   const { endpointId, desired } = observed;
   const context = { ...deps, kube: cluster.kube };
   const revision = desired.kind === 'absent' ? 0 : desired.revision;

@@ -47,7 +47,8 @@ async function takeObjectStep(context: StepContext, step: ObjectStep): Promise<S
     case 'patch-status':
       return patchSeen(context, step.seen, { status: step.status });
     case 'release-resource':
-      return releaseResource(context, step);
+      // Without our finalizer it goes: its endpoint is gone.
+      return patchSeen(context, step.seen, { metadata: { finalizers: step.finalizers } });
     case 'confirm-gone':
       return confirmGone(context);
   }
@@ -105,13 +106,15 @@ async function applyObject(
 
 /** Deletes exactly the object that was seen, in the state in which it was seen. */
 async function deleteObject(
-  { kube, signal }: StepContext,
+  { kube, signal, wrote }: StepContext,
   { seen, propagation }: { seen: SeenObject; propagation?: 'Foreground' },
 ): Promise<StepEffect> {
   const { kind, name, namespace, uid, resourceVersion } = seen;
   const preconditions = { uid, resourceVersion };
   try {
-    await kube.delete(kind, { name, namespace }, { preconditions, ...(propagation && { propagation }), signal });
+    const options = { preconditions, ...(propagation && { propagation }), signal };
+    const left = await kube.delete(kind, { name, namespace }, options);
+    if (left !== undefined) wrote(left);
     return 'changed';
   } catch (error) {
     if (isNotFound(error)) return 'unchanged';
@@ -130,22 +133,6 @@ async function patchSeen(
   const patch = { ...change, metadata: { uid, resourceVersion, ...change.metadata } };
   try {
     return wrote(await kube.patch(kind, { name, namespace, subresource }, { patch, signal }));
-  } catch (error) {
-    if (isNotFound(error)) return 'unchanged';
-    throw error;
-  }
-}
-
-/** Takes our finalizer from a custom resource whose endpoint is gone; with it the resource goes. */
-async function releaseResource(
-  { kube, signal }: StepContext,
-  { seen, finalizers }: { seen: SeenObject; finalizers: readonly string[] },
-): Promise<StepEffect> {
-  const { kind, name, uid, resourceVersion } = seen;
-  const patch = { metadata: { uid, resourceVersion, finalizers } };
-  try {
-    await kube.patch(kind, { name }, { patch, signal });
-    return 'changed';
   } catch (error) {
     if (isNotFound(error)) return 'unchanged';
     throw error;

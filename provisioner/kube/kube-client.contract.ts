@@ -111,7 +111,7 @@ export function describeKubeClient(name: string, start: () => Promise<RunningClu
           errors.isPreconditionFailed(await failure(client.delete(kinds.configMap, target, { preconditions }))),
         ).toBe(true);
       const preconditions = { uid: uid(live), resourceVersion: version(newer) };
-      await client.delete(kinds.configMap, target, { preconditions });
+      expect(await client.delete(kinds.configMap, target, { preconditions })).toBeUndefined();
       expect(errors.isNotFound(await failure(client.delete(kinds.configMap, target, { preconditions })))).toBe(true);
     });
 
@@ -166,7 +166,8 @@ export function describeKubeClient(name: string, start: () => Promise<RunningClu
       const held = configMap('held', '1');
       const finalizers = ['fairway.dev/test'];
       await client.apply({ ...held, metadata: { name: 'held', namespace: doomed, finalizers } });
-      await client.delete(kinds.namespace, { name: doomed }, { preconditions: { uid: uid(created) } });
+      const ending = await client.delete(kinds.namespace, { name: doomed }, { preconditions: { uid: uid(created) } });
+      expect(ending?.metadata.deletionTimestamp).toBeTypeOf('string');
       const late = client.apply({ ...held, metadata: { name: 'late', namespace: doomed } });
       expect(errors.isForbiddenTerminating(await failure(late))).toBe(true);
       const release = { patch: { metadata: { finalizers: null } } };

@@ -158,8 +158,11 @@ export class KubeClient implements AsyncDisposable {
     );
   }
 
-  /** Deletes one object under preconditions; resolves once the server accepted it (finalizers may still hold it). */
-  async delete(kind: KubeKind, target: Named, options: DeleteOptions): Promise<void> {
+  /**
+   * Deletes one object under preconditions; resolves once the server accepted it. Gives the object as it is then, if something
+   * still holds it (finalizers, a grace period).
+   */
+  async delete(kind: KubeKind, target: Named, options: DeleteOptions): Promise<KubeObject | undefined> {
     const { preconditions, propagation, gracePeriodSeconds, signal } = options;
     const body = {
       apiVersion: 'v1',
@@ -168,7 +171,9 @@ export class KubeClient implements AsyncDisposable {
       propagationPolicy: propagation ?? 'Background',
       gracePeriodSeconds,
     };
-    await this.#transport.send({ method: 'DELETE', path: pathOf(kind, target), contentType: json, body, signal });
+    const path = pathOf(kind, target);
+    const left = await this.#transport.send({ method: 'DELETE', path, contentType: json, body, signal });
+    return isKubeObject(left) && left.kind === kind.kind ? left : undefined;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

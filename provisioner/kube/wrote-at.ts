@@ -35,8 +35,7 @@ export class WroteAt {
   }
 
   /**
-   * Remembers what a create, apply or patch for `key` returned. `cache` is the reflector of that kind. Deletes need no
-   * gate: one that is sent twice meets its uid precondition.
+   * Remembers what a write for `key` returned, a delete that something holds included. `cache` is the reflector of that kind.
    */
   wrote(key: string, cache: WrittenCache, returned: KubeObject): void {
     const version = returned.metadata.resourceVersion;

@@ -12,6 +12,7 @@ import type { ObservedState } from '../observe/observed-state.ts';
 import type { PlanSettings } from '../plan/settings.ts';
 import { writeStatus } from '../desired/documents.ts';
 import type { KubeWrites } from '../kube/kube-client.ts';
+import type { KubeObject } from '../kube/kube-object.ts';
 
 /** Where reports go. */
 export interface ReportContext {
@@ -21,12 +22,19 @@ export interface ReportContext {
   settings: PlanSettings;
 }
 
+/** Where the status is shown, too. */
+interface MirrorContext {
+  kube: Pick<KubeWrites, 'applyStatus'>;
+  /** Remembers the write: what the next look does is fenced by the state that it sees. */
+  wrote: (object: KubeObject) => unknown;
+}
+
 /**
  * Writes the status when it says something new, then tells the timeline and the custom resource.
  * Gives the document that was written, or null. @throws MovedOnError, NotStoredError.
  */
 export async function report(
-  context: ReportContext & { kube: Pick<KubeWrites, 'applyStatus'> },
+  context: ReportContext & MirrorContext,
   observed: ObservedState,
   progress: Progress | null,
 ): Promise<StatusDocument | null> {
@@ -69,7 +77,7 @@ export async function reportHeld(
  * change is under way that is once per phase, so that a large endpoint does not write for each replica that starts.
  */
 async function mirror(
-  { kube, log }: { kube: Pick<KubeWrites, 'applyStatus'>; log: Logger },
+  { kube, log, wrote }: Pick<ReportContext, 'log'> & MirrorContext,
   { resource, status: { document: before } }: ObservedState,
   after: StatusDocument,
 ): Promise<void> {
@@ -83,7 +91,8 @@ async function mirror(
   const conditions = shown.conditions.map((condition) => ({ ...condition, observedGeneration }));
   const status = { ...shown, observedGeneration, conditions };
   try {
-    await kube.applyStatus({ apiVersion, kind, metadata: { name: metadata.name }, status }, { uid: metadata.uid });
+    const shownOn = { apiVersion, kind, metadata: { name: metadata.name }, status };
+    wrote(await kube.applyStatus(shownOn, { uid: metadata.uid }));
   } catch (error) {
     log.debug({ endpointId: after.endpointId, reason: String(error) }, 'status.not_mirrored');
   }
