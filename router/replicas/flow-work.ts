@@ -20,7 +20,7 @@ interface Summed {
 }
 
 /** How often a router tells others what it has served, milliseconds. Fairness is over minutes. */
-const tellEveryMs = 500;
+const tellEveryMs = 2000;
 /** How long a sum of all flows is taken for true, milliseconds. */
 const sumEveryMs = 1000;
 /** What few requests take, tokens: nobody is greedy beside others who have not had as much together. */

@@ -163,9 +163,10 @@ export class PrefixIndex {
   apply(news: PrefixNews): 'applied' | 'gap' | 'unknown' {
     const mirror = this.#mirrorOf(news.replica);
     if (mirror === undefined) return 'unknown';
-    if (!mirror.extend(news.parentTip, news.newKeys, news.newBytes)) return 'gap';
-    if (news.generated) mirror.remember(news.touchedTip, news.generated);
-    return 'applied';
+    const { parentTip, newKeys, newBytes, touchedTip, generated } = news;
+    const extended = (generated !== undefined && newKeys.length === 0) || mirror.extend(parentTip, newKeys, newBytes);
+    const remembered = generated === undefined || mirror.remember(touchedTip, generated);
+    return extended && remembered ? 'applied' : 'gap';
   }
 
   /** A part of a replica's mirror, the most recently used first and parents before children, for a router that asks. */

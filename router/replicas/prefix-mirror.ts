@@ -129,14 +129,17 @@ export class PrefixMirror {
     let slot = parent === 0n ? none : slots.find(parent);
     if (slot === none && parent !== 0n) return false;
     this.#ages.advance(this.#now(), this.#limits.capacityBytes);
-    const added = Math.min(keys.length, this.#limits.maxBlocks - this.#touch(slot));
+    const { maxBlocks } = this.#limits;
+    // What the new blocks follow must not give way to them: it goes to the front first, and they get what is left.
+    const room = slots.count + keys.length > maxBlocks ? maxBlocks - this.#touch(slot) : keys.length;
+    const added = Math.min(keys.length, room);
     // Its output is in the next turn's own blocks.
     if (added > 0) this.#clearOutput(slot);
     const words = wordsOf(keys);
     for (let i = 0; i < added; i++) {
       const [low, high] = [words[2 * i] ?? 0, words[2 * i + 1] ?? 0];
       const known = slots.findWords(low, high);
-      if (known === none && slots.count >= this.#limits.maxBlocks) this.#remove(slots.oldest);
+      if (known === none && slots.count >= maxBlocks) this.#remove(slots.oldest);
       if (known !== none) slots.makeNewest(known);
       slot = known === none ? this.#take(low, high, { parent: slot, bytes: bytes[i] ?? 0 }) : known;
     }

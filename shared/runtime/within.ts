@@ -1,5 +1,13 @@
 import type { Clock } from './clock.ts';
 
+/** How long, and by which clock. */
+interface Bounds {
+  readonly clock: Clock;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const overdue = Symbol('overdue');
+
 /** Thrown by `within` when the time is over. */
 export class OverdueError extends Error {
   override name = 'OverdueError';
@@ -10,37 +18,37 @@ export class OverdueError extends Error {
  * made it ends its work by a signal of its own.
  * @throws OverdueError when the time is over, the signal's reason when it aborts.
  */
-export async function within<T>(
-  promise: Promise<T>,
-  ms: number,
-  { clock, signal }: { clock: Clock; signal?: AbortSignal | undefined },
-): Promise<T> {
-  const over = new AbortController();
-  const late = clock
-    .sleep(ms, signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]))
-    .then(() => Promise.reject(new OverdueError(`not done after ${ms} ms`)));
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    // A reason of its own: making the usual exception costs more than the timer.
-    over.abort('over');
-  }
+export async function within<T>(promise: Promise<T>, ms: number, how: Bounds): Promise<T> {
+  const found = await raced(promise, ms, how);
+  if (found === overdue) throw new OverdueError(`not done after ${ms} ms`);
+  return found;
 }
 
 /**
  * Whether `promise` is kept within `ms` and before the signal aborts; see `within`.
  * @throws what the promise fails with.
  */
-export async function endsWithin(
-  promise: Promise<unknown>,
-  ms: number,
-  how: Parameters<typeof within>[2],
-): Promise<boolean> {
+export async function endsWithin(promise: Promise<unknown>, ms: number, how: Bounds): Promise<boolean> {
   try {
-    await within(promise, ms, how);
-    return true;
+    return (await raced(promise, ms, how)) !== overdue;
   } catch (error) {
-    if (error instanceof OverdueError || how.signal?.aborted === true) return false;
+    if (how.signal?.aborted === true) return false;
     throw error;
+  }
+}
+
+/** By hand, without a signal and an error of its own: requests that wait do it many times. @throws as `within` */
+async function raced<T>(promise: Promise<T>, ms: number, { clock, signal }: Bounds): Promise<T | typeof overdue> {
+  signal?.throwIfAborted();
+  const { promise: first, resolve, reject } = Promise.withResolvers<T | typeof overdue>();
+  const stop = (): void => reject(signal?.reason);
+  const cancel = clock.after(ms, () => resolve(overdue));
+  signal?.addEventListener('abort', stop, { once: true });
+  promise.then(resolve, reject);
+  try {
+    return await first;
+  } finally {
+    cancel();
+    signal?.removeEventListener('abort', stop);
   }
 }

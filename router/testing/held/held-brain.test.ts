@@ -77,6 +77,8 @@ it.each(paces)(
     const full = ask(first, conversation(1, 100, { flow: 'small' }));
     await lab.advance(800);
     full.slot?.began();
+    // Routers tell each other of flows every two seconds.
+    await lab.advance(1500);
     const long = ask(second, conversation(50, 20, { flow: 'flood' }));
     const brief = ask(second, conversation(1, 100, { flow: 'flood' }));
     const others = ask(second, conversation(60, 20, { flow: 'small' }));
