@@ -25,6 +25,11 @@ it('what was never sent, or not over at the end, is counted and in no time', () 
   expect(figures.lateMs?.p99).toBe(3);
 });
 
+it('tells answers that broke off from those that never began', () => {
+  const broken = { ...done, outcome: 'broken', promptTokens: 9 } as const;
+  expect(figuresOf([broken, { ...broken, firstAt: 2500 }])).toMatchObject({ broken: 2, brokenEarly: 1 });
+});
+
 function figuresOf(records: readonly RequestRecord[]): Figures {
   const observer = new Observer(0);
   for (const record of records) observer.add(record);

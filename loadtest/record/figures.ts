@@ -32,6 +32,8 @@ export interface Figures {
   /** Requests that were sent away (429, 503), and those whose answer broke off. */
   readonly refused: number;
   readonly broken: number;
+  /** Of the broken ones, those without a first token. */
+  readonly brokenEarly?: number;
   /** How many tries ended with which status or error. */
   readonly codes: Readonly<Record<string, number>>;
   /** Requests that could not be sent, and those that the end of the run cut off: left out of all times above. */
@@ -54,6 +56,7 @@ export class Observer {
     unsent: 0,
     unfinished: 0,
   };
+  #brokenEarly = 0;
   readonly #late: number[] = [];
 
   constructor(warmUpMs: number) {
@@ -68,6 +71,7 @@ export class Observer {
     if (record.lastAt < this.#from) return;
     this.#ended[record.outcome] += 1;
     if (record.outcome === 'done') this.#done.push(record);
+    if (record.outcome === 'broken' && record.firstAt === record.lastAt) this.#brokenEarly += 1;
     if (record.code !== undefined) this.#codes.set(record.code, (this.#codes.get(record.code) ?? 0) + 1);
     if (record.lateMs !== undefined) this.#late.push(record.lateMs);
   }
@@ -98,6 +102,7 @@ export class Observer {
       inFlightMax: this.#inFlightMax,
       refused,
       broken,
+      brokenEarly: this.#brokenEarly,
       codes: Object.fromEntries(this.#codes),
       unsent,
       unfinished,
