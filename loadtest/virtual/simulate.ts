@@ -14,8 +14,8 @@ const brokenRetryMs = 500;
 /** How often the fleet is looked at for who watches, milliseconds. */
 const sampleMs = 10_000;
 
-/** Runs a scenario in virtual time. @throws what the workload's arrivals do */
-export async function simulate(scenario: Scenario, watcher?: RunWatcher): Promise<Figures> {
+/** Runs a scenario in virtual time; a signal ends it early, with the figures until then. @throws what the workload's arrivals do */
+export async function simulate(scenario: Scenario, watcher?: RunWatcher, signal?: AbortSignal): Promise<Figures> {
   const until = scenario.minutes * minute;
   const clients = new Clients(scenario, watcher);
   const { askers, arrivals } = openWorkload(scenario);
@@ -27,10 +27,11 @@ export async function simulate(scenario: Scenario, watcher?: RunWatcher): Promis
   if (watcher !== undefined) void clients.sample(watcher);
   for await (const arrival of arrivals) {
     if (arrival.atMs > until) break;
-    await time.run(arrival.atMs);
+    await time.run(arrival.atMs, signal);
+    if (signal?.aborted === true) break;
     void clients.arrive(arrival);
   }
-  await time.run(until);
+  await time.run(until, signal);
   return clients.observer.figures(time.now());
 }
 

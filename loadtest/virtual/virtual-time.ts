@@ -56,8 +56,8 @@ export class VirtualTime implements Clock {
     heap[place] = event;
   }
 
-  /** Runs all events until this time. */
-  async run(until: number): Promise<void> {
+  /** Runs all events until this time, or until it is stopped: then it stays the time of the last one. */
+  async run(until: number, signal?: AbortSignal): Promise<void> {
     await settle();
     for (;;) {
       const event = this.#heap[0];
@@ -68,6 +68,7 @@ export class VirtualTime implements Clock {
       if (this.#isSettled) continue;
       await settle();
       this.#isSettled = true;
+      if (signal?.aborted === true) return;
     }
     this.#now = until;
   }
