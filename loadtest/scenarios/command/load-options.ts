@@ -1,0 +1,84 @@
+import { parseArgs } from 'node:util';
+import { ConfigError } from '#shared/runtime/config-error.ts';
+
+const flags = {
+  virtual: { type: 'boolean' },
+  seed: { type: 'string' },
+  seeds: { type: 'string' },
+  policy: { type: 'string' },
+  routers: { type: 'string' },
+  scale: { type: 'string' },
+  keep: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** What `npm run load -- --help` prints above the scenarios. */
+export const usage = `npm run load -- SCENARIO --virtual [options]
+  --virtual            in virtual time: the router's own brain, everything around it simulated
+  --seeds 1,2 or 1-6   in place of the scenario's; 1 to 20 are for tuning, 101 to 112 for reporting (--seed N: one)
+  --policy NAME        another rule than the scenario's
+  --routers N          as many routers
+  --scale N            N times the engineers and replicas: overload at 6 is 2,000 engineers on 48 replicas
+  --keep FOLDER        keeps each run there, for a report
+Ends with 0 if all marks hold, 1 if not, 2 if it could not be understood.`;
+
+/** What is asked for. */
+export interface LoadOptions {
+  /** Undefined: which scenarios there are. */
+  readonly scenario: string | undefined;
+  readonly isVirtual: boolean;
+  readonly seeds: readonly number[] | undefined;
+  /** Members of the scenario that are to be others. */
+  readonly changes: { readonly policy?: string; readonly routers?: number };
+  readonly scale: number;
+  readonly keep: string | undefined;
+}
+
+/** Reads the command line. @throws ConfigError that says what is wrong */
+export function readLoadOptions(args: readonly string[]): LoadOptions {
+  const { values, positionals } = parsed(args);
+  const [scenario, ...more] = positionals;
+  if (more.length > 0)
+    throw new ConfigError(`One scenario at a time: ${positionals.join(', ')} are ${positionals.length}.`);
+  const { policy, routers, scale = '1', keep } = values;
+  const seeds = values.seed ?? values.seeds;
+  return {
+    scenario: values.help === true ? undefined : scenario,
+    isVirtual: values.virtual === true,
+    seeds: seeds === undefined ? undefined : readSeeds(seeds),
+    changes: {
+      ...(policy !== undefined && { policy }),
+      ...(routers !== undefined && { routers: whole('routers', routers) }),
+    },
+    scale: whole('scale', scale),
+    keep,
+  };
+}
+
+/** The command that repeats one seed of what was asked for. */
+export function repeats({ scenario, changes, scale }: LoadOptions, seed: number): string {
+  const asked = Object.entries(changes).map(([flag, value]) => ` --${flag} ${value}`);
+  return `npm run load -- ${scenario} --virtual --seed ${seed}${asked.join('')}${scale === 1 ? '' : ` --scale ${scale}`}`;
+}
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: flags, allowPositionals: true });
+  } catch (error) {
+    throw new ConfigError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function readSeeds(text: string): number[] {
+  return text.split(',').flatMap((part) => {
+    const [first = '', last = first] = part.split('-');
+    const [from, to] = [whole('seeds', first), whole('seeds', last)];
+    if (to < from) throw new ConfigError(`--seeds ${text}: ${part} ends before it begins.`);
+    return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+  });
+}
+
+function whole(flag: string, text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new ConfigError(`--${flag} takes whole numbers from 1 on, not "${text}".`);
+  return Number(text);
+}
