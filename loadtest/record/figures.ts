@@ -41,6 +41,19 @@ export interface Figures {
   readonly unfinished?: number;
   /** How late requests went out, milliseconds; left out where nothing is sent. */
   readonly lateMs?: Spread;
+  /** What processes took: of what was asked, where they were named, and of who asked. */
+  readonly target?: ProcessUse;
+  readonly sender?: ProcessUse;
+  /** Why times are not to be believed, for people to read; left out where nothing speaks against them. */
+  readonly doubts?: readonly string[];
+}
+
+/** Of the measured time. */
+export interface ProcessUse {
+  readonly processes: number;
+  readonly cpuSeconds: number;
+  /** The most that was resident at once, in all of them. */
+  readonly rssMaxBytes: number;
 }
 
 /** Collects what clients see. What ended before the warm-up was over does not count. */

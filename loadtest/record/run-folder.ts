@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { finished } from 'node:stream/promises';
@@ -61,6 +61,7 @@ export class RunFolder implements RunWatcher, AsyncDisposable {
   /** Makes the folder, and takes the place of a run that was kept there. */
   static async create(folder: string, about: RunAbout): Promise<RunFolder> {
     await mkdir(folder, { recursive: true });
+    await rm(join(folder, 'figures.json'), { force: true });
     await writeFile(join(folder, 'run.json'), `${JSON.stringify(about, undefined, 2)}\n`);
     return new RunFolder(folder);
   }
@@ -74,8 +75,13 @@ export class RunFolder implements RunWatcher, AsyncDisposable {
   }
 
   /** What it came to. */
-  async ended(figures: Figures): Promise<void> {
-    await writeFile(join(this.#folder, 'figures.json'), `${JSON.stringify(figures, undefined, 2)}\n`);
+  ended(figures: Figures): Promise<void> {
+    return RunFolder.ended(this.#folder, figures);
+  }
+
+  /** The same of a run whose requests are all kept there. */
+  static async ended(folder: string, figures: Figures): Promise<void> {
+    await writeFile(join(folder, 'figures.json'), `${JSON.stringify(figures, undefined, 2)}\n`);
   }
 
   /** All is written when this resolves. @throws what a disk says */
