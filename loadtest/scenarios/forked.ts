@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '#shared/testing/eventually.ts';
 import { killChild } from '#shared/testing/process-signals.ts';
-import type { Strain } from './strain.ts';
+import type { Strain } from '#loadtest/workload/generator/strain.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const reporter = join(import.meta.dirname, 'report-strain.ts');

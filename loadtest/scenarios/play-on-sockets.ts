@@ -2,11 +2,10 @@ import { systemClock, type Clock } from '#shared/runtime/clock.ts';
 import { Observer, type Figures } from '#loadtest/record/figures.ts';
 import type { Scenario } from '#loadtest/virtual/scenario.ts';
 import { Engineer } from '#loadtest/workload/engineer.ts';
-import type { Turn } from '#loadtest/workload/turn.ts';
-import { Client } from './ask.ts';
-import { engineerHeader, startSocketFleet, type SocketFleet } from './socket-fleet.ts';
-import { StrainGauge, type Strain } from './strain.ts';
-import { WrittenBody, type SharedTexts } from './written-body.ts';
+import { Asking } from '#loadtest/workload/generator/asking.ts';
+import { Client } from '#loadtest/workload/generator/client.ts';
+import { StrainGauge, type Strain } from '#loadtest/workload/generator/strain.ts';
+import { engineerHeader, model, startSocketFleet, type SocketFleet } from './socket-fleet.ts';
 
 /** What a run on sockets comes to. */
 export interface Played {
@@ -20,6 +19,8 @@ export interface Played {
 }
 
 const minute = 60_000;
+/** Of the scenario's time; longer than any answer of a fleet that is well. */
+const timeoutMs = 60 * minute;
 
 /** Plays a scenario, its faults left out, with real processes; time goes as on the clock, or 1 / `timeScale` times as fast. */
 export async function playOnSockets(scenario: Scenario, timeScale = 1): Promise<Played> {
@@ -35,22 +36,30 @@ class Play implements AsyncDisposable {
   readonly #over = new AbortController();
   readonly #client: Client;
   readonly #observer: Observer;
-  readonly #texts: SharedTexts = new Map();
-  #inFlight = 0;
+  readonly #asking: Asking;
 
   constructor(scenario: Scenario, fleet: SocketFleet, clock: Clock) {
     this.#scenario = scenario;
     this.#fleet = fleet;
     this.#clock = clock;
-    this.#client = new Client({ ...fleet, clock, signal: this.#over.signal });
+    const { signal } = this.#over;
+    this.#client = new Client({ url: fleet.url, token: fleet.token, clock, timeoutMs, signal });
     this.#observer = new Observer(scenario.warmUpMinutes * minute);
+    this.#asking = new Asking({
+      client: this.#client,
+      clock,
+      style: { model, answers: 'sim', shared: new Map() },
+      headers: { [engineerHeader]: '{client}', ...(scenario.sessionHeader && { 'x-session-id': '{session}' }) },
+      observer: this.#observer,
+      signal,
+    });
   }
 
   async run(): Promise<Played> {
     const { engineers, seed, minutes, warmUpMinutes } = this.#scenario;
     const { signal } = this.#over;
     using gauge = new StrainGauge();
-    const days = Array.from({ length: engineers }, (_, index) => this.#live(new Engineer(seed, index), index));
+    const days = Array.from({ length: engineers }, (_, index) => this.#asking.live(new Engineer(seed, index)));
     const ended = Promise.all(days);
     await Promise.race([ended, this.#clock.sleep(warmUpMinutes * minute, signal)]);
     gauge.begin();
@@ -66,44 +75,6 @@ class Play implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#over.abort();
     await this.#client[Symbol.asyncDispose]();
-  }
-
-  /** An engineer's day. @throws the signal's reason */
-  async #live(engineer: Engineer, index: number): Promise<never> {
-    const { signal } = this.#over;
-    let version = 0;
-    let written = new WrittenBody(this.#texts);
-    await this.#clock.sleep(engineer.firstDelay(), signal);
-    for (;;) {
-      const turn = engineer.next();
-      if (turn.version !== version) written = new WrittenBody(this.#texts);
-      version = turn.version;
-      written.heard(await this.#ask(turn, written.take(turn), index));
-      await this.#clock.sleep(engineer.answered(turn), signal);
-    }
-  }
-
-  /** Asks until it is answered: a client that is sent away comes back when it is told to. Gives what was said. */
-  async #ask({ session, promptTokens, freshTokens }: Turn, body: Buffer, index: number): Promise<string> {
-    const { signal } = this.#over;
-    const named: Record<string, string> = this.#scenario.sessionHeader ? { 'x-session-id': session } : {};
-    const firstAskedAt = this.#clock.monotonic();
-    const sizes = { client: `engineer-${index}`, freshTokens };
-    for (let askedAt = firstAskedAt; ; askedAt = this.#clock.monotonic()) {
-      this.#inFlight += 1;
-      this.#observer.asked(this.#inFlight);
-      const heard = await this.#client.ask(body, { [engineerHeader]: String(index), ...named });
-      this.#inFlight -= 1;
-      if (heard.kind === 'done') {
-        const { text, kind, ...seen } = heard;
-        this.#observer.add({ outcome: kind, askedAt: firstAskedAt, ...sizes, ...seen });
-        return text;
-      }
-      const now = this.#clock.monotonic();
-      const nothing = { firstAt: now, lastAt: now, promptTokens, cachedTokens: 0, outputTokens: 0 };
-      this.#observer.add({ outcome: heard.kind, code: heard.code, askedAt, ...sizes, ...nothing });
-      await this.#clock.sleep(heard.kind === 'refused' ? heard.retryAfterMs : 500, signal);
-    }
   }
 }
 

@@ -1,5 +1,5 @@
 /** Loaded before the program of a process of ours (`--import`): tells whoever forked it of its strain. */
-import { StrainGauge } from './strain.ts';
+import { StrainGauge } from '#loadtest/workload/generator/strain.ts';
 
 const gauge = new StrainGauge();
 process.on('message', (what) => {

@@ -10,10 +10,12 @@ import { accessDocument, poolDocument, replicaAt } from '#shared/testing/documen
 import { startRedisServer } from '#shared/testing/redis-server.ts';
 import { startBalancer } from '#loadtest/stack/balancer.ts';
 import type { Scenario } from '#loadtest/virtual/scenario.ts';
+import type { Strain } from '#loadtest/workload/generator/strain.ts';
 import { routerNodeFlags } from '../../router/admit/node-flags.ts';
 import { Forked } from './forked.ts';
-import type { Strain } from './strain.ts';
-import { model } from './written-body.ts';
+
+/** The name that requests call the model by. */
+export const model = 'simulated';
 
 /** What tells people with the same token apart. */
 export const engineerHeader = 'x-engineer';

@@ -11,7 +11,7 @@ import { scenarioOptions, writtenScenario } from '#loadtest/virtual/scenario-opt
 import { simulate } from '#loadtest/virtual/simulate.ts';
 import { gapOf } from './gap.ts';
 import { playOnSockets, type Played } from './play-on-sockets.ts';
-import type { Strain } from './strain.ts';
+import { lateMsMax, type Strain } from '#loadtest/workload/generator/strain.ts';
 
 const { values } = parseArgs({
   options: {
@@ -32,9 +32,6 @@ const scenario = scenarioSchema.parse({
 
 if (productPolicy(scenario) === undefined)
   throw new Error(`--policy ${scenario.policy} is a rule of virtual time alone: no router has it.`);
-
-/** Timers later than this, at the 99th percentile, are the machine's doing and show in first tokens, milliseconds. */
-const lateMsMax = 5;
 
 const { engineers, replicas, routers, preset, minutes, seed } = scenario;
 console.log(

@@ -1,48 +1,43 @@
-import { Agent, request } from 'undici';
+import { Agent, request, type Dispatcher } from 'undici';
+import { Deadline } from '#shared/runtime/deadline.ts';
+import { parseJson } from '#shared/runtime/parse-json.ts';
 import type { Clock } from '#shared/runtime/clock.ts';
+import { AnswerError, AnswerReader, type Answer } from './answer-reader.ts';
 
-/** How an answer came; times by the clock. */
+/** How a request ended; times by the clock. */
 export type Heard =
+  | ({ readonly kind: 'done' } & Answer)
   | {
-      readonly kind: 'done';
-      readonly firstAt: number;
-      readonly lastAt: number;
-      readonly text: string;
-      readonly outputTokens: number;
-      readonly promptTokens: number;
-      readonly cachedTokens: number;
-    }
-  | { readonly kind: 'refused'; readonly code: string; readonly retryAfterMs: number }
-  | { readonly kind: 'broken'; readonly code: string };
+      readonly kind: 'refused' | 'broken';
+      /** A status, what became of the connection, or what the stream said. */
+      readonly code: string;
+      /** What the other side said of it. */
+      readonly words: string;
+      /** When to ask again; left out where that is of no use. */
+      readonly againInMs?: number;
+    };
 
 /** What a client is given. */
 export interface ClientPlace {
+  /** Up to, and without, `/v1`. */
   readonly url: string;
-  readonly token: string;
+  readonly token?: string;
   readonly clock: Clock;
+  /** A request for whose answer nothing came for so long is given up, milliseconds. */
+  readonly timeoutMs: number;
   /** Ends what is under way. */
   readonly signal: AbortSignal;
 }
 
-interface Chunk {
-  readonly choices?: readonly {
-    readonly delta: { readonly content?: string };
-    readonly finish_reason: string | null;
-  }[];
-  readonly usage?: {
-    readonly prompt_tokens: number;
-    readonly completion_tokens: number;
-    readonly prompt_tokens_details?: { readonly cached_tokens?: number };
-  } | null;
-}
-
-const framePrefix = 'data: ';
-const endMark = 'data: [DONE]';
+/** A client whose connection has ended, or who is not told when to come back, asks again after so long, milliseconds. */
+const brokenRetryMs = 500;
+/** What is read of an error's body. */
+const errorBytesMax = 8192;
 
 /** Asks with a connection for each request, so that a layer-4 balancer in between may take another router each time. */
 export class Client implements AsyncDisposable {
   readonly #place: ClientPlace;
-  readonly #agent = new Agent({ pipelining: 0, headersTimeout: 0, bodyTimeout: 0 });
+  readonly #agent = new Agent({ pipelining: 0, headersTimeout: 0, bodyTimeout: 0, allowH2: false });
 
   constructor(place: ClientPlace) {
     this.#place = place;
@@ -50,23 +45,32 @@ export class Client implements AsyncDisposable {
 
   /** Sends a body of chat completions and reads the stream to its end. @throws the signal's reason */
   async ask(body: Buffer, headers: Readonly<Record<string, string>>): Promise<Heard> {
-    const { url, token, signal } = this.#place;
+    const { url, token, signal, clock, timeoutMs } = this.#place;
+    signal.throwIfAborted();
+    const own = new AbortController();
+    const stop = (): void => own.abort('over');
+    using silence = new Deadline(clock, timeoutMs, () => own.abort('silent'));
+    signal.addEventListener('abort', stop);
     try {
       const response = await request(`${url}/v1/chat/completions`, {
         method: 'POST',
-        headers: { ...headers, authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        headers: {
+          ...headers,
+          ...(token !== undefined && { authorization: `Bearer ${token}` }),
+          'content-type': 'application/json',
+        },
         body,
         dispatcher: this.#agent,
-        signal,
+        signal: own.signal,
       });
-      if (response.statusCode === 200) return await this.#read(response.body);
-      await response.body.dump();
-      const seconds = Number(response.headers['retry-after']);
-      const code = String(response.statusCode);
-      return seconds > 0 ? { kind: 'refused', code, retryAfterMs: seconds * 1000 } : { kind: 'broken', code };
+      if (response.statusCode !== 200) return await refusal(response);
+      return { kind: 'done', ...(await this.#read(response, silence)) };
     } catch (error) {
       signal.throwIfAborted();
-      return { kind: 'broken', code: errorCode(error) };
+      const code = own.signal.aborted ? 'timeout' : errorCode(error);
+      return { kind: 'broken', code, words: wordsOf(error), againInMs: brokenRetryMs };
+    } finally {
+      signal.removeEventListener('abort', stop);
     }
   }
 
@@ -74,38 +78,66 @@ export class Client implements AsyncDisposable {
     return this.#agent.destroy();
   }
 
-  async #read(stream: AsyncIterable<Buffer>): Promise<Heard> {
-    const { clock } = this.#place;
-    const decoder = new TextDecoder();
-    let rest = '';
-    let text = '';
-    let [firstAt, lastAt] = [0, 0];
-    let usage: Chunk['usage'];
-    let isWhole = false;
-    for await (const bytes of stream) {
-      const frames = (rest + decoder.decode(bytes, { stream: true })).split('\n\n');
-      rest = frames.pop() ?? '';
-      for (const frame of frames) {
-        if (frame === endMark) isWhole = true;
-        if (frame === endMark || !frame.startsWith(framePrefix)) continue;
-        const chunk = JSON.parse(frame.slice(framePrefix.length)) as Chunk;
-        usage = chunk.usage ?? usage;
-        const content = chunk.choices?.[0]?.delta.content ?? '';
-        if (content === '') continue;
-        text += content;
-        lastAt = clock.monotonic();
-        if (firstAt === 0) firstAt = lastAt;
-      }
+  async #read({ headers, body }: Dispatcher.ResponseData, silence: Deadline): Promise<Answer> {
+    if (!String(headers['content-type']).startsWith('text/event-stream')) {
+      await body.dump();
+      throw new AnswerError('no stream', `it answered with ${String(headers['content-type'])}`);
     }
-    if (!isWhole) return { kind: 'broken', code: 'cut' };
-    if (usage === undefined || usage === null) return { kind: 'broken', code: 'no usage' };
-    const cachedTokens = usage.prompt_tokens_details?.cached_tokens ?? 0;
-    const counts = { promptTokens: usage.prompt_tokens, outputTokens: usage.completion_tokens, cachedTokens };
-    return { kind: 'done', firstAt, lastAt, text, ...counts };
+    const reader = new AnswerReader(this.#place.clock);
+    for await (const bytes of body as AsyncIterable<Buffer>) if (reader.take(bytes)) silence.touch();
+    return reader.end();
   }
 }
 
-/** What a socket or undici calls it. */
+async function refusal({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Heard> {
+  let text = '';
+  for await (const bytes of body as AsyncIterable<Buffer>) {
+    text += bytes.toString();
+    if (text.length > errorBytesMax) break;
+  }
+  const told = { code: String(statusCode), words: messageOf(text) };
+  const afterMs = retryAfterMs(headers);
+  if (statusCode === 429 || statusCode === 503)
+    return { kind: 'refused', ...told, againInMs: afterMs ?? brokenRetryMs };
+  if (afterMs !== undefined) return { kind: 'refused', ...told, againInMs: afterMs };
+  // What is wrong with a request itself does not get better; 408, 409 and 425 do.
+  const isFinal = statusCode < 500 && ![408, 409, 425].includes(statusCode);
+  return { kind: 'broken', ...told, ...(!isFinal && { againInMs: brokenRetryMs }) };
+}
+
+/** As RFC 9110 has it, seconds or a date, and in the milliseconds that OpenAI's clients read first. */
+function retryAfterMs(headers: Dispatcher.ResponseData['headers']): number | undefined {
+  const ms = Number(headers['retry-after-ms']);
+  if (ms > 0) return ms;
+  const told = String(headers['retry-after']);
+  const seconds = Number(told);
+  const left = Number.isNaN(seconds) ? Date.parse(told) - Date.now() : 1000 * seconds;
+  return left > 0 ? left : undefined;
+}
+
+/** The message of an error body: `{"error": {"message": …}}`, or what stands there. */
+function messageOf(text: string): string {
+  const body = parseJson(text) as { error?: { message?: unknown } | string; message?: unknown } | null | undefined;
+  const error = body?.error;
+  const message = typeof error === 'object' ? error.message : (error ?? body?.message);
+  return typeof message === 'string' ? message : text;
+}
+
+/** Ends of connections have one name each, whoever notices them. */
+const connectionCodes: Readonly<Record<string, string>> = {
+  ECONNRESET: 'reset',
+  EPIPE: 'reset',
+  UND_ERR_SOCKET: 'reset',
+  ECONNREFUSED: 'refused connection',
+  UND_ERR_CONNECT_TIMEOUT: 'timeout',
+};
+
+/** What a stream, a socket or undici calls it. */
 function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'error';
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'error';
+  return connectionCodes[code] ?? code;
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

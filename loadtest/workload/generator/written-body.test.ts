@@ -6,25 +6,26 @@ import { tokenId } from '#loadtest/sim/model/tokens.ts';
 import { writeChoices } from '#loadtest/sim/model/write-answer.ts';
 import { WrittenConversation } from '#loadtest/virtual/written-conversation.ts';
 import { Engineer } from '#loadtest/workload/engineer.ts';
-import { chatCompletions as route } from '../../router/dialects/openai/routes.ts';
-import { prefixHashes, type PromptKeys } from '../../router/scan/prefix-hash.ts';
-import { Scanner } from '../../router/scan/scanner.ts';
-import { model, WrittenBody } from './written-body.ts';
+import { chatCompletions as route } from '../../../router/dialects/openai/routes.ts';
+import { prefixHashes, type PromptKeys } from '../../../router/scan/prefix-hash.ts';
+import { Scanner } from '../../../router/scan/scanner.ts';
+import { WrittenBody, type BodyStyle } from './written-body.ts';
 
+const model = 'simulated';
 const limits = { model, maxModelTokens: 262_144, blockTokens: 16 };
 
 it('router and engine find in the body what virtual time says, through compactions and new sessions', () => {
   const engineer = new Engineer(1, 3);
   let version = 0;
   let versions = 0;
-  let body = new WrittenBody(new Map());
+  let body = new WrittenBody(style());
   let written = new WrittenConversation(limits.blockTokens);
   let before: ModelRequest | undefined;
   for (let count = 0; count < 80; count += 1) {
     const turn = engineer.next();
     if (turn.version !== version) {
       [version, versions, before] = [turn.version, versions + 1, undefined];
-      body = new WrittenBody(new Map());
+      body = new WrittenBody(style());
       written = new WrittenConversation(limits.blockTokens);
     }
     const bytes = body.take(turn);
@@ -48,6 +49,10 @@ it('router and engine find in the body what virtual time says, through compactio
   }
   expect(versions).toBeGreaterThan(1);
 });
+
+function style(): BodyStyle {
+  return { model, answers: 'sim', shared: new Map() };
+}
 
 function scanned(body: Buffer): PromptKeys {
   const scanner = new Scanner(route.body);

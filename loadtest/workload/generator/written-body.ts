@@ -1,12 +1,9 @@
-import { bytesOf, messageBytes } from '#loadtest/virtual/text-length.ts';
 import { renderChat } from '#loadtest/sim/model/chat-template.ts';
 import { exactText } from '#loadtest/sim/model/exact-text.ts';
 import { tokenize } from '#loadtest/sim/model/tokens.ts';
+import { bytesOf, messageBytes } from '#loadtest/virtual/text-length.ts';
 import type { PromptPart, Turn } from '#loadtest/workload/turn.ts';
 import { writeTools } from './written-tools.ts';
-
-/** The name that requests call the model by. */
-export const model = 'simulated';
 
 const openingOf = (role: string): string => `{"role":"${role}","content":"`;
 const closing = '"}';
@@ -15,15 +12,27 @@ const closing = '"}';
 const answerTokens = tokensOf([]);
 const messageTokens = tokensOf([{ role: 'user', content: '' }]) - answerTokens;
 
-/** Texts that many conversations have in common, by id: each is written once. */
-export type SharedTexts = Map<number, string>;
+/**
+ * How a body says how long the answer is to be: `sim` to `loadtest/sim` alone, so that no router can read it; `exact` to vLLM,
+ * SGLang and llama.cpp, which then do not end sooner; `at-most` to any server.
+ */
+export const answerOrders = ['sim', 'exact', 'at-most'] as const;
+
+/** How all bodies of a run are written. */
+export interface BodyStyle {
+  /** The name that requests call the model by. */
+  readonly model: string;
+  readonly answers: (typeof answerOrders)[number];
+  /** Texts that many conversations have in common, by id: each is written once. */
+  readonly shared: Map<number, string>;
+}
 
 /**
  * One version of a conversation as bodies of chat completions. Router and engine find in them what `WrittenConversation` says
  * that they find: as many bytes in each message, as many tokens up to it. Only what a turn adds is written.
  */
 export class WrittenBody {
-  readonly #shared: SharedTexts;
+  readonly #style: BodyStyle;
   readonly #pieces: Buffer[] = [];
   #parts = 0;
   /** Tokens of the template that no text has made room for yet. */
@@ -32,17 +41,15 @@ export class WrittenBody {
   #isOpen = false;
   #heard = '';
 
-  constructor(shared: SharedTexts) {
-    this.#shared = shared;
+  constructor(style: BodyStyle) {
+    this.#style = style;
   }
 
   /** The body of a turn; the answer to the one before must have been heard. */
   take({ parts, answer }: Turn): Buffer {
     for (const part of parts.slice(this.#parts)) this.#push(this.#write(part));
     this.#parts = parts.length;
-    const bytes = bytesOf(answer) + messageBytes - openingOf('assistant').length - closing.length;
-    const order = { answer_tokens: answer.tokens, answer_bytes: bytes };
-    return Buffer.concat([...this.#pieces, Buffer.from(`],"vllm_xargs":${JSON.stringify(order)}}`)]);
+    return Buffer.concat([...this.#pieces, Buffer.from(`],${this.#order(answer)}}`)]);
   }
 
   /** What was answered, for the next turn. */
@@ -50,10 +57,21 @@ export class WrittenBody {
     this.#heard = text;
   }
 
+  #order(answer: PromptPart): string {
+    if (this.#style.answers === 'sim') {
+      const bytes = bytesOf(answer) + messageBytes - openingOf('assistant').length - closing.length;
+      return `"vllm_xargs":${JSON.stringify({ answer_tokens: answer.tokens, answer_bytes: bytes })}`;
+    }
+    // A call of a tool would end the answer: the tools are there to be read.
+    const order = { tool_choice: 'none', max_tokens: answer.tokens };
+    return JSON.stringify(this.#style.answers === 'exact' ? { ...order, ignore_eos: true } : order).slice(1, -1);
+  }
+
   #write(part: PromptPart): string {
     const { id, kind, tokens } = part;
     const bytes = bytesOf(part) + messageBytes;
     if (kind === 'tools') {
+      const { model } = this.#style;
       const head = JSON.stringify({ model, stream: true, stream_options: { include_usage: true } });
       const tools = this.#sharedText(id, () => writeTools({ seed: id, tokens, bytes }));
       return `${head.slice(0, -1)},"tools":${tools},"messages":[`;
@@ -80,8 +98,8 @@ export class WrittenBody {
   }
 
   #sharedText(id: number, write: () => string): string {
-    const text = this.#shared.get(id) ?? write();
-    this.#shared.set(id, text);
+    const text = this.#style.shared.get(id) ?? write();
+    this.#style.shared.set(id, text);
     return text;
   }
 }

@@ -1,0 +1,97 @@
+/** A process that asks for a part of a run's engineers (`asker-process.ts` forks it). */
+import { once } from 'node:events';
+import { systemClock, type Clock } from '#shared/runtime/clock.ts';
+import type { RequestRecord } from '#loadtest/record/request-record.ts';
+import { Engineer } from '../engineer.ts';
+import type { Asker } from '../turn.ts';
+import type { AskerJob, FromAsker, ToAsker } from './asker-messages.ts';
+import { Asking } from './asking.ts';
+import { Client } from './client.ts';
+import { StrainGauge } from './strain.ts';
+
+const tellEveryMs = 250;
+/** How many records go in one message at most. */
+const recordsMax = 1000;
+
+/** Collects what is told to the parent. */
+class News {
+  #records: RequestRecord[] = [];
+  #inFlightMax = 0;
+  #wordsTold = 0;
+
+  asked(inFlight: number): void {
+    this.#inFlightMax = Math.max(this.#inFlightMax, inFlight);
+  }
+
+  add(record: RequestRecord): void {
+    this.#records.push(record);
+  }
+
+  tell({ inFlight, firstWords }: Asking): void {
+    const words = [...firstWords].slice(this.#wordsTold);
+    this.#wordsTold += words.length;
+    do {
+      const records = this.#records.splice(0, recordsMax);
+      say({ kind: 'seen', records, inFlight, inFlightMax: this.#inFlightMax, firstWords: words.splice(0) });
+    } while (this.#records.length > 0);
+    this.#inFlightMax = inFlight;
+  }
+
+  /** Again and again. @throws the signal's reason */
+  async tellOn(asking: Asking, signal: AbortSignal): Promise<never> {
+    for (;;) {
+      await systemClock.sleep(tellEveryMs, signal);
+      this.tell(asking);
+    }
+  }
+}
+
+async function ask(job: AskerJob, signal: AbortSignal): Promise<void> {
+  const { url, token, timeoutMs, style, headers, warmUpMs } = job;
+  const clock = clockSince(BigInt(job.beganAt));
+  await using client = new Client({ url, ...(token !== undefined && { token }), clock, timeoutMs, signal });
+  const news = new News();
+  const asking = new Asking({ client, clock, style: { ...style, shared: new Map() }, headers, observer: news, signal });
+  using gauge = new StrainGauge();
+  const measured = clock.sleep(warmUpMs, signal).then(() => gauge.begin());
+  const lives: Promise<unknown>[] = [measured, news.tellOn(asking, signal)];
+  for (let index = job.part; index < job.engineers; index += job.parts)
+    lives.push(asking.live(faster(new Engineer(job.seed, index), job.speed)));
+  await Promise.all(lives).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+  await Promise.allSettled(lives);
+  news.tell(asking);
+  say({ kind: 'ended', strain: gauge.read() });
+}
+
+/** Milliseconds since then. */
+function clockSince(beganAt: bigint): Clock {
+  const monotonic = (): number => Number(process.hrtime.bigint() - beganAt) / 1e6;
+  return { ...systemClock, now: monotonic, monotonic };
+}
+
+function faster(asker: Asker, speed: number): Asker {
+  return {
+    client: asker.client,
+    firstDelay: () => asker.firstDelay() / speed,
+    next: () => asker.next(),
+    answered: (turn, nowMs) => asker.answered(turn, nowMs * speed) / speed,
+  };
+}
+
+function say(message: FromAsker): void {
+  if (process.connected) process.send?.(message);
+}
+
+// Ctrl-C goes to every process of a terminal; the parent says when this one is to stop.
+process.on('SIGINT', () => {});
+const over = new AbortController();
+process.on('disconnect', () => over.abort('the parent is gone'));
+process.on('message', (message: ToAsker) => {
+  if (message.kind === 'stop') over.abort('the run is over');
+});
+say({ kind: 'ready' });
+const [first] = (await once(process, 'message', { signal: over.signal })) as [ToAsker];
+if (first.kind === 'begin') await ask(first.job, over.signal);
+if (process.connected) process.disconnect();
