@@ -9,6 +9,7 @@ const config: KnipConfig = {
     'setup/checks/run-*.ts',
     'loadtest/bench/{figures,no-loss,hot-path/replica,hot-path/load,hot-path/floor}.ts',
     'loadtest/virtual/{run,marks}.ts',
+    'loadtest/workload/survey.ts',
     'loadtest/scenarios/{sockets,report-strain}.ts',
     'api/testing/clients/build.ts',
     '{k8s,docs}/write-*.ts',

@@ -1,4 +1,4 @@
-import { scramble } from '#shared/runtime/seeded-random.ts';
+import { PrefixChain } from '#loadtest/workload/prefix-chain.ts';
 import type { PromptPart, Turn } from '#loadtest/workload/turn.ts';
 import type { PromptKeys } from '../../router/scan/prefix-hash.ts';
 import { defaultScanLimits } from '../../router/scan/body-rules.ts';
@@ -21,7 +21,7 @@ export interface WrittenTurn {
  */
 export class WrittenConversation {
   readonly #kvBlockTokens: number;
-  readonly #chain = new Chain();
+  readonly #chain = new PrefixChain();
   #keys = new BigUint64Array(64);
   #bytesUpTo = new Float64Array(64);
   #blocks = 0;
@@ -31,7 +31,7 @@ export class WrittenConversation {
   #toolsBytes = 0;
   #firstUserEnd = -1;
   #parts = 0;
-  readonly #kvChain = new Chain();
+  readonly #kvChain = new PrefixChain();
   readonly #kvBlocks: number[] = [];
   #kvFill = 0;
 
@@ -103,16 +103,5 @@ export class WrittenConversation {
       // Small integers are the fastest keys of a Map; of 2^30 a few that are equal by chance change no figure.
       this.#kvBlocks.push(this.#kvChain.low >>> 2);
     }
-  }
-}
-
-/** A chained hash of what was mixed in so far. */
-class Chain {
-  low = 0;
-  high = 0;
-
-  mix(value: number): void {
-    this.low = scramble(this.low ^ scramble(value + 0x9e37_79b9)) >>> 0;
-    this.high = scramble(this.high + this.low + 0x7f4a_7c15) >>> 0;
   }
 }

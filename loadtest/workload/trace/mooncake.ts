@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Arrival } from '../turn.ts';
 import { TraceFieldError, type TraceRow } from './trace-row.ts';
 
 /** Tokens of a block in the published traces. */
@@ -11,8 +12,7 @@ const lineSchema = z.object({
   hash_ids: z.array(z.int().nonnegative()),
 });
 
-/** A line as files have it. */
-export type MooncakeLine = z.infer<typeof lineSchema>;
+type MooncakeLine = z.infer<typeof lineSchema>;
 
 /**
  * Reads a line of a Mooncake trace: `timestamp` in milliseconds, lengths in tokens, `hash_ids` one per block of the prompt, the
@@ -27,6 +27,18 @@ export function mooncakeRow(line: string, blockTokens: number): TraceRow {
       `hash_ids: ${input_length} tokens are ${expected} blocks of ${blockTokens}, but ${hash_ids.length} ids are there`,
     );
   return { timestamp, inputTokens: input_length, outputTokens: output_length, blocks: hash_ids };
+}
+
+/** A request as a line of a Mooncake trace; `blocks` are the ids of its prompt's blocks. */
+export function mooncakeLine({ atMs, turn }: Arrival, blocks: readonly number[]): string {
+  const { promptTokens, answer } = turn;
+  const line: MooncakeLine = {
+    timestamp: Math.round(atMs),
+    input_length: promptTokens,
+    output_length: answer.tokens,
+    hash_ids: [...blocks],
+  };
+  return `${JSON.stringify(line)}\n`;
 }
 
 function checked(line: string): MooncakeLine {
