@@ -17,6 +17,16 @@ const summaryTokens = { min: 8000, max: 20_000 } as const;
 /** Ids of parts that engineers share, and how many each has for parts of its own. */
 const [sharedIds, ownIds] = [1000, 1_000_000] as const;
 
+/** What makes an engineer's day differ from one that goes on and on. */
+export interface Habits {
+  /** The longest wait of somebody who is at work; 2 h where nobody is ever away. */
+  readonly waitMsMax?: number;
+  /** How long somebody who would ask at that time is away, milliseconds. */
+  readonly awayMs?: (atMs: number) => number;
+  /** Asks nothing before that time, then begins in this repository. */
+  readonly starts?: { readonly atMs: number; readonly repository: number };
+}
+
 /**
  * An engineer with a coding assistant, in a closed loop: a question, then steps of tool calls, then a wait. Shaped after
  * published traces of coding agents: shared system prompt and repository, log-normal lengths and waits with heavy tails,
@@ -26,6 +36,7 @@ export class Engineer implements Asker {
   readonly client: string;
   readonly #random: () => number;
   readonly #index: number;
+  readonly #habits: Habits;
   readonly #shared: readonly PromptPart[];
   #nextId: number;
   #sessions = 0;
@@ -35,17 +46,19 @@ export class Engineer implements Asker {
   #stepsLeft = 0;
   #startsAnew = true;
 
-  constructor(seed: number, index: number) {
+  constructor(seed: number, index: number, habits: Habits = {}) {
     this.#random = seededRandom(seed * 1_000_003 + index * 7919);
     this.client = `engineer-${index}`;
     this.#index = index;
     this.#nextId = (index + 1) * ownIds;
-    this.#shared = sharedParts(this.#random);
+    this.#habits = habits;
+    this.#shared = sharedParts(this.#random, habits.starts?.repository);
   }
 
   /** How long after the begin the first question comes, milliseconds: the run begins in the middle of a wait. */
   firstDelay(): number {
-    return this.#wait();
+    const waitMs = this.#wait(0);
+    return this.#habits.starts?.atMs ?? waitMs;
   }
 
   /** The next request. The one before must have been answered. */
@@ -67,16 +80,18 @@ export class Engineer implements Asker {
   }
 
   /** The request was answered. Returns the time until the next one, milliseconds. */
-  answered({ answer }: Turn): number {
+  answered({ answer }: Turn, nowMs: number): number {
     this.#append(answer);
     if (this.#stepsLeft > 0) return Math.min(300_000, logNormal(this.#random, { median: 800, sigma: 2 }));
-    const waitMs = this.#wait();
+    const waitMs = this.#wait(nowMs);
     this.#startsAnew = waitMs > hour;
     return waitMs;
   }
 
-  #wait(): number {
-    return Math.min(2 * hour, logNormal(this.#random, { median: 86_000, sigma: 2.09 }));
+  #wait(nowMs: number): number {
+    const { waitMsMax = 2 * hour } = this.#habits;
+    const waitMs = Math.min(waitMsMax, logNormal(this.#random, { median: 86_000, sigma: 2.09 }));
+    return waitMs + (this.#habits.awayMs?.(nowMs + waitMs) ?? 0);
   }
 
   /** Appends what the request adds; returns how much of it is fresh. */
@@ -119,14 +134,14 @@ export class Engineer implements Asker {
   }
 }
 
-function sharedParts(random: () => number): PromptPart[] {
+function sharedParts(random: () => number, chosen: number | undefined): PromptPart[] {
   let left = random();
   const version = assistants.findIndex(({ share }) => (left -= share) < 0);
   const { tools, system } = assistants[version] ?? assistants[0];
-  const repository = zipf(random, repositories);
+  const usual = zipf(random, repositories);
   return [
     { id: 2 * version, kind: 'tools', tokens: tools },
     { id: 2 * version + 1, kind: 'system', tokens: system },
-    { id: sharedIds + repository, kind: 'repository', tokens: repositories.tokens },
+    { id: sharedIds + (chosen ?? usual), kind: 'repository', tokens: repositories.tokens },
   ];
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { Engineer } from './engineer.ts';
+import { engineersAtWork, engineersSchema } from './engineers-at-work.ts';
+import { stageArrivals, stagesSchema } from './stages.ts';
 import { traceArrivals } from './trace/trace-arrivals.ts';
 import { mooncakeBlockTokens } from './trace/mooncake.ts';
 import type { Workload } from './turn.ts';
@@ -7,8 +8,8 @@ import type { Workload } from './turn.ts';
 /** What is asked, as a scenario says it; times in seconds since the run began. */
 export const workloadSchema = z
   .discriminatedUnion('kind', [
-    /** As many engineers as the scenario has, each in a closed loop. */
-    z.strictObject({ kind: z.literal('engineers') }),
+    engineersSchema,
+    stagesSchema,
     /** A Mooncake or Azure trace, in an open loop. */
     z.strictObject({
       kind: z.literal('trace'),
@@ -18,7 +19,7 @@ export const workloadSchema = z
       blockTokens: z.int().min(1).default(mooncakeBlockTokens),
     }),
   ])
-  .default({ kind: 'engineers' });
+  .prefault({ kind: 'engineers' });
 
 /** What decides a workload. */
 export interface WorkloadChoice {
@@ -31,9 +32,11 @@ export interface WorkloadChoice {
 export function openWorkload({ workload, engineers, seed }: WorkloadChoice): Workload {
   switch (workload.kind) {
     case 'engineers':
-      return { askers: Array.from({ length: engineers }, (_, index) => new Engineer(seed, index)), arrivals: none() };
+      return { askers: engineersAtWork(workload, { engineers, seed }), arrivals: none() };
     case 'trace':
       return { askers: [], arrivals: traceArrivals(workload) };
+    case 'stages':
+      return { askers: [], arrivals: stageArrivals(workload, seed) };
   }
 }
 
@@ -41,9 +44,11 @@ export function openWorkload({ workload, engineers, seed }: WorkloadChoice): Wor
 export function workloadName({ workload, engineers }: Omit<WorkloadChoice, 'seed'>): string {
   switch (workload.kind) {
     case 'engineers':
-      return `${engineers} engineers`;
+      return `${engineers} engineers${workload.dayFrom === undefined ? '' : ` from ${workload.dayFrom}`}`;
     case 'trace':
       return `${workload.file.split('/').at(-1)} at ${workload.speed}×`;
+    case 'stages':
+      return `${workload.stages.map(({ rate, seconds, arrivals }) => `${rate}/s ${arrivals} for ${seconds} s`).join(', ')}`;
   }
 }
 

@@ -45,7 +45,7 @@ it('router and engine find in the body what virtual time says, through compactio
     for (const token of tokens) request.prompt.chain.add(tokenId(token));
     body.heard(tokens.join(''));
     before = request;
-    engineer.answered(turn);
+    engineer.answered(turn, 0);
   }
   expect(versions).toBeGreaterThan(1);
 });
