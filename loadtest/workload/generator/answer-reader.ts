@@ -53,13 +53,18 @@ export class AnswerReader {
   #rest = '';
   #text = '';
   #pieces = 0;
-  #firstAt = 0;
+  #firstAt: number | undefined;
   #lastAt = 0;
   #usage: Chunk['usage'];
   #isWhole = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** When the answer began, if it has. */
+  get firstAt(): number | undefined {
+    return this.#firstAt;
   }
 
   /** Whether a part of the answer was in it: a word, a thought, a call of a tool. @throws AnswerError */
@@ -78,10 +83,10 @@ export class AnswerReader {
     const { prompt_tokens: promptTokens, completion_tokens: outputTokens = this.#pieces } = this.#usage ?? {};
     const cachedTokens = this.#usage?.prompt_tokens_details?.cached_tokens ?? undefined;
     // Of an answer without a word, the end is all that came.
-    if (this.#pieces === 0) this.#firstAt = this.#lastAt = this.#clock.monotonic();
+    const { firstAt = this.#clock.monotonic() } = this;
     return {
-      firstAt: this.#firstAt,
-      lastAt: this.#lastAt,
+      firstAt,
+      lastAt: Math.max(firstAt, this.#lastAt),
       text: this.#text,
       outputTokens,
       ...(promptTokens !== undefined && { promptTokens }),
@@ -106,6 +111,6 @@ export class AnswerReader {
     this.#text += content;
     this.#pieces += 1;
     this.#lastAt = this.#clock.monotonic();
-    if (this.#pieces === 1) this.#firstAt = this.#lastAt;
+    this.#firstAt ??= this.#lastAt;
   }
 }

@@ -1,4 +1,5 @@
 import type { RequestRecord } from '#loadtest/record/request-record.ts';
+import type { WorkloadChoice } from '../workload.ts';
 import type { Strain } from './strain.ts';
 import type { BodyStyle } from './written-body.ts';
 
@@ -9,12 +10,13 @@ export interface AskerJob {
   readonly style: Omit<BodyStyle, 'shared'>;
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
-  readonly seed: number;
+  readonly choice: WorkloadChoice;
   readonly speed: number;
-  /** It is those of all engineers whose index leaves `part` over when it is divided by `parts`. */
-  readonly engineers: number;
+  /** Of askers and arrivals it has those whose index leaves `part` over when it is divided by `parts`. */
   readonly part: number;
   readonly parts: number;
+  /** Requests of an open loop that it has at once. */
+  readonly openMax: number;
   readonly warmUpMs: number;
   /** By `process.hrtime.bigint()`, which all processes of a machine share. */
   readonly beganAt: string;

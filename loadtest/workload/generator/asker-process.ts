@@ -39,6 +39,11 @@ export class AskerProcess implements AsyncDisposable {
     return asker;
   }
 
+  /** Whether it has said that it is done: all that it was to ask was asked, or it was stopped. */
+  get isDone(): boolean {
+    return this.#strain !== undefined;
+  }
+
   begin(job: AskerJob): void {
     this.#say({ kind: 'begin', job });
   }

@@ -1,9 +1,11 @@
 /** A process that asks for a part of a run's engineers (`asker-process.ts` forks it). */
 import { once } from 'node:events';
 import { systemClock, type Clock } from '#shared/runtime/clock.ts';
+import { silentLogger } from '#shared/runtime/log.ts';
+import { startLoop } from '#shared/runtime/loop.ts';
 import type { RequestRecord } from '#loadtest/record/request-record.ts';
-import { Engineer } from '../engineer.ts';
-import type { Asker } from '../turn.ts';
+import type { Arrival, Asker } from '../turn.ts';
+import { openWorkload } from '../workload.ts';
 import type { AskerJob, FromAsker, ToAsker } from './asker-messages.ts';
 import { Asking } from './asking.ts';
 import { Client } from './client.ts';
@@ -36,33 +38,42 @@ class News {
     } while (this.#records.length > 0);
     this.#inFlightMax = inFlight;
   }
-
-  /** Again and again. @throws the signal's reason */
-  async tellOn(asking: Asking, signal: AbortSignal): Promise<never> {
-    for (;;) {
-      await systemClock.sleep(tellEveryMs, signal);
-      this.tell(asking);
-    }
-  }
 }
 
 async function ask(job: AskerJob, signal: AbortSignal): Promise<void> {
-  const { url, token, timeoutMs, style, headers, warmUpMs } = job;
+  const { url, token, timeoutMs, style, headers, warmUpMs, speed } = job;
   const clock = clockSince(BigInt(job.beganAt));
   await using client = new Client({ url, ...(token !== undefined && { token }), clock, timeoutMs, signal });
   const news = new News();
   const asking = new Asking({ client, clock, style: { ...style, shared: new Map() }, headers, observer: news, signal });
   using gauge = new StrainGauge();
-  const measured = clock.sleep(warmUpMs, signal).then(() => gauge.begin());
-  const lives: Promise<unknown>[] = [measured, news.tellOn(asking, signal)];
-  for (let index = job.part; index < job.engineers; index += job.parts)
-    lives.push(asking.live(faster(new Engineer(job.seed, index), job.speed)));
-  await Promise.all(lives).catch((error: unknown) => {
-    if (!signal.aborted) throw error;
-  });
-  await Promise.allSettled(lives);
+  using warm = new DisposableStack();
+  warm.defer(clock.after(warmUpMs, () => gauge.begin()));
+  const telling = { name: 'tell', everyMs: tellEveryMs, clock, log: silentLogger() };
+  {
+    await using _telling = startLoop(telling, () => news.tell(asking));
+    const { askers, arrivals } = openWorkload(job.choice);
+    const lives = askers.filter((_, index) => isOwn(job, index)).map((asker) => asking.live(faster(asker, speed)));
+    const all = [asking.receive(own(job, arrivals), job.openMax), ...lives];
+    await Promise.all(all).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+    await Promise.allSettled(all);
+  }
   news.tell(asking);
   say({ kind: 'ended', strain: gauge.read() });
+}
+
+function isOwn({ part, parts }: AskerJob, index: number): boolean {
+  return index % parts === part;
+}
+
+async function* own(job: AskerJob, arrivals: AsyncIterable<Arrival>): AsyncGenerator<Arrival> {
+  let index = 0;
+  for await (const arrival of arrivals) {
+    if (isOwn(job, index)) yield { ...arrival, atMs: arrival.atMs / job.speed };
+    index += 1;
+  }
 }
 
 /** Milliseconds since then. */

@@ -1,7 +1,7 @@
 import type { Clock } from '#shared/runtime/clock.ts';
 import type { Observer } from '#loadtest/record/figures.ts';
 import type { RequestRecord } from '#loadtest/record/request-record.ts';
-import type { Asker, Turn } from '../turn.ts';
+import type { Arrival, Asker, Turn } from '../turn.ts';
 import type { Client } from './client.ts';
 import { WrittenBody, type BodyStyle } from './written-body.ts';
 
@@ -19,6 +19,8 @@ export interface AskingPlace {
 
 /** Codes of which it is kept what was said at the first time. */
 const codesMax = 50;
+/** How long before it is due the body of an arrival is written, milliseconds. */
+const aheadMs = 100;
 
 /** Asks on sockets, and tells what became of each request. A request counts from when it was due, also if it went out later. */
 export class Asking {
@@ -37,13 +39,12 @@ export class Asking {
 
   /** Asks, waits, asks again. @throws the signal's reason */
   async live(asker: Asker): Promise<never> {
-    const { clock, style, signal } = this.#place;
+    const { clock, style } = this.#place;
     let version = 0;
     let written = new WrittenBody(style);
     let dueAt = clock.monotonic() + asker.firstDelay();
     for (;;) {
-      // Whole milliseconds, up: Node's timers cut off what is beyond, and nothing may go out before it is due.
-      await clock.sleep(Math.max(0, Math.ceil(dueAt - clock.monotonic())), signal);
+      await this.#until(dueAt);
       const turn = asker.next();
       if (turn.version !== version) written = new WrittenBody(style);
       version = turn.version;
@@ -54,12 +55,42 @@ export class Asking {
     }
   }
 
+  /**
+   * Sends what is due, whatever has become of what was before it; beyond `openMax` at once, it is not sent. Resolves when
+   * all that came is over. @throws what the arrivals do, and the signal's reason
+   */
+  async receive(arrivals: AsyncIterable<Arrival>, openMax: number): Promise<void> {
+    const open = new Set<Promise<void>>();
+    const failed = new AbortController();
+    const send = async ({ turn, client, atMs: dueAt }: Arrival): Promise<void> => {
+      const body = new WrittenBody(this.#place.style).take(turn);
+      await this.#until(dueAt);
+      await this.#ask({ turn, body, client, dueAt });
+    };
+    try {
+      for await (const arrival of arrivals) {
+        await this.#until(arrival.atMs - aheadMs);
+        failed.signal.throwIfAborted();
+        if (open.size >= openMax) {
+          this.#unsent(arrival);
+          continue;
+        }
+        const sending = send(arrival)
+          .catch((error: unknown) => failed.abort(error))
+          .finally(() => open.delete(sending));
+        open.add(sending);
+      }
+    } finally {
+      await Promise.all(open);
+    }
+    failed.signal.throwIfAborted();
+  }
+
   /** Asks until it is answered: a client that is sent away comes back when it is told to. Gives what was said. */
   async #ask({ turn, body, client, dueAt }: DueTurn): Promise<string> {
     const { clock, signal } = this.#place;
     const headers = this.#headersOf(client, turn.session);
-    const { promptTokens, freshTokens } = turn;
-    const sizes = { client, promptTokens, freshTokens, outputTokens: 0 };
+    const sizes = sizesOf(client, turn);
     let lateMs = 0;
     try {
       for (let askedAt = dueAt; ;) {
@@ -73,10 +104,11 @@ export class Asking {
         const { kind, code, words, againInMs } = heard;
         this.#note(code, words);
         const now = clock.monotonic();
-        this.#seen({ outcome: kind, code, ...sizes, askedAt, lateMs, firstAt: now, lastAt: now });
+        const { firstAt = now } = heard;
+        this.#seen({ outcome: kind, code, ...sizes, askedAt, lateMs, firstAt, lastAt: now });
         if (againInMs === undefined) return '';
         askedAt = now + againInMs;
-        await clock.sleep(Math.ceil(againInMs), signal);
+        await this.#until(askedAt);
       }
     } catch (error) {
       const now = clock.monotonic();
@@ -84,6 +116,18 @@ export class Asking {
         this.#seen({ outcome: 'unfinished', ...sizes, askedAt: dueAt, lateMs, firstAt: now, lastAt: now });
       throw error;
     }
+  }
+
+  #unsent({ turn, client, atMs }: Arrival): void {
+    this.#seen({ outcome: 'unsent', ...sizesOf(client, turn), askedAt: atMs, firstAt: atMs, lastAt: atMs });
+  }
+
+  /** Whole milliseconds, up: Node's timers cut off what is beyond, and nothing may go out before it is due. */
+  async #until(at: number): Promise<void> {
+    const { clock, signal } = this.#place;
+    const leftMs = at - clock.monotonic();
+    if (leftMs > 0) await clock.sleep(Math.ceil(leftMs), signal);
+    else signal.throwIfAborted();
   }
 
   async #send(body: Buffer, headers: Readonly<Record<string, string>>): ReturnType<Client['ask']> {
@@ -115,4 +159,9 @@ interface DueTurn {
   readonly body: Buffer;
   readonly client: string;
   readonly dueAt: number;
+}
+
+/** What is known of a request before its answer. */
+function sizesOf(client: string, { promptTokens, freshTokens }: Turn) {
+  return { client, promptTokens, freshTokens, outputTokens: 0 };
 }

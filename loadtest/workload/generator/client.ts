@@ -15,6 +15,8 @@ export type Heard =
       readonly words: string;
       /** When to ask again; left out where that is of no use. */
       readonly againInMs?: number;
+      /** Where the answer had begun before it broke off. */
+      readonly firstAt?: number;
     };
 
 /** What a client is given. */
@@ -49,6 +51,7 @@ export class Client implements AsyncDisposable {
     signal.throwIfAborted();
     const own = new AbortController();
     const stop = (): void => own.abort('over');
+    const reader = new AnswerReader(clock);
     using silence = new Deadline(clock, timeoutMs, () => own.abort('silent'));
     signal.addEventListener('abort', stop);
     try {
@@ -64,11 +67,13 @@ export class Client implements AsyncDisposable {
         signal: own.signal,
       });
       if (response.statusCode !== 200) return await refusal(response);
-      return { kind: 'done', ...(await this.#read(response, silence)) };
+      return { kind: 'done', ...(await readAll(response, reader, silence)) };
     } catch (error) {
       signal.throwIfAborted();
       const code = own.signal.aborted ? 'timeout' : errorCode(error);
-      return { kind: 'broken', code, words: wordsOf(error), againInMs: brokenRetryMs };
+      const { firstAt } = reader;
+      const began = firstAt !== undefined && { firstAt };
+      return { kind: 'broken', code, words: wordsOf(error), againInMs: brokenRetryMs, ...began };
     } finally {
       signal.removeEventListener('abort', stop);
     }
@@ -77,16 +82,20 @@ export class Client implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#agent.destroy();
   }
+}
 
-  async #read({ headers, body }: Dispatcher.ResponseData, silence: Deadline): Promise<Answer> {
-    if (!String(headers['content-type']).startsWith('text/event-stream')) {
-      await body.dump();
-      throw new AnswerError('no stream', `it answered with ${String(headers['content-type'])}`);
-    }
-    const reader = new AnswerReader(this.#place.clock);
-    for await (const bytes of body as AsyncIterable<Buffer>) if (reader.take(bytes)) silence.touch();
-    return reader.end();
+/** @throws AnswerError, and what becomes of the connection */
+async function readAll(
+  { headers, body }: Dispatcher.ResponseData,
+  reader: AnswerReader,
+  silence: Deadline,
+): Promise<Answer> {
+  if (!String(headers['content-type']).startsWith('text/event-stream')) {
+    await body.dump();
+    throw new AnswerError('no stream', `it answered with ${String(headers['content-type'])}`);
   }
+  for await (const bytes of body as AsyncIterable<Buffer>) if (reader.take(bytes)) silence.touch();
+  return reader.end();
 }
 
 async function refusal({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Heard> {

@@ -1,5 +1,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
@@ -111,6 +113,45 @@ const failures: readonly ((response: Parameters<Behaviour>[0]) => void)[] = [
   (response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'),
 ];
 
+it('what is due is sent when it is, also while nothing is answered, and the run ends with the last answer', async () => {
+  const held: ServerResponse[] = [];
+  const behaviour: Behaviour = (response) => {
+    held.push(response);
+    if (held.length === 20) for (const one of held) answer(one, { usage });
+  };
+  const rows = Array.from({ length: 20 }, (_, index) => 20 * index);
+  const { figures, records } = await play(behaviour, [...(await traceOf(rows)), '--processes', '2']);
+  expect(records.map(({ askedAt }) => askedAt).toSorted((one, other) => one - other)).toEqual(rows);
+  expect(figures).toMatchObject({ unsent: 0, unfinished: 0, broken: 0 });
+  for (const { lateMs, firstAt, askedAt } of records) expect(firstAt - askedAt).toBeGreaterThan(lateMs ?? Infinity);
+});
+
+it('what is due beyond what may be under way at once is not sent, and counted', async () => {
+  let open = 0;
+  let openMax = 0;
+  const held: ServerResponse[] = [];
+  const behaviour: Behaviour = (response) => {
+    open += 1;
+    openMax = Math.max(open, openMax);
+    response.on('close', () => (open -= 1));
+    held.push(response);
+    if (held.length >= 4) for (const one of held.splice(0)) answer(one, { usage });
+  };
+  const trace = await traceOf(Array.from({ length: 20 }, () => 0));
+  const { figures, records, said } = await play(behaviour, [...trace, '--processes', '2', '--open', '4']);
+  expect([openMax, records.length, figures.unsent]).toEqual([4, 20, 16]);
+  expect(said).toContain('NOT VALID: ');
+  expect(said).toContain('16 requests could not be sent');
+});
+
+/** A trace with requests at these times, milliseconds. */
+async function traceOf(times: readonly number[]): Promise<string[]> {
+  const file = join(await started.folder('fairway-trace-'), 'trace.jsonl');
+  const row = { input_length: 600, output_length: 3, hash_ids: [0, 1] };
+  await writeFile(file, times.map((timestamp) => `${JSON.stringify({ timestamp, ...row })}\n`).join(''));
+  return ['--speed', '1', '--workload', JSON.stringify({ kind: 'trace', file })];
+}
+
 it('Ctrl-C ends the asking, and what was seen is figured out and kept', async () => {
   const server = await started.use(SmallServer.start((response) => answer(response, { usage })));
   const folder = join(await started.folder('fairway-load-'), 'run');
@@ -166,7 +207,7 @@ it.each<{ why: string; args: readonly string[]; says: RegExp }>([
 });
 
 /** Plays until the signal aborts. */
-async function play(behaviour: Behaviour, args: readonly string[], signal: AbortSignal) {
+async function play(behaviour: Behaviour, args: readonly string[], signal = AbortSignal.timeout(50_000)) {
   const server = await started.use(SmallServer.start(behaviour));
   const folder = join(await started.folder('fairway-load-'), 'run');
   const said: string[] = [];

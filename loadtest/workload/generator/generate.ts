@@ -1,16 +1,18 @@
 import { join } from 'node:path';
 import { pause, systemClock } from '#shared/runtime/clock.ts';
-import { aboutRun } from '#loadtest/record/about-run.ts';
+import { aboutRun, shellLine } from '#loadtest/record/about-run.ts';
 import { Observer, type Figures } from '#loadtest/record/figures.ts';
 import { readRun, RunFolder } from '#loadtest/record/run-folder.ts';
+import { workloadName } from '../workload.ts';
 import { AskerProcess, type Seen } from './asker-process.ts';
 import type { LoadOptions } from './options.ts';
 import { Progress, type Screen } from './progress.ts';
-import { lateMsMax, type Strain } from './strain.ts';
+import { lateMsMax, useOf, type Strain } from './strain.ts';
 import { summaryOf } from './summary.ts';
 import { checkTarget } from './target.ts';
 import { WatchedProcesses } from './watched-processes.ts';
 
+const program = join(import.meta.dirname, 'main.ts');
 const minute = 60_000;
 const [lookMs, watchMs] = [100, 5000] as const;
 /** Requests that go out later than this, at the 99th percentile, are not the load that was meant, milliseconds. */
@@ -35,13 +37,18 @@ export async function generate(
 ): Promise<Generated> {
   const model = await checkTarget(options, signal);
   const watched = await WatchedProcesses.of(options.pids);
-  const { token: _token, keep, pids: _pids, ...told } = options;
-  const name = `${new URL(options.url).host}, ${options.engineers} engineers, seed ${options.seed}`;
+  const { token: _token, keep, pids: _pids, again, ...told } = options;
+  const name = `${new URL(options.url).host}, ${workloadName(options)}, seed ${options.seed}`;
   // Values of headers may be keys.
   const scenario = { ...told, model, headers: Object.keys(options.headers) };
-  const about = await aboutRun({ name, mode: 'sockets', scenario });
+  const about = await aboutRun({
+    name,
+    mode: 'sockets',
+    scenario,
+    command: shellLine([process.execPath, program, ...again]),
+  });
   const folder = keep ?? join('.fairway/load', `${about.startedAt} ${name}`.replaceAll(/[^\w.-]+/g, '-'));
-  const sight = `${options.engineers} engineers in ${options.processes} processes ask ${options.url} for ${model}`;
+  const sight = `${workloadName(options)} in ${options.processes} processes ask ${options.url} for ${model}`;
   screen.write(`${sight}; kept in ${folder}\n`);
   let run: Run;
   {
@@ -63,6 +70,8 @@ class Run implements AsyncDisposable {
   readonly #askers: AskerProcess[] = [];
   /** Of each process that asks. */
   readonly #inFlight: number[] = [];
+  /** The most since it told before. */
+  readonly #peaks: number[] = [];
   #inFlightMax = 0;
   readonly #codes = new Set<string>();
   #beganAt = 0n;
@@ -77,16 +86,21 @@ class Run implements AsyncDisposable {
   }
 
   async play(model: string, signal: AbortSignal): Promise<void> {
-    const { url, token, headers, seed, speed, engineers, processes: parts, answers } = this.#options;
+    const { url, token, headers, seed, speed, engineers, workload, processes: parts, answers } = this.#options;
     for (let part = 0; part < parts; part += 1)
       this.#askers.push(await AskerProcess.start((seen) => this.#take(seen, part)));
     await this.#watched.begin();
     this.#beganAt = process.hrtime.bigint();
     const times = { timeoutMs: 1000 * this.#options.timeoutSeconds, warmUpMs: this.#options.warmUpMinutes * minute };
-    const job = { url, token, headers, seed, speed, engineers, parts, ...times, beganAt: String(this.#beganAt) };
+    const openMax = Math.ceil(this.#options.openMax / parts);
+    const choice = { workload, engineers, seed };
+    const job = { url, token, headers, choice, speed, openMax, parts, ...times, beganAt: String(this.#beganAt) };
     for (const [part, asker] of this.#askers.entries()) asker.begin({ ...job, part, style: { model, answers } });
     const gone = new AbortController();
-    for (const asker of this.#askers) void asker.ended.then(() => gone.abort());
+    const look = (): void => {
+      if (this.#askers.every(({ isDone }) => isDone)) gone.abort();
+    };
+    for (const asker of this.#askers) void asker.ended.then(() => (asker.isDone ? look() : gone.abort()));
     await this.#untilOver(AbortSignal.any([signal, gone.signal]));
     if (signal.aborted) this.#progress.say('stopping; once more ends at once, without figures');
     this.#endedAt = this.#now();
@@ -102,15 +116,10 @@ class Run implements AsyncDisposable {
     for await (const record of run.requests()) observer.add(record);
     const seen = observer.figures(this.#endedAt);
     const doubts = this.#doubts(seen);
-    const strains = this.#strains.filter((strain) => strain !== undefined);
     const figures = {
       ...seen,
       ...(this.#options.pids.length > 0 && { target: this.#watched.use() }),
-      sender: {
-        processes: strains.length,
-        cpuSeconds: strains.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
-        rssMaxBytes: strains.reduce((sum, { rssMaxBytes }) => sum + rssMaxBytes, 0),
-      },
+      sender: useOf(this.#strains.filter((strain) => strain !== undefined)),
       ...(doubts.length > 0 && { doubts }),
     };
     await RunFolder.ended(folder, figures);
@@ -147,15 +156,15 @@ class Run implements AsyncDisposable {
         watchedAt = now;
         await this.#watched.look();
       }
-      this.#progress.tell(now, this.#inFlightNow());
+      this.#progress.tell(now, sumOf(this.#inFlight));
       await pause(systemClock, Math.min(lookMs, this.#totalMs - now), signal);
     }
   }
 
   #take({ records, inFlight, inFlightMax, firstWords }: Seen, part: number): void {
-    this.#inFlight[part] = inFlightMax;
-    this.#inFlightMax = Math.max(this.#inFlightMax, this.#inFlightNow());
     this.#inFlight[part] = inFlight;
+    this.#peaks[part] = inFlightMax;
+    this.#inFlightMax = Math.max(this.#inFlightMax, sumOf(this.#peaks));
     for (const record of records) {
       this.#kept.request(record);
       this.#progress.add(record);
@@ -171,10 +180,6 @@ class Run implements AsyncDisposable {
   #shown(words: string): string {
     const { token = '' } = this.#options;
     return (token === '' ? words : words.replaceAll(token, '…')).replaceAll(/\s+/g, ' ').slice(0, wordsMax);
-  }
-
-  #inFlightNow(): number {
-    return this.#inFlight.reduce((sum, one) => sum + one, 0);
   }
 
   #now(): number {
@@ -195,4 +200,8 @@ class Run implements AsyncDisposable {
       ...[...this.#watched.gone].map((pid) => `process ${pid} of the target ended`),
     ];
   }
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, one) => sum + one, 0);
 }

@@ -19,7 +19,20 @@ it('a token of the environment is taken, unless one is given', () => {
 });
 
 it('tells every problem at once', () => {
-  const args = ['--url', 'one:8000', '--engineers', '1.5', '--answers', 'long', '--header', 'x', '--minutes', '1'];
+  const args = [
+    '--url',
+    'one:8000',
+    '--engineers',
+    '1.5',
+    '--answers',
+    'long',
+    '--header',
+    'x',
+    '--minutes',
+    '1',
+    '--workload',
+    '{',
+  ];
   let problems = '';
   try {
     readLoadOptions(args, {});
@@ -30,9 +43,25 @@ it('tells every problem at once', () => {
     expect.stringMatching(/^--answers must be one of sim, exact, at-most, not "long"/),
     expect.stringMatching(/^--engineers must be a whole number from 1 on, not "1\.5"/),
     expect.stringMatching(/^--url must be http/),
+    expect.stringMatching(/^--workload is none: .*object/),
     expect.stringMatching(/^--header must be "name: value", not "x"/),
     expect.stringMatching(/^--warmup 2 leaves nothing to measure/),
     expect.stringMatching(/--help$/),
   ]);
   expect(() => readLoadOptions(['--help'], {})).toThrow(UsageAskedError);
+});
+
+it('says how to make the same run again, and no key', () => {
+  const args = ['--url', 'http://one/v1', '--engineers', '7', '--token', 'key', '--keep', 'there'];
+  const headers = ['--header', 'x-key: key', '--header', 'x-session-id: {session}'];
+  expect(readLoadOptions([...args, ...headers], {}).again).toEqual([
+    '--url',
+    'http://one/v1',
+    '--engineers',
+    '7',
+    '--header',
+    'x-key: …',
+    '--header',
+    'x-session-id: {session}',
+  ]);
 });

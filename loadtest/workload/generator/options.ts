@@ -1,23 +1,26 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { z } from 'zod';
 import { ConfigError } from '#shared/runtime/config-error.ts';
+import { parseJson } from '#shared/runtime/parse-json.ts';
+import { workloadSchema, type WorkloadChoice } from '../workload.ts';
 import { baseOf } from './target.ts';
 import { answerOrders, type BodyStyle } from './written-body.ts';
 
 /** What is asked of whom. Times in minutes and seconds of the clock. */
-export interface LoadOptions {
+export interface LoadOptions extends WorkloadChoice {
   /** Up to, and without, `/v1`. */
   readonly url: string;
   readonly token: string | undefined;
   /** Left out, the target's only one. */
   readonly model: string | undefined;
-  readonly engineers: number;
   readonly processes: number;
-  readonly seed: number;
   readonly minutes: number;
   readonly warmUpMinutes: number;
-  /** How many times shorter engineers' waits are. */
+  /** How many times shorter waits are, and times between arrivals. */
   readonly speed: number;
+  /** Requests of an open loop that are under way at once at most, those that are to be sent again included. */
+  readonly openMax: number;
   readonly answers: BodyStyle['answers'];
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutSeconds: number;
@@ -25,6 +28,8 @@ export interface LoadOptions {
   readonly pids: readonly string[];
   /** Where the run is kept; left out, under `.fairway/load`. */
   readonly keep: string | undefined;
+  /** Options that make the same run again, without what may be a key. */
+  readonly again: readonly string[];
 }
 
 const flags = {
@@ -37,6 +42,8 @@ const flags = {
   minutes: { type: 'string' },
   warmup: { type: 'string' },
   speed: { type: 'string' },
+  workload: { type: 'string' },
+  open: { type: 'string' },
   answers: { type: 'string' },
   header: { type: 'string', multiple: true },
   timeout: { type: 'string' },
@@ -50,11 +57,15 @@ export const usage = `node loadtest/workload/generator/main.ts --url URL [option
   --url URL            of any OpenAI-compatible server, with or without /v1 at its end
   --token TEXT         its API key; better FAIRWAY_TOKEN, which others cannot see in a list of processes
   --model NAME         default: the server's only one
-  --engineers N        how many ask, each waiting for an answer before asking again (default 20)
+  --engineers N        engineers who ask, each waiting for an answer before asking again (default 20)
   --seed N             the same seed gives the same requests (default 1)
   --minutes X          how long, the warm-up included (default 10)
   --warmup X           minutes that do not count (default 2)
-  --speed X            engineers wait X times less (default 1)
+  --workload JSON      what is asked in place of engineers, e.g. '{"kind":"trace","file":"conversation_trace.jsonl"}': all
+                       kinds are in loadtest/workload/README.md
+  --speed X            waits, and times between arrivals, are X times shorter (default 1)
+  --open N             requests of an open loop that may be under way at once; what is due beyond them is not sent, and
+                       counted as unsent (default 5000)
   --answers KIND       how long answers are: at-most (default: max_tokens), exact (ignore_eos beside it: vLLM, SGLang,
                        llama.cpp), sim (loadtest/sim alone, unseen by routers)
   --header 'N: V'      sent with each request; {client} and {session} in V say who asks; may be given several times
@@ -98,11 +109,14 @@ export function readLoadOptions(
     minutes: number('minutes', 10, { least: 0.01 }),
     warmUpMinutes: number('warmup', 2),
     speed: number('speed', 1, { least: 0.001 }),
+    workload: workloadOf(values.workload, problems),
+    openMax: number('open', 5000, { least: 1, whole: true }),
     answers: answers ?? 'at-most',
     headers: Object.fromEntries((values.header ?? []).map((header) => headerOf(header, problems))),
     timeoutSeconds: number('timeout', 600, { least: 0.001 }),
     pids: values.pids?.split(',').filter(Boolean) ?? [],
     keep: values.keep,
+    again: againOf(values),
   };
   if (options.warmUpMinutes >= options.minutes)
     problems.push(`--warmup ${options.warmUpMinutes} leaves nothing to measure of --minutes ${options.minutes}.`);
@@ -112,7 +126,7 @@ export function readLoadOptions(
 
 const seeHelp = '\nSee: node loadtest/workload/generator/main.ts --help';
 
-type NumberFlag = 'engineers' | 'processes' | 'seed' | 'minutes' | 'warmup' | 'speed' | 'timeout';
+type NumberFlag = 'engineers' | 'processes' | 'seed' | 'minutes' | 'warmup' | 'speed' | 'open' | 'timeout';
 
 function parse(args: readonly string[]) {
   try {
@@ -122,11 +136,33 @@ function parse(args: readonly string[]) {
   }
 }
 
+function againOf({
+  token: _token,
+  keep: _keep,
+  pids: _pids,
+  header = [],
+  ...rest
+}: ReturnType<typeof parse>): string[] {
+  const shown = header.map((one) => (one.includes('{') ? one : one.replace(/:.*/s, ': …')));
+  return [
+    ...Object.entries(rest).flatMap(([flag, value]) => [`--${flag}`, String(value)]),
+    ...shown.flatMap((one) => ['--header', one]),
+  ];
+}
+
 function urlOf(text: string | undefined, problems: string[]): string {
   const base = text === undefined ? undefined : baseOf(text);
   if (base !== undefined) return base;
   problems.push(`--url must be http://… or https://…, without a query${text === undefined ? '' : `, not "${text}"`}.`);
   return '';
+}
+
+function workloadOf(text: string | undefined, problems: string[]): WorkloadChoice['workload'] {
+  const written = text === undefined ? undefined : (parseJson(text) ?? 'no JSON');
+  const { data, error } = workloadSchema.safeParse(written);
+  if (data !== undefined) return data;
+  problems.push(`--workload is none: ${z.prettifyError(error)}`);
+  return workloadSchema.parse(undefined);
 }
 
 function headerOf(header: string, problems: string[]): [name: string, value: string] {

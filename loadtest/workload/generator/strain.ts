@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { ProcessUse } from '#loadtest/record/figures.ts';
 
 /** What the work of a process, and of others on the machine, did to it since `begin`. */
 export interface Strain {
@@ -41,4 +42,13 @@ export class StrainGauge implements Disposable {
   [Symbol.dispose](): void {
     this.#delays.disable();
   }
+}
+
+/** What they took together. */
+export function useOf(strains: readonly Strain[]): ProcessUse {
+  return {
+    processes: strains.length,
+    cpuSeconds: strains.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+    rssMaxBytes: strains.reduce((sum, { rssMaxBytes }) => sum + rssMaxBytes, 0),
+  };
 }

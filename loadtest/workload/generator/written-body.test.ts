@@ -5,7 +5,8 @@ import type { ModelRequest } from '#loadtest/sim/model/answer.ts';
 import { tokenId } from '#loadtest/sim/model/tokens.ts';
 import { writeChoices } from '#loadtest/sim/model/write-answer.ts';
 import { WrittenConversation } from '#loadtest/virtual/written-conversation.ts';
-import { Engineer } from '#loadtest/workload/engineer.ts';
+import { Engineer } from '../engineer.ts';
+import type { PartKind, PromptPart, Turn } from '../turn.ts';
 import { chatCompletions as route } from '../../../router/dialects/openai/routes.ts';
 import { prefixHashes, type PromptKeys } from '../../../router/scan/prefix-hash.ts';
 import { Scanner } from '../../../router/scan/scanner.ts';
@@ -48,6 +49,38 @@ it('router and engine find in the body what virtual time says, through compactio
     engineer.answered(turn, 0);
   }
   expect(versions).toBeGreaterThan(1);
+});
+
+it.each<[what: string, parts: readonly (readonly [PartKind, number])[]]>([
+  ['a question alone', [['question', 8000]]],
+  [
+    'blocks of a trace',
+    [
+      ['system', 512],
+      ['question', 512],
+      ['question', 300],
+    ],
+  ],
+])('and without tools: %s', (_what, pieces) => {
+  const parts = pieces.map(([kind, tokens], id): PromptPart => ({ id, kind, tokens }));
+  const promptTokens = pieces.reduce((sum, [, tokens]) => sum + tokens, 0);
+  const answer: PromptPart = { id: 9, kind: 'answer', tokens: 20 };
+  const turn: Turn = { session: 'one', version: 1, parts, answer, promptTokens, freshTokens: promptTokens };
+  const bytes = new WrittenBody(style()).take(turn);
+  expect(sizesOf(scanned(bytes))).toEqual(sizesOf(new WrittenConversation(16).take(turn).prompt));
+  expect(chatCompletions.read(parseBody(bytes.toString(), limits), limits).prompt.tokens).toBe(promptTokens);
+});
+
+it('asks others than the simulated model for a length in words that they know', () => {
+  const turn = new Engineer(1, 3).next();
+  const order = (answers: BodyStyle['answers']): object => {
+    const body: object = JSON.parse(new WrittenBody({ ...style(), answers }).take(turn).toString());
+    const { messages: _messages, tools: _tools, ...rest } = { messages: [], tools: [], ...body };
+    return rest;
+  };
+  const all = { model, stream: true, stream_options: { include_usage: true }, tool_choice: 'none' };
+  expect(order('at-most')).toEqual({ ...all, max_tokens: turn.answer.tokens });
+  expect(order('exact')).toEqual({ ...all, max_tokens: turn.answer.tokens, ignore_eos: true });
 });
 
 function style(): BodyStyle {

@@ -18,6 +18,9 @@ const messageTokens = tokensOf([{ role: 'user', content: '' }]) - answerTokens;
  */
 export const answerOrders = ['sim', 'exact', 'at-most'] as const;
 
+/** Texts that are kept for all; those of a trace may be many. */
+const sharedMax = 1000;
+
 /** How all bodies of a run are written. */
 export interface BodyStyle {
   /** The name that requests call the model by. */
@@ -35,6 +38,8 @@ export class WrittenBody {
   readonly #style: BodyStyle;
   readonly #pieces: Buffer[] = [];
   #parts = 0;
+  #messages = 0;
+  #hasTools = false;
   /** Tokens of the template that no text has made room for yet. */
   #owed = answerTokens;
   /** A message has begun that the next part ends. */
@@ -62,35 +67,46 @@ export class WrittenBody {
       const bytes = bytesOf(answer) + messageBytes - openingOf('assistant').length - closing.length;
       return `"vllm_xargs":${JSON.stringify({ answer_tokens: answer.tokens, answer_bytes: bytes })}`;
     }
+    const exact = this.#style.answers === 'exact' && { ignore_eos: true };
     // A call of a tool would end the answer: the tools are there to be read.
-    const order = { tool_choice: 'none', max_tokens: answer.tokens };
-    return JSON.stringify(this.#style.answers === 'exact' ? { ...order, ignore_eos: true } : order).slice(1, -1);
+    const words = this.#hasTools && { tool_choice: 'none' };
+    return JSON.stringify({ max_tokens: answer.tokens, ...exact, ...words }).slice(1, -1);
+  }
+
+  #head(): string {
+    const { model } = this.#style;
+    return JSON.stringify({ model, stream: true, stream_options: { include_usage: true } }).slice(0, -1);
   }
 
   #write(part: PromptPart): string {
+    if (part.kind === 'tools') {
+      this.#hasTools = true;
+      const { id, tokens } = part;
+      const tools = this.#sharedText(id, () => writeTools({ seed: id, tokens, bytes: bytesOf(part) + messageBytes }));
+      return `${this.#head()},"tools":${tools},"messages":[`;
+    }
+    const begin = this.#pieces.length === 0 ? `${this.#head()},"messages":[` : '';
+    if (this.#isOpen) return this.#writeMessage(part);
+    const comma = this.#messages === 0 ? '' : ',';
+    this.#messages += 1;
+    // That of a system message behind tools is counted in with them.
+    if (part.kind !== 'system' || !this.#hasTools) this.#owed += messageTokens;
+    return begin + comma + this.#writeMessage(part);
+  }
+
+  #writeMessage(part: PromptPart): string {
     const { id, kind, tokens } = part;
-    const bytes = bytesOf(part) + messageBytes;
-    if (kind === 'tools') {
-      const { model } = this.#style;
-      const head = JSON.stringify({ model, stream: true, stream_options: { include_usage: true } });
-      const tools = this.#sharedText(id, () => writeTools({ seed: id, tokens, bytes }));
-      return `${head.slice(0, -1)},"tools":${tools},"messages":[`;
-    }
-    if (kind === 'answer') {
-      this.#owed += messageTokens;
-      return `,${openingOf('assistant')}${JSON.stringify(this.#heard).slice(1, -1)}${closing}`;
-    }
+    if (kind === 'answer') return `${openingOf('assistant')}${JSON.stringify(this.#heard).slice(1, -1)}${closing}`;
     const opening = this.#isOpen ? '' : openingOf(kind === 'system' ? 'system' : 'user');
     // The question behind a repository is of the same message.
     this.#isOpen = kind === 'repository';
     const end = this.#isOpen ? '' : closing;
-    const order = { seed: id, bytes: bytes - opening.length - end.length };
-    if (kind === 'system') return opening + this.#sharedText(id, () => exactText({ ...order, tokens })) + end;
-    if (opening !== '') this.#owed += messageTokens;
-    if (kind === 'repository') return `,${opening}${this.#sharedText(id, () => exactText({ ...order, tokens }))}`;
+    const order = { seed: id, bytes: bytesOf(part) + messageBytes - opening.length - end.length };
+    if (kind === 'system' || kind === 'repository')
+      return opening + this.#sharedText(id, () => exactText({ ...order, tokens })) + end;
     const own = Math.max(1, tokens - this.#owed);
     this.#owed -= tokens - own;
-    return `${opening && `,${opening}`}${exactText({ ...order, tokens: own })}${end}`;
+    return opening + exactText({ ...order, tokens: own }) + end;
   }
 
   #push(text: string): void {
@@ -98,8 +114,9 @@ export class WrittenBody {
   }
 
   #sharedText(id: number, write: () => string): string {
-    const text = this.#style.shared.get(id) ?? write();
-    this.#style.shared.set(id, text);
+    const { shared } = this.#style;
+    const text = shared.get(id) ?? write();
+    if (shared.size < sharedMax) shared.set(id, text);
     return text;
   }
 }
