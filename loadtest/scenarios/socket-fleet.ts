@@ -7,9 +7,10 @@ import { systemClock } from '#shared/runtime/clock.ts';
 import { freePort } from '#shared/runtime/http/free-port.ts';
 import { keyedHash } from '#shared/runtime/keyed-hash.ts';
 import { accessDocument, poolDocument, replicaAt } from '#shared/testing/documents.ts';
+import type { ChildServer } from '#shared/testing/child-server.ts';
 import { startRedisServer } from '#shared/testing/redis-server.ts';
 import { startBalancer } from '#loadtest/stack/balancer.ts';
-import type { Scenario } from '#loadtest/virtual/scenario.ts';
+import type { Fault, Scenario } from '#loadtest/virtual/scenario.ts';
 import type { Strain } from '#loadtest/workload/generator/strain.ts';
 import { routerNodeFlags } from '../../router/admit/node-flags.ts';
 import { Forked } from './forked.ts';
@@ -23,13 +24,75 @@ export const engineerHeader = 'x-engineer';
 const upstreamKey = 'sk-upstream';
 
 /** Routers, replicas and Valkey of a scenario, each a process; no control plane. */
-export interface SocketFleet extends AsyncDisposable {
+export class SocketFleet implements AsyncDisposable {
   readonly url: string;
   readonly token: string;
+  readonly #parts: FleetParts;
+
+  constructor(place: { url: string; token: string }, parts: FleetParts) {
+    this.url = place.url;
+    this.token = place.token;
+    this.#parts = parts;
+  }
+
   /** What was before does not count. */
-  begin(): void;
-  strain(): Promise<{ readonly routers: readonly Strain[]; readonly replicas: readonly Strain[] }>;
+  begin(): void {
+    for (const one of [...this.#parts.routers, ...this.#parts.replicas]) one.begin();
+  }
+
+  /** Of those that are there. */
+  async strain(): Promise<{ readonly routers: readonly Strain[]; readonly replicas: readonly Strain[] }> {
+    const { routers, replicas } = this.#parts;
+    return { routers: await strainsOf(routers), replicas: await strainsOf(replicas) };
+  }
+
+  /** Requests that each replica has, its queue included, as its metrics say; 0 of one that does not answer. */
+  async inFlight(): Promise<number[]> {
+    return Promise.all(this.#parts.replicaPorts.map(requestsAt));
+  }
+
+  /** Something goes wrong, and is over when this resolves. `wait` lasts seconds of the scenario. */
+  async suffer(fault: SocketFault, wait: (seconds: number) => Promise<void>): Promise<void> {
+    const { replicas, routers, redis, replicaPorts } = this.#parts;
+    switch (fault.kind) {
+      case 'slow':
+        await Promise.all(replicaPorts.slice(0, fault.replicas).map((port) => slowDown(port, fault.factor)));
+        return;
+      case 'kill-replica':
+      case 'kill-router': {
+        const one = (fault.kind === 'kill-replica' ? replicas : routers)[fault.index];
+        await one?.kill();
+        await wait(fault.seconds);
+        await one?.restart();
+        return;
+      }
+      case 'pause-router':
+        await routers[fault.index]?.pause();
+        await wait(fault.seconds);
+        routers[fault.index]?.resume();
+        return;
+      case 'redis':
+        await redis.kill();
+        await wait(fault.seconds);
+        await redis.restart();
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#parts.stack.disposeAsync();
+  }
 }
+
+interface FleetParts {
+  readonly replicas: readonly Forked[];
+  readonly replicaPorts: readonly number[];
+  readonly routers: readonly Forked[];
+  readonly redis: ChildServer;
+  readonly stack: AsyncDisposableStack;
+}
+
+/** What can go wrong with processes; replicas that come and go by plan need a control plane. */
+export type SocketFault = Extract<Fault, { kind: 'slow' | 'kill-replica' | 'kill-router' | 'pause-router' | 'redis' }>;
 
 /** Starts it. `timeScale`: 0.1 makes the replicas ten times as fast. */
 export async function startSocketFleet(scenario: Scenario, timeScale: number): Promise<SocketFleet> {
@@ -52,6 +115,7 @@ export async function startSocketFleet(scenario: Scenario, timeScale: number): P
     FAIRWAY_REDIS_URL: redis.url,
     FAIRWAY_VPC_ID: vpcId,
     FAIRWAY_TOKEN_HASH_KEY: hashKey.toString('base64url'),
+    ...(!scenario.lateBinding && { FAIRWAY_LATE_BINDING: 'off' }),
   };
   const routers: Forked[] = [];
   const targets: { port: number; adminPort: number }[] = [];
@@ -64,17 +128,32 @@ export async function startSocketFleet(scenario: Scenario, timeScale: number): P
   const [only] = targets;
   const port = targets.length === 1 && only !== undefined ? only.port : await freePort();
   if (targets.length > 1) stack.use(await startBalancer({ port, targets }, systemClock));
-  const running = stack.move();
-  return {
-    url: `http://127.0.0.1:${port}`,
-    token,
-    begin: () => [...routers, ...replicas].forEach((one) => one.begin()),
-    strain: async () => ({
-      routers: await Promise.all(routers.map((one) => one.strain())),
-      replicas: await Promise.all(replicas.map((one) => one.strain())),
-    }),
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
-  };
+  const parts = { replicas, replicaPorts, routers, redis, stack: stack.move() };
+  return new SocketFleet({ url: `http://127.0.0.1:${port}`, token }, parts);
+}
+
+async function strainsOf(all: readonly Forked[]): Promise<readonly Strain[]> {
+  return (await Promise.all(all.map((one) => one.strain()))).filter((strain) => strain !== undefined);
+}
+
+async function slowDown(port: number, factor: number): Promise<void> {
+  const { ok, status } = await fetch(`http://127.0.0.1:${port}/fairway/faults`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${upstreamKey}` },
+    body: JSON.stringify({ faults: [{ kind: 'slow', factor }] }),
+  });
+  if (!ok) throw new Error(`a replica was not to be slowed down: it answered ${status}`);
+}
+
+async function requestsAt(port: number): Promise<number> {
+  const text = await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(2000) }).then(
+    (response) => response.text(),
+    () => '',
+  );
+  const [running, waiting] = ['running', 'waiting'].map((what) =>
+    Number(new RegExp(`^vllm:num_requests_${what}\\{[^}]*\\} (\\S+)`, 'm').exec(text)?.[1]),
+  );
+  return (running || 0) + (waiting || 0);
 }
 
 function startReplica({ preset }: Scenario, { port, timeScale }: { port: number; timeScale: number }): Promise<Forked> {

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
-import { scenarioSchema } from '#loadtest/virtual/scenario.ts';
+import type { RequestRecord } from '#loadtest/record/request-record.ts';
+import type { Sample } from '#loadtest/record/run-folder.ts';
+import { scenarioSchema, type Fault } from '#loadtest/virtual/scenario.ts';
 import { simulate } from '#loadtest/virtual/simulate.ts';
 import { gapOf } from './gap.ts';
 import { playOnSockets } from './play-on-sockets.ts';
@@ -16,8 +18,48 @@ const scenario = scenarioSchema.parse({
 
 it('real routers, sockets and bodies hit caches as often as the same scenario does in virtual time', async () => {
   const expected = await simulate(scenario);
-  const { figures } = await playOnSockets(scenario, 0.1);
+  const { figures } = (await playOnSockets(scenario, { timeScale: 0.1 }))!;
   expect(figures).toMatchObject({ refused: 0, broken: 0 });
   expect(figures.meanContext / expected.meanContext).toBeCloseTo(1, 1);
   expect(Math.abs(gapOf(expected, figures).hitPoints)).toBeLessThan(2);
+});
+
+it('processes that die are there again, and the others work on', async () => {
+  const faults: Fault[] = [
+    { kind: 'slow', at: 20, replicas: 1, factor: 2 },
+    { kind: 'kill-replica', at: 60, index: 1, seconds: 10 },
+    { kind: 'kill-router', at: 90, index: 0, seconds: 10 },
+    { kind: 'pause-router', at: 120, index: 1, seconds: 2 },
+    { kind: 'redis', at: 140, seconds: 20 },
+    { kind: 'flood', at: 200, clients: 2 },
+  ];
+  const records: RequestRecord[] = [];
+  const samples: Sample[] = [];
+  const watcher = {
+    request: (record: RequestRecord) => void records.push(record),
+    sample: (sample: Sample) => void samples.push(sample),
+  };
+  const played = await playOnSockets(
+    { ...scenario, minutes: 5, warmUpMinutes: 0, faults },
+    { timeScale: 0.2, watcher },
+  );
+  const doneBetween = (from: number, to: number): number =>
+    records.filter(({ outcome, askedAt, lastAt }) => outcome === 'done' && askedAt >= 1000 * from && lastAt < 1000 * to)
+      .length;
+  for (const [from, to] of [
+    [0, 60],
+    [60, 90],
+    [90, 120],
+    [120, 140],
+    [140, 200],
+    [200, 300],
+  ] as const)
+    expect(doneBetween(from, to), `from ${from} to ${to} s`).toBeGreaterThan(0);
+  expect(records.some(({ client }) => client === 'flood')).toBe(true);
+  expect(played?.figures.target?.processes).toBe(2);
+  expect(samples.some(({ inFlight: [one = 0, other = 0] }) => one + other > 0)).toBe(true);
+});
+
+it('what only virtual time has is refused', async () => {
+  await expect(playOnSockets({ ...scenario, policy: 'kubeai' })).rejects.toThrow('a rule of virtual time alone');
 });
