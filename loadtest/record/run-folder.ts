@@ -100,20 +100,37 @@ export interface KeptRun {
   samples(): AsyncIterable<Sample>;
 }
 
-/** @throws if there is no run in the folder */
+/** @throws if there is no run in the folder; its lines, if one but a half-written last one is no JSON */
 export async function readRun(folder: string): Promise<KeptRun> {
   const text = (name: string): Promise<string> => readFile(join(folder, name), 'utf8');
   const figures = await text('figures.json').catch(() => undefined);
   return {
     folder,
     about: JSON.parse(await text('run.json')) as RunAbout,
-    figures: figures === undefined ? undefined : (JSON.parse(figures) as Figures),
+    figures: figures === undefined ? undefined : (JSON.parse(figures, nullAsNaN) as Figures),
     requests: () => linesOf<RequestRecord>(join(folder, 'requests.jsonl')),
     samples: () => linesOf<Sample>(join(folder, 'samples.jsonl')),
   };
 }
 
+/** JSON has no NaN, which stands for what nobody knows. */
+function nullAsNaN(_key: string, value: unknown): unknown {
+  return value === null ? Number.NaN : value;
+}
+
+/** The last line of a run that was broken off may be half a line: that one alone is passed over. */
 async function* linesOf<Line>(file: string): AsyncGenerator<Line> {
-  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity }))
-    if (line !== '') yield JSON.parse(line) as Line;
+  let unread: Error | undefined;
+  let number = 0;
+  for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+    if (unread !== undefined) throw unread;
+    number += 1;
+    let line: Line | undefined;
+    try {
+      line = JSON.parse(text) as Line;
+    } catch (error) {
+      unread = new Error(`${file}, line ${number}: no JSON`, { cause: error });
+    }
+    if (line !== undefined) yield line;
+  }
 }
