@@ -45,7 +45,7 @@ async function show(scenario: Scenario): Promise<void> {
 async function run(scenario: Scenario): Promise<Figures> {
   if (values.keep === undefined) return simulate(scenario);
   const { seed, policy, routers } = scenario;
-  const name = `${policy}, ${routers} routers, ${workloadName(scenario)}, seed ${seed}`;
+  const name = `${policy}, ${routers} router${routers === 1 ? '' : 's'}, ${workloadName(scenario)}, seed ${seed}`;
   const folder = join(values.keep, name.replaceAll(/[^\w.]+/g, '-'));
   const about = await aboutRun({ name, mode: 'virtual', scenario, command: shellLine(process.argv) });
   await using kept = await RunFolder.create(folder, about);

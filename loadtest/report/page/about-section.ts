@@ -1,7 +1,7 @@
-import { seedOf, type Contender } from './contender.ts';
+import { seedOf, type Contender } from './seen/contender.ts';
 import { numeral } from './numerals.ts';
 import type { Section, Table } from './page.ts';
-import type { RunSeen } from './run-seen.ts';
+import type { RunSeen } from './seen/run-seen.ts';
 
 /** Seeds that nobody tunes with, and those that everybody may. */
 const seedsOf = { tuning: [1, 20], reporting: [101, 112] } as const;
@@ -14,6 +14,9 @@ export function aboutSection(contenders: readonly Contender[]): Section {
     says: [
       modesSentence(runs),
       `Seeds ${seedsOf.tuning.join('–')} are for tuning and seeds ${seedsOf.reporting.join('–')} for reporting: no figure of one is chosen by looking at the other. This page shows seeds ${[...new Set(runs.map(seedOf))].join(', ')}.`,
+      ...runs.flatMap(({ about, figures: { doubts = [] } }) =>
+        doubts.map((doubt) => `Doubtful: ${about.name}: ${doubt}`),
+      ),
       ...runs.filter(({ brokenOff }) => brokenOff).map(brokenOffSentence),
       ...runs
         .filter(({ flooded }) => flooded > 0)

@@ -5,7 +5,7 @@ import { standingAlone } from './draw.ts';
 import { htmlOf } from './html.ts';
 import { markdownOf } from './markdown.ts';
 import type { Page } from './page.ts';
-import { answer, seenRun } from './testing/seen-run.ts';
+import { answer, seenRun } from './seen/testing/seen-run.ts';
 
 const nasty = `<img src=x onerror="alert('1')"> & |a|b|`;
 
@@ -17,7 +17,7 @@ async function pageOf(): Promise<Page> {
       await seenRun({ about: { name: nasty, command: 'node run.ts' }, requests, samples }),
       await seenRun({ scenario: { policy: 'aibrix' }, requests, samples }),
     ],
-    'node page.ts',
+    { command: 'node page.ts' },
   );
 }
 
@@ -56,14 +56,16 @@ it('says what is simulated, how to repeat it, and what broke off', async () => {
   expect(whole).toContain('Simulated: the router’s own code in virtual time');
   expect(whole).toContain('    node run.ts');
   expect(whole).not.toContain('roken off:');
-  const cut = buildPage([await seenRun({ brokenOff: true, requests: [answer] })], '');
+  const cut = buildPage([await seenRun({ brokenOff: true, requests: [answer] })], { command: '' });
   expect(markdownOf(cut, '')).toContain('Broken off: small, seed 1 ended at minute 1.21 of 3.00.');
-  const sockets = buildPage([await seenRun({ about: { mode: 'sockets' } })], '');
+  const sockets = buildPage([await seenRun({ about: { mode: 'sockets' } })], { command: '' });
   expect(markdownOf(sockets, '')).not.toContain('Simulated');
 });
 
 it('a run without a single request is a page, too', async () => {
-  const page = buildPage([await seenRun(), await seenRun({ brokenOff: true, about: { commit: 'x' } })], '');
+  const page = buildPage([await seenRun(), await seenRun({ brokenOff: true, about: { commit: 'x' } })], {
+    command: '',
+  });
   const html = htmlOf(page);
   expect(html).toContain('No answer is there to be timed.');
   expect(html).not.toMatch(/NaN|undefined|Infinity|∞/);

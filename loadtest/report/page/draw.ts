@@ -20,8 +20,9 @@ export interface Frame {
   readonly firstSeries?: number;
   /** What a plot shows, for those who do not see it. */
   readonly label: string;
-  /** Values of x that a line stands at. */
+  /** Goals: values of x, and of y, that a line is drawn at. */
   readonly verticals?: readonly number[];
+  readonly horizontals?: readonly number[];
   /** A range of x that does not count. */
   readonly shaded?: readonly [from: number, until: number];
 }
@@ -52,11 +53,11 @@ function colours(theme: 'light' | 'dark'): string {
 /** Lines as an SVG document that also stands alone; colours are those of the page around it. */
 export function drawLines(
   lines: readonly Line[],
-  { x, y, legend, firstSeries = 0, label, verticals = [], shaded }: Frame,
+  { x, y, legend, firstSeries = 0, label, verticals = [], horizontals = [], shaded }: Frame,
 ): string {
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
-  // The y axis' label has the last line.
-  const marginTop = 32 + size.legendLine * legend.length;
+  // The y axis' label has the first line.
+  const marginTop = 30 + size.legendLine * legend.length;
   const svg = Plot.plot({
     document,
     width: size.width,
@@ -70,6 +71,7 @@ export function drawLines(
     marks: [
       ...(shaded === undefined ? [] : [Plot.rectX([shaded], { x1: '0', x2: '1', fill: 'var(--shade)' })]),
       Plot.ruleX(verticals, { strokeOpacity: 0.5 }),
+      Plot.ruleY(horizontals, { strokeOpacity: 0.5 }),
       Plot.ruleY([0], { strokeOpacity: 0.4 }),
       ...lines.map(({ series, points, thin = false }) =>
         Plot.line(points, {
@@ -96,7 +98,7 @@ function dashesOf(series: number): string {
 }
 
 function legendLine(document: Drawing, { row, series, name }: { row: number; series: number; name: string }) {
-  const at = 14 + size.legendLine * row;
+  const at = 26 + size.legendLine * row;
   const made = (tag: string, attributes: Record<string, string>) => {
     const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);

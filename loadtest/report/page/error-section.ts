@@ -1,4 +1,4 @@
-import type { Contender } from './contender.ts';
+import type { Contender } from './seen/contender.ts';
 import { numeral, percent } from './numerals.ts';
 import type { Section } from './page.ts';
 

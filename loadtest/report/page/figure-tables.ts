@@ -1,7 +1,7 @@
 import type { Figures } from '#loadtest/record/figures.ts';
-import { overSeeds, ratioTo, type Contender } from './contender.ts';
+import { overSeeds, ratioTo, type Contender, type OverSeeds } from './seen/contender.ts';
 import { percent, spreadText } from './numerals.ts';
-import type { Section, Table } from './page.ts';
+import type { Section } from './page.ts';
 
 interface Row {
   readonly name: string;
@@ -28,11 +28,16 @@ const rows: readonly Row[] = [
   { name: 'Most requests in flight', value: (one) => one.inFlightMax },
   { name: 'Tries refused', value: (one) => one.refused },
   { name: 'Tries broken off', value: (one) => one.broken },
+  { name: 'Never sent: the sender was full', value: (one) => one.unsent ?? Number.NaN },
+  { name: 'Sent late p99, ms', value: (one) => one.lateMs?.p99 ?? Number.NaN },
+  { name: 'CPU of what was asked, s', value: (one) => one.target?.cpuSeconds ?? Number.NaN },
+  { name: 'Memory of what was asked, most, MB', value: (one) => (one.target?.rssMaxBytes ?? Number.NaN) / 1e6 },
 ];
 
-/** What runs came to, side by side, and as ratios to the first. */
+/** What runs came to, side by side, and as ratios to the first. What none of them knows is left out. */
 export function figuresSection(contenders: readonly Contender[]): Section {
   const [first, ...others] = contenders;
+  const known = rows.filter(({ value }) => contenders.some((one) => !Number.isNaN(overSeeds(one, value).middle)));
   return {
     title: 'Figures',
     says: [
@@ -47,26 +52,28 @@ export function figuresSection(contenders: readonly Contender[]): Section {
       {
         caption: 'Figures',
         head: ['figure', ...contenders.map(({ label }) => label)],
-        rows: rows.map(({ name, value, text }) => [
+        rows: known.map(({ name, value, text }) => [
           name,
           ...contenders.map((one) => spreadText(overSeeds(one, value), text)),
         ]),
       },
-      ...(first === undefined || others.length === 0 ? [] : [ratios(first, others)]),
+      ...(first === undefined || others.length === 0
+        ? []
+        : [
+            {
+              caption: `Ratios to ${first.label}`,
+              head: ['figure', ...others.map(({ label }) => label)],
+              rows: known.map(({ name, value }) => [
+                name.replace(/, (s|ms|MB|tokens)$/, ''),
+                ...others.map((other) => ratioText(ratioTo(first, other, value))),
+              ]),
+            },
+          ]),
     ],
   };
 }
 
-function ratios(first: Contender, others: readonly Contender[]): Table {
-  return {
-    caption: `Ratios to ${first.label}`,
-    head: ['figure', ...others.map(({ label }) => label)],
-    rows: rows.map(({ name, value }) => [
-      name.replace(/, (s|ms|tokens)$/, ''),
-      ...others.map((other) => {
-        const ratio = ratioTo(first, other, value);
-        return ratio === undefined ? 'no common seed' : Number.isNaN(ratio.middle) ? '–' : spreadText(ratio);
-      }),
-    ]),
-  };
+function ratioText(ratio: OverSeeds | undefined): string {
+  if (ratio === undefined) return 'no common seed';
+  return Number.isFinite(ratio.middle) ? spreadText(ratio) : '–';
 }

@@ -14,7 +14,7 @@ th,td{padding:.25rem .75rem .25rem 0;text-align:right;vertical-align:top;border-
 th:first-child,td:first-child,th[scope=row]{text-align:left}th{font-weight:600}th[scope=row]{font-weight:400}
 figure{margin:1rem 0}svg{max-width:100%;height:auto}
 pre{background:var(--shade);padding:.75rem;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.8125rem}
-@media print{body{max-width:none;font-size:10pt;padding:0}.scroll{overflow:visible}h2{break-after:avoid}}`;
+@media print{body{max-width:none;font-size:10pt;padding:0}.scroll{overflow:visible}h2{break-after:avoid}table,figure{break-inside:avoid}}`;
 
 /** A page that needs nothing but itself: no script, no network. */
 export function htmlOf({ title, lead, sections }: Page): string {

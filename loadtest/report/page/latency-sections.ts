@@ -1,9 +1,9 @@
-import type { Contender } from './contender.ts';
+import type { Contender } from './seen/contender.ts';
 import { drawLines } from './draw.ts';
 import { numeral, percent } from './numerals.ts';
-import { Distribution, type Numbers } from './numbers.ts';
+import { Distribution, type Numbers } from './seen/numbers.ts';
 import type { Section } from './page.ts';
-import type { RunSeen } from './run-seen.ts';
+import type { RunSeen } from './seen/run-seen.ts';
 
 const shares = [0.1, 0.5, 0.9, 0.95, 0.99] as const;
 /** Points of a curve; the last per cent has ten of its own. */

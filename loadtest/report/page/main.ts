@@ -3,24 +3,37 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { shellLine } from '#loadtest/record/about-run.ts';
 import { readRun } from '#loadtest/record/run-folder.ts';
+import { readNeeded } from '#loadtest/report/replicas-needed/needed-file.ts';
 import { buildPage } from './build-page.ts';
 import { standingAlone } from './draw.ts';
 import { htmlOf } from './html.ts';
 import { markdownOf } from './markdown.ts';
-import { seeRun, type RunSeen } from './run-seen.ts';
+import { seeRun, type RunSeen } from './seen/run-seen.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { out: { type: 'string', default: '.fairway/report' } },
+  options: {
+    out: { type: 'string', default: '.fairway/report' },
+    /** Of one GPU, US dollars an hour; and GPUs of a replica. */
+    'gpu-price': { type: 'string' },
+    gpus: { type: 'string', default: '1' },
+    /** What `loadtest/report/replicas-needed` wrote. */
+    needed: { type: 'string' },
+  },
 });
 if (positionals.length === 0)
   throw new Error(
-    'Which runs? node loadtest/report/page/main.ts RUN… [--out FOLDER]; a run is a folder with run.json.',
+    'Which runs? node loadtest/report/page/main.ts RUN… [--out FOLDER] [--gpu-price DOLLARS [--gpus N]] [--needed FILE]; a run is a folder with run.json.',
   );
 
 const runs: RunSeen[] = [];
 for (const folder of positionals) runs.push(await seeRun(await readRun(folder)));
-const page = buildPage(runs, shellLine(process.argv));
+const [gpus, price] = [Number(values.gpus), Number(values['gpu-price'] ?? 0)];
+const page = buildPage(runs, {
+  command: shellLine(process.argv),
+  ...(price > 0 && { gpuPrice: { gpus, perHour: gpus * price, source: 'as given' } }),
+  ...(values.needed !== undefined && { needed: await readNeeded(values.needed) }),
+});
 const plots = join(values.out, 'plots');
 await mkdir(plots, { recursive: true });
 await writeFile(join(values.out, 'report.html'), htmlOf(page));

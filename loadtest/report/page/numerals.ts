@@ -1,4 +1,4 @@
-import type { OverSeeds } from './contender.ts';
+import type { OverSeeds } from './seen/contender.ts';
 
 /** A number as people read it: three digits that count, groups of thousands. NaN is what nobody knows. */
 export function numeral(value: number): string {
@@ -12,6 +12,11 @@ export function numeral(value: number): string {
 
 export function percent(share: number): string {
   return Number.isNaN(share) ? 'unknown' : `${(100 * share).toFixed(1)} %`;
+}
+
+/** US dollars. */
+export function dollars(amount: number): string {
+  return Number.isFinite(amount) ? `$${numeral(amount)}` : 'unknown';
 }
 
 /** `3.21 (2.90–3.50)`; one seed has no spread. */

@@ -1,9 +1,9 @@
 import { mean } from '#loadtest/virtual/marks/mean.ts';
-import { seedOf, type Contender } from './contender.ts';
+import { seedOf, type Contender } from './seen/contender.ts';
 import { drawLines, type Line } from './draw.ts';
 import { numeral, percent } from './numerals.ts';
 import type { Section } from './page.ts';
-import type { RunSeen } from './run-seen.ts';
+import type { RunSeen } from './seen/run-seen.ts';
 import { TimeAxis } from './time-axis.ts';
 
 /** How evenly work lay on replicas: a picture for each contender, of its first seed. */

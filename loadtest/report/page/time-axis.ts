@@ -1,6 +1,6 @@
-import type { Contender } from './contender.ts';
+import type { Contender } from './seen/contender.ts';
 import type { Frame } from './draw.ts';
-import type { RunSeen } from './run-seen.ts';
+import type { RunSeen } from './seen/run-seen.ts';
 
 const minute = 60_000;
 

@@ -1,8 +1,8 @@
-import { overSeeds, type Contender } from './contender.ts';
+import { overSeeds, type Contender } from './seen/contender.ts';
 import { drawLines, type Line } from './draw.ts';
 import { percent, spreadText } from './numerals.ts';
 import type { Section } from './page.ts';
-import type { RunSeen, Slice } from './run-seen.ts';
+import type { RunSeen, Slice } from './seen/run-seen.ts';
 import { TimeAxis } from './time-axis.ts';
 
 interface Course {
@@ -10,6 +10,7 @@ interface Course {
   readonly name: string;
   readonly says: string;
   readonly axis: string;
+  readonly highest?: number;
   /** Of a slice of all seeds together, `seconds` long in sum; NaN where nothing is known. */
   readonly value: (slice: Slice, seconds: number) => number;
 }
@@ -19,6 +20,7 @@ const hits: Course = {
   name: 'hits',
   says: 'Share of prompt tokens that came out of a cache, by when their answers ended. It climbs while caches fill; a fall is affinity that was lost.',
   axis: 'prompt tokens from caches (%)',
+  highest: 100,
   value: ({ cachedTokens, promptTokens }) => (100 * cachedTokens) / promptTokens,
 };
 
@@ -97,13 +99,20 @@ function meanQueue({ slices, about, sliceMs }: RunSeen): number {
   return sum(({ queued }) => queued) / sum(({ samples }) => samples);
 }
 
-function drawn({ title, name, says, axis, value }: Course, contenders: readonly Contender[]): Omit<Section, 'tables'> {
+function drawn(
+  { title, name, says, axis, highest, value }: Course,
+  contenders: readonly Contender[],
+): Omit<Section, 'tables'> {
   const time = new TimeAxis(contenders);
   const lines = contenders.map(({ runs }, series): Line => {
     const course = courseOf(runs, value).map((y, at) => [time.middleOf(at, runs[0]), y] as const);
     return { series, points: course.filter(([, y]) => Number.isFinite(y)) };
   });
-  const frame = { y: { label: axis }, legend: contenders.map(({ label }) => label), label: title };
+  const frame = {
+    y: { label: axis, ...(highest !== undefined && { domain: [0, highest] }) },
+    legend: contenders.map(({ label }) => label),
+    label: title,
+  };
   return { title, says: [says], plot: { name, svg: drawLines(lines, { ...time.frame, ...frame }) } };
 }
 

@@ -1,6 +1,7 @@
 import { Observer, type Figures } from '#loadtest/record/figures.ts';
 import { isGood, itlMs, ttftMs, type RequestRecord } from '#loadtest/record/request-record.ts';
 import type { KeptRun, RunAbout, Sample } from '#loadtest/record/run-folder.ts';
+import { floodClient } from '#loadtest/workload/flood.ts';
 import { Numbers } from './numbers.ts';
 
 /** What ended in one piece of a run's time, and how the fleet was then. */
@@ -43,8 +44,6 @@ export interface RunSeen {
 const minute = 60_000;
 /** Slices of a run: as many points as a plot can show. */
 const slicesWanted = 60;
-/** The flow that only asks to be in others' way. */
-const flood = 'flood';
 
 /** Reads a kept run, whole or broken off. @throws if a line is no JSON, but for a last one that was cut off */
 export async function seeRun(run: KeptRun): Promise<RunSeen> {
@@ -80,7 +79,7 @@ class Tally {
 
   request(record: RequestRecord): void {
     this.#last = Math.max(this.#last, record.lastAt);
-    if (record.client === flood) {
+    if (record.client === floodClient) {
       this.#flooded += 1;
       return;
     }

@@ -27,7 +27,8 @@ export function seenRun(
   } = {},
 ): Promise<RunSeen> {
   const { requests = [], samples = [], brokenOff = false } = given;
-  const scenario = { seed: 1, minutes: 3, warmUpMinutes: 1, replicas: 2, routers: 1, policy: 'affinity' };
+  const common = { seed: 1, minutes: 3, warmUpMinutes: 1, replicas: 2, routers: 1, policy: 'affinity' };
+  const scenario = { ...common, ...given.scenario };
   const observer = new Observer(60_000);
   for (const record of requests) observer.add(record);
   const run: KeptRun = {
@@ -39,9 +40,9 @@ export function seenRun(
       commit: 'abcd',
       startedAt: '2026-11-27T12:00:00Z',
       ...given.about,
-      scenario: { ...scenario, ...given.scenario },
+      scenario,
     },
-    figures: brokenOff ? undefined : observer.figures(180_000),
+    figures: brokenOff ? undefined : observer.figures(60_000 * scenario.minutes),
     requests: () => linesOf(requests),
     samples: () => linesOf(samples),
   };
