@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ConfigError } from '#shared/runtime/config-error.ts';
 import { aboutRun, shellLine } from '#loadtest/record/about-run.ts';
 import { lineOf, type Figures } from '#loadtest/record/figures.ts';
 import { RunFolder } from '#loadtest/record/run-folder.ts';
-import { workloadName } from '#loadtest/workload/workload.ts';
+import { readWorkload, workloadName } from '#loadtest/workload/workload.ts';
 import { scenarioSchema, type Scenario } from './scenario.ts';
 import { scenarioOptions, writtenScenario } from './scenario-options.ts';
 import { simulate } from './simulate.ts';
@@ -13,22 +14,33 @@ const { values } = parseArgs({
     ...scenarioOptions,
     seeds: { type: 'string', default: '1' },
     'kv-block': { type: 'string', default: '256' },
-    workload: { type: 'string' },
+    'kv-tokens': { type: 'string' },
+    workload: { type: 'string', default: '{"kind":"engineers"}' },
     faults: { type: 'string', default: '[]' },
     scenario: { type: 'string' },
     keep: { type: 'string' },
   },
 });
 
-const written: unknown = {
-  ...writtenScenario(values),
-  workload: values.workload === undefined ? undefined : JSON.parse(values.workload),
-  kvBlockTokens: Number(values['kv-block']),
-  faults: JSON.parse(values.faults),
-};
+try {
+  if (values.scenario === undefined) await show(scenarioSchema.parse(written()));
+  else console.log(JSON.stringify(await simulate(scenarioSchema.parse(JSON.parse(values.scenario)))));
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
+}
 
-if (values.scenario === undefined) await show(scenarioSchema.parse(written));
-else console.log(JSON.stringify(await simulate(scenarioSchema.parse(JSON.parse(values.scenario)))));
+function written(): object {
+  const { workload, faults, 'kv-block': kvBlock, 'kv-tokens': kvTokens } = values;
+  return {
+    ...writtenScenario(values),
+    workload: readWorkload(workload),
+    kvBlockTokens: Number(kvBlock),
+    kvTokens: kvTokens === undefined ? undefined : Number(kvTokens),
+    faults: JSON.parse(faults),
+  };
+}
 
 async function show(scenario: Scenario): Promise<void> {
   console.log(

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ConfigError } from '#shared/runtime/config-error.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 import { Engineer, type Habits } from './engineer.ts';
 import { awayMs } from './office-day.ts';
@@ -29,7 +30,7 @@ export const engineersSchema = z.strictObject({
   herds: z.array(herdSchema).default([]),
 });
 
-/** The engineers of a scenario. @throws if its herds have more engineers than it has */
+/** The engineers of a scenario. @throws {ConfigError} if its herds have more engineers than it has */
 export function engineersAtWork(
   { dayFrom, herds }: z.infer<typeof engineersSchema>,
   { engineers, seed }: { engineers: number; seed: number },
@@ -42,7 +43,9 @@ export function engineersAtWork(
     }));
   });
   if (starts.length > engineers)
-    throw new Error(`The herds have ${starts.length} engineers, but the scenario has ${engineers}: give it more.`);
+    throw new ConfigError(
+      `The herds have ${starts.length} engineers, but the scenario has ${engineers}: give it more.`,
+    );
   return Array.from({ length: engineers }, (_, index) => {
     const own = starts[engineers - 1 - index];
     return new Engineer(seed, index, { ...dayOf(dayFrom, index), ...(own && { starts: own }) });

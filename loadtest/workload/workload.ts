@@ -1,25 +1,25 @@
 import { z } from 'zod';
+import { ConfigError } from '#shared/runtime/config-error.ts';
 import { engineersAtWork, engineersSchema } from './engineers-at-work.ts';
 import { stageArrivals, stagesSchema } from './stages.ts';
-import { traceArrivals } from './trace/trace-arrivals.ts';
-import { mooncakeBlockTokens } from './trace/mooncake.ts';
+import { traceArrivals, traceSchema } from './trace/trace-arrivals.ts';
 import type { Workload } from './turn.ts';
 
 /** What is asked, as a scenario says it; times in seconds since the run began. */
 export const workloadSchema = z
-  .discriminatedUnion('kind', [
-    engineersSchema,
-    stagesSchema,
-    /** A Mooncake or Azure trace, in an open loop. */
-    z.strictObject({
-      kind: z.literal('trace'),
-      file: z.string(),
-      speed: z.number().positive().default(1),
-      /** Of the blocks that a Mooncake trace counts in. */
-      blockTokens: z.int().min(1).default(mooncakeBlockTokens),
-    }),
-  ])
+  .discriminatedUnion('kind', [engineersSchema, stagesSchema, traceSchema])
   .prefault({ kind: 'engineers' });
+
+/** Reads it as an option has it, in JSON. @throws {ConfigError} */
+export function readWorkload(text: string): z.infer<typeof workloadSchema> {
+  try {
+    return workloadSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new ConfigError(
+      `No workload is written so: ${text}\n${error instanceof z.ZodError ? z.prettifyError(error) : String(error)}`,
+    );
+  }
+}
 
 /** What decides a workload. */
 export interface WorkloadChoice {
@@ -48,7 +48,7 @@ export function workloadName({ workload, engineers }: Omit<WorkloadChoice, 'seed
     case 'trace':
       return `${workload.file.split('/').at(-1)} at ${workload.speed}×`;
     case 'stages':
-      return `${workload.stages.map(({ rate, seconds, arrivals }) => `${rate}/s ${arrivals} for ${seconds} s`).join(', ')}`;
+      return workload.stages.map(({ rate, seconds, arrivals }) => `${rate}/s ${arrivals} for ${seconds} s`).join(', ');
   }
 }
 

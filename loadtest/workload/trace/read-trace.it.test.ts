@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
+import { ConfigError } from '#shared/runtime/config-error.ts';
 import { collected, traceFile } from '../testing/trace-file.ts';
 import { azureHeader } from './azure.ts';
-import { readTrace, TraceError } from './read-trace.ts';
+import { readTrace } from './read-trace.ts';
 
 const read = async (text: string) => collected(readTrace(await traceFile(text), 512));
 const mooncake = (change: object = {}): string =>
@@ -46,7 +47,7 @@ it.each([
   [`${azureHeader}\n2023-13-16 18:17:03,5,1`, ':2: TIMESTAMP: there is no such time, found "2023-13-16 18:17:03"'],
 ])('says where it is wrong, and what was expected: %j', async (text, said) => {
   const error = await read(text).catch((reason: unknown) => reason);
-  expect(error).toBeInstanceOf(TraceError);
+  expect(error).toBeInstanceOf(ConfigError);
   expect(String(error)).toContain(said);
 });
 
@@ -57,5 +58,7 @@ it('reads no further than it is asked to', async () => {
 });
 
 it('says so where there is no such file', async () => {
-  await expect(readTrace('/nowhere/trace.jsonl', 512).next()).rejects.toThrow('ENOENT');
+  await expect(readTrace('/nowhere/trace.jsonl', 512).next()).rejects.toThrow(
+    'The trace cannot be read: Error: ENOENT',
+  );
 });

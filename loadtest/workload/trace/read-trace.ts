@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { ConfigError } from '#shared/runtime/config-error.ts';
 import { azureHeader, azureRow } from './azure.ts';
 import { mooncakeRow } from './mooncake.ts';
 import { TraceFieldError, type TraceRow } from './trace-row.ts';
@@ -7,18 +8,15 @@ import { TraceFieldError, type TraceRow } from './trace-row.ts';
 const backMsMax = 1000;
 const byteOrderMark = /^\uFEFF/;
 
-/** A trace file cannot be played: which file, which line, what was expected. */
-export class TraceError extends Error {
-  override readonly name = 'TraceError';
-}
-
 /**
  * Reads a Mooncake or Azure trace line by line, in order of time; its first line tells which it is. Not more of the file is in
  * memory than `node:readline` reads ahead.
- * @throws {TraceError} on a line that is not as its format says, and on an empty file; @throws what a disk says
+ * @throws {ConfigError} on a line that is not as its format says, on an empty file, and where no file can be opened
  */
 export async function* readTrace(path: string, blockTokens: number): AsyncGenerator<TraceRow> {
-  await using file = await open(path);
+  await using file = await open(path).catch((error: unknown) => {
+    throw new ConfigError(`The trace cannot be read: ${String(error)}`);
+  });
   let rowOf: ((line: string) => TraceRow) | undefined;
   let latest = -Infinity;
   let number = 0;
@@ -37,10 +35,10 @@ export async function* readTrace(path: string, blockTokens: number): AsyncGenera
       yield { ...row, timestamp: latest };
     } catch (error) {
       if (!(error instanceof TraceFieldError)) throw error;
-      throw new TraceError(`${path}:${number}: ${error.message}`);
+      throw new ConfigError(`${path}:${number}: ${error.message}`);
     }
   }
-  if (latest === -Infinity) throw new TraceError(`${path}: no request in it; expected a Mooncake or an Azure trace`);
+  if (latest === -Infinity) throw new ConfigError(`${path}: no request in it; expected a Mooncake or an Azure trace`);
 }
 
 function formatOf(line: string, blockTokens: number): (line: string) => TraceRow {

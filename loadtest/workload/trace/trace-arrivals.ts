@@ -1,22 +1,27 @@
+import { z } from 'zod';
 import type { Arrival, PromptPart } from '../turn.ts';
+import { mooncakeBlockTokens } from './mooncake.ts';
 import { readTrace } from './read-trace.ts';
 import type { TraceRow } from './trace-row.ts';
 
-/** A trace file to be replayed. */
-export interface TraceReplay {
-  readonly file: string;
+/** A Mooncake or Azure trace, in an open loop. */
+export const traceSchema = z.strictObject({
+  kind: z.literal('trace'),
+  file: z.string(),
   /** 2 sends the requests of an hour in half an hour. */
-  readonly speed: number;
-  /** Tokens of the blocks that a Mooncake trace counts in. */
-  readonly blockTokens: number;
-}
+  speed: z.number().positive().default(1),
+  /** Of the blocks that a Mooncake trace counts in. */
+  blockTokens: z.int().min(1).default(mooncakeBlockTokens),
+});
+
+type Trace = z.infer<typeof traceSchema>;
 
 /**
  * The requests of a trace, at their times from the first one on. A block is a message, the first one that of the system: where
  * messages end no trace tells. Without blocks each prompt is its own.
- * @throws {TraceError} while iterating
+ * @throws {ConfigError} while iterating
  */
-export async function* traceArrivals({ file, speed, blockTokens }: TraceReplay): AsyncGenerator<Arrival> {
+export async function* traceArrivals({ file, speed, blockTokens }: Omit<Trace, 'kind'>): AsyncGenerator<Arrival> {
   const seen = new Set<number>();
   let beganAt: number | undefined;
   let count = 0;
