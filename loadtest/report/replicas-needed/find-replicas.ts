@@ -2,14 +2,14 @@
 export interface Tried {
   readonly replicas: number;
   /** Share of first tokens within two seconds, seed by seed. */
-  readonly soon: readonly number[];
+  readonly soon: number[];
 }
 
 /** A search's end: the fewest replicas that are enough, and all that was tried, in that order. */
 export interface Search {
   /** Undefined where not even the most that were allowed are enough. */
   readonly needed: number | undefined;
-  readonly tried: readonly Tried[];
+  readonly tried: Tried[];
 }
 
 /**
@@ -18,7 +18,7 @@ export interface Search {
  */
 export async function findReplicas(
   most: number,
-  tryOut: (replicas: number) => Promise<readonly number[]>,
+  tryOut: (replicas: number) => Promise<number[]>,
   isEnough: (soon: readonly number[]) => boolean,
 ): Promise<Search> {
   const tried: Tried[] = [];
