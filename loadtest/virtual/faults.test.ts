@@ -38,6 +38,26 @@ describe('a fault', { timeout: 120_000 }, () => {
     expect(slow.ttft.mean).toBeGreaterThan(well.ttft.mean);
   });
 
+  it('that is none: a rollout takes caches one after the other, and breaks no answer', async () => {
+    const rolled = await suffering({ kind: 'rollout', at: 70, seconds: 20 });
+    expect([rolled.refused, rolled.broken]).toEqual([0, 0]);
+    expect(rolled.hits).toBeLessThan((await suffering()).hits);
+  });
+
+  it('of a cold start is seen until the replicas are there', async () => {
+    const cold = await suffering({ kind: 'cold-start', at: 100, seconds: 40 });
+    expect(cold.refused).toBeGreaterThan(0);
+    expect(cold.broken).toBe(0);
+    expect(cold.ttft.p95).toBeGreaterThan((await suffering()).ttft.p95);
+    const begun = { ...calm, minutes: 10, warmUpMinutes: 5, faults: [{ kind: 'cold-start', at: 0, seconds: 20 }] };
+    expect((await simulate(scenarioSchema.parse(begun))).refused).toBe(0);
+  });
+
+  it('that changes who is there is refused beside a rule that cannot know of it', () => {
+    const faults = [{ kind: 'rollout', at: 0, seconds: 1 }];
+    expect(() => scenarioSchema.parse({ ...calm, policy: 'llm_d', faults })).toThrow('come and go');
+  });
+
   it('of a client takes from the others what a flood can take', async () => {
     const flooded = await suffering({ kind: 'flood', at: 60, clients: 30 });
     expect(flooded.ttft.p95).toBeGreaterThan((await suffering()).ttft.p95);

@@ -17,6 +17,10 @@ const faultSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('kill-router'), at: z.number(), index: z.int().min(0), seconds: z.number() }),
   /** A process stands still. */
   z.strictObject({ kind: z.literal('pause-router'), at: z.number(), index: z.int().min(0), seconds: z.number() }),
+  /** Each replica in turn takes nothing new, is waited for, and is back with an empty cache so many seconds after it has gone. */
+  z.strictObject({ kind: z.literal('rollout'), at: z.number(), seconds: z.number() }),
+  /** Replicas become ready one by one, the first then, and each so many seconds after the one before. */
+  z.strictObject({ kind: z.literal('cold-start'), at: z.number(), seconds: z.number() }),
   z.strictObject({ kind: z.literal('redis'), at: z.number(), seconds: z.number() }),
   /** So many clients of one flow send prompts that nobody has cached, one after the other without a pause. */
   z.strictObject({ kind: z.literal('flood'), at: z.number(), clients: z.int() }),
@@ -57,6 +61,11 @@ export const scenarioSchema = textSchema
         (fault) => !('index' in fault) || fault.index < (fault.kind === 'kill-replica' ? replicas : routers),
       ),
     'a fault is of a router or replica that the scenario does not have',
+  )
+  .refine(
+    ({ faults, policy }) =>
+      policies.safeParse(policy).success || !faults.some(({ kind }) => kind === 'rollout' || kind === 'cold-start'),
+    'rules of other products do not know of replicas that come and go',
   )
   .transform(({ preset, kvBlockTokens, kvTokens = presets[preset].kvTokens, ...scenario }) => ({
     ...scenario,

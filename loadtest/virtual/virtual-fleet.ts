@@ -1,4 +1,4 @@
-import type { PoolDocument } from '#shared/contract/replica.ts';
+import type { PoolDocument, PoolReplica } from '#shared/contract/replica.ts';
 import { seededRandom } from '#shared/runtime/seeded-random.ts';
 import type { EnginePreset } from '#loadtest/sim/engine/presets.ts';
 import type { Sample } from '#loadtest/record/run-folder.ts';
@@ -6,7 +6,7 @@ import { kubeai } from './rivals/kubeai.ts';
 import { llmD, llmDActive } from './rivals/llm-d.ts';
 import { Rival, type RivalRule } from './rivals/rival.ts';
 import type { Fault, Scenario } from './scenario.ts';
-import { poolOf } from './virtual-pool.ts';
+import { poolOf, replicaOf } from './virtual-pool.ts';
 import { VirtualRedis } from './virtual-redis.ts';
 import { VirtualReplica } from './virtual-replica.ts';
 import { VirtualRouter } from './virtual-router.ts';
@@ -14,15 +14,19 @@ import { ProcessTime, VirtualTime } from './virtual-time.ts';
 
 /** Between a router and a replica, and through Redis to other routers, milliseconds. */
 const [hopMs, redisLagMs] = [0.5, 1] as const;
+/** How often it is asked whether a replica that drains has anything left, and for how long at most, milliseconds. */
+const [drainBeatMs, drainMs] = [500, 600_000] as const;
 
 /** Routers and replicas of a scenario, and what happens to them. */
 export class VirtualFleet {
   readonly time = new VirtualTime();
-  readonly pool: PoolDocument;
+  pool: PoolDocument;
   readonly preset: EnginePreset;
   readonly #scenario: Scenario;
   readonly #redis = new VirtualRedis(this.time, redisLagMs);
-  readonly #replicas: readonly VirtualReplica[];
+  readonly #replicas: VirtualReplica[];
+  /** Those that are there, as routers find them. */
+  readonly #byId: Map<string, VirtualReplica>;
   readonly #routers: VirtualRouter[];
   /** Of the balancer, and of rules that choose at random. */
   readonly #random: () => number;
@@ -34,6 +38,9 @@ export class VirtualFleet {
     this.preset = preset;
     this.pool = poolOf(replicas, this.preset);
     this.#replicas = this.pool.replicas.map((replica) => new VirtualReplica(this.time, replica, this.preset));
+    this.#byId = new Map(this.#replicas.map((one) => [one.replica.replicaId, one]));
+    if (faults.some(({ kind }) => kind === 'cold-start'))
+      this.pool = { ...this.pool, replicas: this.pool.replicas.map((one) => ({ ...one, state: 'proving' as const })) };
     this.#routers = Array.from({ length: routers }, (_, index) => this.#start(index));
     for (const fault of faults) this.time.after(1000 * fault.at, () => void this.#suffer(fault));
   }
@@ -59,7 +66,7 @@ export class VirtualFleet {
     const time = new ProcessTime(this.time);
     // Whoever's rule it is: only Fairway's routers share what they know.
     const redis = this.#scenario.policy === 'affinity' ? this.#redis : new VirtualRedis(this.time, redisLagMs);
-    const replicas = new Map(this.#replicas.map((one) => [one.replica.replicaId, one]));
+    const replicas = this.#byId;
     const rule = this.#ruleOf(this.#scenario.policy);
     const rival =
       rule &&
@@ -97,6 +104,14 @@ export class VirtualFleet {
         return;
       case 'pause-router':
         return this.#routers[fault.index]?.pause(1000 * fault.seconds);
+      case 'rollout':
+        return this.#rollOut(1000 * fault.seconds);
+      case 'cold-start':
+        for (const { replica } of this.#replicas) {
+          this.#list(replica);
+          await this.time.sleep(1000 * fault.seconds);
+        }
+        return;
       case 'redis':
         this.#redis.isUp = false;
         await this.time.sleep(1000 * fault.seconds);
@@ -104,5 +119,37 @@ export class VirtualFleet {
         return;
       case 'flood':
     }
+  }
+
+  /** One after the other, as where no GPU is spare: the provisioner's way, but for its proof. */
+  async #rollOut(startMs: number): Promise<void> {
+    for (const [index, old] of this.#replicas.entries()) {
+      this.#list({ ...old.replica, state: 'draining' });
+      const deadline = this.time.now() + drainMs;
+      while (old.requests > 0 && this.time.now() < deadline) await this.time.sleep(drainBeatMs);
+      old.kill();
+      this.#byId.delete(old.replica.replicaId);
+      this.#setReplicas(this.#others(old.replica));
+      await this.time.sleep(startMs);
+      const replica = { ...replicaOf(this.#replicas.length + index), revision: 'r2' };
+      const successor = new VirtualReplica(this.time, replica, this.preset);
+      this.#replicas[index] = successor;
+      this.#byId.set(replica.replicaId, successor);
+      this.#list(replica);
+    }
+  }
+
+  /** What routers know of this replica from now on. */
+  #list(replica: PoolReplica): void {
+    this.#setReplicas([...this.#others(replica), replica]);
+  }
+
+  #others({ replicaId }: PoolReplica): PoolReplica[] {
+    return this.pool.replicas.filter((one) => one.replicaId !== replicaId);
+  }
+
+  #setReplicas(replicas: PoolReplica[]): void {
+    this.pool = { ...this.pool, replicas };
+    for (const router of this.#routers) if (router.isUp) router.setPool(this.pool);
   }
 }

@@ -86,6 +86,11 @@ export class VirtualRouter {
     return this.#brain.figures().waiting;
   }
 
+  /** Hears what the pool is now. */
+  setPool(pool: PoolDocument): void {
+    this.#brain.setPools([pool]);
+  }
+
   /** Answers one request, or not. */
   serve(ask: Ask): Promise<Served> {
     const { promise, resolve } = Promise.withResolvers<Served>();
