@@ -8,6 +8,9 @@ const flags = {
   policy: { type: 'string' },
   routers: { type: 'string' },
   scale: { type: 'string' },
+  full: { type: 'boolean' },
+  trace: { type: 'string' },
+  speed: { type: 'string' },
   keep: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -19,6 +22,8 @@ export const usage = `npm run load -- SCENARIO --virtual [options]
   --policy NAME        another rule than the scenario's
   --routers N          as many routers
   --scale N            N times the engineers and replicas: overload at 6 is 2,000 engineers on 48 replicas
+  --full               in full length: the whole day
+  --trace FILE         the trace to replay, Mooncake (JSON Lines) or Azure (CSV); --speed N: so many times as fast
   --keep FOLDER        keeps each run there, for a report
 Ends with 0 if all marks hold, 1 if not, 2 if it could not be understood.`;
 
@@ -29,8 +34,11 @@ export interface LoadOptions {
   readonly isVirtual: boolean;
   readonly seeds: readonly number[] | undefined;
   /** Members of the scenario that are to be others. */
-  readonly changes: { readonly policy?: string; readonly routers?: number };
+  readonly changes: object;
+  readonly isFull: boolean;
   readonly scale: number;
+  /** Options that decide what runs, as they were written. */
+  readonly again: string;
   readonly keep: string | undefined;
 }
 
@@ -40,25 +48,30 @@ export function readLoadOptions(args: readonly string[]): LoadOptions {
   const [scenario, ...more] = positionals;
   if (more.length > 0)
     throw new ConfigError(`One scenario at a time: ${positionals.join(', ')} are ${positionals.length}.`);
-  const { policy, routers, scale = '1', keep } = values;
-  const seeds = values.seed ?? values.seeds;
+  const { policy, routers, trace, speed, seed, seeds = seed, scale = '1', keep, help } = values;
+  if (speed !== undefined && trace === undefined) throw new ConfigError('--speed is that of a --trace.');
+  const again = { policy, routers, trace, speed, scale: values.scale, full: values.full };
   return {
-    scenario: values.help === true ? undefined : scenario,
+    scenario: help === true ? undefined : scenario,
     isVirtual: values.virtual === true,
     seeds: seeds === undefined ? undefined : readSeeds(seeds),
     changes: {
       ...(policy !== undefined && { policy }),
       ...(routers !== undefined && { routers: whole('routers', routers) }),
+      ...(trace !== undefined && { workload: { kind: 'trace', file: trace, speed: Number(speed ?? '1') } }),
     },
+    isFull: values.full === true,
     scale: whole('scale', scale),
+    again: Object.entries(again)
+      .map(([flag, value]) => (value === undefined ? '' : ` --${flag}${value === true ? '' : ` ${value}`}`))
+      .join(''),
     keep,
   };
 }
 
 /** The command that repeats one seed of what was asked for. */
-export function repeats({ scenario, changes, scale }: LoadOptions, seed: number): string {
-  const asked = Object.entries(changes).map(([flag, value]) => ` --${flag} ${value}`);
-  return `npm run load -- ${scenario} --virtual --seed ${seed}${asked.join('')}${scale === 1 ? '' : ` --scale ${scale}`}`;
+export function repeats({ scenario, again }: LoadOptions, seed: number): string {
+  return `npm run load -- ${scenario} --virtual --seed ${seed}${again}`;
 }
 
 function parsed(args: readonly string[]) {

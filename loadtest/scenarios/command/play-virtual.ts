@@ -21,16 +21,16 @@ export async function playVirtual(
   { name, keep, command }: { name: string; keep: string | undefined; command: string },
   { progress, signal }: Watched,
 ): Promise<Figures | undefined> {
-  const { seed, minutes, warmUpMinutes } = scenario;
-  const about = await aboutRun({ name: `${name}, seed ${seed}`, mode: 'virtual', scenario, command });
-  await using kept = keep === undefined ? undefined : await RunFolder.create(join(keep, `${name}-seed-${seed}`), about);
+  const { minutes, warmUpMinutes } = scenario;
+  const about = await aboutRun({ name, mode: 'virtual', scenario, command });
+  await using kept = keep === undefined ? undefined : await RunFolder.create(join(keep, name), about);
   let sampledAt = 0;
   const watcher = {
     request: (record: RequestRecord) => kept?.request(record),
     sample: (sample: Sample) => {
       kept?.sample(sample);
       sampledAt = sample.at;
-      if (sampledAt % minute === 0) progress(`${about.name}: ${sampledAt / minute} of ${minutes} minutes`);
+      if (sampledAt % minute === 0) progress(`${name}: ${sampledAt / minute} of ${minutes} minutes`);
     },
   };
   const figures = await simulate(scenario, watcher, signal);

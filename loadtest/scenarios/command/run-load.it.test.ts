@@ -34,6 +34,10 @@ it.each([
   ['calm --virtual --seeds 3-1', /3-1 ends before it begins/],
   ['calm --virtual --routers none', /--routers takes whole numbers/],
   ['calm --virtual --policy best', /policy/],
+  ['trace --virtual', /--trace FILE/],
+  ['trace --virtual --trace nowhere.jsonl', /cannot be read.*nowhere\.jsonl/],
+  ['trace --virtual --speed 2', /--speed is that of a --trace/],
+  [`trace --virtual --speed fast --trace ${import.meta.filename}`, /speed/],
 ])('does not run what it does not understand: %s', async (line, says) => {
   const { code, said } = await load(line);
   expect([code, said]).toEqual([2, expect.stringMatching(says)]);

@@ -1,6 +1,7 @@
 import { ConfigError } from '#shared/runtime/config-error.ts';
 import { lineOf, type Figures } from '#loadtest/record/figures.ts';
 import { readDeclarations, runsOf, type Declaration } from '../declared/declaration.ts';
+import { keptName } from '../declared/kept-name.ts';
 import { judge } from '../declared/mark.ts';
 import { readLoadOptions, repeats, usage, type LoadOptions } from './load-options.ts';
 import { playVirtual, type Watched } from './play-virtual.ts';
@@ -39,16 +40,18 @@ function named(name: string, declarations: readonly Declaration[]): Declaration 
 
 /** Each seed with the scenario and with what runs beside it, then the marks. */
 async function play(declaration: Declaration, options: LoadOptions, terminal: Terminal): Promise<number> {
-  const { name, shows, marks } = declaration;
-  const { isVirtual, scale, changes, keep, seeds = declaration.seeds } = options;
+  const { name, shows, marks, full } = declaration;
+  const { isVirtual, isFull, scale, changes, keep, seeds = declaration.seeds } = options;
   if (!isVirtual) throw new ConfigError(`Declared scenarios run in virtual time: npm run load -- ${name} --virtual`);
-  const runs = Object.entries(runsOf(declaration, changes)).map(([run, one]) => [run, scaled(one, scale)] as const);
+  const asked = { ...(isFull && full), ...changes };
+  const runs = Object.entries(runsOf(declaration, asked)).map(([run, one]) => [run, scaled(one, scale)] as const);
+  if (runs.some(([, { workload }]) => workload.kind === 'trace' && workload.file === ''))
+    throw new ConfigError(`Which trace? npm run load -- ${name} --virtual --trace FILE`);
   terminal.out(`${shows}\n${runs.map(([run, scenario]) => lineOfScenario(run, scenario)).join('\n')}\n\n`);
   const figures: Record<string, Figures[]> = {};
   for (const seed of seeds)
     for (const [run, scenario] of runs) {
-      const kept = run === name ? name : `${name}-${run}`;
-      const about = { name: kept, keep, command: repeats(options, seed) };
+      const about = { name: keptName(name, run, seed), keep, command: repeats(options, seed) };
       const came = await playVirtual({ ...scenario, seed }, about, terminal);
       if (came !== undefined) terminal.out(`${run}, seed ${seed}: ${lineOf(came)}\n`);
       if (terminal.signal.aborted) return exit.interrupted;

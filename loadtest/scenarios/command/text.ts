@@ -1,4 +1,5 @@
 import type { Scenario } from '#loadtest/virtual/scenario.ts';
+import { workloadName } from '#loadtest/workload/workload.ts';
 import type { Declaration } from '../declared/declaration.ts';
 import type { Judged } from '../declared/mark.ts';
 
@@ -16,10 +17,10 @@ function secondsOf({ seconds, seeds, beside }: Declaration): string {
 /** What runs, in a line. */
 export function lineOfScenario(
   run: string,
-  { engineers, replicas, routers, preset, policy, minutes, faults }: Scenario,
+  { replicas, routers, preset, policy, minutes, faults, ...workload }: Scenario,
 ): string {
   const wrong = faults.map(({ kind, at }) => `${kind} at ${at / 60} min`).join(', ');
-  const fleet = `${engineers} engineers, ${replicas} × ${preset.name}, ${routers} ${routers === 1 ? 'router' : 'routers'}, ${policy}, ${minutes} min`;
+  const fleet = `${workloadName(workload)}, ${replicas} × ${preset.name}, ${routers} ${routers === 1 ? 'router' : 'routers'}, ${policy}, ${minutes} min`;
   return `${run}: ${fleet}${wrong === '' ? '' : `, ${wrong}`}`;
 }
 

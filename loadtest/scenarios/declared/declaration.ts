@@ -13,6 +13,8 @@ const declarationSchema = z
     seconds: z.number(),
     seeds: z.array(z.int()).min(1).default([1, 2, 3]),
     scenario: z.record(z.string(), z.json()),
+    /** What is different in the size of production, which takes minutes. */
+    full: z.record(z.string(), z.json()).default({}),
     /** Runs with the same seeds that marks compare it with: by name, what is different in them. */
     beside: z.record(z.string(), z.record(z.string(), z.json())).default({}),
     marks: z.array(markSchema).min(1),

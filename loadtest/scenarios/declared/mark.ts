@@ -13,6 +13,8 @@ const figures = {
   soon: { unit: ' %', of: ({ soon }) => 100 * soon },
   goodput: { unit: '/s', of: ({ goodput }) => goodput },
   hits: { unit: ' %', of: ({ hits }) => 100 * hits },
+  /** Hits as a share of those with caches that never evict: of what is computed then, all is fresh. */
+  oracle: { unit: ' %', of: ({ hits, amplification }) => (100 * hits) / (1 - (1 - hits) / amplification) },
   ttftMean: { unit: ' s', of: ({ ttft }) => ttft.mean },
   ttftP50: { unit: ' s', of: ({ ttft }) => ttft.p50 },
   ttftP95: { unit: ' s', of: ({ ttft }) => ttft.p95 },
