@@ -3,6 +3,7 @@ import { ConfigError } from '#shared/runtime/config-error.ts';
 import { Observer, type Figures } from '#loadtest/record/figures.ts';
 import type { RequestRecord } from '#loadtest/record/request-record.ts';
 import type { RunWatcher } from '#loadtest/record/run-folder.ts';
+import { presets } from '#loadtest/sim/engine/presets.ts';
 import { productPolicy, type Fault, type Scenario } from '#loadtest/virtual/scenario.ts';
 import { floodClient, FloodingClient } from '#loadtest/workload/flood.ts';
 import { Asking } from '#loadtest/workload/generator/asking.ts';
@@ -55,8 +56,15 @@ export async function playOnSockets(scenario: Scenario, options: PlayOptions = {
     );
   if (productPolicy(scenario) === undefined)
     throw new ConfigError(`Policy ${scenario.policy} is a rule of virtual time alone: no router has it.`);
-  await using fleet = await startSocketFleet(scenario, timeScale);
-  await using play = new Play(scenario, { fleet, clock: scaledClock(timeScale), watcher: options.watcher });
+  const { blockTokens, kvTokens } = presets[scenario.preset.name];
+  if (scenario.preset.kvTokens !== kvTokens)
+    throw new ConfigError(
+      `Replicas of ${scenario.preset.name} have ${kvTokens} tokens of cache: kvTokens is virtual time's.`,
+    );
+  // Larger blocks spare virtual time.
+  const real = { ...scenario, preset: { ...scenario.preset, blockTokens } };
+  await using fleet = await startSocketFleet(real, timeScale);
+  await using play = new Play(real, { fleet, clock: scaledClock(timeScale), watcher: options.watcher });
   return await play.run(faults, signal);
 }
 

@@ -27,7 +27,7 @@ export interface BodyStyle {
   readonly model: string;
   readonly answers: (typeof answerOrders)[number];
   /** Texts that many conversations have in common, by id: each is written once. */
-  readonly shared: Map<number, string>;
+  readonly shared: Map<number, Buffer>;
 }
 
 /**
@@ -52,7 +52,7 @@ export class WrittenBody {
 
   /** The body of a turn; the answer to the one before must have been heard. */
   take({ parts, answer }: Turn): Buffer {
-    for (const part of parts.slice(this.#parts)) this.#push(this.#write(part));
+    for (const part of parts.slice(this.#parts)) this.#write(part);
     this.#parts = parts.length;
     return Buffer.concat([...this.#pieces, Buffer.from(`],${this.#order(answer)}}`)]);
   }
@@ -78,46 +78,54 @@ export class WrittenBody {
     return JSON.stringify({ model, stream: true, stream_options: { include_usage: true } }).slice(0, -1);
   }
 
-  #write(part: PromptPart): string {
+  #write(part: PromptPart): void {
     if (part.kind === 'tools') {
       this.#hasTools = true;
+      this.#push(`${this.#head()},"tools":`);
       const { id, tokens } = part;
-      const tools = this.#sharedText(id, () => writeTools({ seed: id, tokens, bytes: bytesOf(part) + messageBytes }));
-      return `${this.#head()},"tools":${tools},"messages":[`;
+      this.#pushShared(id, () => writeTools({ seed: id, tokens, bytes: bytesOf(part) + messageBytes }));
+      this.#push(',"messages":[');
+      return;
     }
-    const begin = this.#pieces.length === 0 ? `${this.#head()},"messages":[` : '';
-    if (this.#isOpen) return this.#writeMessage(part);
-    const comma = this.#messages === 0 ? '' : ',';
-    this.#messages += 1;
-    // That of a system message behind tools is counted in with them.
-    if (part.kind !== 'system' || !this.#hasTools) this.#owed += messageTokens;
-    return begin + comma + this.#writeMessage(part);
+    if (this.#pieces.length === 0) this.#push(`${this.#head()},"messages":[`);
+    if (!this.#isOpen) {
+      if (this.#messages > 0) this.#push(',');
+      this.#messages += 1;
+      // That of a system message behind tools is counted in with them.
+      if (part.kind !== 'system' || !this.#hasTools) this.#owed += messageTokens;
+    }
+    this.#writeMessage(part);
   }
 
-  #writeMessage(part: PromptPart): string {
+  #writeMessage(part: PromptPart): void {
     const { id, kind, tokens } = part;
-    if (kind === 'answer') return `${openingOf('assistant')}${JSON.stringify(this.#heard).slice(1, -1)}${closing}`;
+    if (kind === 'answer')
+      return this.#push(`${openingOf('assistant')}${JSON.stringify(this.#heard).slice(1, -1)}${closing}`);
     const opening = this.#isOpen ? '' : openingOf(kind === 'system' ? 'system' : 'user');
     // The question behind a repository is of the same message.
     this.#isOpen = kind === 'repository';
     const end = this.#isOpen ? '' : closing;
     const order = { seed: id, bytes: bytesOf(part) + messageBytes - opening.length - end.length };
-    if (kind === 'system' || kind === 'repository')
-      return opening + this.#sharedText(id, () => exactText({ ...order, tokens })) + end;
+    if (kind === 'system' || kind === 'repository') {
+      this.#push(opening);
+      this.#pushShared(id, () => exactText({ ...order, tokens }));
+      return this.#push(end);
+    }
     const own = Math.max(1, tokens - this.#owed);
     this.#owed -= tokens - own;
-    return opening + exactText({ ...order, tokens: own }) + end;
+    this.#push(opening + exactText({ ...order, tokens: own }) + end);
   }
 
   #push(text: string): void {
     this.#pieces.push(Buffer.from(text));
   }
 
-  #sharedText(id: number, write: () => string): string {
+  /** The same bytes for all: thousands of conversations have them in common. */
+  #pushShared(id: number, write: () => string): void {
     const { shared } = this.#style;
-    const text = shared.get(id) ?? write();
+    const text = shared.get(id) ?? Buffer.from(write());
     if (shared.size < sharedMax) shared.set(id, text);
-    return text;
+    this.#pieces.push(text);
   }
 }
 
