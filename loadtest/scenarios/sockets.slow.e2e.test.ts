@@ -1,10 +1,16 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { RequestRecord } from '#loadtest/record/request-record.ts';
-import type { Sample } from '#loadtest/record/run-folder.ts';
+import { readRun, type Sample } from '#loadtest/record/run-folder.ts';
 import { scenarioSchema, type Fault } from '#loadtest/virtual/scenario.ts';
 import { simulate } from '#loadtest/virtual/simulate.ts';
+import { endAfterEach } from '#shared/testing/started.ts';
+import { runLoad } from './command/run-load.ts';
 import { gapOf } from './gap.ts';
 import { playOnSockets } from './play-on-sockets.ts';
+
+const started = endAfterEach();
 
 /** A sample of `sockets.ts`, of which `loadtest/report/sockets-beside-virtual.md` keeps whole runs: ten times as fast, and no times. */
 const scenario = scenarioSchema.parse({
@@ -60,6 +66,22 @@ it('processes that die are there again, and the others work on', async () => {
   expect(samples.some(({ inFlight: [one = 0, other = 0] }) => one + other > 0)).toBe(true);
 });
 
+it('a declared scenario is played by processes, and what there is is kept when it is ended', async () => {
+  const folder = await started.folder('fairway-load-');
+  const stop = new AbortController();
+  const terminal = { out: () => {}, progress: () => stop.abort(), signal: stop.signal };
+  expect(await runLoad(`redis-loss --time-scale 0.2 --seed 1 --keep ${folder}`.split(' '), terminal)).toBe(130);
+  const [run = ''] = await readdir(folder);
+  const kept = await readRun(join(folder, run));
+  expect(kept.about).toMatchObject({ mode: 'sockets', command: 'npm run load -- redis-loss --seed 1 --time-scale 0.2' });
+  expect(await firstOf(kept.requests())).toMatchObject({ client: expect.stringContaining('engineer-') });
+});
+
 it('what only virtual time has is refused', async () => {
   await expect(playOnSockets({ ...scenario, policy: 'kubeai' })).rejects.toThrow('a rule of virtual time alone');
 });
+
+async function firstOf<Value>(values: AsyncIterable<Value>): Promise<Value | undefined> {
+  for await (const value of values) return value;
+  return undefined;
+}

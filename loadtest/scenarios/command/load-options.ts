@@ -3,6 +3,7 @@ import { ConfigError } from '#shared/runtime/config-error.ts';
 
 const flags = {
   virtual: { type: 'boolean' },
+  'time-scale': { type: 'string' },
   seed: { type: 'string' },
   seeds: { type: 'string' },
   policy: { type: 'string' },
@@ -16,8 +17,10 @@ const flags = {
 } as const;
 
 /** What `npm run load -- --help` prints above the scenarios. */
-export const usage = `npm run load -- SCENARIO --virtual [options]
-  --virtual            in virtual time: the router's own brain, everything around it simulated
+export const usage = `npm run load -- SCENARIO [--virtual] [options]
+                       with processes of this machine: routers, Valkey, simulated model servers; as long as it says
+  --virtual            in virtual time: the router's own brain, everything around it simulated; an hour in seconds
+  --time-scale X       of processes: 0.1 is ten times as fast, where the machine keeps up
   --seeds 1,2 or 1-6   in place of the scenario's; 1 to 20 are for tuning, 101 to 112 for reporting (--seed N: one)
   --policy NAME        another rule than the scenario's
   --routers N          as many routers
@@ -31,7 +34,8 @@ Ends with 0 if all marks hold, 1 if not, 2 if it could not be understood.`;
 export interface LoadOptions {
   /** Undefined: which scenarios there are. */
   readonly scenario: string | undefined;
-  readonly isVirtual: boolean;
+  /** Of real processes: 0.1 is ten times as fast. Undefined: in virtual time. */
+  readonly timeScale: number | undefined;
   readonly seeds: readonly number[] | undefined;
   /** Members of the scenario that are to be others. */
   readonly changes: object;
@@ -50,10 +54,25 @@ export function readLoadOptions(args: readonly string[]): LoadOptions {
     throw new ConfigError(`One scenario at a time: ${positionals.join(', ')} are ${positionals.length}.`);
   const { policy, routers, trace, speed, seed, seeds = seed, scale = '1', keep, help } = values;
   if (speed !== undefined && trace === undefined) throw new ConfigError('--speed is that of a --trace.');
-  const again = { policy, routers, trace, speed, scale: values.scale, full: values.full };
+  const isVirtual = values.virtual === true;
+  const { 'time-scale': timeScale } = values;
+  if (isVirtual && timeScale !== undefined)
+    throw new ConfigError('--time-scale is that of processes, not of --virtual.');
+  if (timeScale !== undefined && !(Number(timeScale) >= 0.01 && Number(timeScale) <= 10))
+    throw new ConfigError(`--time-scale takes numbers from 0.01 to 10, not "${timeScale}".`);
+  const again = {
+    virtual: values.virtual,
+    'time-scale': timeScale,
+    policy,
+    routers,
+    trace,
+    speed,
+    scale: values.scale,
+    full: values.full,
+  };
   return {
     scenario: help === true ? undefined : scenario,
-    isVirtual: values.virtual === true,
+    timeScale: isVirtual ? undefined : Number(timeScale ?? '1'),
     seeds: seeds === undefined ? undefined : readSeeds(seeds),
     changes: {
       ...(policy !== undefined && { policy }),
@@ -71,7 +90,7 @@ export function readLoadOptions(args: readonly string[]): LoadOptions {
 
 /** The command that repeats one seed of what was asked for. */
 export function repeats({ scenario, again }: LoadOptions, seed: number): string {
-  return `npm run load -- ${scenario} --virtual --seed ${seed}${again}`;
+  return `npm run load -- ${scenario} --seed ${seed}${again}`;
 }
 
 function parsed(args: readonly string[]) {

@@ -29,7 +29,10 @@ it('alone it says which scenarios there are', async () => {
 it.each([
   ['clam --virtual', /no scenario "clam".*calm/s],
   ['calm --vitrual', /vitrual/],
-  ['calm', /npm run load -- calm --virtual/],
+  ['rollout', /A rollout is simulated in virtual time alone/],
+  ['calm --policy kubeai', /kubeai is a rule of virtual time alone/],
+  ['calm --virtual --time-scale 0.1', /--time-scale is that of processes/],
+  ['calm --time-scale fast', /--time-scale takes numbers/],
   ['calm flood --virtual', /One scenario at a time/],
   ['calm --virtual --seeds 3-1', /3-1 ends before it begins/],
   ['calm --virtual --routers none', /--routers takes whole numbers/],
@@ -55,7 +58,7 @@ it.each(isWhole ? ['redis-loss', 'calm', 'overload', 'replica-death', 'slow-repl
     expect(runs.length).toBeGreaterThan(1);
     for (const run of runs) {
       const { about, figures } = await readRun(join(folder, run));
-      expect(about.command).toBe(`npm run load -- ${scenario} --virtual --seed 1`);
+      expect(about.command).toBe(`npm run load -- ${scenario} --seed 1 --virtual`);
       expect(figures?.requestsPerSecond).toBeGreaterThan(1);
     }
   },

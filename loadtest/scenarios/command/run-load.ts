@@ -4,7 +4,7 @@ import { readDeclarations, runsOf, type Declaration } from '../declared/declarat
 import { keptName } from '../declared/kept-name.ts';
 import { judge } from '../declared/mark.ts';
 import { readLoadOptions, repeats, usage, type LoadOptions } from './load-options.ts';
-import { playVirtual, type Watched } from './play-virtual.ts';
+import { playRun, type Watched } from './play-run.ts';
 import { scaled } from './scaled.ts';
 import { lineOfScenario, listOf, verdict } from './text.ts';
 
@@ -31,6 +31,10 @@ export async function runLoad(args: readonly string[], terminal: Terminal): Prom
   }
 }
 
+function doubted({ doubts }: Figures): string {
+  return doubts === undefined ? '' : ` · NOT VALID: ${doubts.join('; ')}`;
+}
+
 /** @throws ConfigError that says which there are */
 function named(name: string, declarations: readonly Declaration[]): Declaration {
   const found = declarations.find((one) => one.name === name);
@@ -41,19 +45,18 @@ function named(name: string, declarations: readonly Declaration[]): Declaration 
 /** Each seed with the scenario and with what runs beside it, then the marks. */
 async function play(declaration: Declaration, options: LoadOptions, terminal: Terminal): Promise<number> {
   const { name, shows, marks, full } = declaration;
-  const { isVirtual, isFull, scale, changes, keep, seeds = declaration.seeds } = options;
-  if (!isVirtual) throw new ConfigError(`Declared scenarios run in virtual time: npm run load -- ${name} --virtual`);
+  const { timeScale, isFull, scale, changes, keep, seeds = declaration.seeds } = options;
   const asked = { ...(isFull && full), ...changes };
   const runs = Object.entries(runsOf(declaration, asked)).map(([run, one]) => [run, scaled(one, scale)] as const);
   if (runs.some(([, { workload }]) => workload.kind === 'trace' && workload.file === ''))
-    throw new ConfigError(`Which trace? npm run load -- ${name} --virtual --trace FILE`);
+    throw new ConfigError(`Which trace? npm run load -- ${name} --trace FILE`);
   terminal.out(`${shows}\n${runs.map(([run, scenario]) => lineOfScenario(run, scenario)).join('\n')}\n\n`);
   const figures: Record<string, Figures[]> = {};
   for (const seed of seeds)
     for (const [run, scenario] of runs) {
-      const about = { name: keptName(name, run, seed), keep, command: repeats(options, seed) };
-      const came = await playVirtual({ ...scenario, seed }, about, terminal);
-      if (came !== undefined) terminal.out(`${run}, seed ${seed}: ${lineOf(came)}\n`);
+      const about = { name: keptName(name, run, seed), keep, command: repeats(options, seed), timeScale };
+      const came = await playRun({ ...scenario, seed }, about, terminal);
+      if (came !== undefined) terminal.out(`${run}, seed ${seed}: ${lineOf(came)}${doubted(came)}\n`);
       if (terminal.signal.aborted) return exit.interrupted;
       if (came !== undefined) (figures[run] ??= []).push(came);
     }

@@ -5,6 +5,7 @@ import { RunFolder, type Sample } from '#loadtest/record/run-folder.ts';
 import type { RequestRecord } from '#loadtest/record/request-record.ts';
 import type { Scenario } from '#loadtest/virtual/scenario.ts';
 import { simulate } from '#loadtest/virtual/simulate.ts';
+import { playOnSockets } from '../play-on-sockets.ts';
 
 const minute = 60_000;
 
@@ -15,27 +16,41 @@ export interface Watched {
   readonly signal: AbortSignal;
 }
 
-/** Plays a scenario in virtual time, and keeps it in `keep` if that is a folder. Undefined if it was ended in its warm-up. */
-export async function playVirtual(
+/** A run as it is kept and repeated. */
+export interface RunPlace {
+  readonly name: string;
+  /** A folder for runs, if it is to be kept. */
+  readonly keep: string | undefined;
+  readonly command: string;
+  /** Of real processes: 0.1 is ten times as fast. Undefined in virtual time. */
+  readonly timeScale: number | undefined;
+}
+
+/** Plays a scenario. Undefined if it was ended in its warm-up. @throws ConfigError for what sockets do not have */
+export async function playRun(
   scenario: Scenario,
-  { name, keep, command }: { name: string; keep: string | undefined; command: string },
+  { name, keep, command, timeScale }: RunPlace,
   { progress, signal }: Watched,
 ): Promise<Figures | undefined> {
   const { minutes, warmUpMinutes } = scenario;
-  const about = await aboutRun({ name, mode: 'virtual', scenario, command });
+  const about = await aboutRun({ name, mode: timeScale === undefined ? 'virtual' : 'sockets', scenario, command });
   await using kept = keep === undefined ? undefined : await RunFolder.create(join(keep, name), about);
   let sampledAt = 0;
   const watcher = {
     request: (record: RequestRecord) => kept?.request(record),
     sample: (sample: Sample) => {
       kept?.sample(sample);
+      const minutesDone = Math.floor(sample.at / minute);
+      if (minutesDone > Math.floor(sampledAt / minute)) progress(`${name}: ${minutesDone} of ${minutes} minutes`);
       sampledAt = sample.at;
-      if (sampledAt % minute === 0) progress(`${name}: ${sampledAt / minute} of ${minutes} minutes`);
     },
   };
-  const figures = await simulate(scenario, watcher, signal);
+  const figures =
+    timeScale === undefined
+      ? await simulate(scenario, watcher, signal)
+      : (await playOnSockets(scenario, { timeScale, watcher, signal }))?.figures;
   progress('');
-  if (sampledAt <= warmUpMinutes * minute) return undefined;
+  if (figures === undefined || sampledAt <= warmUpMinutes * minute) return undefined;
   await kept?.ended(figures);
   return figures;
 }
