@@ -10,7 +10,9 @@ import { Asking } from '#loadtest/workload/generator/asking.ts';
 import { Client } from '#loadtest/workload/generator/client.ts';
 import { lateMsMax, StrainGauge, useOf, type Strain } from '#loadtest/workload/generator/strain.ts';
 import { openWorkload } from '#loadtest/workload/workload.ts';
-import { engineerHeader, model, startSocketFleet, type SocketFault, type SocketFleet } from './socket-fleet.ts';
+import type { Fleet, SocketFault } from './fleet.ts';
+import { engineerHeader, startSocketFleet } from './socket-fleet.ts';
+import { StackFleet } from './stack-fleet.ts';
 
 /** What a run on sockets comes to. */
 export interface Played {
@@ -36,6 +38,8 @@ const sampleMs = 10_000;
 export interface PlayOptions {
   /** Time goes as on the clock, or 1 / `timeScale` times as fast. */
   readonly timeScale?: number;
+  /** A stack that runs, as `npm run dev -- --json FILE` wrote it; else a fleet of its own is started. */
+  readonly stack?: string | undefined;
   /** Hears of the run while it goes on. */
   readonly watcher?: RunWatcher;
   /** Ends it early. */
@@ -63,7 +67,8 @@ export async function playOnSockets(scenario: Scenario, options: PlayOptions = {
     );
   // Larger blocks spare virtual time.
   const real = { ...scenario, preset: { ...scenario.preset, blockTokens } };
-  await using fleet = await startSocketFleet(real, timeScale);
+  await using fleet =
+    options.stack === undefined ? await startSocketFleet(real, timeScale) : await StackFleet.of(options.stack, real);
   await using play = new Play(real, { fleet, clock: scaledClock(timeScale), watcher: options.watcher });
   return await play.run(faults, signal);
 }
@@ -85,7 +90,7 @@ function isOnSockets(fault: Fault): fault is SocketFault | FloodFault {
 
 class Play implements AsyncDisposable {
   readonly #scenario: Scenario;
-  readonly #fleet: SocketFleet;
+  readonly #fleet: Fleet;
   readonly #clock: Clock;
   readonly #watcher: RunWatcher | undefined;
   readonly #over = new AbortController();
@@ -93,7 +98,7 @@ class Play implements AsyncDisposable {
   readonly #observer: Observer;
   readonly #asking: Asking;
 
-  constructor(scenario: Scenario, parts: { fleet: SocketFleet; clock: Clock; watcher: RunWatcher | undefined }) {
+  constructor(scenario: Scenario, parts: { fleet: Fleet; clock: Clock; watcher: RunWatcher | undefined }) {
     const { fleet, clock } = parts;
     this.#scenario = scenario;
     this.#fleet = fleet;
@@ -105,7 +110,7 @@ class Play implements AsyncDisposable {
     this.#asking = new Asking({
       client: this.#client,
       clock,
-      style: { model, answers: 'sim', shared: new Map() },
+      style: { model: fleet.model, answers: 'sim', shared: new Map() },
       headers: { [engineerHeader]: '{client}', ...(scenario.sessionHeader && { 'x-session-id': '{session}' }) },
       observer: { asked: (inFlight) => this.#observer.asked(inFlight), add: (record) => this.#seen(record) },
       signal,
@@ -121,7 +126,7 @@ class Play implements AsyncDisposable {
     await goOn(warmUpMinutes * minute);
     if (signal.aborted) return this.#end(work);
     gauge.begin();
-    this.#fleet.begin();
+    await this.#fleet.begin();
     await goOn((minutes - warmUpMinutes) * minute);
     const figures = this.#observer.figures(this.#clock.monotonic());
     const strain = { client: gauge.read(), ...(await this.#fleet.strain()) };

@@ -10,13 +10,15 @@ import { accessDocument, poolDocument, replicaAt } from '#shared/testing/documen
 import type { ChildServer } from '#shared/testing/child-server.ts';
 import { startRedisServer } from '#shared/testing/redis-server.ts';
 import { startBalancer } from '#loadtest/stack/balancer.ts';
-import type { Fault, Scenario } from '#loadtest/virtual/scenario.ts';
+import type { Scenario } from '#loadtest/virtual/scenario.ts';
 import type { Strain } from '#loadtest/workload/generator/strain.ts';
 import { routerNodeFlags } from '../../router/admit/node-flags.ts';
+import type { Fleet, SocketFault } from './fleet.ts';
 import { Forked } from './forked.ts';
+import { requestsAt, slowDown } from './replica-calls.ts';
 
 /** The name that requests call the model by. */
-export const model = 'simulated';
+const model = 'simulated';
 
 /** What tells people with the same token apart. */
 export const engineerHeader = 'x-engineer';
@@ -24,9 +26,10 @@ export const engineerHeader = 'x-engineer';
 const upstreamKey = 'sk-upstream';
 
 /** Routers, replicas and Valkey of a scenario, each a process; no control plane. */
-export class SocketFleet implements AsyncDisposable {
+export class SocketFleet implements Fleet {
   readonly url: string;
   readonly token: string;
+  readonly model = model;
   readonly #parts: FleetParts;
 
   constructor(place: { url: string; token: string }, parts: FleetParts) {
@@ -35,28 +38,28 @@ export class SocketFleet implements AsyncDisposable {
     this.#parts = parts;
   }
 
-  /** What was before does not count. */
-  begin(): void {
+  async begin(): Promise<void> {
     for (const one of [...this.#parts.routers, ...this.#parts.replicas]) one.begin();
   }
 
-  /** Of those that are there. */
   async strain(): Promise<{ readonly routers: readonly Strain[]; readonly replicas: readonly Strain[] }> {
     const { routers, replicas } = this.#parts;
     return { routers: await strainsOf(routers), replicas: await strainsOf(replicas) };
   }
 
-  /** Requests that each replica has, its queue included, as its metrics say; 0 of one that does not answer. */
   async inFlight(): Promise<number[]> {
-    return Promise.all(this.#parts.replicaPorts.map(requestsAt));
+    return Promise.all(this.#parts.replicaPorts.map((port) => requestsAt(urlOf(port))));
   }
 
-  /** Something goes wrong, and is over when this resolves. `wait` lasts seconds of the scenario. */
   async suffer(fault: SocketFault, wait: (seconds: number) => Promise<void>): Promise<void> {
     const { replicas, routers, redis, replicaPorts } = this.#parts;
     switch (fault.kind) {
       case 'slow':
-        await Promise.all(replicaPorts.slice(0, fault.replicas).map((port) => slowDown(port, fault.factor)));
+        await Promise.all(
+          replicaPorts
+            .slice(0, fault.replicas)
+            .map((port) => slowDown(urlOf(port), { key: upstreamKey, factor: fault.factor })),
+        );
         return;
       case 'kill-replica':
       case 'kill-router': {
@@ -90,9 +93,6 @@ interface FleetParts {
   readonly redis: ChildServer;
   readonly stack: AsyncDisposableStack;
 }
-
-/** What can go wrong with processes; replicas that come and go by plan need a control plane. */
-export type SocketFault = Extract<Fault, { kind: 'slow' | 'kill-replica' | 'kill-router' | 'pause-router' | 'redis' }>;
 
 /** Starts it. `timeScale`: 0.1 makes the replicas ten times as fast. */
 export async function startSocketFleet(scenario: Scenario, timeScale: number): Promise<SocketFleet> {
@@ -136,24 +136,8 @@ async function strainsOf(all: readonly Forked[]): Promise<readonly Strain[]> {
   return (await Promise.all(all.map((one) => one.strain()))).filter((strain) => strain !== undefined);
 }
 
-async function slowDown(port: number, factor: number): Promise<void> {
-  const { ok, status } = await fetch(`http://127.0.0.1:${port}/fairway/faults`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${upstreamKey}` },
-    body: JSON.stringify({ faults: [{ kind: 'slow', factor }] }),
-  });
-  if (!ok) throw new Error(`a replica was not to be slowed down: it answered ${status}`);
-}
-
-async function requestsAt(port: number): Promise<number> {
-  const text = await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(2000) }).then(
-    (response) => response.text(),
-    () => '',
-  );
-  const [running, waiting] = ['running', 'waiting'].map((what) =>
-    Number(new RegExp(`^vllm:num_requests_${what}\\{[^}]*\\} (\\S+)`, 'm').exec(text)?.[1]),
-  );
-  return (running || 0) + (waiting || 0);
+function urlOf(port: number): string {
+  return `http://127.0.0.1:${port}`;
 }
 
 function startReplica({ preset }: Scenario, { port, timeScale }: { port: number; timeScale: number }): Promise<Forked> {

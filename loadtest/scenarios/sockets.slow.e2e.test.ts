@@ -73,7 +73,10 @@ it('a declared scenario is played by processes, and what there is is kept when i
   expect(await runLoad(`redis-loss --time-scale 0.2 --seed 1 --keep ${folder}`.split(' '), terminal)).toBe(130);
   const [run = ''] = await readdir(folder);
   const kept = await readRun(join(folder, run));
-  expect(kept.about).toMatchObject({ mode: 'sockets', command: 'npm run load -- redis-loss --seed 1 --time-scale 0.2' });
+  expect(kept.about).toMatchObject({
+    mode: 'sockets',
+    command: 'npm run load -- redis-loss --seed 1 --time-scale 0.2',
+  });
   expect(await firstOf(kept.requests())).toMatchObject({ client: expect.stringContaining('engineer-') });
 });
 

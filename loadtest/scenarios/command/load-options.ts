@@ -4,6 +4,7 @@ import { ConfigError } from '#shared/runtime/config-error.ts';
 const flags = {
   virtual: { type: 'boolean' },
   'time-scale': { type: 'string' },
+  stack: { type: 'string' },
   seed: { type: 'string' },
   seeds: { type: 'string' },
   policy: { type: 'string' },
@@ -20,6 +21,7 @@ const flags = {
 export const usage = `npm run load -- SCENARIO [--virtual] [options]
                        with processes of this machine: routers, Valkey, simulated model servers; as long as it says
   --virtual            in virtual time: the router's own brain, everything around it simulated; an hour in seconds
+  --stack FILE         those of the stack that npm run dev -- --json FILE runs, in place of some of its own
   --time-scale X       of processes: 0.1 is ten times as fast, where the machine keeps up
   --seeds 1,2 or 1-6   in place of the scenario's; 1 to 20 are for tuning, 101 to 112 for reporting (--seed N: one)
   --policy NAME        another rule than the scenario's
@@ -36,6 +38,8 @@ export interface LoadOptions {
   readonly scenario: string | undefined;
   /** Of real processes: 0.1 is ten times as fast. Undefined: in virtual time. */
   readonly timeScale: number | undefined;
+  /** What a stack that runs has written of itself. */
+  readonly stack: string | undefined;
   readonly seeds: readonly number[] | undefined;
   /** Members of the scenario that are to be others. */
   readonly changes: object;
@@ -55,9 +59,9 @@ export function readLoadOptions(args: readonly string[]): LoadOptions {
   const { policy, routers, trace, speed, seed, seeds = seed, scale = '1', keep, help } = values;
   if (speed !== undefined && trace === undefined) throw new ConfigError('--speed is that of a --trace.');
   const isVirtual = values.virtual === true;
-  const { 'time-scale': timeScale } = values;
-  if (isVirtual && timeScale !== undefined)
-    throw new ConfigError('--time-scale is that of processes, not of --virtual.');
+  const { 'time-scale': timeScale, stack } = values;
+  if (isVirtual && (timeScale ?? stack) !== undefined)
+    throw new ConfigError('--time-scale and --stack are of processes, not of --virtual.');
   if (timeScale !== undefined && !(Number(timeScale) >= 0.01 && Number(timeScale) <= 10))
     throw new ConfigError(`--time-scale takes numbers from 0.01 to 10, not "${timeScale}".`);
   const again = {
@@ -72,6 +76,7 @@ export function readLoadOptions(args: readonly string[]): LoadOptions {
   };
   return {
     scenario: help === true ? undefined : scenario,
+    stack,
     timeScale: isVirtual ? undefined : Number(timeScale ?? '1'),
     seeds: seeds === undefined ? undefined : readSeeds(seeds),
     changes: {

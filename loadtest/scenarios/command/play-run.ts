@@ -24,12 +24,13 @@ export interface RunPlace {
   readonly command: string;
   /** Of real processes: 0.1 is ten times as fast. Undefined in virtual time. */
   readonly timeScale: number | undefined;
+  readonly stack: string | undefined;
 }
 
 /** Plays a scenario. Undefined if it was ended in its warm-up. @throws ConfigError for what sockets do not have */
 export async function playRun(
   scenario: Scenario,
-  { name, keep, command, timeScale }: RunPlace,
+  { name, keep, command, timeScale, stack }: RunPlace,
   { progress, signal }: Watched,
 ): Promise<Figures | undefined> {
   const { minutes, warmUpMinutes } = scenario;
@@ -48,7 +49,7 @@ export async function playRun(
   const figures =
     timeScale === undefined
       ? await simulate(scenario, watcher, signal)
-      : (await playOnSockets(scenario, { timeScale, watcher, signal }))?.figures;
+      : (await playOnSockets(scenario, { timeScale, stack, watcher, signal }))?.figures;
   progress('');
   if (figures === undefined || sampledAt <= warmUpMinutes * minute) return undefined;
   await kept?.ended(figures);

@@ -45,7 +45,7 @@ function named(name: string, declarations: readonly Declaration[]): Declaration 
 /** Each seed with the scenario and with what runs beside it, then the marks. */
 async function play(declaration: Declaration, options: LoadOptions, terminal: Terminal): Promise<number> {
   const { name, shows, marks, full } = declaration;
-  const { timeScale, isFull, scale, changes, keep, seeds = declaration.seeds } = options;
+  const { timeScale, stack, isFull, scale, changes, keep, seeds = declaration.seeds } = options;
   const asked = { ...(isFull && full), ...changes };
   const runs = Object.entries(runsOf(declaration, asked)).map(([run, one]) => [run, scaled(one, scale)] as const);
   if (runs.some(([, { workload }]) => workload.kind === 'trace' && workload.file === ''))
@@ -54,7 +54,7 @@ async function play(declaration: Declaration, options: LoadOptions, terminal: Te
   const figures: Record<string, Figures[]> = {};
   for (const seed of seeds)
     for (const [run, scenario] of runs) {
-      const about = { name: keptName(name, run, seed), keep, command: repeats(options, seed), timeScale };
+      const about = { name: keptName(name, run, seed), keep, command: repeats(options, seed), timeScale, stack };
       const came = await playRun({ ...scenario, seed }, about, terminal);
       if (came !== undefined) terminal.out(`${run}, seed ${seed}: ${lineOf(came)}${doubted(came)}\n`);
       if (terminal.signal.aborted) return exit.interrupted;

@@ -72,7 +72,8 @@ async function pidOf(named: string): Promise<number> {
   throw new ConfigError(`--pids: "${named}" is neither a process id nor a file that holds one.`);
 }
 
-async function treeRssBytes(pid: number): Promise<number> {
+/** What is resident of a process and all that descend from it; 0 of one that is not there. */
+export async function treeRssBytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
   const theirs = await Promise.all(pidsOf(children).map(treeRssBytes));
