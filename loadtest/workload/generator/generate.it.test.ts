@@ -198,6 +198,11 @@ it.each<{ why: string; args: readonly string[]; says: RegExp }>([
   { why: 'a wrong key', args: ['--token', 'wrong'], says: /401: it does not know this API key/ },
   { why: 'an unknown model', args: ['--token', 'right', '--model', 'large'], says: /no model "large"\. It has: small/ },
   { why: 'a process that is none', args: ['--token', 'right', '--pids', '/nobody'], says: /"\/nobody" is neither/ },
+  {
+    why: 'a trace that is not there',
+    args: ['--token', 'right', '--workload', '{"kind":"trace","file":"nowhere.jsonl"}'],
+    says: /nowhere\.jsonl/,
+  },
 ])('says what to do about $why', async ({ args, says }) => {
   const server = await started.use(SmallServer.start((response) => answer(response), 'right'));
   const options = readLoadOptions(['--url', server.url, ...args], {});

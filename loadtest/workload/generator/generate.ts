@@ -3,7 +3,7 @@ import { pause, systemClock } from '#shared/runtime/clock.ts';
 import { aboutRun, shellLine } from '#loadtest/record/about-run.ts';
 import { Observer, type Figures } from '#loadtest/record/figures.ts';
 import { readRun, RunFolder } from '#loadtest/record/run-folder.ts';
-import { workloadName } from '../workload.ts';
+import { openWorkload, workloadName } from '../workload.ts';
 import { AskerProcess, type Seen } from './asker-process.ts';
 import type { LoadOptions } from './options.ts';
 import { Progress, type Screen } from './progress.ts';
@@ -28,14 +28,17 @@ export interface Generated {
 }
 
 /**
- * Plays engineers against a URL and keeps what they saw. It ends when its time is over, or when the signal aborts: what was
- * seen until then is figured out and kept all the same. @throws ConfigError when the target cannot be asked at all
+ * Plays a workload against a URL and keeps what they saw. It ends when its time is over, or when the signal aborts: what was
+ * seen until then is figured out and kept all the same.
+ * @throws ConfigError when the target cannot be asked at all, and what the workload's first arrival does
  */
 export async function generate(
   options: LoadOptions,
   { signal, screen }: { signal: AbortSignal; screen: Screen },
 ): Promise<Generated> {
   const model = await checkTarget(options, signal);
+  // A file that cannot be read is told here, and not by each process that asks.
+  for await (const _first of openWorkload(options).arrivals) break;
   const watched = await WatchedProcesses.of(options.pids);
   const { token: _token, keep, pids: _pids, again, ...told } = options;
   const name = `${new URL(options.url).host}, ${workloadName(options)}, seed ${options.seed}`;
