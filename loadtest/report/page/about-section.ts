@@ -60,6 +60,10 @@ function comparedTable(contenders: readonly Contender[]): Table {
       ),
       row('imitates', (about) => preset(about).imitates ?? '–'),
       row('engineers', ({ scenario }) => `${scenario['engineers'] ?? '–'}`),
+      row('what is asked', ({ scenario }) =>
+        scenario['workload'] === undefined ? '–' : JSON.stringify(scenario['workload']),
+      ),
+      row('faults', ({ scenario }) => (isEmpty(scenario['faults']) ? 'none' : JSON.stringify(scenario['faults']))),
       row('minutes', ({ scenario }) => `${scenario.minutes}, of which ${scenario.warmUpMinutes} are warm-up`),
       row('seeds', (_, { runs }) => runs.map(seedOf).join(', ')),
       row('state', (_, { runs }) => (runs.some(({ brokenOff }) => brokenOff) ? 'broken off' : 'whole')),
@@ -67,4 +71,8 @@ function comparedTable(contenders: readonly Contender[]): Table {
       row('started', ({ startedAt }) => startedAt),
     ],
   };
+}
+
+function isEmpty(faults: unknown): boolean {
+  return faults === undefined || (Array.isArray(faults) && faults.length === 0);
 }

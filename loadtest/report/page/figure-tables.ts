@@ -7,6 +7,8 @@ interface Row {
   readonly name: string;
   readonly value: (figures: Figures) => number;
   readonly text?: (value: number) => string;
+  /** Shown only where there are any. */
+  readonly rare?: true;
 }
 
 const rows: readonly Row[] = [
@@ -28,7 +30,8 @@ const rows: readonly Row[] = [
   { name: 'Most requests in flight', value: (one) => one.inFlightMax },
   { name: 'Tries refused', value: (one) => one.refused },
   { name: 'Tries broken off', value: (one) => one.broken },
-  { name: 'Never sent: the sender was full', value: (one) => one.unsent ?? Number.NaN },
+  { name: 'Never sent: the sender was full', value: (one) => one.unsent ?? 0, rare: true },
+  { name: 'Cut off by the end of the run', value: (one) => one.unfinished ?? 0, rare: true },
   { name: 'Sent late p99, ms', value: (one) => one.lateMs?.p99 ?? Number.NaN },
   { name: 'CPU of what was asked, s', value: (one) => one.target?.cpuSeconds ?? Number.NaN },
   { name: 'Memory of what was asked, most, MB', value: (one) => (one.target?.rssMaxBytes ?? Number.NaN) / 1e6 },
@@ -37,7 +40,12 @@ const rows: readonly Row[] = [
 /** What runs came to, side by side, and as ratios to the first. What none of them knows is left out. */
 export function figuresSection(contenders: readonly Contender[]): Section {
   const [first, ...others] = contenders;
-  const known = rows.filter(({ value }) => contenders.some((one) => !Number.isNaN(overSeeds(one, value).middle)));
+  const known = rows.filter(({ value, rare = false }) =>
+    contenders.some((one) => {
+      const { most } = overSeeds(one, value);
+      return rare ? most > 0 : !Number.isNaN(most);
+    }),
+  );
   return {
     title: 'Figures',
     says: [

@@ -28,10 +28,15 @@ if (positionals.length === 0)
 
 const runs: RunSeen[] = [];
 for (const folder of positionals) runs.push(await seeRun(await readRun(folder)));
-const [gpus, price] = [Number(values.gpus), Number(values['gpu-price'] ?? 0)];
+const [gpus, price] = [
+  Number(values.gpus),
+  values['gpu-price'] === undefined ? undefined : Number(values['gpu-price']),
+];
+if (!(gpus > 0) || !((price ?? 1) > 0))
+  throw new Error('--gpu-price is US dollars an hour, and --gpus a number: both are above 0.');
 const page = buildPage(runs, {
   command: shellLine(process.argv),
-  ...(price > 0 && { gpuPrice: { gpus, perHour: gpus * price, source: 'as given' } }),
+  ...(price !== undefined && { gpuPrice: { gpus, perHour: gpus * price, source: 'as given' } }),
   ...(values.needed !== undefined && { needed: await readNeeded(values.needed) }),
 });
 const plots = join(values.out, 'plots');

@@ -16,6 +16,27 @@ it('groups runs by everything but their seed, and tells commits apart', async ()
   ]);
 });
 
+it('leaves out of names what they have in common at the end, but for the last word', async () => {
+  const named = async (...names: string[]): Promise<string[]> => {
+    const runs = names.map((name) => seenRun({ about: { name }, scenario: { policy: name } }));
+    return contendersOf(await Promise.all(runs)).map(({ label }) => label);
+  };
+  expect(await named('a, 4 routers, 9 engineers, seed 1', 'b, 9 engineers, seed 1')).toEqual(['a, 4 routers', 'b']);
+  expect(await named('a, x, seed 1', 'x, seed 1')).toEqual(['a, x', 'x']);
+  expect(await named('a, x, seed 1')).toEqual(['a, x']);
+});
+
+it('pairs rounds of one seed in their order', async () => {
+  const round = async (promptTokens: number): Promise<Contender['runs'][0]> =>
+    seenRun({ requests: [{ ...answer, promptTokens }] });
+  const [base, other]: Contender[] = [
+    { label: 'a', runs: [await round(100), await round(1000)] },
+    { label: 'b', runs: [await round(200), await round(4000), await round(7)] },
+  ];
+  const ratio = base && other && ratioTo(base, other, ({ meanContext }) => meanContext);
+  expect([ratio?.least, ratio?.most]).toEqual([2, 4]);
+});
+
 it('takes ratios seed by seed, as geometric means', async () => {
   const context = async (seed: number, promptTokens: number): Promise<Contender['runs'][0]> =>
     seenRun({ scenario: { seed }, requests: [{ ...answer, promptTokens }] });

@@ -26,20 +26,23 @@ export function contendersOf(runs: readonly RunSeen[]): Contender[] {
     if (group === undefined) groups.set(key, [run]);
     else group.push(run);
   }
-  const all = [...groups.values()].map((group) => {
-    group.sort((one, other) => seedOf(one) - seedOf(other));
-    return { label: labelOf(group), runs: group };
+  const all = [...groups.values()];
+  for (const group of all) group.sort((one, other) => seedOf(one) - seedOf(other));
+  const names = withoutCommonEnd(all.map(([{ about }]) => about.name.replace(/[\s,;·-]*seed \d+$/, '')));
+  return all.map((group, at) => {
+    const name = names[at] ?? '';
+    const isTaken = names.indexOf(name) !== names.lastIndexOf(name);
+    return { label: isTaken ? `${name} (${group[0].about.commit})` : name, runs: group };
   });
-  const isTaken = (label: string): boolean => all.filter((one) => one.label === label).length > 1;
-  return all.map(({ label, runs: [first, ...rest] }) => ({
-    label: isTaken(label) ? `${label} (${first.about.commit})` : label,
-    runs: [first, ...rest],
-  }));
 }
 
-/** A run's name says its seed at the end; several seeds have the rest in common. */
-function labelOf([{ about }]: readonly [RunSeen, ...RunSeen[]]): string {
-  return about.name.replace(/[\s,;·-]*seed \d+$/, '');
+/** What all names end with, after a comma, tells nobody apart. */
+function withoutCommonEnd(names: readonly string[]): string[] {
+  const parts = names.map((name) => name.split(', '));
+  const [first = [], ...others] = parts;
+  while (others.length > 0 && parts.every((some) => some.length > 1 && some.at(-1) === first.at(-1)))
+    for (const some of parts) some.pop();
+  return parts.map((some) => some.join(', '));
 }
 
 /** What a run of this seed is called, and paired by. */
@@ -61,8 +64,10 @@ export function ratioTo(
   other: Contender,
   value: (figures: Figures, run: RunSeen) => number,
 ): OverSeeds | undefined {
-  const ratios = other.runs.flatMap((run) => {
-    const pair = base.runs.find((one) => seedOf(one) === seedOf(run));
+  const ratios = other.runs.flatMap((run, at) => {
+    // A seed may have been run in several rounds.
+    const round = other.runs.slice(0, at).filter((one) => seedOf(one) === seedOf(run)).length;
+    const pair = base.runs.filter((one) => seedOf(one) === seedOf(run))[round];
     return pair === undefined ? [] : [value(run.figures, run) / value(pair.figures, pair)];
   });
   return ratios.length === 0 ? undefined : spread(ratios, geometricMean);
