@@ -79,7 +79,9 @@ function savingSentence(first: Contender, other: Contender, priceOf: PriceOf): s
   const [run] = first.runs;
   const { replicas: asked = run.replicas.length } = run.about.scenario;
   const fleetMonth = asked * (priceOf(run)?.perHour ?? Number.NaN) * hoursPerMonth;
-  const saved = percent(1 - 1 / ratio.middle);
+  const share = (times: number): number => 1 - 1 / times;
+  const { middle, least, most } = ratio;
+  const saved = spreadText({ middle: share(middle), least: share(least), most: share(most) }, percent);
   const simulated = [first, other].some((one) => one.runs.some(({ about }) => about.mode === 'virtual'));
   return [
     ratio.middle >= 1
