@@ -15,13 +15,14 @@ export type Seen = Extract<FromAsker, { kind: 'seen' }>;
 /** A process that asks. It ends when we do, however we do. */
 export class AskerProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
-  /** Resolves when it is gone, called for or not. */
+  /** Resolves when it is gone, called for or not, and all that it said was heard. */
   readonly ended: Promise<unknown>;
   #strain: Strain | undefined;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
-    this.ended = once(child, 'exit');
+    // It may be gone before all that it has said is read.
+    this.ended = Promise.all([once(child, 'exit'), once(child, 'disconnect')]);
   }
 
   /** @throws when it ends before it is ready */

@@ -61,7 +61,8 @@ async function ask(job: AskerJob, signal: AbortSignal): Promise<void> {
     await Promise.allSettled(all);
   }
   news.tell(asking);
-  say({ kind: 'ended', strain: gauge.read() });
+  // What is not written when the channel is closed is lost; messages are written in their order.
+  await new Promise<void>((resolve) => say({ kind: 'ended', strain: gauge.read() }, resolve));
 }
 
 function isOwn({ part, parts }: AskerJob, index: number): boolean {
@@ -91,8 +92,9 @@ function faster(asker: Asker, speed: number): Asker {
   };
 }
 
-function say(message: FromAsker): void {
-  if (process.connected) process.send?.(message);
+function say(message: FromAsker, written: () => void = () => {}): void {
+  if (process.connected) process.send?.(message, undefined, undefined, written);
+  else written();
 }
 
 // Ctrl-C goes to every process of a terminal; the parent says when this one is to stop.

@@ -144,6 +144,19 @@ it('what is due beyond what may be under way at once is not sent, and counted', 
   expect(said).toContain('16 requests could not be sent');
 });
 
+it('of many requests that the end cuts off, each is told', async () => {
+  const done = new AbortController();
+  let received = 0;
+  const behaviour: Behaviour = () => {
+    received += 1;
+    if (received === 600) done.abort();
+  };
+  const trace = await traceOf(Array.from({ length: 600 }, () => 0));
+  const { figures, records, said } = await play(behaviour, [...trace, '--processes', '2'], done.signal);
+  expect([figures.unfinished, records.length]).toEqual([600, 600]);
+  expect(said).not.toContain('ended by themselves');
+});
+
 /** A trace with requests at these times, milliseconds. */
 async function traceOf(times: readonly number[]): Promise<string[]> {
   const file = join(await started.folder('fairway-trace-'), 'trace.jsonl');
