@@ -14,6 +14,7 @@ const flags = {
   trace: { type: 'string' },
   speed: { type: 'string' },
   keep: { type: 'string' },
+  report: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -29,7 +30,8 @@ export const usage = `npm run load -- SCENARIO [--virtual] [options]
   --scale N            N times the engineers and replicas: overload at 6 is 2,000 engineers on 48 replicas
   --full               in full length: the whole day
   --trace FILE         the trace to replay, Mooncake (JSON Lines) or Azure (CSV); --speed N: so many times as fast
-  --keep FOLDER        keeps each run there, for a report
+  --keep FOLDER        keeps each run there
+  --report             makes a page of the runs, beside them (in .fairway/load where --keep does not say)
 Ends with 0 if all marks hold, 1 if not, 2 if it could not be understood.`;
 
 /** What is asked for. */
@@ -48,6 +50,7 @@ export interface LoadOptions {
   /** Options that decide what runs, as they were written. */
   readonly again: string;
   readonly keep: string | undefined;
+  readonly wantsReport: boolean;
 }
 
 /** Reads the command line. @throws ConfigError that says what is wrong */
@@ -56,7 +59,8 @@ export function readLoadOptions(args: readonly string[]): LoadOptions {
   const [scenario, ...more] = positionals;
   if (more.length > 0)
     throw new ConfigError(`One scenario at a time: ${positionals.join(', ')} are ${positionals.length}.`);
-  const { policy, routers, trace, speed, seed, seeds = seed, scale = '1', keep, help } = values;
+  const { policy, routers, trace, speed, seed, seeds = seed, scale = '1', report = false, help } = values;
+  const { keep = report ? '.fairway/load' : undefined } = values;
   if (speed !== undefined && trace === undefined) throw new ConfigError('--speed is that of a --trace.');
   const isVirtual = values.virtual === true;
   const { 'time-scale': timeScale, stack } = values;
@@ -90,6 +94,7 @@ export function readLoadOptions(args: readonly string[]): LoadOptions {
       .map(([flag, value]) => (value === undefined ? '' : ` --${flag}${value === true ? '' : ` ${value}`}`))
       .join(''),
     keep,
+    wantsReport: report,
   };
 }
 

@@ -52,9 +52,10 @@ it.each(isWhole ? ['redis-loss', 'calm', 'overload', 'replica-death', 'slow-repl
   'with its first seed %s does what its marks ask for, and all runs are kept',
   async (scenario) => {
     const folder = await temporaryFolder();
-    const { code, said } = await load(`${scenario} --virtual --seed 1 --keep ${folder}`);
+    const { code, said } = await load(`${scenario} --virtual --seed 1 --report --keep ${folder}`);
     expect([code, said]).toEqual([0, expect.stringContaining('passed: all')]);
-    const runs = (await readdir(folder)).toSorted();
+    expect(said).toMatch(/the runs as a page: .*report\.html/);
+    const runs = (await readdir(folder)).filter((entry) => entry !== 'report');
     expect(runs).toContain(`${scenario}-seed-1`);
     expect(runs.length).toBeGreaterThan(1);
     for (const run of runs) {
