@@ -48,7 +48,7 @@ it.each([
 });
 
 // Simulations compute for seconds; on a busy machine that takes longer. Whoever reads the marks plays more seeds.
-it.each(isWhole ? ['redis-loss', 'calm', 'overload', 'replica-death', 'slow-replicas'] : ['redis-loss'])(
+it.each(isWhole ? ['redis-loss', 'calm', 'herd', 'replica-death', 'slow-replicas'] : ['redis-loss'])(
   'with its first seed %s does what its marks ask for, and all runs are kept',
   async (scenario) => {
     const folder = await temporaryFolder();
