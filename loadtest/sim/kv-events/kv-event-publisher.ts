@@ -11,6 +11,12 @@ import type { KvEventsConfig, KvEventsForm } from './kv-events-config.ts';
  */
 export type KvEventFault = 'lost' | 'gap' | 'restart';
 
+/**
+ * How long a closed socket may still send what it has, milliseconds. Without it libzmq 4.3.5 ends the process where a message of
+ * several parts was half taken to be sent (github.com/zeromq/libzmq/issues/3442).
+ */
+const linger = 1000;
+
 /** How a publisher is started. */
 export interface KvEventPublisherOptions {
   readonly config: KvEventsConfig;
@@ -28,8 +34,8 @@ export async function startKvEventPublisher(options: KvEventPublisherOptions): P
   const { Publisher, Router } = await import('zeromq');
   const { endpoint, replayEndpoint, highWaterMark } = options.config;
   const ipv6 = options.host.includes(':');
-  const publisher = new Publisher({ ipv6, linger: 0, sendHighWaterMark: highWaterMark });
-  const replay = replayEndpoint === undefined ? undefined : new Router({ ipv6, linger: 0 });
+  const publisher = new Publisher({ ipv6, linger, sendHighWaterMark: highWaterMark });
+  const replay = replayEndpoint === undefined ? undefined : new Router({ ipv6, linger });
   try {
     await open(publisher, endpoint, options.host);
     if (replay !== undefined) await open(replay, replayEndpoint ?? '', options.host);
