@@ -1,7 +1,8 @@
 import { runLoad } from './command/run-load.ts';
 
 const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort(signal));
+// A second one ends at once.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort(signal));
 process.exitCode = await runLoad(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),
   // A line that is written over and over is for people alone.
